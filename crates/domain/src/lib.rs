@@ -1,1 +1,27 @@
-//! segue-domain.
+//! What Segue knows and how it decides; nothing else.
+//!
+//! Everything here is a value or a function from values to values: ids and units, what was planned
+//! ([`plan`]), what has happened ([`event`], [`fold`]), what the world looks like now ([`world`]) and
+//! what to do next ([`decide`]).
+//!
+//! Architecture invariant: this crate has no I/O, async, clock, randomness, logging or serialization.
+//! It cannot fail except by returning a value.
+
+pub mod app;
+pub mod decision;
+pub mod effect;
+pub mod event;
+pub mod fold;
+pub mod ids;
+pub mod instance;
+pub mod moves;
+pub mod plan;
+pub mod reading;
+pub mod service;
+pub mod state;
+pub mod step;
+pub mod target;
+pub mod time;
+pub mod world;
+
+pub use fold::fold;

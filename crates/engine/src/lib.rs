@@ -1,1 +1,3 @@
-//! segue-engine.
+//! The shell around [`segue_domain`]: observe, decide, append, act.
+
+pub mod ports;

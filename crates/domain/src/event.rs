@@ -1,0 +1,149 @@
+//! What can have happened in a release, and in a service. State is nothing but these, folded.
+
+use std::collections::BTreeMap;
+
+use crate::decision::{Cause, Gate, Reason, Verdict};
+use crate::effect::{Intent, Outcome};
+use crate::ids::{Actor, CheckName, EffectId, InstanceId, ReleaseId, Route, Version};
+use crate::plan::{Kind, Plan};
+use crate::step::{How, Step};
+use crate::time::Timestamp;
+
+/// One thing that happened in a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Always the first.
+    Planned(Box<Plan>),
+    StepEntered {
+        step: Step,
+    },
+    StepDone {
+        step: Step,
+        how: How,
+    },
+    Checked {
+        check: CheckName,
+        result: CheckResult,
+    },
+    Intended(Intent),
+    Ended {
+        id: EffectId,
+        attempt: u32,
+        outcome: Outcome,
+    },
+    /// A launch batch came short, or lost instances: what is missing is launched under the next attempt.
+    BatchRaised {
+        batch: u32,
+        attempt: u32,
+        count: u32,
+        lost: Vec<InstanceId>,
+    },
+    SlotsLeased {
+        routes: BTreeMap<InstanceId, Route>,
+    },
+    BakeBegan {
+        start: BTreeMap<InstanceId, Vital>,
+    },
+    /// The canary held enough boards at this time of the bake.
+    EnoughBoards {
+        boards: u64,
+    },
+    /// Boards alive on blue when it was closed, by blue's own lists.
+    BoardsCounted {
+        on_blue: u64,
+    },
+    /// A server was empty by a fresh sample taken at this time, after it was closed.
+    FoundEmpty {
+        instance: InstanceId,
+        sampled_at: Timestamp,
+    },
+    /// A server that had been found empty was not.
+    FoundOccupied {
+        instance: InstanceId,
+    },
+    WayBackBegan {
+        cause: Cause,
+    },
+    /// The first decision to terminate: from here on there is no way back.
+    PointOfNoReturn,
+    Asked {
+        gate: Gate,
+    },
+    Held {
+        reason: Reason,
+    },
+    Closed {
+        verdict: Verdict,
+    },
+    /// What a person did.
+    Said {
+        actor: Actor,
+        word: Word,
+        reason: Option<String>,
+    },
+}
+
+/// What a person may say to a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    Promote,
+    Pause,
+    Resume,
+    Abort,
+    Retry,
+}
+
+impl Word {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Promote => "promote",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Abort => "abort",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// What a preflight check said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckResult {
+    Passed(String),
+    Failed(String),
+    /// It failed, and somebody with the right said to go on.
+    Overridden {
+        failed: String,
+        reason: String,
+    },
+}
+
+/// Two numbers of an instance that only make sense against themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vital {
+    pub errors: u64,
+    /// Process start, milliseconds since 1970.
+    pub started_at_ms: u64,
+}
+
+/// One thing that happened in a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceEvent {
+    Began {
+        release: ReleaseId,
+        kind: Kind,
+        version: Version,
+        from_version: Version,
+        request: Option<RequestKey>,
+    },
+    Finished {
+        release: ReleaseId,
+        verdict: Verdict,
+    },
+}
+
+/// An `Idempotency-Key` and the digest of the body that came with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    pub key: String,
+    pub digest: String,
+}

@@ -1,0 +1,266 @@
+//! State from events. Total: every stream that this version's engine can append folds; anything else is an
+//! [`Illegal`] that names the place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::decision::{Cause, Verdict};
+use crate::effect::{Done, Effect, Intent, Outcome};
+use crate::event::{Event, Word};
+use crate::ids::EffectId;
+use crate::moves::WaveResult;
+use crate::plan::Plan;
+use crate::state::{
+    Bake, BatchState, EffectRecord, Leg, Promoted, ReleaseState, Stance, StepRecord, WaveTally,
+};
+use crate::step::Step;
+use crate::time::Timestamp;
+
+/// An event that cannot have happened where the stream says it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Illegal {
+    /// Place in the stream, from 0.
+    pub index: usize,
+    pub what: &'static str,
+}
+
+impl fmt::Display for Illegal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {}: {}", self.index, self.what)
+    }
+}
+
+impl std::error::Error for Illegal {}
+
+/// Folds a whole stream; `None` for an empty one.
+pub fn fold<'a>(
+    events: impl IntoIterator<Item = (Timestamp, &'a Event)>,
+) -> Result<Option<ReleaseState>, Illegal> {
+    let mut state = None;
+    for (index, (at, event)) in events.into_iter().enumerate() {
+        match (&mut state, event) {
+            (None, Event::Planned(plan)) => state = Some(ReleaseState::planned(plan.as_ref().clone(), at)),
+            (None, _) => return Err(Illegal { index, what: "the first event is not the plan" }),
+            (Some(_), Event::Planned(_)) => return Err(Illegal { index, what: "a second plan" }),
+            (Some(state), _) => state.apply(at, event).map_err(|what| Illegal { index, what })?,
+        }
+    }
+    Ok(state)
+}
+
+impl ReleaseState {
+    /// The state right after the first record.
+    pub fn planned(plan: Plan, at: Timestamp) -> Self {
+        let batches = plan
+            .batches
+            .iter()
+            .map(|batch| BatchState {
+                attempt: 1,
+                count: batch.count,
+                launched: std::collections::BTreeSet::new(),
+                lost: std::collections::BTreeSet::new(),
+            })
+            .collect();
+        Self {
+            plan,
+            began_at: at,
+            leg: Leg::Out,
+            steps: Vec::new(),
+            checks: BTreeMap::new(),
+            effects: BTreeMap::new(),
+            batches,
+            routes: BTreeMap::new(),
+            bake: None,
+            waves: BTreeMap::new(),
+            boards_at_close: None,
+            zeros: BTreeMap::new(),
+            no_return: None,
+            stance: Stance::Going,
+            promoted: Promoted::No,
+            progress_at: at,
+        }
+    }
+
+    /// Takes one more event in.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), &'static str> {
+        if matches!(self.stance, Stance::Closed { .. }) && !may_follow_the_end(event) {
+            return Err("the release was closed before");
+        }
+        match event {
+            Event::Planned(_) => return Err("a second plan"),
+            Event::StepEntered { step } => self.enter(*step, at),
+            Event::StepDone { step, how } => {
+                let current = self.steps.last_mut().filter(|record| record.step == *step);
+                current.ok_or("a step that was not entered is done")?.done = Some((*how, at));
+                self.progress_at = at;
+            }
+            Event::Checked { check, result } => {
+                self.checks.insert(check.clone(), result.clone());
+                self.progress_at = at;
+            }
+            Event::Intended(intent) => self.intend(intent, at),
+            Event::Ended { id, attempt, outcome } => self.end(id, *attempt, outcome, at)?,
+            Event::BatchRaised { batch, attempt, count, lost } => {
+                let index = usize::try_from(*batch).unwrap_or(usize::MAX);
+                let batch = self.batches.get_mut(index).ok_or("a batch that is not in the plan")?;
+                batch.attempt = *attempt;
+                batch.count = *count;
+                for id in lost {
+                    batch.launched.remove(id);
+                    batch.lost.insert(id.clone());
+                }
+            }
+            Event::SlotsLeased { routes } => {
+                self.routes.extend(routes.iter().map(|(id, route)| (id.clone(), route.clone())));
+                self.progress_at = at;
+            }
+            Event::BakeBegan { start } => {
+                self.bake = Some(Bake { began_at: at, start: start.clone(), enough_boards: None });
+                self.progress_at = at;
+            }
+            Event::EnoughBoards { boards } => {
+                self.bake.as_mut().ok_or("no bake has begun")?.enough_boards = Some(*boards);
+            }
+            Event::BoardsCounted { on_blue } => self.boards_at_close = Some(*on_blue),
+            Event::FoundEmpty { instance, sampled_at } => {
+                self.zeros.entry(instance.clone()).or_default().push(*sampled_at);
+                self.progress_at = at;
+            }
+            Event::FoundOccupied { instance } => {
+                self.zeros.remove(instance);
+            }
+            Event::WayBackBegan { cause } => self.turn_back(cause, at)?,
+            Event::PointOfNoReturn => {
+                self.no_return.get_or_insert(at);
+            }
+            Event::Asked { gate } => self.stance = Stance::Asking { gate: gate.clone(), since: at },
+            Event::Held { reason } => self.stance = Stance::Held { reason: reason.clone(), since: at },
+            Event::Closed { verdict } => self.close(verdict, at),
+            Event::Said { word, .. } => self.hear(*word, at),
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, step: Step, at: Timestamp) {
+        self.steps.push(StepRecord { step, entered_at: at, done: None });
+        self.progress_at = at;
+        // A new step empties other servers, or the same ones again: zeros from before say nothing.
+        if matches!(step, Step::Handover | Step::Return) {
+            self.zeros.clear();
+        }
+    }
+
+    fn intend(&mut self, intent: &Intent, at: Timestamp) {
+        if let Effect::Move(effect) = &intent.effect {
+            let tally = self.waves.entry(effect.wave.direction).or_default();
+            tally.begun = tally.begun.max(effect.wave.number);
+        }
+        let record = EffectRecord {
+            effect: intent.effect.clone(),
+            attempt: intent.attempt,
+            intended_at: at,
+            ended: None,
+        };
+        self.effects.insert(intent.id.clone(), record);
+    }
+
+    fn end(
+        &mut self,
+        id: &EffectId,
+        attempt: u32,
+        outcome: &Outcome,
+        at: Timestamp,
+    ) -> Result<(), &'static str> {
+        let record = self.effects.get_mut(id).ok_or("an effect that was not intended ended")?;
+        if record.attempt != attempt {
+            return Err("an attempt that was not intended ended");
+        }
+        record.ended = Some((outcome.clone(), at));
+        let effect = record.effect.clone();
+        match outcome {
+            Outcome::Done(done) => {
+                self.progress_at = at;
+                self.take_in(&effect, done)
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => Ok(()),
+        }
+    }
+
+    fn take_in(&mut self, effect: &Effect, done: &Done) -> Result<(), &'static str> {
+        match (effect, done) {
+            (Effect::Launch(launch), Done::Launched(ids)) => {
+                let index = usize::try_from(launch.batch).unwrap_or(usize::MAX);
+                let batch = self.batches.get_mut(index).ok_or("a batch that is not in the plan")?;
+                let fresh = ids.iter().filter(|id| !batch.lost.contains(*id)).cloned();
+                let fresh: Vec<_> = fresh.collect();
+                batch.launched.extend(fresh);
+            }
+            (Effect::Move(effect), Done::Moved(result)) => {
+                tally(self.waves.entry(effect.wave.direction).or_default(), result);
+            }
+            (_, Done::Nothing) => {}
+            (_, Done::Launched(_) | Done::Moved(_)) => return Err("an outcome of another effect"),
+        }
+        Ok(())
+    }
+
+    fn turn_back(&mut self, cause: &Cause, at: Timestamp) -> Result<(), &'static str> {
+        if self.no_return.is_some() {
+            return Err("there is no way back any more");
+        }
+        let reached = self.steps.last().map_or(Step::Resolve, |record| record.step);
+        let steps = Step::way_back(reached).to_vec();
+        self.leg = Leg::Back { cause: cause.clone(), steps };
+        self.stance = Stance::Going;
+        self.progress_at = at;
+        Ok(())
+    }
+
+    fn close(&mut self, verdict: &Verdict, at: Timestamp) {
+        self.stance = Stance::Closed { verdict: verdict.clone(), at };
+    }
+
+    fn hear(&mut self, word: Word, at: Timestamp) {
+        match word {
+            Word::Promote => {
+                self.promoted = Promoted::Yes;
+                self.stance = Stance::Going;
+                self.progress_at = at;
+            }
+            Word::Pause => self.stance = Stance::Paused { since: at },
+            // A pause of hours is no lack of progress.
+            Word::Resume => {
+                self.stance = Stance::Going;
+                self.progress_at = at;
+            }
+            Word::Retry => {
+                self.stance = Stance::Going;
+                self.bake = None;
+                self.forget_failures();
+                self.progress_at = at;
+            }
+            // The way back begins in the same append.
+            Word::Abort => self.stance = Stance::Going,
+        }
+    }
+
+    /// A retry gives every effect that did not succeed a new first try, under its old id.
+    fn forget_failures(&mut self) {
+        self.effects.retain(|_, record| matches!(record.ended, None | Some((Outcome::Done(_), _))));
+    }
+}
+
+/// After the verdict only the old servers' end is still to come.
+fn may_follow_the_end(event: &Event) -> bool {
+    matches!(event, Event::Intended(_) | Event::Ended { .. } | Event::PointOfNoReturn)
+}
+
+fn tally(tally: &mut WaveTally, result: &WaveResult) {
+    tally.boards_moved += u64::from(result.boards_moved);
+    tally.clients_moved += u64::from(result.clients_moved);
+    tally.gone += u64::from(result.boards_gone);
+    tally.exceptions += u64::try_from(result.exceptions.len()).unwrap_or(u64::MAX);
+    if let Some(last) = result.exceptions.last() {
+        tally.last_exception = Some(format!("{}: {}", last.board, last.why));
+    }
+}

@@ -1,0 +1,97 @@
+//! The plan of a release: an immutable snapshot, made once, in the first record of its journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::ids::{CheckName, GroupArn, InstanceId, ReleaseId, Route, SubnetId, Version};
+use crate::instance::Image;
+use crate::service::Service;
+use crate::target::Weights;
+
+/// Which journey this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Canary,
+    Full,
+    Rollback,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::Full => "full",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Everything that was fixed when the release was accepted. Every effect can be derived from it and from
+/// what the journal says happened since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub release: ReleaseId,
+    pub kind: Kind,
+    /// The release that this one is a part of: several services or regions released as one.
+    pub parent: Option<ReleaseId>,
+    /// The service as it was configured at that time.
+    pub service: Service,
+    pub image: Image,
+    /// The version that ran when the release was accepted.
+    pub from_version: Version,
+    /// The servers that are left: every serving instance of another version. For a canary nobody leaves,
+    /// and these are what it is compared with.
+    pub blue: BTreeSet<InstanceId>,
+    /// Stopped instances of the very AMI: started before anything is launched.
+    pub spares: BTreeSet<InstanceId>,
+    /// Canary instances of the same version that join green.
+    pub takeover: BTreeSet<InstanceId>,
+    /// What is launched beyond spares and takeover, in order; the batch number is the place in the list.
+    pub batches: Vec<BatchPlan>,
+    /// The target group of green.
+    pub green_group: GroupArn,
+    /// The groups of the weighted forward in which blue is registered.
+    pub blue_groups: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+    /// The slots that the servers had when the release was accepted.
+    pub routes: BTreeMap<InstanceId, Route>,
+    /// The shares as they were: the way back restores them.
+    pub weights_before: Weights,
+    /// The shares that admit gives.
+    pub weights_shared: Weights,
+    /// The shares that close gives; for a canary the same as `weights_shared`.
+    pub weights_after: Weights,
+    /// Instances able to serve never fall below this.
+    pub floor: u32,
+    /// The canary release that passed for this version, if one did.
+    pub passed_canary: Option<ReleaseId>,
+    /// Checks that somebody overrode, with the reason.
+    pub overrides: BTreeMap<CheckName, String>,
+}
+
+/// How many instances to launch in one subnet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchPlan {
+    pub subnet: SubnetId,
+    pub count: u32,
+}
+
+impl Plan {
+    /// How many instances green has when it is complete.
+    pub fn green_size(&self) -> u32 {
+        let launched: u32 = self.batches.iter().map(|batch| batch.count).sum();
+        let here = self.spares.len().saturating_add(self.takeover.len());
+        launched.saturating_add(u32::try_from(here).unwrap_or(u32::MAX))
+    }
+
+    /// Every group of the weighted forward that this release may look at.
+    pub fn groups(&self) -> BTreeSet<GroupArn> {
+        let routing = &self.service.routing;
+        routing.colours.iter().chain(&routing.canaries).cloned().collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! A service as it is configured: where its servers are, what admits clients to them, and the policies of
+//! a release. A copy of it goes into every plan, so that a configuration reload changes no running release.
+
+use std::time::Duration;
+
+use crate::ids::{
+    Environment, ForwardArn, GroupArn, PoolName, Region, Route, ServiceName, SubnetId, TemplateId,
+};
+
+/// Everything a release must know about its service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    pub name: ServiceName,
+    pub environment: Environment,
+    pub region: Region,
+    pub workload: Workload,
+    pub pool: PoolName,
+    pub launch: LaunchSpec,
+    pub routing: Routing,
+    pub canary: CanaryPolicy,
+    pub full: FullPolicy,
+    pub handover: HandoverPolicy,
+    pub patience: Patience,
+}
+
+/// What must be carried across.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workload {
+    /// Boards with clients: this design's main case.
+    Boards,
+    /// Stateless requests: draining is waiting for open requests.
+    Requests,
+    /// Workers: nothing is carried.
+    None,
+}
+
+/// How instances are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchSpec {
+    pub template: TemplateId,
+    /// One for each zone; launches are spread over them in turn.
+    pub subnets: Vec<SubnetId>,
+    /// How many instances a full release brings; as many as blue runs when it is not set.
+    pub size: Option<u32>,
+    /// Run on each new instance; its exit code decides. None: the AMI needs nothing.
+    pub configure: Option<Vec<String>>,
+    /// Warm-up requests before an instance is admitted. None: it is fast from the start.
+    pub warm: Option<WarmSpec>,
+}
+
+/// Requests until the answers are fast enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WarmSpec {
+    /// Path on the instance's traffic port.
+    pub path: String,
+    /// How many requests at the most.
+    pub requests: u32,
+    /// Fast enough: the median of the last ten answers.
+    pub median_ms: u32,
+}
+
+/// How clients reach instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routing {
+    /// The listener or rule with the one weighted forward.
+    pub forward: ForwardArn,
+    /// The two colours.
+    pub colours: [GroupArn; 2],
+    /// Up to three (AWS allows five groups in one action).
+    pub canaries: Vec<GroupArn>,
+    /// Empty when the application redirects clients by itself.
+    pub slots: Vec<Slot>,
+}
+
+/// A pre-provisioned query-string rule with a one-target group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    pub route: Route,
+    pub group: GroupArn,
+}
+
+/// What a canary must show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryPolicy {
+    pub count: u32,
+    /// At least this long under real traffic.
+    pub bake: Duration,
+    /// It must have held this many boards at some time of the bake.
+    pub min_boards: u64,
+    /// Its errors for each instance, as a multiple of blue's.
+    pub max_error_ratio: u64,
+}
+
+/// What a full release asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FullPolicy {
+    /// How long blue and green serve side by side before blue is closed.
+    pub bake: Duration,
+    /// Whether a passed canary of the version is demanded.
+    pub needs_canary: NeedsCanary,
+    /// How long the old servers stay stopped before they are terminated.
+    pub keep_old: Duration,
+}
+
+/// Whether a full release demands a passed canary of its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeedsCanary {
+    Yes,
+    No,
+}
+
+/// How boards are carried across.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandoverPolicy {
+    /// The highest level of the contract to use, even if both sides know more.
+    pub level_max: u8,
+    /// A sealed board that hears nothing re-opens after this.
+    pub seal_ttl: Duration,
+    /// How long clients have to attach before the board is switched without the late ones.
+    pub attach_deadline: Duration,
+    /// Attaches that one new server admits in a second.
+    pub attach_rate_per_s: u32,
+    /// Boards in one wave, after the trial waves.
+    pub wave_boards: u32,
+    /// Boards between seal and activate at one time, per wave.
+    pub switching_at_once: u32,
+}
+
+/// How long to wait without progress, and how sure to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patience {
+    /// A step that makes no progress for this long has failed, or holds when only a reading is missing.
+    pub step: Duration,
+    /// After an effect was done, how long the world may take to show it before it is repeated.
+    pub settle: Duration,
+    /// A reading older than this is not used.
+    pub max_age: Duration,
+    /// Two zeros of one server count as repeated when their samples are at least this far apart.
+    pub zeros_apart: Duration,
+}

@@ -1,0 +1,199 @@
+//! The state of a release: the fold of its events, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decision::{Cause, Gate, Reason, Verdict};
+use crate::effect::{Done, Effect, Outcome};
+use crate::event::{CheckResult, Vital};
+use crate::ids::{CheckName, EffectId, InstanceId, Route};
+use crate::moves::Direction;
+use crate::plan::Plan;
+use crate::step::{How, Step};
+use crate::time::Timestamp;
+
+/// Everything that a release remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseState {
+    pub plan: Plan,
+    pub began_at: Timestamp,
+    /// Out or back; the steps of the way back are fixed when it begins.
+    pub leg: Leg,
+    /// Steps in the order in which they were entered.
+    pub steps: Vec<StepRecord>,
+    pub checks: BTreeMap<CheckName, CheckResult>,
+    pub effects: BTreeMap<EffectId, EffectRecord>,
+    pub batches: Vec<BatchState>,
+    pub routes: BTreeMap<InstanceId, Route>,
+    pub bake: Option<Bake>,
+    pub waves: BTreeMap<Direction, WaveTally>,
+    pub boards_at_close: Option<u64>,
+    /// Times of distinct fresh zero samples, for each server that is being emptied, oldest first.
+    pub zeros: BTreeMap<InstanceId, Vec<Timestamp>>,
+    pub no_return: Option<Timestamp>,
+    pub stance: Stance,
+    /// Gates that a person answered with yes.
+    pub promoted: Promoted,
+    /// The last event that brought the release nearer to its end.
+    pub progress_at: Timestamp,
+}
+
+/// Which way the release goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leg {
+    Out,
+    Back { cause: Cause, steps: Vec<Step> },
+}
+
+impl Leg {
+    /// A word for ids, so that an effect on the way back is not the one on the way out.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::Back { .. } => "back",
+        }
+    }
+}
+
+/// Whether the engine may decide anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stance {
+    Going,
+    Paused { since: Timestamp },
+    Asking { gate: Gate, since: Timestamp },
+    Held { reason: Reason, since: Timestamp },
+    Closed { verdict: Verdict, at: Timestamp },
+}
+
+/// A person's `promote`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promoted {
+    No,
+    Yes,
+}
+
+/// One step that was entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRecord {
+    pub step: Step,
+    pub entered_at: Timestamp,
+    pub done: Option<(How, Timestamp)>,
+}
+
+/// One effect, the last time that it was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectRecord {
+    pub effect: Effect,
+    pub attempt: u32,
+    pub intended_at: Timestamp,
+    /// None while it is in flight.
+    pub ended: Option<(Outcome, Timestamp)>,
+}
+
+/// One launch batch, with what it has brought so far under all its attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchState {
+    pub attempt: u32,
+    /// How many the current attempt launches.
+    pub count: u32,
+    pub launched: BTreeSet<InstanceId>,
+    /// Launched, and dead before they served.
+    pub lost: BTreeSet<InstanceId>,
+}
+
+/// What is remembered of a bake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bake {
+    pub began_at: Timestamp,
+    pub start: BTreeMap<InstanceId, Vital>,
+    pub enough_boards: Option<u64>,
+}
+
+/// Waves of one direction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WaveTally {
+    /// Waves that were intended.
+    pub begun: u32,
+    pub boards_moved: u64,
+    pub clients_moved: u64,
+    /// Moves that did not succeed, each time that one did not.
+    pub exceptions: u64,
+    /// Boards that left by themselves before their turn.
+    pub gone: u64,
+    pub last_exception: Option<String>,
+}
+
+impl ReleaseState {
+    /// The step that was entered and is not done; none before the first and between two.
+    pub fn current(&self) -> Option<&StepRecord> {
+        self.steps.last().filter(|record| record.done.is_none())
+    }
+
+    pub fn is_done(&self, step: Step) -> bool {
+        self.steps.iter().any(|record| record.step == step && record.done.is_some())
+    }
+
+    pub fn was_entered(&self, step: Step) -> bool {
+        self.steps.iter().any(|record| record.step == step)
+    }
+
+    /// The steps of the leg that is being gone.
+    pub fn journey(&self) -> &[Step] {
+        match &self.leg {
+            Leg::Out => Step::way_out(self.plan.kind),
+            Leg::Back { steps, .. } => steps,
+        }
+    }
+
+    /// The step to enter next; none when the leg is at its end.
+    pub fn next_step(&self) -> Option<Step> {
+        self.journey().iter().copied().find(|step| !self.is_done(*step))
+    }
+
+    /// What this release launched and did not lose.
+    pub fn launched(&self) -> BTreeSet<InstanceId> {
+        self.batches.iter().flat_map(|batch| &batch.launched).cloned().collect()
+    }
+
+    /// Green as far as it is known: launched, started and taken over.
+    pub fn green(&self) -> BTreeSet<InstanceId> {
+        let mut green = self.launched();
+        green.extend(self.plan.spares.iter().cloned());
+        green.extend(self.plan.takeover.iter().cloned());
+        green
+    }
+
+    /// The route slot of an instance: leased by this release, or had before it.
+    pub fn route(&self, id: &InstanceId) -> Option<&Route> {
+        self.routes.get(id).or_else(|| self.plan.routes.get(id))
+    }
+
+    pub fn tally(&self, direction: Direction) -> WaveTally {
+        self.waves.get(&direction).cloned().unwrap_or_default()
+    }
+
+    pub fn verdict(&self) -> Option<&Verdict> {
+        match &self.stance {
+            Stance::Closed { verdict, .. } => Some(verdict),
+            Stance::Going | Stance::Paused { .. } | Stance::Asking { .. } | Stance::Held { .. } => None,
+        }
+    }
+
+    /// Effects that were intended and have no outcome.
+    pub fn in_flight(&self) -> impl Iterator<Item = (&EffectId, &EffectRecord)> {
+        self.effects.iter().filter(|(_, record)| record.ended.is_none())
+    }
+}
+
+impl EffectRecord {
+    /// The instances that it launched, if it was a launch and is done.
+    pub fn launched(&self) -> &[InstanceId] {
+        match &self.ended {
+            Some((Outcome::Done(Done::Launched(ids)), _)) => ids,
+            Some((
+                Outcome::Done(Done::Nothing | Done::Moved(_)) | Outcome::Refused(_) | Outcome::Unknown(_),
+                _,
+            ))
+            | None => &[],
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The world as it was just observed. A pass decides on one of these and forgets it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::app::{AppStatus, BoardCount, BoardRow};
+use crate::event::Vital;
+use crate::ids::{GroupArn, InstanceId, SubnetId};
+use crate::instance::Instance;
+use crate::reading::{Reading, Why};
+use crate::target::{Targets, Weights};
+use crate::time::Timestamp;
+
+/// One observation of everything that a release asked to see ([`Needs`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct World {
+    pub at: Timestamp,
+    /// Every instance that carries the service's tag.
+    pub instances: Reading<BTreeMap<InstanceId, Instance>>,
+    /// Colour, canary and, when asked, slot groups.
+    pub targets: BTreeMap<GroupArn, Reading<Targets>>,
+    pub weights: Reading<Weights>,
+    /// Free addresses by subnet.
+    pub subnets: Reading<BTreeMap<SubnetId, u64>>,
+    pub boards: BTreeMap<InstanceId, BoardCount>,
+    pub apps: BTreeMap<InstanceId, Reading<AppStatus>>,
+    pub board_lists: BTreeMap<InstanceId, Reading<Vec<BoardRow>>>,
+    pub vitals: BTreeMap<InstanceId, Reading<Vital>>,
+    /// How many boards the ownership table gives to a server that is dead, as each other server reads it.
+    pub ownership: BTreeMap<InstanceId, Vec<Reading<u64>>>,
+}
+
+/// What a release must see to decide. Constant work: it depends on the step, never on what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Slot groups: read at admit, retire and on the way back only.
+    pub slots: BTreeSet<GroupArn>,
+    pub subnets: Vec<SubnetId>,
+    /// Instances whose boards, status and health matter.
+    pub instances: BTreeSet<InstanceId>,
+    pub board_lists: BTreeSet<InstanceId>,
+    pub vitals: BTreeSet<InstanceId>,
+    pub ownership: BTreeSet<InstanceId>,
+}
+
+const NOT_ASKED: Why = Why::NotAsked;
+
+impl World {
+    /// A world of which nothing is known.
+    pub fn unseen(at: Timestamp) -> Self {
+        Self {
+            at,
+            instances: Reading::Unknown(NOT_ASKED),
+            targets: BTreeMap::new(),
+            weights: Reading::Unknown(NOT_ASKED),
+            subnets: Reading::Unknown(NOT_ASKED),
+            boards: BTreeMap::new(),
+            apps: BTreeMap::new(),
+            board_lists: BTreeMap::new(),
+            vitals: BTreeMap::new(),
+            ownership: BTreeMap::new(),
+        }
+    }
+
+    pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
+        self.instances.known()?.get(id)
+    }
+
+    pub fn targets(&self, group: &GroupArn) -> Result<&Targets, &Why> {
+        read(self.targets.get(group))
+    }
+
+    pub fn boards(&self, id: &InstanceId) -> Result<u64, &Why> {
+        read(self.boards.get(id)).copied()
+    }
+
+    pub fn app(&self, id: &InstanceId) -> Result<&AppStatus, &Why> {
+        read(self.apps.get(id))
+    }
+
+    pub fn board_list(&self, id: &InstanceId) -> Result<&Vec<BoardRow>, &Why> {
+        read(self.board_lists.get(id))
+    }
+
+    pub fn vital(&self, id: &InstanceId) -> Result<Vital, &Why> {
+        read(self.vitals.get(id)).copied()
+    }
+
+    /// When the sample of an instance's board count was taken, if the count is known.
+    pub fn boards_sampled_at(&self, id: &InstanceId) -> Option<Timestamp> {
+        match self.boards.get(id)? {
+            Reading::Known { age, .. } => Some(self.at.before(*age)),
+            Reading::Unknown(_) => None,
+        }
+    }
+}
+
+fn read<T>(reading: Option<&Reading<T>>) -> Result<&T, &Why> {
+    match reading {
+        Some(Reading::Known { value, .. }) => Ok(value),
+        Some(Reading::Unknown(why)) => Err(why),
+        None => Err(&NOT_ASKED),
+    }
+}

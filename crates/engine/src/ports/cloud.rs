@@ -1,0 +1,43 @@
+//! Machines and their images.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use segue_domain::effect::LaunchBatch;
+use segue_domain::ids::{EffectId, InstanceId, ServiceName, SubnetId, TemplateId};
+use segue_domain::instance::{Image, Instance};
+
+use super::CallError;
+
+/// EC2, as far as a release needs it.
+#[async_trait]
+pub trait Cloud: Send + Sync {
+    /// Every image that carries the query's tags and is available, newest first.
+    async fn images(&self, query: &ImageQuery) -> Result<Vec<Image>, CallError>;
+
+    /// Every instance that carries the service's tag, terminated ones while EC2 still lists them. All pages.
+    async fn instances(&self, service: &ServiceName) -> Result<BTreeMap<InstanceId, Instance>, CallError>;
+
+    /// Free addresses of each subnet.
+    async fn free_addresses(&self, subnets: &[SubnetId]) -> Result<BTreeMap<SubnetId, u64>, CallError>;
+
+    /// Whether the launch template exists.
+    async fn template_exists(&self, template: &TemplateId) -> Result<bool, CallError>;
+
+    /// Launches one batch, all or as many as there is room for. `id` is the idempotency key: the same id brings
+    /// the same instances.
+    async fn launch(&self, id: &EffectId, batch: &LaunchBatch) -> Result<Vec<InstanceId>, CallError>;
+
+    async fn start(&self, instances: &[InstanceId]) -> Result<(), CallError>;
+
+    async fn stop(&self, instances: &[InstanceId]) -> Result<(), CallError>;
+
+    async fn terminate(&self, instances: &[InstanceId]) -> Result<(), CallError>;
+}
+
+/// Which images belong to a service: an owner (`self`) and tags they must carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageQuery {
+    pub owner: String,
+    pub tags: BTreeMap<String, String>,
+}
