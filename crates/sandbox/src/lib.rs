@@ -1,1 +1,2 @@
 //! segue-sandbox.
+pub mod store;
