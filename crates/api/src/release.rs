@@ -55,7 +55,8 @@ pub enum ReleaseState {
     Paused,
     /// A gate is open: it goes on at `promote` or `abort`.
     Asking,
-    /// It cannot go on by itself; `because` says why, `retry` or `abort` go on.
+    /// It cannot go on by itself; `because` says why, `retry` or `abort` go on. Held with `direction`
+    /// `back` it could not roll back, and a person has to mend what `because` names.
     Held,
     Closed,
 }
@@ -83,8 +84,6 @@ pub enum Verdict {
     Aborted,
     /// It never began: a check said no. Nothing was changed.
     Refused,
-    /// The way back could not be finished; a person took over.
-    CouldNotRollBack,
 }
 
 /// One small goal inside a release.
@@ -136,7 +135,9 @@ pub struct WaitingView {
     /// Stable, in kebab case.
     pub on_kind: String,
     pub since: Time,
-    pub until: Time,
+    /// Absent where only a person ends the wait (a pause).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
     /// What happens at `until`, one sentence.
     pub then: String,
 }
