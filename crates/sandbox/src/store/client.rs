@@ -6,36 +6,21 @@
 mod link;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use segue_handover::store::{Append, BoardStore, Claim, Liveness, Owner, Page, Release, Row, StoreError};
+use segue_handover::wire::{BoardId, Connect, Entry, Epoch, OwnersPage, Seq, ServerId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::wire::{
-    BoardsPage, DumpPage, Entry, LogPage, MAX_FRAME_BYTES, Over, Ownership, Refusal, Request, Response,
-};
+use super::wire::{DumpPage, MAX_FRAME_BYTES, Ownership, Place, Refusal, Request, Response};
 
 /// Requests that may wait for the connection; more make their callers wait.
 const QUEUE: usize = 1024;
 
 /// How long a request may take, with every reconnect in between.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why a request has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The store said no; nothing was changed.
-    #[error("the store refused")]
-    Refused(#[from] Refusal),
-    /// No answer in time. Whether it was done is not known; asking again is safe.
-    #[error("the store did not answer within {} ms", TIMEOUT.as_millis())]
-    NoAnswer,
-    /// Larger than a frame may be; nothing was sent.
-    #[error("the request has {bytes} bytes, more than a frame may have")]
-    TooLarge { bytes: usize },
-    /// The store answered something else than was asked: one of the two is newer.
-    #[error("the store answered something else than was asked")]
-    Unexpected,
-}
 
 /// A handle; clones share the connection, which ends with the last of them.
 #[derive(Debug, Clone)]
@@ -51,111 +36,122 @@ impl StoreClient {
         Self { calls }
     }
 
-    /// Tells the store that `server` lives and where clients reach it.
-    pub async fn heartbeat(&self, server: &str, connect: &str) -> Result<(), StoreError> {
-        let (server, connect) = (server.to_owned(), connect.to_owned());
-        done(&self.ask(Request::Heartbeat { server, connect }).await?)
-    }
-
-    /// The ownership row of a board.
-    pub async fn ownership(&self, board: &str) -> Result<Ownership, StoreError> {
-        let Response::Ownership(row) = self.ask(Request::Ownership { board: board.to_owned() }).await? else {
-            return Err(StoreError::Unexpected);
-        };
-        Ok(row)
-    }
-
-    /// Compare-and-set of the row; says the epoch that was won.
-    pub async fn claim(
-        &self,
-        board: &str,
-        server: &str,
-        from_epoch: u64,
-        over: Over,
-    ) -> Result<u64, StoreError> {
-        let (board, server) = (board.to_owned(), server.to_owned());
-        let Response::Claimed { epoch } =
-            self.ask(Request::Claim { board, server, from_epoch, over }).await?
-        else {
-            return Err(StoreError::Unexpected);
-        };
-        Ok(epoch)
-    }
-
-    /// Fenced append; says the log's last number.
-    pub async fn append(
-        &self,
-        board: &str,
-        server: &str,
-        epoch: u64,
-        entries: Vec<Entry>,
-    ) -> Result<u64, StoreError> {
-        let (board, server) = (board.to_owned(), server.to_owned());
-        let Response::Appended { last_seq } =
-            self.ask(Request::Append { board, server, epoch, entries }).await?
-        else {
-            return Err(StoreError::Unexpected);
-        };
-        Ok(last_seq)
-    }
-
-    /// Gives the board to nobody.
-    pub async fn release(&self, board: &str, server: &str, epoch: u64) -> Result<(), StoreError> {
-        let (board, server) = (board.to_owned(), server.to_owned());
-        done(&self.ask(Request::Release { board, server, epoch }).await?)
-    }
-
-    /// A page of a board's log behind `after_seq`.
-    pub async fn log_page(&self, board: &str, after_seq: u64) -> Result<LogPage, StoreError> {
-        let Response::Log(page) = self.ask(Request::Load { board: board.to_owned(), after_seq }).await?
-        else {
-            return Err(StoreError::Unexpected);
-        };
-        Ok(page)
-    }
-
-    /// A page of the boards that the table gives to `server`.
-    pub async fn owners_page(&self, server: &str, after: Option<&str>) -> Result<BoardsPage, StoreError> {
-        let (server, after) = (server.to_owned(), after.map(str::to_owned));
-        let Response::Boards(page) = self.ask(Request::Owners { server, after }).await? else {
-            return Err(StoreError::Unexpected);
-        };
-        Ok(page)
-    }
-
-    /// A page of all logs; begin with `None` and go on with the page's `next`.
-    pub async fn dump_page(&self, after: Option<(String, u64)>) -> Result<DumpPage, StoreError> {
-        let Response::Dumped(page) = self.ask(Request::Dump { after }).await? else {
-            return Err(StoreError::Unexpected);
-        };
-        Ok(page)
+    /// A page of all logs; begin with `None` and go on with the page's `next`. Pages fit together
+    /// when nobody writes meanwhile.
+    pub async fn dump(&self, after: Option<Place>) -> Result<DumpPage, StoreError> {
+        let answer = self.ask(Request::Dump { after }).await?;
+        if let Response::Dumped(page) = answer { Ok(page) } else { Err(unexpected(&answer)) }
     }
 
     async fn ask(&self, request: Request) -> Result<Response, StoreError> {
         let (answer, answered) = oneshot::channel();
         let call = link::Call::new(&request, answer);
         if call.bytes() > MAX_FRAME_BYTES {
-            return Err(StoreError::TooLarge { bytes: call.bytes() });
+            return Err(StoreError::Refused(format!("{} bytes in one request", call.bytes())));
         }
         let asked = async {
             self.calls.send(call).await.ok()?;
             answered.await.ok()
         };
         match tokio::time::timeout(TIMEOUT, asked).await {
-            Ok(Some(response)) => Ok(response?),
-            Ok(None) | Err(_) => Err(StoreError::NoAnswer),
+            Ok(Some(response)) => {
+                response.map_err(|refusal: Refusal| StoreError::Refused(refusal.to_string()))
+            }
+            Ok(None) => Err(StoreError::Unavailable("the client is closed".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(format!("nothing within {} s", TIMEOUT.as_secs()))),
         }
     }
 }
 
-fn done(response: &Response) -> Result<(), StoreError> {
-    if *response == Response::Done { Ok(()) } else { Err(StoreError::Unexpected) }
+#[async_trait]
+impl BoardStore for StoreClient {
+    async fn row(&self, board: &BoardId) -> Result<Row, StoreError> {
+        let answer = self.ask(Request::Row { board: board.clone() }).await?;
+        if let Response::Row(row) = answer { Ok(row.into()) } else { Err(unexpected(&answer)) }
+    }
+
+    async fn claim(&self, board: &BoardId, expect: Epoch, server: &ServerId) -> Result<Claim, StoreError> {
+        let request = Request::Claim { board: board.clone(), expect, server: server.clone() };
+        let answer = self.ask(request).await?;
+        if let Response::Claimed { epoch, last_seq } = answer {
+            Ok(Claim::Claimed { epoch, last_seq })
+        } else {
+            Ok(Claim::Held(held(answer)?))
+        }
+    }
+
+    async fn load(&self, board: &BoardId, after: Seq) -> Result<Page, StoreError> {
+        let answer = self.ask(Request::Load { board: board.clone(), after }).await?;
+        if let Response::Log(page) = answer {
+            Ok(Page { entries: page.entries, last_seq: page.last_seq })
+        } else {
+            Err(unexpected(&answer))
+        }
+    }
+
+    async fn append(&self, board: &BoardId, epoch: Epoch, entries: &[Entry]) -> Result<Append, StoreError> {
+        let entries = entries.to_vec();
+        let answer = self.ask(Request::Append { board: board.clone(), epoch, entries }).await?;
+        if let Response::Appended { last_seq } = answer {
+            Ok(Append::Appended { last_seq })
+        } else if let Response::OutOfPlace { last_seq } = answer {
+            Ok(Append::OutOfPlace { last_seq })
+        } else {
+            Ok(Append::Fenced(held(answer)?))
+        }
+    }
+
+    async fn release(&self, board: &BoardId, epoch: Epoch, server: &ServerId) -> Result<Release, StoreError> {
+        let request = Request::Release { board: board.clone(), epoch, server: server.clone() };
+        let answer = self.ask(request).await?;
+        if answer == Response::Released { Ok(Release::Released) } else { Ok(Release::Fenced(held(answer)?)) }
+    }
+
+    async fn owners(
+        &self,
+        server: &ServerId,
+        cursor: Option<&BoardId>,
+        limit: u32,
+    ) -> Result<OwnersPage, StoreError> {
+        let limit = NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
+        let request = Request::Owners { server: server.clone(), cursor: cursor.cloned(), limit };
+        let answer = self.ask(request).await?;
+        if let Response::Owners(page) = answer { Ok(page) } else { Err(unexpected(&answer)) }
+    }
+
+    async fn heartbeat(&self, server: &ServerId, connect: Option<&Connect>) -> Result<(), StoreError> {
+        let request = Request::Heartbeat { server: server.clone(), connect: connect.cloned() };
+        let answer = self.ask(request).await?;
+        if answer == Response::Heard { Ok(()) } else { Err(unexpected(&answer)) }
+    }
+}
+
+impl From<Ownership> for Row {
+    fn from(row: Ownership) -> Self {
+        let owner = row.owner.map(|owner| Owner {
+            server: owner.server,
+            liveness: if owner.alive { Liveness::Alive } else { Liveness::Dead },
+            connect: owner.connect,
+        });
+        Self { epoch: row.epoch, owner, last_seq: row.last_seq }
+    }
+}
+
+fn held(answer: Response) -> Result<Row, StoreError> {
+    if let Response::Held(row) = answer { Ok(row.into()) } else { Err(unexpected(&answer)) }
+}
+
+/// The store and this client are of different versions.
+fn unexpected(answer: &Response) -> StoreError {
+    tracing::error!(?answer, "the store answered something else than was asked");
+    StoreError::Refused("it answered something else than was asked".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use segue_handover::wire::{ClientId, Cseq, Payload};
     use tokio::task::JoinHandle;
 
     use super::*;
@@ -173,9 +169,24 @@ mod tests {
         "127.0.0.1:0".parse().unwrap()
     }
 
-    fn edit(seq: u64, epoch: u64) -> Entry {
-        let payload = serde_json::value::RawValue::from_string("{}".to_owned()).unwrap().into();
-        Entry { seq, client: "c".into(), cseq: seq, epoch, payload }
+    fn board(name: &str) -> BoardId {
+        BoardId::parse(name).unwrap()
+    }
+
+    fn server() -> ServerId {
+        ServerId::parse("s1").unwrap()
+    }
+
+    fn edit(seq: u64) -> Entry {
+        let (client, payload) = (ClientId::parse("c").unwrap(), Payload::of(&seq).unwrap());
+        Entry { seq: Seq(seq), client, cseq: Cseq(seq), payload }
+    }
+
+    /// The log, whole.
+    async fn log(client: &StoreClient) -> Vec<u64> {
+        let page = client.load(&board("b"), Seq(0)).await.unwrap();
+        assert_eq!(page.entries.last().map(|entry| entry.seq), Some(page.last_seq), "one page is enough");
+        page.entries.iter().map(|entry| entry.seq.get()).collect()
     }
 
     #[tokio::test]
@@ -183,17 +194,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (address, _store) = start(&folder.path().join("log"), any(), 20).await;
         let client = StoreClient::connect(address);
-        client.heartbeat("s1", "ws://s1").await.unwrap();
         let began = tokio::time::Instant::now();
         let claims = (0..500).map(|n| {
             let client = client.clone();
-            async move { client.claim(&format!("b{n}"), "s1", 0, Over::NobodyAlive).await }
+            async move { client.claim(&board(&format!("b{n}")), Epoch(0), &server()).await }
         });
         for won in futures_util::future::join_all(claims).await {
-            assert_eq!(won.unwrap(), 1);
+            assert_eq!(won, Ok(Claim::Claimed { epoch: Epoch(1), last_seq: Seq(0) }));
         }
         assert!(began.elapsed() < Duration::from_secs(5), "500 groups would take 10 s");
-        assert_eq!(client.owners_page("s1", None).await.unwrap().boards.len(), 500);
+        assert_eq!(client.owners(&server(), None, 1_000).await.unwrap().boards.len(), 500);
     }
 
     #[tokio::test]
@@ -202,13 +212,17 @@ mod tests {
         let file = folder.path().join("log");
         let (address, store) = start(&file, any(), 1).await;
         let client = StoreClient::connect(address);
-        client.claim("b", "s1", 0, Over::NobodyAlive).await.unwrap();
+        client.claim(&board("b"), Epoch(0), &server()).await.unwrap();
         let (told, mut acknowledged) = tokio::sync::watch::channel(0_u64);
         let writer = tokio::spawn({
             let client = client.clone();
             async move {
                 for seq in 1..=300 {
-                    client.append("b", "s1", 1, vec![edit(seq, 1)]).await.unwrap();
+                    let written = client.append(&board("b"), Epoch(1), &[edit(seq)]).await.unwrap();
+                    // The one whose answer was lost is written already.
+                    let last_seq = Seq(seq);
+                    let known = [Append::Appended { last_seq }, Append::OutOfPlace { last_seq }];
+                    assert!(known.contains(&written), "{written:?}");
                     told.send_replace(seq);
                 }
             }
@@ -218,23 +232,22 @@ mod tests {
         assert!(store.await.is_err(), "it was killed while it served");
         let kept = *acknowledged.borrow();
         let (_, _store) = start(&file, address, 1).await;
-        let log = client.log_page("b", 0).await.unwrap();
-        let last = log.entries.last().map_or(0, |entry| entry.seq);
-        assert!(last >= kept, "{last} of {kept}");
+        assert!(log(&client).await.contains(&kept), "{kept} was acknowledged");
         writer.await.unwrap();
-        let log = client.log_page("b", 0).await.unwrap();
-        assert!((1..=300).eq(log.entries.iter().map(|entry| entry.seq)), "none lost, none twice");
+        assert!((1..=300).eq(log(&client).await), "none lost, none twice");
     }
 
     #[tokio::test]
     async fn a_refusal_is_not_a_broken_connection() {
         let folder = tempfile::tempdir().unwrap();
-        let (address, _store) = start(&folder.path().join("log"), any(), 1).await;
+        let (address, _store) = start(&folder.path().join("log"), any(), 0).await;
         let client = StoreClient::connect(address);
-        let refused = client.append("b", "s1", 1, vec![edit(1, 1)]).await.unwrap_err();
-        assert!(matches!(refused, StoreError::Refused(Refusal::Fenced { epoch: 0 })));
-        client.claim("b", "s1", 0, Over::Anybody).await.unwrap();
-        assert_eq!(client.append("b", "s1", 1, vec![edit(1, 1)]).await.unwrap(), 1);
+        client.claim(&board("b"), Epoch(0), &server()).await.unwrap();
+        let skipping = Entry { cseq: Cseq(2), ..edit(1) };
+        let refused = client.append(&board("b"), Epoch(1), &[skipping]).await;
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+        let written = client.append(&board("b"), Epoch(1), &[edit(1)]).await;
+        assert_eq!(written, Ok(Append::Appended { last_seq: Seq(1) }));
     }
 
     #[tokio::test(start_paused = true)]
@@ -243,7 +256,7 @@ mod tests {
         let address = reserved.local_addr().unwrap();
         drop(reserved);
         let client = StoreClient::connect(address);
-        let failed = client.ownership("b").await.unwrap_err();
-        assert!(matches!(failed, StoreError::NoAnswer), "{failed:?}");
+        let failed = client.row(&board("b")).await;
+        assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
     }
 }

@@ -143,16 +143,22 @@ impl LogFile {
 
 #[cfg(test)]
 mod tests {
+    use segue_handover::wire::{BoardId, ClientId, Cseq, Entry, Epoch, Payload, Seq};
+
     use super::*;
-    use crate::store::wire::{Entry, Request, Response};
+    use crate::store::wire::{Request, Response};
+
+    fn board() -> BoardId {
+        BoardId::parse("b").unwrap()
+    }
 
     fn owned(epoch: u64) -> Record {
-        Record::Owned { board: "b".into(), epoch, owner: Some("s1".into()) }
+        Record::Owned { board: board(), epoch: Epoch(epoch), owner: None }
     }
 
     fn epoch_of(table: &mut Table) -> u64 {
-        match table.ask(Request::Ownership { board: "b".into() }, 0).0 {
-            Ok(Response::Ownership(row)) => row.epoch,
+        match table.ask(Request::Row { board: board() }, 0).0 {
+            Ok(Response::Row(row)) => row.epoch.get(),
             other => panic!("{other:?}"),
         }
     }
@@ -167,15 +173,16 @@ mod tests {
         let path = folder.path().join("boards.log");
         let (mut file, _) = reopen(&path).unwrap();
         file.push(&owned(1));
-        let payload = serde_json::value::RawValue::from_string("{\"x\":1}".to_owned()).unwrap();
-        let entry = Entry { seq: 1, client: "c".into(), cseq: 1, epoch: 1, payload: payload.into() };
-        file.push(&Record::Appended { board: "b".into(), entries: vec![entry.clone()] });
+        let (client, payload) = (ClientId::parse("c").unwrap(), Payload::of("x").unwrap());
+        let entry = Entry { seq: Seq(1), client, cseq: Cseq(1), payload };
+        let entries = vec![entry.clone()];
+        file.push(&Record::Appended { board: board(), epoch: Epoch(1), entries });
         file.commit().await.unwrap();
         file.push(&owned(2));
         drop(file);
         let (_, mut table) = reopen(&path).unwrap();
         assert_eq!(epoch_of(&mut table), 1, "the second group was never committed");
-        let load = Request::Load { board: "b".into(), after_seq: 0 };
+        let load = Request::Load { board: board(), after: Seq(0) };
         let Ok(Response::Log(page)) = table.ask(load, 0).0 else { panic!("no log") };
         assert_eq!(page.entries, [entry]);
     }

@@ -6,14 +6,15 @@
 mod board;
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
 use std::ops::Bound;
-use std::sync::Arc;
 
+use segue_handover::wire::{BoardId, Connect, Entry, Epoch, OwnedBoard, OwnersPage, Seq, ServerId};
 use serde::{Deserialize, Serialize};
 
-use board::Board;
+use board::{Board, Wrong};
 
-use super::wire::{BoardsPage, DumpPage, Entry, LogPage, Over, Owner, Ownership, Refusal, Request, Response};
+use super::wire::{DumpPage, LogPage, Owner, Ownership, Place, Refusal, Request, Response};
 
 /// What the store refuses to grow beyond.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,9 @@ pub struct Limits {
     pub servers: usize,
     /// Bytes of one edit.
     pub payload_bytes: usize,
-    /// Entries in one append, and in one page of an answer.
+    /// Entries in one append.
+    pub append_entries: usize,
+    /// Entries or boards in one page of an answer.
     pub page_entries: usize,
     /// Bytes of payloads in one page of an answer.
     pub page_bytes: usize,
@@ -41,7 +44,8 @@ impl Default for Limits {
             boards: 1_000_000,
             entries: 50_000_000,
             servers: 10_000,
-            payload_bytes: 64 << 10,
+            payload_bytes: 256 << 10,
+            append_entries: 10_000,
             page_entries: 2_000,
             page_bytes: 1 << 20,
         }
@@ -53,14 +57,14 @@ impl Default for Limits {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Record {
     /// The ownership row became this.
-    Owned { board: Arc<str>, epoch: u64, owner: Option<String> },
-    /// These entries were appended.
-    Appended { board: Arc<str>, entries: Vec<Entry> },
+    Owned { board: BoardId, epoch: Epoch, owner: Option<ServerId> },
+    /// These entries were appended under this epoch.
+    Appended { board: BoardId, epoch: Epoch, entries: Vec<Entry> },
 }
 
 #[derive(Debug)]
 struct Server {
-    connect: String,
+    connect: Option<Connect>,
     seen_ms: u64,
 }
 
@@ -68,8 +72,8 @@ struct Server {
 #[derive(Debug)]
 pub(super) struct Table {
     limits: Limits,
-    boards: BTreeMap<Arc<str>, Board>,
-    servers: HashMap<String, Server>,
+    boards: BTreeMap<BoardId, Board>,
+    servers: HashMap<ServerId, Server>,
     entries: usize,
 }
 
@@ -84,22 +88,18 @@ impl Table {
     /// Carries one request out. A record must be in the file before the answer goes out.
     pub(super) fn ask(&mut self, request: Request, now_ms: u64) -> (Answer, Option<Record>) {
         let changed = match request {
-            Request::Heartbeat { server, connect } => self.heartbeat(server, connect, now_ms),
-            Request::Claim { board, server, from_epoch, over } => {
-                self.claim(&board, server, from_epoch, over, now_ms)
+            Request::Claim { board, expect, server } => self.claim(board, expect, server, now_ms),
+            Request::Append { board, epoch, entries } => self.append(board, epoch, entries, now_ms),
+            Request::Release { board, epoch, server } => Ok(self.release(board, epoch, &server, now_ms)),
+            Request::Heartbeat { server, connect } => {
+                self.heartbeat(server, connect, now_ms).map(|()| (Response::Heard, None))
             }
-            Request::Append { board, server, epoch, entries } => self.append(&board, &server, epoch, entries),
-            Request::Release { board, server, epoch } => self.release(&board, &server, epoch),
-            Request::Ownership { board } => {
-                return (Ok(Response::Ownership(self.ownership(&board, now_ms))), None);
+            Request::Row { board } => Ok((Response::Row(self.row(&board, now_ms)), None)),
+            Request::Load { board, after } => Ok((Response::Log(self.load(&board, after)), None)),
+            Request::Owners { server, cursor, limit } => {
+                Ok((Response::Owners(self.owners(&server, cursor.as_ref(), limit)), None))
             }
-            Request::Load { board, after_seq } => {
-                return (Ok(Response::Log(self.load(&board, after_seq))), None);
-            }
-            Request::Owners { server, after } => {
-                return (Ok(Response::Boards(self.owners(&server, after.as_deref()))), None);
-            }
-            Request::Dump { after } => return (Ok(Response::Dumped(self.dump(after))), None),
+            Request::Dump { after } => Ok((Response::Dumped(self.dump(after.as_ref())), None)),
         };
         match changed {
             Ok((response, record)) => (Ok(response), record),
@@ -108,110 +108,106 @@ impl Table {
     }
 
     /// Repeats a record of the file. What the file says was checked when it was written.
+    ///
+    /// An owner that the file names counts as seen now: the store was away, and what it did not
+    /// hear is not silence.
     pub(super) fn replay(&mut self, record: Record) {
         match record {
             Record::Owned { board, epoch, owner } => {
+                if let Some(server) = &owner {
+                    self.servers.entry(server.clone()).or_insert(Server { connect: None, seen_ms: 0 });
+                }
                 let row = self.boards.entry(board).or_default();
                 row.epoch = epoch;
                 row.owner = owner;
             }
-            Record::Appended { board, entries } => {
+            Record::Appended { board, epoch: _, entries } => {
                 self.entries += entries.len();
                 self.boards.entry(board).or_default().extend(entries);
             }
         }
     }
 
-    fn heartbeat(&mut self, server: String, connect: String, now_ms: u64) -> Changed {
+    fn heartbeat(&mut self, server: ServerId, connect: Option<Connect>, now_ms: u64) -> Result<(), Refusal> {
         if self.servers.len() >= self.limits.servers && !self.servers.contains_key(&server) {
             return Err(Refusal::Full { what: format!("{} servers", self.limits.servers) });
         }
         self.servers.insert(server, Server { connect, seen_ms: now_ms });
-        Ok((Response::Done, None))
+        Ok(())
     }
 
-    fn ownership(&self, board: &str, now_ms: u64) -> Ownership {
+    fn row(&self, board: &BoardId, now_ms: u64) -> Ownership {
         let Some(row) = self.boards.get(board) else {
-            return Ownership { epoch: 0, owner: None };
+            return Ownership { epoch: Epoch::ZERO, owner: None, last_seq: Seq::ZERO };
         };
         let owner = row.owner.as_ref().map(|server| self.owner(server, now_ms));
-        Ownership { epoch: row.epoch, owner }
+        Ownership { epoch: row.epoch, owner, last_seq: row.last_seq() }
     }
 
-    /// A server not heard of since the store was opened counts from that moment: the store itself
-    /// may have been away, and what it did not hear is not silence.
-    fn owner(&self, server: &str, now_ms: u64) -> Owner {
+    fn owner(&self, server: &ServerId, now_ms: u64) -> Owner {
         let row = self.servers.get(server);
-        let seen_ms = row.map_or(0, |row| row.seen_ms);
+        let in_time = |row: &Server| now_ms.saturating_sub(row.seen_ms) <= self.limits.liveness_ms;
         Owner {
-            server: server.to_owned(),
-            connect: row.map(|row| row.connect.clone()),
-            alive: now_ms.saturating_sub(seen_ms) <= self.limits.liveness_ms,
+            server: server.clone(),
+            connect: row.and_then(|row| row.connect.clone()),
+            alive: row.is_some_and(in_time),
         }
     }
 
-    fn claim(&mut self, board: &str, server: String, from_epoch: u64, over: Over, now_ms: u64) -> Changed {
-        let row = self.ownership(board, now_ms);
-        let claimed = Response::Claimed { epoch: from_epoch + 1 };
+    fn claim(&mut self, board: BoardId, expect: Epoch, server: ServerId, now_ms: u64) -> Changed {
+        let row = self.row(&board, now_ms);
+        let epoch = expect.next();
+        let claimed = Response::Claimed { epoch, last_seq: row.last_seq };
         let mine = row.owner.as_ref().is_some_and(|owner| owner.server == server);
-        if mine && row.epoch == from_epoch + 1 {
+        if mine && row.epoch == epoch {
             // The same claim again: only this server can have made this step.
             return Ok((claimed, None));
         }
-        let free = match over {
-            Over::Anybody => true,
-            Over::NobodyAlive => !row.owner.as_ref().is_some_and(|owner| owner.alive),
-        };
-        if row.epoch != from_epoch || !free {
-            return Err(Refusal::Held(row));
+        if row.epoch != expect {
+            return Ok((Response::Held(row), None));
         }
-        if self.boards.len() >= self.limits.boards && !self.boards.contains_key(board) {
+        if self.boards.len() >= self.limits.boards && !self.boards.contains_key(&board) {
             return Err(Refusal::Full { what: format!("{} boards", self.limits.boards) });
         }
-        Ok((claimed, Some(self.set_owner(board, from_epoch + 1, Some(server)))))
+        Ok((claimed, Some(self.set_owner(board, epoch, Some(server)))))
     }
 
-    fn set_owner(&mut self, board: &str, epoch: u64, owner: Option<String>) -> Record {
-        let board: Arc<str> = board.into();
-        let row = self.boards.entry(Arc::clone(&board)).or_default();
+    fn set_owner(&mut self, board: BoardId, epoch: Epoch, owner: Option<ServerId>) -> Record {
+        let row = self.boards.entry(board.clone()).or_default();
         row.epoch = epoch;
         row.owner.clone_from(&owner);
         Record::Owned { board, epoch, owner }
     }
 
-    fn append(&mut self, board: &str, server: &str, epoch: u64, entries: Vec<Entry>) -> Changed {
-        let Some((name, _)) = self.boards.get_key_value(board) else {
-            return Err(Refusal::Fenced { epoch: 0 });
-        };
-        let name = Arc::clone(name);
+    /// A board that was released has nobody who may write, whatever the epoch.
+    fn append(&mut self, board: BoardId, epoch: Epoch, entries: Vec<Entry>, now_ms: u64) -> Changed {
         self.check_size(&entries)?;
-        let row = self.boards.entry(Arc::clone(&name)).or_default();
-        if row.epoch != epoch || row.owner.as_deref() != Some(server) {
-            return Err(Refusal::Fenced { epoch: row.epoch });
-        }
-        if row.has(&entries) {
-            // The same append again, after its answer was lost.
-            return Ok((Response::Appended { last_seq: row.last_seq() }, None));
-        }
-        row.check(epoch, &entries).inspect_err(|refusal| {
-            if let Refusal::Violation { what } = refusal {
-                tracing::error!(board, server, epoch, what, "an append would break the log");
+        let held = self.row(&board, now_ms);
+        let Some(row) = self.boards.get_mut(&board).filter(|row| row.epoch == epoch && row.owner.is_some())
+        else {
+            return Ok((Response::Held(held), None));
+        };
+        match row.check(&entries) {
+            Ok(()) => {}
+            Err(Wrong::Place) => return Ok((Response::OutOfPlace { last_seq: held.last_seq }, None)),
+            Err(Wrong::Numbers(what)) => {
+                tracing::error!(%board, %epoch, what, "an append would break the log");
+                return Err(Refusal::Violation { what });
             }
-        })?;
+        }
         row.extend(entries.iter().cloned());
-        let last_seq = row.last_seq();
         self.entries += entries.len();
-        let record = Record::Appended { board: name, entries };
-        Ok((Response::Appended { last_seq }, Some(record)))
+        let appended = Response::Appended { last_seq: row.last_seq() };
+        Ok((appended, Some(Record::Appended { board, epoch, entries })))
     }
 
     fn check_size(&self, entries: &[Entry]) -> Result<(), Refusal> {
         let limits = &self.limits;
         let full = |what: String| Err(Refusal::Full { what });
-        if entries.len() > limits.page_entries {
-            return full(format!("{} edits in one append", limits.page_entries));
+        if entries.len() > limits.append_entries {
+            return full(format!("{} edits in one append", limits.append_entries));
         }
-        if entries.iter().any(|entry| entry.payload.get().len() > limits.payload_bytes) {
+        if entries.iter().any(|entry| entry.payload.as_json().len() > limits.payload_bytes) {
             return full(format!("{} bytes in one edit", limits.payload_bytes));
         }
         if self.entries + entries.len() > limits.entries {
@@ -220,66 +216,64 @@ impl Table {
         Ok(())
     }
 
-    fn release(&mut self, board: &str, server: &str, epoch: u64) -> Changed {
-        let (at, owner) = self.boards.get(board).map_or((0, None), |row| (row.epoch, row.owner.as_deref()));
-        if at != epoch {
-            return Err(Refusal::Fenced { epoch: at });
+    fn release(
+        &mut self,
+        board: BoardId,
+        epoch: Epoch,
+        server: &ServerId,
+        now_ms: u64,
+    ) -> (Response, Option<Record>) {
+        let row = self.row(&board, now_ms);
+        let mine = row.owner.as_ref().is_none_or(|owner| owner.server == *server);
+        if row.epoch != epoch || !mine {
+            return (Response::Held(row), None);
         }
-        match owner {
-            None => Ok((Response::Done, None)),
-            Some(owner) if owner == server => Ok((Response::Done, Some(self.set_owner(board, epoch, None)))),
-            Some(_) => Err(Refusal::Fenced { epoch: at }),
-        }
+        let record = row.owner.is_some().then(|| self.set_owner(board, epoch, None));
+        (Response::Released, record)
     }
 
-    fn load(&self, board: &str, after_seq: u64) -> LogPage {
+    fn load(&self, board: &BoardId, after: Seq) -> LogPage {
         let Some(row) = self.boards.get(board) else {
-            return LogPage { entries: vec![], more: false, epoch: 0, last_cseq: BTreeMap::new() };
+            return LogPage { entries: vec![], last_seq: Seq::ZERO };
         };
-        let (entries, more) = row.page(after_seq, self.limits.page_entries, self.limits.page_bytes);
-        let last_cseq = if more {
-            BTreeMap::new()
-        } else {
-            row.last_cseq.iter().map(|(client, cseq)| (Arc::clone(client), *cseq)).collect()
-        };
-        LogPage { entries, more, epoch: row.epoch, last_cseq }
+        let (entries, _) = row.page(after, self.limits.page_entries, self.limits.page_bytes);
+        LogPage { entries, last_seq: row.last_seq() }
     }
 
-    fn owners(&self, server: &str, after: Option<&str>) -> BoardsPage {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut boards: Vec<(String, u64)> = self
+    fn owners(&self, server: &ServerId, cursor: Option<&BoardId>, limit: NonZeroU32) -> OwnersPage {
+        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX).min(self.limits.page_entries);
+        let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self
             .boards
-            .range::<str, _>((from, Bound::Unbounded))
-            .filter(|(_, row)| row.owner.as_deref() == Some(server))
-            .take(self.limits.page_entries + 1)
-            .map(|(board, row)| (board.to_string(), row.epoch))
-            .collect();
-        let more = boards.len() > self.limits.page_entries;
-        boards.truncate(self.limits.page_entries);
-        BoardsPage { boards, more }
+            .range((from, Bound::Unbounded))
+            .filter(|(_, row)| row.owner.as_ref() == Some(server))
+            .map(|(board, row)| OwnedBoard { board: board.clone(), epoch: row.epoch });
+        let boards: Vec<OwnedBoard> = rest.by_ref().take(limit).collect();
+        let more = rest.next().is_some();
+        let next = boards.last().filter(|_| more).map(|row| row.board.clone());
+        OwnersPage { boards, next }
     }
 
-    fn dump(&self, after: Option<(String, u64)>) -> DumpPage {
+    fn dump(&self, after: Option<&Place>) -> DumpPage {
         let (mut entries, mut bytes) = (self.limits.page_entries, self.limits.page_bytes);
-        let (first, mut after_seq) = after.unwrap_or_default();
+        let (from, mut seq) = match after {
+            Some(place) => (Bound::Included(&place.board), place.seq),
+            None => (Bound::Unbounded, Seq::ZERO),
+        };
         let mut logs = Vec::new();
-        for (board, row) in self.boards.range::<str, _>((Bound::Included(&*first), Bound::Unbounded)) {
-            let (page, more) = row.page(after_seq, entries, bytes);
-            if more || entries <= page.len() {
-                let last = page.last().map_or(after_seq, |entry| entry.seq);
-                logs.push((board.to_string(), page));
-                return DumpPage { logs, next: Some((board.to_string(), last)) };
-            }
-            entries -= page.len();
-            bytes = bytes.saturating_sub(page.iter().map(|entry| entry.payload.get().len()).sum());
-            after_seq = 0;
-            let last = row.last_seq();
+        for (board, row) in self.boards.range((from, Bound::Unbounded)) {
+            let (page, all) = row.page(seq, entries, bytes);
+            entries = entries.saturating_sub(page.len());
+            let told: usize = page.iter().map(|entry| entry.payload.as_json().len()).sum();
+            bytes = bytes.saturating_sub(told);
+            let last = page.last().map_or(seq, |entry| entry.seq);
             if !page.is_empty() {
-                logs.push((board.to_string(), page));
+                logs.push((board.clone(), page));
             }
-            if bytes == 0 {
-                return DumpPage { logs, next: Some((board.to_string(), last)) };
+            if !all || entries == 0 || bytes == 0 {
+                return DumpPage { logs, next: Some(Place { board: board.clone(), seq: last }) };
             }
+            seq = Seq::ZERO;
         }
         DumpPage { logs, next: None }
     }
@@ -287,7 +281,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
+    use segue_handover::wire::{ClientId, Cseq, Payload};
 
     use super::*;
 
@@ -295,143 +289,161 @@ mod tests {
         Table::new(Limits { liveness_ms: 100, page_entries: 2, ..Limits::default() })
     }
 
-    fn edit(seq: u64, epoch: u64) -> Entry {
-        let payload = RawValue::from_string("1".to_owned()).unwrap().into();
-        Entry { seq, client: "c".into(), cseq: seq, epoch, payload }
+    fn board(name: &str) -> BoardId {
+        BoardId::parse(name).unwrap()
     }
 
-    fn claim(board: &str, server: &str, from_epoch: u64, over: Over) -> Request {
-        Request::Claim { board: board.into(), server: server.into(), from_epoch, over }
+    fn server(name: &str) -> ServerId {
+        ServerId::parse(name).unwrap()
     }
 
-    fn append(server: &str, epoch: u64, seqs: std::ops::RangeInclusive<u64>) -> Request {
-        let entries = seqs.map(|seq| edit(seq, epoch)).collect();
-        Request::Append { board: "b".into(), server: server.into(), epoch, entries }
+    fn edit(seq: u64) -> Entry {
+        let client = ClientId::parse("c").unwrap();
+        Entry { seq: Seq(seq), client, cseq: Cseq(seq), payload: Payload::of(&seq).unwrap() }
     }
 
-    fn beat(table: &mut Table, server: &str, now_ms: u64) {
-        let beat = Request::Heartbeat { server: server.into(), connect: format!("ws://{server}") };
-        assert_eq!(table.ask(beat, now_ms).0, Ok(Response::Done));
+    fn claim(name: &str, by: &str, expect: u64) -> Request {
+        Request::Claim { board: board(name), expect: Epoch(expect), server: server(by) }
     }
 
-    fn done(table: &mut Table, request: Request, now_ms: u64) {
-        let (answer, record) = table.ask(request, now_ms);
+    fn append(epoch: u64, seqs: std::ops::RangeInclusive<u64>) -> Request {
+        Request::Append { board: board("b"), epoch: Epoch(epoch), entries: seqs.map(edit).collect() }
+    }
+
+    fn claimed(epoch: u64, last_seq: u64) -> Response {
+        Response::Claimed { epoch: Epoch(epoch), last_seq: Seq(last_seq) }
+    }
+
+    fn beat(table: &mut Table, name: &str, now_ms: u64) {
+        let connect = Some(Connect::parse(&format!("ws://{name}")).unwrap());
+        let beat = Request::Heartbeat { server: server(name), connect };
+        assert_eq!(table.ask(beat, now_ms).0, Ok(Response::Heard));
+    }
+
+    fn done(table: &mut Table, request: Request) {
+        let (answer, record) = table.ask(request, 0);
         assert!(answer.is_ok() && record.is_some(), "{answer:?}");
     }
 
+    fn held(table: &mut Table, request: Request) -> Ownership {
+        match table.ask(request, 0) {
+            (Ok(Response::Held(row)), None) => row,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn alive(table: &Table, now_ms: u64) -> bool {
+        table.row(&board("b"), now_ms).owner.unwrap().alive
+    }
+
     #[test]
-    fn a_board_that_nobody_owns_is_claimed_by_the_first_who_asks() {
+    fn of_two_who_claim_from_one_epoch_one_wins() {
         let mut table = table();
         beat(&mut table, "s1", 0);
-        let (won, record) = table.ask(claim("b", "s1", 0, Over::NobodyAlive), 1);
-        assert_eq!(won, Ok(Response::Claimed { epoch: 1 }));
+        let (won, record) = table.ask(claim("b", "s1", 0), 1);
+        assert_eq!(won, Ok(claimed(1, 0)));
         assert!(record.is_some());
-        let (lost, record) = table.ask(claim("b", "s2", 0, Over::NobodyAlive), 1);
-        let owner = Owner { server: "s1".into(), connect: Some("ws://s1".into()), alive: true };
-        assert_eq!(lost, Err(Refusal::Held(Ownership { epoch: 1, owner: Some(owner) })));
-        assert!(record.is_none());
+        let connect = Some(Connect::parse("ws://s1").unwrap());
+        let owner = Some(Owner { server: server("s1"), connect, alive: true });
+        let row = held(&mut table, claim("b", "s2", 0));
+        assert_eq!(row, Ownership { epoch: Epoch(1), owner, last_seq: Seq(0) });
     }
 
     #[test]
     fn a_claim_repeated_says_the_same_and_changes_nothing() {
         let mut table = table();
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 0);
-        let (again, record) = table.ask(claim("b", "s1", 0, Over::NobodyAlive), 0);
-        assert_eq!(again, Ok(Response::Claimed { epoch: 1 }));
+        done(&mut table, claim("b", "s1", 0));
+        let (again, record) = table.ask(claim("b", "s1", 0), 0);
+        assert_eq!(again, Ok(claimed(1, 0)));
         assert!(record.is_none());
     }
 
     #[test]
-    fn a_living_owner_is_overruled_only_by_a_planned_move_from_its_epoch() {
+    fn an_owner_lives_as_long_as_the_liveness_rule_says() {
         let mut table = table();
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 0);
-        assert!(table.ask(claim("b", "s2", 1, Over::NobodyAlive), 50).0.is_err());
-        assert!(table.ask(claim("b", "s2", 0, Over::Anybody), 50).0.is_err());
-        let (won, _) = table.ask(claim("b", "s2", 1, Over::Anybody), 50);
-        assert_eq!(won, Ok(Response::Claimed { epoch: 2 }));
-    }
-
-    #[test]
-    fn a_silent_owner_is_dead_after_the_liveness_rule_and_not_before() {
-        let mut table = table();
+        done(&mut table, claim("b", "s1", 0));
+        assert!(!alive(&table, 0), "it never sent a heartbeat");
         beat(&mut table, "s1", 1_000);
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 1_000);
-        assert!(table.ask(claim("b", "s2", 1, Over::NobodyAlive), 1_100).0.is_err());
-        assert!(table.ask(claim("b", "s2", 1, Over::NobodyAlive), 1_101).0.is_ok());
+        assert!(alive(&table, 1_100));
+        assert!(!alive(&table, 1_101));
     }
 
     #[test]
     fn an_owner_is_not_dead_because_the_store_was_away() {
         let mut table = table();
-        table.replay(Record::Owned { board: "b".into(), epoch: 4, owner: Some("s1".into()) });
-        assert!(table.ask(claim("b", "s2", 4, Over::NobodyAlive), 100).0.is_err());
-        assert!(table.ask(claim("b", "s2", 4, Over::NobodyAlive), 101).0.is_ok());
+        table.replay(Record::Owned { board: board("b"), epoch: Epoch(4), owner: Some(server("s1")) });
+        assert!(alive(&table, 100));
+        assert!(!alive(&table, 101));
     }
 
     #[test]
     fn a_server_that_lost_its_epoch_cannot_write() {
         let mut table = table();
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 0);
-        assert!(table.ask(append("s1", 1, 1..=2), 0).0.is_ok());
-        done(&mut table, claim("b", "s2", 1, Over::Anybody), 0);
-        assert_eq!(table.ask(append("s1", 1, 3..=3), 0).0, Err(Refusal::Fenced { epoch: 2 }));
-        assert_eq!(table.ask(append("s1", 2, 3..=3), 0).0, Err(Refusal::Fenced { epoch: 2 }));
-        assert_eq!(table.ask(append("s2", 2, 3..=3), 0).0, Ok(Response::Appended { last_seq: 3 }));
+        done(&mut table, claim("b", "s1", 0));
+        done(&mut table, append(1, 1..=2));
+        assert_eq!(table.ask(claim("b", "s2", 1), 0).0, Ok(claimed(2, 2)));
+        let row = held(&mut table, append(1, 3..=3));
+        assert_eq!((row.epoch, row.owner.unwrap().server), (Epoch(2), server("s2")));
+        done(&mut table, append(2, 3..=3));
     }
 
     #[test]
-    fn an_append_repeated_is_stored_once() {
+    fn an_append_repeated_is_stored_once_and_told_where_the_log_ends() {
         let mut table = table();
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 0);
-        done(&mut table, append("s1", 1, 1..=2), 0);
-        let (again, record) = table.ask(append("s1", 1, 1..=2), 0);
-        assert_eq!(again, Ok(Response::Appended { last_seq: 2 }));
+        done(&mut table, claim("b", "s1", 0));
+        done(&mut table, append(1, 1..=2));
+        let (again, record) = table.ask(append(1, 1..=2), 0);
+        assert_eq!(again, Ok(Response::OutOfPlace { last_seq: Seq(2) }));
         assert!(record.is_none());
+    }
+
+    #[test]
+    fn an_append_that_would_lose_an_edit_is_refused_and_not_stored() {
+        let mut table = table();
+        done(&mut table, claim("b", "s1", 0));
+        let skipping = Entry { cseq: Cseq(2), ..edit(1) };
+        let request = Request::Append { board: board("b"), epoch: Epoch(1), entries: vec![skipping] };
+        let (refused, record) = table.ask(request, 0);
+        assert!(matches!(refused, Err(Refusal::Violation { .. })), "{refused:?}");
+        assert!(record.is_none());
+        assert_eq!(table.load(&board("b"), Seq(0)).last_seq, Seq(0));
     }
 
     #[test]
     fn a_released_board_keeps_its_epoch_and_takes_no_more_writes() {
         let mut table = table();
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 0);
-        let release = || Request::Release { board: "b".into(), server: "s1".into(), epoch: 1 };
-        assert!(table.ask(release(), 0).1.is_some());
-        assert!(table.ask(release(), 0).1.is_none());
-        assert_eq!(table.ask(append("s1", 1, 1..=1), 0).0, Err(Refusal::Fenced { epoch: 1 }));
-        let (won, _) = table.ask(claim("b", "s2", 1, Over::NobodyAlive), 0);
-        assert_eq!(won, Ok(Response::Claimed { epoch: 2 }));
-        assert_eq!(table.ask(release(), 0).0, Err(Refusal::Fenced { epoch: 2 }));
+        let release = || Request::Release { board: board("b"), epoch: Epoch(1), server: server("s1") };
+        done(&mut table, claim("b", "s1", 0));
+        done(&mut table, release());
+        assert_eq!(table.ask(release(), 0).0, Ok(Response::Released));
+        assert_eq!(held(&mut table, append(1, 1..=1)).owner, None);
+        assert_eq!(table.ask(claim("b", "s2", 1), 0).0, Ok(claimed(2, 0)));
+        assert_eq!(held(&mut table, release()).epoch, Epoch(2));
     }
 
     #[test]
-    fn the_last_page_of_a_log_tells_each_clients_last_number() {
+    fn nobody_releases_the_board_of_another() {
         let mut table = table();
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 0);
-        done(&mut table, append("s1", 1, 1..=2), 0);
-        done(&mut table, append("s1", 1, 3..=3), 0);
-        let first = table.load("b", 0);
-        assert_eq!((first.entries.len(), first.more, first.last_cseq.len()), (2, true, 0));
-        let last = table.load("b", 2);
-        assert_eq!((last.entries.len(), last.more, last.epoch), (1, false, 1));
-        assert_eq!(last.last_cseq.get("c"), Some(&3));
+        done(&mut table, claim("b", "s1", 0));
+        let release = Request::Release { board: board("b"), epoch: Epoch(1), server: server("s2") };
+        assert_eq!(held(&mut table, release).owner.unwrap().server, server("s1"));
     }
 
     #[test]
     fn the_dump_tells_every_edit_once_whatever_the_page() {
         let mut table = table();
-        for (board, len) in [("a", 3_u64), ("b", 2), ("c", 0), ("d", 1), ("e", 5)] {
-            let entries = (1..=len).map(|seq| edit(seq, 1)).collect();
-            table.replay(Record::Owned { board: board.into(), epoch: 1, owner: None });
-            table.replay(Record::Appended { board: board.into(), entries });
+        for (name, len) in [("a", 3_u64), ("b", 2), ("c", 0), ("d", 1), ("e", 5)] {
+            let (board, entries) = (board(name), (1..=len).map(edit).collect());
+            table.replay(Record::Appended { board, epoch: Epoch(1), entries });
         }
-        let (mut told, mut next, mut pages) = (Vec::new(), None, 0);
-        loop {
-            let page = table.dump(next);
-            pages += 1;
+        let (mut told, mut next) = (Vec::new(), None);
+        for _ in 0..20 {
+            let page = table.dump(next.as_ref());
             for (board, log) in page.logs {
                 told.extend(log.iter().map(|entry| format!("{board}{}", entry.seq)));
             }
             next = page.next;
-            if next.is_none() || pages > 20 {
+            if next.is_none() {
                 break;
             }
         }
@@ -441,15 +453,15 @@ mod tests {
     #[test]
     fn owners_lists_the_boards_of_one_server_in_pages() {
         let mut table = table();
-        for board in ["a", "b", "c", "d"] {
-            let server = if board == "b" { "s2" } else { "s1" };
-            done(&mut table, claim(board, server, 0, Over::NobodyAlive), 0);
+        for name in ["a", "b", "c", "d"] {
+            done(&mut table, claim(name, if name == "b" { "s2" } else { "s1" }, 0));
         }
-        let first = table.owners("s1", None);
-        assert_eq!(first.boards, [("a".to_owned(), 1), ("c".to_owned(), 1)]);
-        assert!(first.more);
-        let last = table.owners("s1", Some("c"));
-        assert_eq!((last.boards.len(), last.more), (1, false));
+        let limit = NonZeroU32::new(10).unwrap();
+        let first = table.owners(&server("s1"), None, limit);
+        assert_eq!(first.boards, ["a", "c"].map(|name| OwnedBoard { board: board(name), epoch: Epoch(1) }));
+        assert_eq!(first.next, Some(board("c")));
+        let last = table.owners(&server("s1"), first.next.as_ref(), limit);
+        assert_eq!((last.boards.len(), last.next), (1, None));
     }
 
     #[test]
@@ -457,11 +469,10 @@ mod tests {
         let limits = Limits { boards: 1, entries: 1, servers: 1, ..Limits::default() };
         let mut table = Table::new(limits);
         beat(&mut table, "s1", 0);
-        let beat = Request::Heartbeat { server: "s2".into(), connect: String::new() };
+        let beat = Request::Heartbeat { server: server("s2"), connect: None };
         assert!(matches!(table.ask(beat, 0).0, Err(Refusal::Full { .. })));
-        done(&mut table, claim("b", "s1", 0, Over::NobodyAlive), 0);
-        let second = table.ask(claim("b2", "s1", 0, Over::NobodyAlive), 0).0;
-        assert!(matches!(second, Err(Refusal::Full { .. })));
-        assert!(matches!(table.ask(append("s1", 1, 1..=2), 0).0, Err(Refusal::Full { .. })));
+        done(&mut table, claim("b", "s1", 0));
+        assert!(matches!(table.ask(claim("b2", "s1", 0), 0).0, Err(Refusal::Full { .. })));
+        assert!(matches!(table.ask(append(1, 1..=2), 0).0, Err(Refusal::Full { .. })));
     }
 }
