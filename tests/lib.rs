@@ -1,1 +1,3 @@
-//! End to end tests and tidy live here.
+//! The package of the tests that look at the project as a whole: tidy, and end to end.
+//!
+//! The library itself is empty; each test target says what it covers.
