@@ -92,6 +92,37 @@ pub enum WaitingOn {
     Resume,
 }
 
+impl WaitingOn {
+    /// What is said when it did not come in time.
+    pub fn overdue(&self) -> String {
+        match self {
+            Self::Effect { id } => format!("{id} did not end in time"),
+            Self::Settling { what, missing } if missing.is_empty() => format!("{what} did not come in time"),
+            Self::Settling { what, missing } => {
+                format!("{what} did not come in time from {}", names(missing))
+            }
+            Self::Instances { missing } => format!("{missing} instances did not come up in time"),
+            Self::Health { group, missing } => {
+                format!("not healthy in {group} in time: {}", names(missing))
+            }
+            Self::Bake { .. } => "the bake did not end".to_owned(),
+            Self::Boards { left } => format!("{left} boards stayed where they were"),
+            Self::Zeros { instances } => format!("no repeated fresh zeros from {}", names(instances)),
+            Self::Reading { why, .. } => format!("a reading did not come in time: {why}"),
+            Self::Capacity { able, floor } => {
+                format!("only {able} instances were able to serve, the floor is {floor}")
+            }
+            Self::Check { check, sentence } => format!("check {check} did not pass: {sentence}"),
+            Self::Resume => "nobody resumed it".to_owned(),
+        }
+    }
+}
+
+fn names(ids: &[InstanceId]) -> String {
+    let names: Vec<&str> = ids.iter().map(InstanceId::as_str).collect();
+    names.join(", ")
+}
+
 /// Where a reading comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {

@@ -179,7 +179,9 @@ impl ReleaseState {
         let effect = record.effect.clone();
         match outcome {
             Outcome::Done(done) => {
-                self.progress_at = at;
+                if brings_nearer(done) {
+                    self.progress_at = at;
+                }
                 self.take_in(&effect, done)
             }
             Outcome::Refused(_) | Outcome::Unknown(_) => Ok(()),
@@ -253,6 +255,14 @@ impl ReleaseState {
 /// After the verdict only the old servers' end is still to come.
 fn may_follow_the_end(event: &Event) -> bool {
     matches!(event, Event::Intended(_) | Event::Ended { .. } | Event::PointOfNoReturn)
+}
+
+/// A wave in which every board stayed is no progress, however often it is repeated.
+fn brings_nearer(done: &Done) -> bool {
+    match done {
+        Done::Nothing | Done::Launched(_) => true,
+        Done::Moved(result) => result.boards_moved > 0 || result.boards_gone > 0,
+    }
 }
 
 fn tally(tally: &mut WaveTally, result: &WaveResult) {

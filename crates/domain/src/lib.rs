@@ -8,20 +8,28 @@
 //! It cannot fail except by returning a value.
 
 pub mod app;
+pub mod decide;
 pub mod decision;
 pub mod effect;
 pub mod event;
 pub mod fold;
 pub mod ids;
 pub mod instance;
+pub mod judge;
 pub mod moves;
+pub mod pace;
 pub mod plan;
+pub mod planner;
 pub mod reading;
+pub mod refusal;
+pub mod request;
 pub mod service;
+pub mod service_state;
 pub mod state;
 pub mod step;
 pub mod target;
 pub mod time;
 pub mod world;
 
+pub use decide::{decide, decide_after, needs, needs_after};
 pub use fold::fold;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::{Cause, Gate, Reason, Verdict};
-use crate::effect::{Done, Effect, Outcome};
+use crate::effect::{Effect, Outcome};
 use crate::event::{CheckResult, Vital};
 use crate::ids::{CheckName, EffectId, InstanceId, Route};
 use crate::moves::Direction;
@@ -185,15 +185,7 @@ impl ReleaseState {
 }
 
 impl EffectRecord {
-    /// The instances that it launched, if it was a launch and is done.
-    pub fn launched(&self) -> &[InstanceId] {
-        match &self.ended {
-            Some((Outcome::Done(Done::Launched(ids)), _)) => ids,
-            Some((
-                Outcome::Done(Done::Nothing | Done::Moved(_)) | Outcome::Refused(_) | Outcome::Unknown(_),
-                _,
-            ))
-            | None => &[],
-        }
+    pub fn succeeded(&self) -> bool {
+        matches!(self.ended, Some((Outcome::Done(_), _)))
     }
 }

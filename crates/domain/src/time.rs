@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Later than anything: the end of a wait that only a person ends.
+    pub const NEVER: Self = Self(i64::MAX);
+
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }

@@ -1,0 +1,178 @@
+//! What to do next: a pure function of what was planned, what has happened and what the world looks like now.
+//!
+//! Each step is a function in a file of its own. It looks at the world first: what is already true is not
+//! done again, what is not true yet is asked for under an id that is the same every time. So the way after
+//! a crash is the normal way.
+
+mod admit;
+mod after;
+mod announce;
+mod capacity;
+mod carry;
+mod close;
+mod configure;
+mod discard;
+mod empty;
+mod launch;
+mod needs;
+mod observe;
+mod preflight;
+mod registry;
+mod reopen;
+mod resolve;
+mod retire;
+mod scope;
+mod shut;
+
+use crate::decision::Cause;
+use crate::decision::{Decision, Reason, Source, Then, Verdict, Wait, WaitingOn};
+use crate::effect::Outcome;
+use crate::event::Event;
+use crate::reading::Why;
+use crate::state::{Leg, ReleaseState, Stance};
+use crate::step::{How, Step};
+use crate::time::Timestamp;
+use crate::world::World;
+
+pub use after::decide_after;
+pub use needs::{needs, needs_after};
+
+use scope::{Progress, Scope};
+
+/// Decides the next thing. Total: every state and every world has an answer.
+pub fn decide(state: &ReleaseState, world: &World) -> Decision {
+    match &state.stance {
+        Stance::Closed { .. } => Decision::Over,
+        Stance::Paused { since } => Decision::Wait(Wait {
+            on: WaitingOn::Resume,
+            since: *since,
+            until: Timestamp::NEVER,
+            then: Then::Stay,
+        }),
+        Stance::Asking { gate, .. } => Decision::Ask(gate.clone()),
+        Stance::Held { reason, .. } => Decision::Park(reason.clone()),
+        Stance::Going => match state.current() {
+            Some(record) => {
+                let scope = Scope { state, world, step: record.step };
+                conclude(&scope, take(&scope))
+            }
+            None => between_steps(state),
+        },
+    }
+}
+
+fn between_steps(state: &ReleaseState) -> Decision {
+    if let Some(step) = state.next_step() {
+        return Decision::Record(vec![Event::StepEntered { step }]);
+    }
+    match &state.leg {
+        Leg::Out => Decision::Close(match state.plan.kind {
+            crate::plan::Kind::Canary => Verdict::Passed,
+            crate::plan::Kind::Full | crate::plan::Kind::Rollback => Verdict::Released,
+        }),
+        Leg::Back { cause, .. } => Decision::Close(match cause {
+            Cause::AbortedBy(_) => Verdict::Aborted { cause: cause.clone() },
+            Cause::StepFailed { .. } | Cause::CanaryFailed { .. } => {
+                Verdict::RolledBack { cause: cause.clone() }
+            }
+        }),
+    }
+}
+
+fn take(scope: &Scope<'_>) -> Progress {
+    match scope.step {
+        Step::Resolve => resolve::take(scope),
+        Step::Preflight => preflight::take(scope),
+        Step::Launch => launch::take(scope),
+        Step::Configure => configure::take(scope),
+        Step::Warm => configure::warm(scope),
+        Step::Admit => admit::take(scope),
+        Step::Observe => observe::take(scope),
+        Step::Close => close::take(scope),
+        Step::Handover => carry::out(scope),
+        Step::Retire => retire::take(scope),
+        Step::Announce => announce::take(scope),
+        Step::Reopen => reopen::take(scope),
+        Step::Shut => shut::take(scope),
+        Step::Return => carry::back(scope),
+        Step::Discard => discard::take(scope),
+    }
+}
+
+/// From what a step says to what is decided: deadlines, failures and the way back are the same for all.
+fn conclude(scope: &Scope<'_>, progress: Progress) -> Decision {
+    match progress {
+        Progress::Done => Decision::Record(vec![Event::StepDone { step: scope.step, how: how(scope) }]),
+        Progress::Record(events) => Decision::Record(events),
+        Progress::Do(intents) => Decision::Do(intents),
+        Progress::Wait(on, then) => {
+            let until = scope.state.progress_at.after(scope.patience().step);
+            wait(scope, on, until, then)
+        }
+        Progress::WaitUntil(on, until) => wait(scope, on, until, Then::GoOn),
+        Progress::Failed(why) => fail(scope, why),
+        Progress::Turn(cause) => turn(scope, cause),
+        Progress::Park(reason) => Decision::Park(reason),
+        Progress::Ask(gate) => Decision::Ask(gate),
+        Progress::Refuse(checks) => Decision::Close(Verdict::Refused { checks }),
+    }
+}
+
+fn wait(scope: &Scope<'_>, on: WaitingOn, until: Timestamp, then: Then) -> Decision {
+    let expired = scope.world.at >= until;
+    match (expired, then) {
+        (false, _) | (true, Then::GoOn | Then::Stay) => {
+            Decision::Wait(Wait { on, since: scope.state.progress_at, until, then })
+        }
+        (true, Then::WayBack) => fail(scope, on.overdue()),
+        (true, Then::Hold) => Decision::Park(hold(on)),
+        (true, Then::Refuse) => Decision::Close(Verdict::Refused { checks: Vec::new() }),
+    }
+}
+
+fn hold(on: WaitingOn) -> Reason {
+    match on {
+        WaitingOn::Reading { what, why } => Reason::Blind { what, why },
+        WaitingOn::Capacity { able, floor } => Reason::NoCapacity { able, floor },
+        WaitingOn::Boards { left } => Reason::BoardsStay { left, last: "no board moved any more".to_owned() },
+        WaitingOn::Zeros { instances } => match instances.into_iter().next() {
+            Some(instance) => Reason::MayHoldBoards { instance, why: "no repeated fresh zeros".to_owned() },
+            None => Reason::Bug { what: "waited for the zeros of nobody".to_owned() },
+        },
+        WaitingOn::Effect { .. }
+        | WaitingOn::Settling { .. }
+        | WaitingOn::Instances { .. }
+        | WaitingOn::Health { .. }
+        | WaitingOn::Bake { .. }
+        | WaitingOn::Check { .. }
+        | WaitingOn::Resume => Reason::Blind { what: Source::Instances, why: Why::Unusable(on.overdue()) },
+    }
+}
+
+/// A step that cannot be done: back, as long as there is a way back; then only a person can help.
+fn fail(scope: &Scope<'_>, why: String) -> Decision {
+    turn(scope, Cause::StepFailed { step: scope.step, why })
+}
+
+fn turn(scope: &Scope<'_>, cause: Cause) -> Decision {
+    let why = cause.to_string();
+    match (&scope.state.leg, scope.state.no_return) {
+        (Leg::Out, None) => Decision::Record(vec![Event::WayBackBegan { cause }]),
+        (Leg::Out, Some(_)) => Decision::Park(Reason::CannotGoOn { step: scope.step, why }),
+        (Leg::Back { .. }, _) => Decision::Park(Reason::CannotGoBack { step: scope.step, why }),
+    }
+}
+
+/// How the step came to be done, from what was tried in it.
+fn how(scope: &Scope<'_>) -> How {
+    let prefix = scope.id_prefix();
+    let mut tried = false;
+    for (_, record) in scope.state.effects.iter().filter(|(id, _)| id.as_str().starts_with(&prefix)) {
+        tried = true;
+        // The world shows what an attempt wanted whose end nobody saw.
+        if record.attempt > 1 || matches!(record.ended, Some((Outcome::Unknown(_), _))) {
+            return How::TookOver;
+        }
+    }
+    if tried { How::Did } else { How::FoundDone }
+}

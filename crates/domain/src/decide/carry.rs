@@ -1,0 +1,220 @@
+//! Steps `handover` and `return`: every board is carried across, out or back, by the same code.
+//!
+//! Guarantees: a board is moved only to a server that is healthy and open in this very pass; the step is done
+//! when every server that is left is empty by fresh, repeated zeros and its own word.
+//! Assumptions: the servers that are left were closed.
+//! If killed here: the wave in flight is tried again under its ids and finds in what state each move is.
+
+use std::collections::BTreeSet;
+
+use super::scope::{Acts, Progress, Scope};
+use super::{capacity, empty, registry};
+use crate::decision::{Reason, Source, Then, WaitingOn};
+use crate::effect::{Done, Effect, Intent, MoveWave, Outcome};
+use crate::event::Event;
+use crate::ids::{EffectId, InstanceId, MoveId};
+use crate::moves::{Direction, Move, Wave};
+use crate::planner::{self, Assignment, Located, Room};
+
+/// From blue to green.
+pub(super) fn out(scope: &Scope<'_>) -> Progress {
+    carry(
+        scope,
+        &Crossing {
+            direction: Direction::Out,
+            from: scope.plan().blue.clone(),
+            to: scope.state.green(),
+            short: Then::WayBack,
+        },
+    )
+}
+
+/// From green back to blue. Canaries that were taken over stay what they were.
+pub(super) fn back(scope: &Scope<'_>) -> Progress {
+    let green = scope.state.green();
+    carry(
+        scope,
+        &Crossing {
+            direction: Direction::Back,
+            from: green.difference(&scope.plan().takeover).cloned().collect(),
+            to: scope.plan().blue.clone(),
+            short: Then::Hold,
+        },
+    )
+}
+
+/// Who is left, who is joined, and what happens when too few of those are able to serve.
+struct Crossing {
+    direction: Direction,
+    from: BTreeSet<InstanceId>,
+    to: BTreeSet<InstanceId>,
+    short: Then,
+}
+
+fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Progress {
+    match try_carry(scope, crossing) {
+        Ok(progress) | Err(progress) => progress,
+    }
+}
+
+fn try_carry(scope: &Scope<'_>, crossing: &Crossing) -> Result<Progress, Progress> {
+    scope.require_instances()?;
+    if let Some(progress) = unfinished(scope, crossing.direction) {
+        return Ok(progress);
+    }
+    let boards = located(scope, &crossing.from)?;
+    let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
+    if crossing.direction == Direction::Out && scope.state.boards_at_close.is_none() {
+        return Ok(Progress::Record(vec![Event::BoardsCounted { on_blue: left }]));
+    }
+    if boards.is_empty() {
+        empty::watch(scope, &crossing.from)?;
+        return Ok(Progress::Done);
+    }
+    registry::require_groups(scope, &scope.plan().groups())?;
+    capacity::require(scope, &crossing.to, crossing.short)?;
+    match level(scope, crossing)? {
+        0 => Ok(drain(scope, crossing, left)),
+        level => next_wave(scope, crossing, &boards, level),
+    }
+}
+
+/// A wave whose end is not known yet.
+fn unfinished(scope: &Scope<'_>, direction: Direction) -> Option<Progress> {
+    let begun = scope.state.tally(direction).begun;
+    let (id, record) = scope.state.effects.get_key_value(&wave_id(scope, begun))?;
+    match &record.ended {
+        None => Some(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::WayBack)),
+        Some((Outcome::Done(_), _)) => None,
+        Some((Outcome::Refused(_) | Outcome::Unknown(_), _)) => {
+            let mut acts = Acts::new(scope);
+            acts.want(&begun.to_string(), record.effect.clone());
+            Some(acts.or_wait(WaitingOn::Settling { what: "the wave", missing: Vec::new() }))
+        }
+    }
+}
+
+fn wave_id(scope: &Scope<'_>, number: u32) -> EffectId {
+    EffectId::new(format!("{}move/{number}", scope.id_prefix()))
+}
+
+/// Every board that lives on one of these servers, by the servers' own lists.
+fn located<'a>(scope: &Scope<'a>, from: &BTreeSet<InstanceId>) -> Result<Vec<Located<'a>>, Progress> {
+    let mut boards = Vec::new();
+    for id in scope.running(from) {
+        match scope.world.board_lists.get_key_value(&id) {
+            Some((on, crate::reading::Reading::Known { value, .. })) => {
+                boards.extend(
+                    value.iter().filter(|row| row.state.is_owned_here()).map(|row| Located { on, row }),
+                );
+            }
+            Some((_, crate::reading::Reading::Unknown(why))) => {
+                return Err(Scope::blind(Source::BoardList(id), why));
+            }
+            None => return Err(Scope::blind(Source::BoardList(id), &crate::reading::Why::NotAsked)),
+        }
+    }
+    Ok(boards)
+}
+
+/// The best that all of both sides know, and the policy allows.
+fn level(scope: &Scope<'_>, crossing: &Crossing) -> Result<u8, Progress> {
+    let mut level = scope.plan().service.handover.level_max;
+    for id in scope.running(&crossing.from).union(&scope.running(&crossing.to)) {
+        match scope.world.app(id) {
+            Ok(app) => level = level.min(app.level),
+            Err(why) => return Err(Scope::blind(Source::App(id.clone()), why)),
+        }
+    }
+    Ok(level)
+}
+
+/// Level 0: each old server sends its clients away at its pace.
+fn drain(scope: &Scope<'_>, crossing: &Crossing, left: u64) -> Progress {
+    let mut acts = Acts::new(scope);
+    let rate_per_s = scope.plan().service.handover.attach_rate_per_s;
+    for id in scope.running(&crossing.from) {
+        acts.want(id.as_str(), Effect::Drain { instance: id.clone(), rate_per_s });
+    }
+    acts.or_wait_then(WaitingOn::Boards { left }, Then::Hold)
+}
+
+fn next_wave(
+    scope: &Scope<'_>,
+    crossing: &Crossing,
+    boards: &[Located<'_>],
+    level: u8,
+) -> Result<Progress, Progress> {
+    let tally = scope.state.tally(crossing.direction);
+    let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
+    if let Some(progress) = stuck(scope, crossing.direction, left) {
+        return Err(progress);
+    }
+    let rooms = rooms(scope, &crossing.to)?;
+    let assignments = planner::assign(boards, &rooms)
+        .map_err(|planner::FitsNowhere(board)| Progress::Park(Reason::BoardFitsNowhere { board }))?;
+    let at_start = left + tally.boards_moved;
+    let policy = &scope.plan().service.handover;
+    let number = tally.begun + 1;
+    let chosen = planner::wave(assignments, number, at_start, policy);
+    let moves = chosen.into_iter().map(|it| a_move(scope, crossing.direction, it)).collect();
+    let effect = Effect::Move(Box::new(MoveWave {
+        release: scope.plan().release.clone(),
+        wave: Wave { number, direction: crossing.direction, moves },
+        level,
+        seal_ttl: policy.seal_ttl,
+        attach_deadline: policy.attach_deadline,
+        attach_rate_per_s: policy.attach_rate_per_s,
+        switching_at_once: policy.switching_at_once,
+    }));
+    Ok(Progress::Do(vec![Intent { id: wave_id(scope, number), attempt: 1, effect }]))
+}
+
+/// When the last wave moved nothing: a pause before the next, and a person when that goes on for too long.
+fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress> {
+    let tally = scope.state.tally(direction);
+    let record = scope.state.effects.get(&wave_id(scope, tally.begun))?;
+    let Some((Outcome::Done(Done::Moved(result)), ended_at)) = &record.ended else { return None };
+    if result.boards_moved > 0 || result.exceptions.is_empty() {
+        return None;
+    }
+    let now = scope.world.at;
+    if now >= scope.state.progress_at.after(scope.patience().step) {
+        let last = tally.last_exception.unwrap_or_else(|| "no reason was given".to_owned());
+        return Some(Progress::Park(Reason::BoardsStay { left, last }));
+    }
+    let rested = now.since(*ended_at) >= scope.patience().zeros_apart;
+    (!rested).then_some(Progress::Wait(WaitingOn::Boards { left }, Then::Hold))
+}
+
+/// The servers that boards may go to now, with what they hold already.
+fn rooms(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<Vec<Room>, Progress> {
+    let mut rooms = Vec::new();
+    for id in scope.running(to) {
+        match scope.world.app(&id) {
+            Ok(app) if app.state == crate::app::AppState::Serving => rooms.push(Room {
+                instance: id,
+                caps: app.caps,
+                boards: app.boards,
+                clients: app.clients,
+                bytes: 0,
+            }),
+            Ok(_) => {}
+            Err(why) => return Err(Scope::blind(Source::App(id), why)),
+        }
+    }
+    Ok(rooms)
+}
+
+/// The id says everything that makes the move this one: repeated, it is the same.
+fn a_move(scope: &Scope<'_>, direction: Direction, assignment: Assignment<'_>) -> Move {
+    let row = assignment.board.row;
+    let release = &scope.plan().release;
+    Move {
+        id: MoveId::new(format!("{release}/{}/{}@{}", direction.name(), row.board, row.epoch)),
+        board: row.board.clone(),
+        epoch: row.epoch,
+        from: assignment.board.on.clone(),
+        to: assignment.to,
+    }
+}

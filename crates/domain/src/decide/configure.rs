@@ -1,0 +1,60 @@
+//! Steps `configure` and `warm`: every new instance says that it is the new version, and answers fast.
+//!
+//! Guarantees: no instance is admitted whose own word on its version is another one.
+//! Assumptions: the configured command can be repeated.
+//! If killed here: the commands run again under their ids.
+
+use super::launch;
+use super::scope::{Acts, Progress, Scope};
+use crate::decision::WaitingOn;
+use crate::effect::{Done, Effect, Outcome};
+use crate::ids::InstanceId;
+
+pub(super) fn take(scope: &Scope<'_>) -> Progress {
+    // A pause of hours voids what was true before it: an instance may have died since.
+    if let Some(progress) = launch::lapsed(scope) {
+        return progress;
+    }
+    let mut acts = Acts::new(scope);
+    if let Some(command) = &scope.plan().service.launch.configure {
+        for id in launch::fresh(scope) {
+            let effect = Effect::Configure { instance: id.clone(), command: command.clone() };
+            once(&mut acts, scope, &id, effect);
+        }
+    }
+    if !acts.is_idle() {
+        return acts.or_wait(WaitingOn::Settling { what: "the configuration command", missing: Vec::new() });
+    }
+    let version = &scope.plan().image.version;
+    let silent: Vec<InstanceId> = launch::fresh(scope)
+        .into_iter()
+        .filter(|id| scope.world.app(id).ok().map(|app| &app.version) != Some(version))
+        .collect();
+    if silent.is_empty() {
+        return Progress::Done;
+    }
+    acts.or_wait(WaitingOn::Settling { what: "the new version's word", missing: silent })
+}
+
+pub(super) fn warm(scope: &Scope<'_>) -> Progress {
+    if let Some(progress) = launch::lapsed(scope) {
+        return progress;
+    }
+    let mut acts = Acts::new(scope);
+    if let Some(spec) = &scope.plan().service.launch.warm {
+        for id in launch::fresh(scope) {
+            let effect = Effect::WarmUp { instance: id.clone(), spec: spec.clone() };
+            once(&mut acts, scope, &id, effect);
+        }
+    }
+    acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() })
+}
+
+/// An effect whose only proof is its own outcome: wanted until it is done, then never again.
+fn once(acts: &mut Acts<'_>, scope: &Scope<'_>, id: &InstanceId, effect: Effect) {
+    let record = scope.state.effects.get(&scope.id(id.as_str(), &effect));
+    let done = record.is_some_and(|record| matches!(record.ended, Some((Outcome::Done(Done::Nothing), _))));
+    if !done {
+        acts.want(id.as_str(), effect);
+    }
+}

@@ -1,0 +1,131 @@
+//! Step `observe`: the bake. Green serves beside blue under real traffic while the judge watches.
+//!
+//! Guarantees: green that dies or turns unhealthy fails at once; what is not known fails nothing and passes
+//! nothing.
+//! Assumptions: error counters only grow while a process lives.
+//! If killed here: the bake's beginning is in the journal; it goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::registry;
+use super::scope::{Progress, Scope};
+use crate::decision::{Cause, Reason, Source, WaitingOn};
+use crate::event::{Event, Vital};
+use crate::ids::InstanceId;
+use crate::judge::{Evidence, Judgement, judge};
+use crate::plan::Kind;
+use crate::state::{Bake, Promoted};
+use crate::target::TargetHealth;
+
+pub(super) fn take(scope: &Scope<'_>) -> Progress {
+    if scope.state.promoted == Promoted::Yes && scope.state.bake.is_some() {
+        return Progress::Done;
+    }
+    if let Err(progress) = scope.require_instances() {
+        return progress;
+    }
+    let group = &scope.plan().green_group;
+    if let Err(progress) = registry::require_groups(scope, [group]) {
+        return progress;
+    }
+    if let Some(why) = sick(scope) {
+        return failed(scope, why);
+    }
+    match &scope.state.bake {
+        None => begin(scope),
+        Some(bake) => go_on(scope, bake),
+    }
+}
+
+fn begin(scope: &Scope<'_>) -> Progress {
+    let everybody: BTreeSet<InstanceId> = scope.plan().blue.union(&scope.state.green()).cloned().collect();
+    match vitals(scope, &scope.running(&everybody)) {
+        Ok(start) => Progress::Record(vec![Event::BakeBegan { start }]),
+        Err(progress) => progress,
+    }
+}
+
+fn go_on(scope: &Scope<'_>, bake: &Bake) -> Progress {
+    let (span, wanted) = match scope.plan().kind {
+        Kind::Canary => (scope.plan().service.canary.bake, scope.plan().service.canary.min_boards),
+        Kind::Full | Kind::Rollback => (scope.plan().service.full.bake, 0),
+    };
+    let boards = boards(scope);
+    if let Some(boards) = boards
+        && boards >= wanted
+        && bake.enough_boards.is_none()
+        && wanted > 0
+    {
+        return Progress::Record(vec![Event::EnoughBoards { boards }]);
+    }
+    let until = bake.began_at.after(span);
+    if scope.world.at < until {
+        return Progress::WaitUntil(WaitingOn::Bake { boards, wanted }, until);
+    }
+    verdict(scope, bake, wanted)
+}
+
+fn verdict(scope: &Scope<'_>, bake: &Bake, min_boards: u64) -> Progress {
+    let green = scope.state.green();
+    let blue: BTreeSet<InstanceId> =
+        scope.plan().blue.iter().filter(|id| bake.start.contains_key(*id)).cloned().collect();
+    let blue = scope.running(&blue);
+    let after = match vitals(scope, &green.union(&blue).cloned().collect()) {
+        Ok(after) => after,
+        Err(progress) => return progress,
+    };
+    let judgement = judge(&Evidence {
+        green: &green,
+        blue: &blue,
+        before: &bake.start,
+        after,
+        enough_boards: bake.enough_boards,
+        min_boards,
+        max_error_ratio: scope.plan().service.canary.max_error_ratio,
+    });
+    match judgement {
+        Judgement::Passed => Progress::Done,
+        Judgement::Failed(why) => failed(scope, why),
+        Judgement::Undecided(missing) => Progress::Park(Reason::Undecided { missing }),
+    }
+}
+
+fn failed(scope: &Scope<'_>, why: String) -> Progress {
+    match scope.plan().kind {
+        Kind::Canary => Progress::Turn(Cause::CanaryFailed { why }),
+        Kind::Full | Kind::Rollback => Progress::Failed(why),
+    }
+}
+
+/// A new instance that is down or not healthy.
+fn sick(scope: &Scope<'_>) -> Option<String> {
+    scope.state.green().into_iter().find_map(|id| {
+        if !scope.runs(&id) {
+            return Some(format!("{id} does not run any more"));
+        }
+        match registry::health(scope, &scope.plan().green_group, &id) {
+            Some(TargetHealth::Healthy) => None,
+            Some(health) => Some(format!("{id} is {health} by the load balancer's word")),
+            None => Some(format!("{id} was taken out of the load balancer")),
+        }
+    })
+}
+
+/// Boards on green; none as soon as one of its instances' is unknown.
+fn boards(scope: &Scope<'_>) -> Option<u64> {
+    scope.state.green().iter().map(|id| scope.world.boards(id).ok()).sum()
+}
+
+fn vitals(
+    scope: &Scope<'_>,
+    instances: &BTreeSet<InstanceId>,
+) -> Result<BTreeMap<InstanceId, Vital>, Progress> {
+    let mut vitals = BTreeMap::new();
+    for id in instances {
+        match scope.world.vital(id) {
+            Ok(vital) => vitals.insert(id.clone(), vital),
+            Err(why) => return Err(Scope::blind(Source::Vitals(id.clone()), why)),
+        };
+    }
+    Ok(vitals)
+}

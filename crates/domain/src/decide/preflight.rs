@@ -1,0 +1,172 @@
+//! Step `preflight`: every named check passed, or somebody with the right overrode it.
+//!
+//! Guarantees: each check's answer is in the journal, with the reason of each override.
+//! Assumptions: none; a check that cannot be answered has not passed.
+//! If killed here: nothing was done; the checks are made again.
+
+use super::registry;
+use super::scope::{Progress, Scope};
+use crate::decision::{Then, WaitingOn};
+use crate::event::{CheckResult, Event};
+use crate::ids::CheckName;
+use crate::plan::Kind;
+use crate::reading::Reading;
+use crate::service::NeedsCanary;
+use crate::target::TargetHealth;
+
+/// What one check says.
+enum Answer {
+    Yes(String),
+    /// It may be yes in a moment.
+    NotYet(String),
+    No(String),
+}
+
+type Check = fn(&Scope<'_>) -> Answer;
+
+/// The checks by name, in the order in which they are told.
+const CHECKS: [(&str, Check); 7] = [
+    ("blue-healthy", blue_healthy),
+    ("boards-known", boards_known),
+    ("app-answers", app_answers),
+    ("canary", canary),
+    ("slots", slots),
+    ("addresses", addresses),
+    ("targets", targets),
+];
+
+pub(super) fn take(scope: &Scope<'_>) -> Progress {
+    let mut events = Vec::new();
+    let mut failed = Vec::new();
+    for (name, check) in CHECKS {
+        let check_name = CheckName::new(name);
+        let (sentence, may_turn) = match check(scope) {
+            Answer::Yes(sentence) => {
+                events.push(Event::Checked { check: check_name, result: CheckResult::Passed(sentence) });
+                continue;
+            }
+            Answer::NotYet(sentence) => (sentence, true),
+            Answer::No(sentence) => (sentence, false),
+        };
+        if let Some(reason) = scope.plan().overrides.get(&check_name) {
+            let result = CheckResult::Overridden { failed: sentence, reason: reason.clone() };
+            events.push(Event::Checked { check: check_name, result });
+            continue;
+        }
+        if may_turn && scope.world.at < scope.entered_at().after(scope.patience().settle) {
+            return Progress::Wait(WaitingOn::Check { check: check_name, sentence }, Then::Refuse);
+        }
+        failed.push(check_name.clone());
+        events.push(Event::Checked { check: check_name, result: CheckResult::Failed(sentence) });
+    }
+    if scope.state.checks.is_empty() {
+        return Progress::Record(events);
+    }
+    let recorded = scope.state.checks.iter().filter(|(_, it)| matches!(it, CheckResult::Failed(_)));
+    let refused: Vec<CheckName> = recorded.map(|(name, _)| name.clone()).collect();
+    if refused.is_empty() { Progress::Done } else { Progress::Refuse(refused) }
+}
+
+fn blue_healthy(scope: &Scope<'_>) -> Answer {
+    let sick: Vec<&str> = scope
+        .plan()
+        .blue_groups
+        .iter()
+        .filter(|(id, groups)| {
+            !groups.iter().any(|group| registry::health(scope, group, id) == Some(TargetHealth::Healthy))
+        })
+        .map(|(id, _)| id.as_str())
+        .collect();
+    match sick.is_empty() {
+        true => Answer::Yes(format!("all {} old servers are healthy", scope.plan().blue.len())),
+        false => Answer::NotYet(format!("not healthy by the load balancer's word: {}", sick.join(", "))),
+    }
+}
+
+fn boards_known(scope: &Scope<'_>) -> Answer {
+    for id in &scope.plan().blue {
+        if let Err(why) = scope.world.boards(id) {
+            return Answer::NotYet(format!("the number of boards on {id} is unknown: {why}"));
+        }
+    }
+    Answer::Yes("the number of boards is known on every old server".to_owned())
+}
+
+fn app_answers(scope: &Scope<'_>) -> Answer {
+    for id in &scope.plan().blue {
+        if let Err(why) = scope.world.app(id) {
+            return Answer::NotYet(format!("{id} does not answer on its control port: {why}"));
+        }
+    }
+    Answer::Yes("every old server answers on its control port".to_owned())
+}
+
+fn canary(scope: &Scope<'_>) -> Answer {
+    let plan = scope.plan();
+    match (plan.kind, plan.service.full.needs_canary, &plan.passed_canary) {
+        (Kind::Full, NeedsCanary::Yes, None) => {
+            Answer::No(format!("no canary of version {} has passed", plan.image.version))
+        }
+        (Kind::Full, _, Some(canary)) => Answer::Yes(format!("{canary} passed for this version")),
+        (Kind::Full, NeedsCanary::No, None) | (Kind::Canary | Kind::Rollback, _, _) => {
+            Answer::Yes("none is asked for".to_owned())
+        }
+    }
+}
+
+fn slots(scope: &Scope<'_>) -> Answer {
+    let slots = &scope.plan().service.routing.slots;
+    if slots.is_empty() {
+        return Answer::Yes("the application redirects clients by itself".to_owned());
+    }
+    let mut free = 0_u32;
+    for slot in slots {
+        match scope.world.targets(&slot.group) {
+            Ok(targets) => free += u32::from(targets.is_empty()),
+            Err(why) => return Answer::NotYet(format!("slot {} cannot be read: {why}", slot.route)),
+        }
+    }
+    let taken_over = u32::try_from(scope.plan().takeover.len()).unwrap_or(u32::MAX);
+    let wanted = scope.plan().green_size().saturating_sub(taken_over);
+    match free >= wanted {
+        true => Answer::Yes(format!("{free} route slots are free, {wanted} are needed")),
+        false => Answer::No(format!("only {free} route slots are free, {wanted} are needed")),
+    }
+}
+
+fn addresses(scope: &Scope<'_>) -> Answer {
+    let free = match &scope.world.subnets {
+        Reading::Known { value, .. } => value,
+        Reading::Unknown(why) => return Answer::NotYet(format!("the subnets cannot be read: {why}")),
+    };
+    for batch in &scope.plan().batches {
+        let wanted: u32 =
+            scope.plan().batches.iter().filter(|it| it.subnet == batch.subnet).map(|it| it.count).sum();
+        let here = free.get(&batch.subnet).copied().unwrap_or(0);
+        if here < u64::from(wanted) {
+            return Answer::No(format!("{} has {here} free addresses, {wanted} are needed", batch.subnet));
+        }
+    }
+    Answer::Yes("every subnet has room".to_owned())
+}
+
+/// Source: Elastic Load Balancing, "Quotas for your Application Load Balancers": targets per load balancer.
+const TARGETS_PER_BALANCER: usize = 1_000;
+
+fn targets(scope: &Scope<'_>) -> Answer {
+    let mut registered = 0;
+    for group in registry::all_groups(scope) {
+        match scope.world.targets(&group) {
+            Ok(targets) => registered += targets.len(),
+            Err(why) => return Answer::NotYet(format!("target group {group} cannot be read: {why}")),
+        }
+    }
+    // Each new instance is registered in its colour and in its slot.
+    let wanted = usize::try_from(scope.plan().green_size()).unwrap_or(usize::MAX).saturating_mul(2);
+    match registered.saturating_add(wanted) <= TARGETS_PER_BALANCER {
+        true => Answer::Yes(format!("{registered} targets are registered, {wanted} come")),
+        false => Answer::No(format!(
+            "{registered} targets are registered and {wanted} come: more than the {TARGETS_PER_BALANCER} of a load balancer"
+        )),
+    }
+}

@@ -1,0 +1,114 @@
+//! Being in, and out of, the load balancer, by its own word.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scope::{Acts, Progress, Scope};
+use crate::decision::Source;
+use crate::effect::Effect;
+use crate::ids::{GroupArn, InstanceId, Route};
+use crate::target::TargetHealth;
+
+/// The group of a route slot, when the plan's service has it.
+pub(super) fn slot_group(scope: &Scope<'_>, route: &Route) -> Option<GroupArn> {
+    let slots = &scope.plan().service.routing.slots;
+    slots.iter().find(|slot| slot.route == *route).map(|slot| slot.group.clone())
+}
+
+/// The groups in which each instance should be: those given, and its slot's.
+pub(super) fn with_slots(
+    scope: &Scope<'_>,
+    mut wanted: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+    for (id, groups) in &mut wanted {
+        groups.extend(scope.state.route(id).and_then(|route| slot_group(scope, route)));
+    }
+    wanted
+}
+
+/// Every group must have been read, or nothing is decided on it.
+pub(super) fn require_groups<'g>(
+    scope: &Scope<'_>,
+    groups: impl IntoIterator<Item = &'g GroupArn>,
+) -> Result<(), Progress> {
+    for group in groups {
+        if let Err(why) = scope.world.targets(group) {
+            return Err(Scope::blind(Source::Targets(group.clone()), why));
+        }
+    }
+    Ok(())
+}
+
+/// Health of an instance in a group; none when it is not registered there.
+pub(super) fn health(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> Option<TargetHealth> {
+    scope.world.targets(group).ok()?.get(id).copied()
+}
+
+/// Registers whoever is missing, one call for each group.
+pub(super) fn register(
+    acts: &mut Acts<'_>,
+    scope: &Scope<'_>,
+    wanted: &BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+) {
+    let mut missing: BTreeMap<&GroupArn, Vec<InstanceId>> = BTreeMap::new();
+    for (id, groups) in wanted {
+        for group in groups {
+            match health(scope, group, id) {
+                None | Some(TargetHealth::Draining) => missing.entry(group).or_default().push(id.clone()),
+                Some(
+                    TargetHealth::Initial
+                    | TargetHealth::Healthy
+                    | TargetHealth::Unhealthy
+                    | TargetHealth::Unused
+                    | TargetHealth::Unavailable,
+                ) => {}
+            }
+        }
+    }
+    for (group, instances) in missing {
+        acts.want(group.as_str(), Effect::Register { group: group.clone(), instances });
+    }
+}
+
+/// Whoever is not healthy in a group in which it should be.
+pub(super) fn unhealthy(
+    scope: &Scope<'_>,
+    wanted: &BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+) -> BTreeMap<GroupArn, Vec<InstanceId>> {
+    let mut sick: BTreeMap<GroupArn, Vec<InstanceId>> = BTreeMap::new();
+    for (id, groups) in wanted {
+        for group in groups.iter().filter(|group| health(scope, group, id) != Some(TargetHealth::Healthy)) {
+            sick.entry(group.clone()).or_default().push(id.clone());
+        }
+    }
+    sick
+}
+
+/// Every group that this release may look at, slots included.
+pub(super) fn all_groups(scope: &Scope<'_>) -> BTreeSet<GroupArn> {
+    let slots = &scope.plan().service.routing.slots;
+    scope.plan().groups().into_iter().chain(slots.iter().map(|slot| slot.group.clone())).collect()
+}
+
+/// Takes instances out of every group that lists them; draining counts as listed, and is not asked for again.
+/// The answer tells who is listed still.
+pub(super) fn deregister(
+    acts: &mut Acts<'_>,
+    scope: &Scope<'_>,
+    instances: &BTreeSet<InstanceId>,
+) -> Vec<InstanceId> {
+    let mut listed = BTreeSet::new();
+    for group in all_groups(scope) {
+        let here: Vec<InstanceId> =
+            instances.iter().filter(|id| health(scope, &group, id).is_some()).cloned().collect();
+        let staying: Vec<InstanceId> = here
+            .iter()
+            .filter(|id| health(scope, &group, id) != Some(TargetHealth::Draining))
+            .cloned()
+            .collect();
+        if !staying.is_empty() {
+            acts.want(group.as_str(), Effect::Deregister { group: group.clone(), instances: staying });
+        }
+        listed.extend(here);
+    }
+    listed.into_iter().collect()
+}

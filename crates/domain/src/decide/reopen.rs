@@ -1,0 +1,59 @@
+//! Way back, step `reopen`: blue runs, is healthy and open, and has its old share.
+//!
+//! Guarantees: new clients go to blue only when blue is healthy and open by the word of both.
+//! Assumptions: what the journey stopped can be started again.
+//! If killed here: everything is looked at again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scope::{Acts, Progress, Scope};
+use super::{admit, capacity, registry};
+use crate::decision::{Then, WaitingOn};
+use crate::effect::Effect;
+use crate::ids::{GroupArn, InstanceId};
+use crate::instance::InstanceState;
+
+pub(super) fn take(scope: &Scope<'_>) -> Progress {
+    match try_take(scope) {
+        Ok(progress) | Err(progress) => progress,
+    }
+}
+
+fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
+    scope.require_instances()?;
+    let wanted = wanted_groups(scope);
+    registry::require_groups(scope, wanted.values().flatten())?;
+
+    let mut acts = Acts::new(scope);
+    let stopped: Vec<InstanceId> = with_state(scope, InstanceState::Stopped);
+    let stopping = with_state(scope, InstanceState::Stopping);
+    if !stopped.is_empty() {
+        acts.want("old", Effect::Start { instances: stopped.clone() });
+    }
+    let rising: Vec<InstanceId> = [stopped, stopping, with_state(scope, InstanceState::Pending)].concat();
+    if !rising.is_empty() {
+        return Ok(acts.or_wait(WaitingOn::Settling { what: "the old servers' start", missing: rising }));
+    }
+    let running = scope.running(&scope.plan().blue);
+    let wanted: BTreeMap<_, _> = wanted.into_iter().filter(|(id, _)| running.contains(id)).collect();
+    registry::register(&mut acts, scope, &wanted);
+    admit::open(&mut acts, scope, &running)?;
+    if !acts.is_idle() {
+        return Ok(acts.or_wait(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
+    }
+    if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
+        return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
+    }
+    capacity::require(scope, &scope.plan().blue, Then::Hold)?;
+    Ok(admit::share(scope, &scope.plan().weights_before))
+}
+
+fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {
+    let blue = scope.plan().blue.iter();
+    blue.filter(|id| scope.world.instance(id).is_some_and(|it| it.state == state)).cloned().collect()
+}
+
+/// Where blue was before, and its slots.
+fn wanted_groups(scope: &Scope<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+    registry::with_slots(scope, scope.plan().blue_groups.clone())
+}

@@ -1,0 +1,189 @@
+//! What a step function gets to see, what it may answer, and how it asks for effects.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::decision::{Cause, Gate, Reason, Source, Then, WaitingOn};
+use crate::effect::{Effect, Intent, Outcome};
+use crate::event::Event;
+use crate::ids::{CheckName, EffectId, InstanceId};
+use crate::plan::Plan;
+use crate::reading::Why;
+use crate::service::Patience;
+use crate::state::ReleaseState;
+use crate::step::Step;
+use crate::time::Timestamp;
+use crate::world::World;
+
+/// One step, looked at in one world.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) state: &'a ReleaseState,
+    pub(super) world: &'a World,
+    pub(super) step: Step,
+}
+
+/// What a step says of itself.
+pub(super) enum Progress {
+    Done,
+    Record(Vec<Event>),
+    Do(Vec<Intent>),
+    /// The deadline is the step's patience since the last progress.
+    Wait(WaitingOn, Then),
+    /// The deadline is part of the goal.
+    WaitUntil(WaitingOn, Timestamp),
+    Failed(String),
+    /// It did what it should, and the answer was no.
+    Turn(Cause),
+    Park(Reason),
+    Ask(Gate),
+    Refuse(Vec<CheckName>),
+}
+
+impl Progress {
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn plan(&self) -> &'a Plan {
+        &self.state.plan
+    }
+
+    pub(super) fn patience(&self) -> &'a Patience {
+        &self.state.plan.service.patience
+    }
+
+    /// Every effect of this step has an id that begins so.
+    pub(super) fn id_prefix(&self) -> String {
+        format!("{}/{}/{}/", self.plan().release, self.state.leg.name(), self.step)
+    }
+
+    pub(super) fn id(&self, subject: &str, effect: &Effect) -> EffectId {
+        EffectId::new(format!("{}{}/{subject}", self.id_prefix(), effect.verb()))
+    }
+
+    /// Since when the step has been on; the release's beginning if it is not.
+    pub(super) fn entered_at(&self) -> Timestamp {
+        let record = self.state.steps.iter().rev().find(|record| record.step == self.step);
+        record.map_or(self.state.began_at, |record| record.entered_at)
+    }
+
+    /// A reading that is missing; without it nothing is decided.
+    pub(super) fn blind(what: Source, why: &Why) -> Progress {
+        Progress::Wait(WaitingOn::Reading { what, why: why.clone() }, Then::Hold)
+    }
+
+    /// The instances of EC2's list, or the wait for it.
+    pub(super) fn require_instances(&self) -> Result<(), Progress> {
+        match self.world.instances.why() {
+            None => Ok(()),
+            Some(why) => Err(Self::blind(Source::Instances, why)),
+        }
+    }
+
+    /// Runs by EC2's word. Unknown instances are not running: the caller has required the list.
+    pub(super) fn runs(&self, id: &InstanceId) -> bool {
+        self.world.instance(id).is_some_and(|it| it.state == crate::instance::InstanceState::Running)
+    }
+
+    /// Is down or gone by EC2's word. One that EC2 does not list any more is gone.
+    pub(super) fn is_down(&self, id: &InstanceId) -> bool {
+        self.world.instances.known().is_some_and(|all| all.get(id).is_none_or(|it| it.state.is_down()))
+    }
+
+    pub(super) fn running(&self, ids: &BTreeSet<InstanceId>) -> BTreeSet<InstanceId> {
+        ids.iter().filter(|id| self.runs(id)).cloned().collect()
+    }
+}
+
+/// Collects what a step wants done in one pass.
+pub(super) struct Acts<'a> {
+    scope: Scope<'a>,
+    intents: Vec<Intent>,
+    waiting: Option<EffectId>,
+    refused: Option<String>,
+}
+
+impl<'a> Acts<'a> {
+    pub(super) fn new(scope: &Scope<'a>) -> Self {
+        Self { scope: *scope, intents: Vec::new(), waiting: None, refused: None }
+    }
+
+    /// Wants the effect done: asks for it, or for another try, or waits for the one that is on its way.
+    pub(super) fn want(&mut self, subject: &str, effect: Effect) {
+        let id = self.scope.id(subject, &effect);
+        match next_try(self.scope.state, &id, self.scope.world.at) {
+            Try::Now(attempt) => self.intents.push(Intent { id, attempt, effect }),
+            Try::Later => {
+                self.waiting.get_or_insert(id);
+            }
+            Try::Refused(why) => {
+                self.refused.get_or_insert(why);
+            }
+        }
+    }
+
+    /// Nothing is wanted, nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.intents.is_empty() && self.waiting.is_none() && self.refused.is_none()
+    }
+
+    /// What the pass comes to; `goal` is waited for when everything was done and the world does not show it.
+    pub(super) fn or_wait(self, goal: WaitingOn) -> Progress {
+        self.or_wait_then(goal, Then::WayBack)
+    }
+
+    /// As [`Self::or_wait`], with what happens when the goal does not come.
+    pub(super) fn or_wait_then(self, goal: WaitingOn, then: Then) -> Progress {
+        if let Some(why) = self.refused {
+            return Progress::Failed(why);
+        }
+        if !self.intents.is_empty() {
+            return Progress::Do(self.intents);
+        }
+        match self.waiting {
+            Some(id) if in_flight(self.scope.state, &id) => {
+                Progress::Wait(WaitingOn::Effect { id }, Then::WayBack)
+            }
+            Some(_) | None => Progress::Wait(goal, then),
+        }
+    }
+
+    /// As [`Self::or_wait`], for a step whose goal was met when nothing is wanted.
+    pub(super) fn or_done(self, goal: WaitingOn) -> Progress {
+        if self.is_idle() { Progress::Done } else { self.or_wait(goal) }
+    }
+}
+
+fn in_flight(state: &ReleaseState, id: &EffectId) -> bool {
+    state.effects.get(id).is_some_and(|record| record.ended.is_none())
+}
+
+/// Whether an effect is tried now.
+pub(super) enum Try {
+    Now(u32),
+    /// In flight, settling, or resting after an unknown end.
+    Later,
+    Refused(String),
+}
+
+pub(super) fn next_try(state: &ReleaseState, id: &EffectId, now: Timestamp) -> Try {
+    let Some(record) = state.effects.get(id) else { return Try::Now(1) };
+    let again = Try::Now(record.attempt + 1);
+    match &record.ended {
+        None => Try::Later,
+        Some((Outcome::Refused(why), _)) => Try::Refused(why.clone()),
+        Some((Outcome::Done(_), at)) if now.since(*at) < state.plan.service.patience.settle => Try::Later,
+        Some((Outcome::Unknown(_), at)) if now.since(*at) < rest(record.attempt) => Try::Later,
+        Some((Outcome::Done(_) | Outcome::Unknown(_), _)) => again,
+    }
+}
+
+/// The pause before an effect with an unknown end is tried again: 250 ms, doubled each time, 30 s at the most.
+/// The jitter belongs to the calls within a try.
+fn rest(attempt: u32) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(7);
+    Duration::from_millis(250 << doublings).min(Duration::from_secs(30))
+}

@@ -1,0 +1,177 @@
+//! Why a request was not taken: a stable code, a sentence and a hint. Nothing was changed.
+
+use std::fmt;
+
+use crate::event::Word;
+use crate::ids::{GroupArn, ReleaseId, Version};
+use crate::plan::Kind;
+
+/// Declares the refusals together with their codes, so that no code can be forgotten or given twice.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* } = $code:literal;)*) => {
+        /// A request that was not taken. Each code has a page in `docs/errors`.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Refusal {
+            $($(#[$doc])* $name { $($field: $type),* },)*
+        }
+
+        impl Refusal {
+            /// Every code, for the test that each has its page.
+            pub const CODES: &'static [&'static str] = &[$($code),*];
+
+            /// The stable name of this refusal.
+            pub fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$name { .. } => $code,)*
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// Another release of this service is not over.
+    ReleaseActive { active: ReleaseId } = "release-active";
+    /// No AMI of the service carries this version.
+    VersionUnknown { version: Version, newest: Vec<Version> } = "version-unknown";
+    /// It is what runs today.
+    VersionRunning { version: Version } = "version-running";
+    /// A release without a version, and there is none newer than what runs.
+    NothingNew { running: Version } = "nothing-new";
+    /// No healthy fleet of the service was found.
+    NothingRuns {} = "nothing-runs";
+    /// No earlier version is known to go back to.
+    NothingBefore {} = "nothing-before";
+    /// Both colours serve: which one is green cannot be told.
+    NoFreeColour { groups: Vec<GroupArn> } = "no-free-colour";
+    /// Every canary group has targets.
+    NoFreeCanaryGroup {} = "no-free-canary-group";
+    /// A target group of the configuration is not in the weighted forward.
+    GroupNotForwarded { group: GroupArn } = "group-not-forwarded";
+    /// The AMI that the plan needs is gone, though instances of it exist.
+    ImageGone { version: Version } = "image-gone";
+    /// What the outside world says could not be read.
+    CannotSee { what: String } = "cannot-see";
+    /// The release is over.
+    ReleaseOver { release: ReleaseId, verdict: &'static str } = "release-over";
+    /// The word makes no sense in this state.
+    NotNow { word: Word, state: &'static str } = "not-now";
+    /// Instances were terminated already.
+    NoWayBack { release: ReleaseId } = "no-way-back";
+    /// The same `Idempotency-Key` came with another body.
+    KeyReused { key: String } = "key-reused";
+    /// No service of this name is configured.
+    ServiceUnknown { service: String, known: Vec<String> } = "service-unknown";
+    /// No release of this name.
+    ReleaseUnknown { release: String } = "release-unknown";
+    /// A request that contradicts itself.
+    RequestInvalid { what: String } = "request-invalid";
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReleaseActive { active } => write!(f, "{active} is not over yet"),
+            Self::VersionUnknown { version, newest } => {
+                write!(f, "no image of this service carries version {version}")?;
+                match newest.is_empty() {
+                    true => f.write_str("; there is no image at all"),
+                    false => write!(f, "; the newest are {}", list(newest)),
+                }
+            }
+            Self::VersionRunning { version } => write!(f, "version {version} is what runs already"),
+            Self::NothingNew { running } => write!(f, "there is no version newer than {running}, which runs"),
+            Self::NothingRuns {} => f.write_str("no running fleet of this service was found"),
+            Self::NothingBefore {} => f.write_str("no earlier version is known to go back to"),
+            Self::NoFreeColour { groups } => {
+                write!(f, "both colour groups have targets that serve: {}", list(groups))
+            }
+            Self::NoFreeCanaryGroup {} => f.write_str("every canary group is in use"),
+            Self::GroupNotForwarded { group } => {
+                write!(f, "target group {group} is not in the service's weighted forward")
+            }
+            Self::ImageGone { version } => write!(f, "the image of version {version} is gone"),
+            Self::CannotSee { what } => write!(f, "the release cannot be planned: {what}"),
+            Self::ReleaseOver { release, verdict } => write!(f, "{release} is over: {verdict}"),
+            Self::NotNow { word, state } => {
+                write!(f, "{} makes no sense while the release is {state}", word.name())
+            }
+            Self::NoWayBack { release } => {
+                write!(f, "{release} has begun to terminate the old servers: there is no way back")
+            }
+            Self::KeyReused { key } => write!(f, "the key {key:?} was used for another request"),
+            Self::ServiceUnknown { service, known } => {
+                write!(f, "no service {service:?} is configured; there is {}", list(known))
+            }
+            Self::ReleaseUnknown { release } => write!(f, "there is no release {release:?}"),
+            Self::RequestInvalid { what } => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Refusal {
+    /// What the asker can do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::ReleaseActive { active } => {
+                format!("wait for it (`segue status {active} --watch`) or end it (`segue abort {active}`)")
+            }
+            Self::VersionUnknown { .. } => {
+                "check the AMI's releaseVersion tag, its service tag and the region".to_owned()
+            }
+            Self::VersionRunning { .. } | Self::NothingNew { .. } => {
+                "build an AMI of a newer version, or name another one with --version".to_owned()
+            }
+            Self::NothingRuns {} => {
+                "check the instances' segue:service tag and that they are registered in a colour group"
+                    .to_owned()
+            }
+            Self::NothingBefore {} => "name the version with --to".to_owned(),
+            Self::NoFreeColour { .. } => {
+                "one of the two must be empty, or out of the forward: deregister what does not belong there"
+                    .to_owned()
+            }
+            Self::NoFreeCanaryGroup {} => {
+                "release or roll back a canary that is still up, or configure one more group (three at most)"
+                    .to_owned()
+            }
+            Self::GroupNotForwarded { .. } => {
+                "add the group to the forward action with weight 0, so that its health is checked".to_owned()
+            }
+            Self::ImageGone { .. } => "build the AMI again, or name another version".to_owned(),
+            Self::CannotSee { .. } => "nothing was changed: ask again when it answers".to_owned(),
+            Self::ReleaseOver { release, .. } => format!("`segue history` lists what came after {release}"),
+            Self::NotNow { .. } => "`segue status` says what the release waits for".to_owned(),
+            Self::NoWayBack { .. } => "let it end, then release the earlier version again".to_owned(),
+            Self::KeyReused { .. } => "send a new Idempotency-Key for a new request".to_owned(),
+            Self::ServiceUnknown { .. } => "`segue status` lists the services".to_owned(),
+            Self::ReleaseUnknown { .. } => "`segue history` lists the releases".to_owned(),
+            Self::RequestInvalid { .. } => "see `segue help`".to_owned(),
+        }
+    }
+
+    /// A canary takes no `to`, a rollback takes no canary: said in one place.
+    pub fn not_for(kind: Kind, what: &str) -> Self {
+        Self::RequestInvalid { what: format!("a {kind} release takes no {what}") }
+    }
+}
+
+fn list<T: fmt::Display>(items: &[T]) -> String {
+    let words: Vec<String> = items.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_code_is_given_twice() {
+        let mut codes = Refusal::CODES.to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Refusal::CODES.len());
+    }
+}

@@ -1,0 +1,254 @@
+//! From what somebody asked for, and the world as it is, to a plan, or to a refusal that changes nothing.
+
+mod survey;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{CheckName, GroupArn, InstanceId, ReleaseId, Version};
+use crate::instance::{Image, Instance};
+use crate::plan::{BatchPlan, Kind, Plan};
+use crate::refusal::Refusal;
+use crate::service::{Service, Workload};
+use crate::service_state::ServiceState;
+use crate::target::{Targets, Weights};
+
+pub use words::may_say;
+
+use survey::Survey;
+
+/// What somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub kind: Kind,
+    /// None: the version whose canary passed last, else the newest image; for a rollback the one before.
+    pub version: Option<Version>,
+    pub parent: Option<ReleaseId>,
+    pub overrides: BTreeMap<CheckName, String>,
+}
+
+/// What was just read of the outside world, complete, or there is no plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub service: &'a Service,
+    /// Images of the service, newest first.
+    pub images: &'a [Image],
+    pub instances: &'a BTreeMap<InstanceId, Instance>,
+    /// Targets of the colours, the canary groups and the slots.
+    pub targets: &'a BTreeMap<GroupArn, Targets>,
+    pub weights: &'a Weights,
+    pub history: &'a ServiceState,
+}
+
+/// Makes the immutable plan of a release.
+pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
+    if let Some(active) = facts.history.active() {
+        return Err(Refusal::ReleaseActive { active: active.release.clone() });
+    }
+    let survey = Survey::of(facts)?;
+    let image = choose_image(request, facts, &survey)?;
+    refuse_what_runs(request.kind, &image.version, facts, &survey)?;
+
+    let leaving = survey.serving_other_than(&image.version);
+    let takeover = match request.kind {
+        Kind::Canary => BTreeSet::new(),
+        Kind::Full | Kind::Rollback => survey.serving(&image.version),
+    };
+    let size = green_size(request.kind, facts.service, &survey);
+    let missing = size.saturating_sub(count(takeover.len()));
+    let spares = survey.stopped(&image, missing);
+    let batches = spread(facts.service, missing.saturating_sub(count(spares.len())));
+    let green_group = green_group(request.kind, facts, &leaving)?;
+    let shares = Shares { facts, kind: request.kind, green_group: &green_group };
+    let green = count(takeover.len()) + missing;
+    Ok(Plan {
+        release: facts.history.next_id(),
+        kind: request.kind,
+        parent: request.parent.clone(),
+        service: facts.service.clone(),
+        from_version: survey.running.clone(),
+        blue_groups: survey.groups_of(&leaving),
+        routes: survey.routes.clone(),
+        weights_before: shares.before()?,
+        weights_shared: shares.shared(green, &takeover),
+        weights_after: shares.after(green, &takeover),
+        floor: floor(facts.service, survey.fleet),
+        passed_canary: facts.history.passed_canary(&image.version).map(|it| it.release.clone()),
+        overrides: request.overrides.clone(),
+        blue: leaving,
+        spares,
+        takeover,
+        batches,
+        green_group,
+        image,
+    })
+}
+
+fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result<Image, Refusal> {
+    let version = match (&request.version, request.kind) {
+        (Some(version), _) => version.clone(),
+        (None, Kind::Rollback) => {
+            facts.history.version_before(&survey.running).cloned().ok_or(Refusal::NothingBefore {})?
+        }
+        (None, Kind::Canary | Kind::Full) => newest_version(facts, &survey.running)?,
+    };
+    let image = facts.images.iter().find(|image| image.version == version);
+    image.cloned().ok_or_else(|| match facts.instances.values().any(|it| it.version == version) {
+        true => Refusal::ImageGone { version: version.clone() },
+        false => Refusal::VersionUnknown {
+            version: version.clone(),
+            newest: facts.images.iter().take(3).map(|image| image.version.clone()).collect(),
+        },
+    })
+}
+
+/// The version whose canary passed last, else that of the newest image; never the one that runs.
+fn newest_version(facts: &Facts<'_>, running: &Version) -> Result<Version, Refusal> {
+    let passed = facts
+        .history
+        .releases
+        .iter()
+        .rev()
+        .find(|it| it.version != *running && facts.history.passed_canary(&it.version).is_some());
+    let newest = facts.images.first().map(|image| &image.version).filter(|version| *version != running);
+    let choice = passed.map(|it| &it.version).or(newest);
+    choice.cloned().ok_or_else(|| Refusal::NothingNew { running: running.clone() })
+}
+
+fn refuse_what_runs(
+    kind: Kind,
+    version: &Version,
+    facts: &Facts<'_>,
+    survey: &Survey,
+) -> Result<(), Refusal> {
+    let runs = match kind {
+        Kind::Canary => *version == survey.running || !survey.serving(version).is_empty(),
+        Kind::Full | Kind::Rollback => *version == survey.running,
+    };
+    if runs {
+        return Err(Refusal::VersionRunning { version: version.clone() });
+    }
+    let routing = &facts.service.routing;
+    let outside = routing.colours.iter().chain(&routing.canaries).find(|it| !facts.weights.contains_key(*it));
+    match outside {
+        Some(group) => Err(Refusal::GroupNotForwarded { group: group.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// As many as blue runs, or the configured size; a canary as many as its policy says.
+fn green_size(kind: Kind, service: &Service, survey: &Survey) -> u32 {
+    match kind {
+        Kind::Canary => service.canary.count,
+        Kind::Full => service.launch.size.unwrap_or(survey.fleet),
+        Kind::Rollback => survey.fleet,
+    }
+}
+
+/// Instances able to serve never fall below what ran before, or what is configured if that is less.
+fn floor(service: &Service, fleet: u32) -> u32 {
+    match service.workload {
+        Workload::Boards | Workload::Requests => service.launch.size.map_or(fleet, |size| size.min(fleet)),
+        Workload::None => 0,
+    }
+}
+
+/// Even shares for each subnet, the first ones one more; at most 100 in one batch.
+fn spread(service: &Service, total: u32) -> Vec<BatchPlan> {
+    const LARGEST_BATCH: u32 = 100;
+    let zones = count(service.launch.subnets.len()).max(1);
+    let mut batches = Vec::new();
+    for (subnet, index) in service.launch.subnets.iter().zip(0_u32..) {
+        let extra = u32::from(index < total % zones);
+        let mut left = total / zones + extra;
+        while left > 0 {
+            let now = left.min(LARGEST_BATCH);
+            batches.push(BatchPlan { subnet: subnet.clone(), count: now });
+            left -= now;
+        }
+    }
+    batches
+}
+
+fn green_group(kind: Kind, facts: &Facts<'_>, leaving: &BTreeSet<InstanceId>) -> Result<GroupArn, Refusal> {
+    let routing = &facts.service.routing;
+    match kind {
+        Kind::Canary => {
+            let free = routing.canaries.iter().find(|group| survey::members(facts, group).is_empty());
+            free.cloned().ok_or(Refusal::NoFreeCanaryGroup {})
+        }
+        Kind::Full | Kind::Rollback => {
+            let holds_blue = |group: &GroupArn| {
+                facts.targets.get(group).is_some_and(|targets| targets.keys().any(|id| leaving.contains(id)))
+            };
+            let free = routing.colours.iter().find(|group| !holds_blue(group));
+            free.cloned().ok_or_else(|| Refusal::NoFreeColour { groups: routing.colours.to_vec() })
+        }
+    }
+}
+
+/// The three sets of shares of a plan. A share is a number of instances, so that each instance gets the same.
+struct Shares<'a> {
+    facts: &'a Facts<'a>,
+    kind: Kind,
+    green_group: &'a GroupArn,
+}
+
+impl Shares<'_> {
+    fn groups(&self) -> impl Iterator<Item = &GroupArn> {
+        let routing = &self.facts.service.routing;
+        routing.colours.iter().chain(&routing.canaries)
+    }
+
+    fn before(&self) -> Result<Weights, Refusal> {
+        self.groups()
+            .map(|group| {
+                let weight = self.facts.weights.get(group);
+                let weight = weight.ok_or_else(|| Refusal::GroupNotForwarded { group: group.clone() })?;
+                Ok((group.clone(), *weight))
+            })
+            .collect()
+    }
+
+    /// Everybody serves: groups that serve keep a share for each instance, green gets its own.
+    fn shared(&self, green: u32, takeover: &BTreeSet<InstanceId>) -> Weights {
+        let share = |group: &GroupArn| {
+            if group == self.green_group {
+                return green;
+            }
+            match self.facts.weights.get(group) {
+                None | Some(0) => 0,
+                // Taken-over canaries get their share through green's group from now on.
+                Some(_) => count(survey::members(self.facts, group).difference(takeover).count()),
+            }
+        };
+        scaled(self.groups().map(|group| (group.clone(), share(group))).collect())
+    }
+
+    /// Only green gets new clients.
+    fn after(&self, green: u32, takeover: &BTreeSet<InstanceId>) -> Weights {
+        match self.kind {
+            Kind::Canary => self.shared(green, takeover),
+            Kind::Full | Kind::Rollback => {
+                let share = |group: &GroupArn| if group == self.green_group { green.max(1) } else { 0 };
+                scaled(self.groups().map(|group| (group.clone(), share(group))).collect())
+            }
+        }
+    }
+}
+
+/// Shares within what a forward action takes (0 to 999); none that was there vanishes.
+fn scaled(shares: BTreeMap<GroupArn, u32>) -> Weights {
+    const LARGEST: u32 = 999;
+    let largest = shares.values().copied().max().unwrap_or(0).max(LARGEST);
+    let scale = |share: u32| match share {
+        0 => 0,
+        _ => (u64::from(share) * u64::from(LARGEST) / u64::from(largest)).max(1),
+    };
+    let scaled = shares.into_iter().map(|(group, share)| (group, u16::try_from(scale(share)).unwrap_or(999)));
+    scaled.collect()
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,128 @@
+//! Who serves what today, as tags and target groups say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Facts, count};
+use crate::ids::{GroupArn, InstanceId, Route, Version};
+use crate::instance::{Image, InstanceState};
+use crate::refusal::Refusal;
+use crate::target::TargetHealth;
+
+/// The running fleet and everybody else.
+pub(super) struct Survey {
+    /// The version of the colour that gets new clients.
+    pub(super) running: Version,
+    /// How many instances of it serve.
+    pub(super) fleet: u32,
+    /// Which slot leads to whom.
+    pub(super) routes: BTreeMap<InstanceId, Route>,
+    /// Running and registered in a colour or canary group, by version.
+    serving: BTreeMap<Version, BTreeSet<InstanceId>>,
+    stopped: BTreeMap<crate::ids::ImageId, BTreeSet<InstanceId>>,
+    groups: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+}
+
+impl Survey {
+    pub(super) fn of(facts: &Facts<'_>) -> Result<Self, Refusal> {
+        let mut survey = Self {
+            running: Version::new(""),
+            fleet: 0,
+            routes: routes(facts),
+            serving: BTreeMap::new(),
+            stopped: BTreeMap::new(),
+            groups: groups(facts),
+        };
+        for instance in facts.instances.values() {
+            match instance.state {
+                InstanceState::Running if survey.groups.contains_key(&instance.id) => {
+                    let of_version = survey.serving.entry(instance.version.clone()).or_default();
+                    of_version.insert(instance.id.clone());
+                }
+                InstanceState::Stopped => {
+                    let of_image = survey.stopped.entry(instance.image.clone()).or_default();
+                    of_image.insert(instance.id.clone());
+                }
+                InstanceState::Running
+                | InstanceState::Pending
+                | InstanceState::Stopping
+                | InstanceState::ShuttingDown
+                | InstanceState::Terminated => {}
+            }
+        }
+        survey.find_running(facts)?;
+        Ok(survey)
+    }
+
+    /// The running version is the one with the most instances in a colour that gets new clients.
+    fn find_running(&mut self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        let coloured = |id: &InstanceId| {
+            facts.service.routing.colours.iter().any(|colour| {
+                facts.weights.get(colour).is_some_and(|weight| *weight > 0)
+                    && self.groups.get(id).is_some_and(|groups| groups.contains(colour))
+            })
+        };
+        let fleets = self
+            .serving
+            .iter()
+            .map(|(version, ids)| (count(ids.iter().filter(|id| coloured(id)).count()), version.clone()));
+        let (fleet, running) = fleets.max().filter(|(fleet, _)| *fleet > 0).ok_or(Refusal::NothingRuns {})?;
+        self.fleet = fleet;
+        self.running = running;
+        Ok(())
+    }
+
+    pub(super) fn serving(&self, version: &Version) -> BTreeSet<InstanceId> {
+        self.serving.get(version).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn serving_other_than(&self, version: &Version) -> BTreeSet<InstanceId> {
+        let others = self.serving.iter().filter(|(other, _)| *other != version);
+        others.flat_map(|(_, ids)| ids.iter().cloned()).collect()
+    }
+
+    /// Up to `limit` stopped instances of this very AMI.
+    pub(super) fn stopped(&self, image: &Image, limit: u32) -> BTreeSet<InstanceId> {
+        let stopped = self.stopped.get(&image.id).cloned().unwrap_or_default();
+        stopped.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
+    }
+
+    pub(super) fn groups_of(
+        &self,
+        instances: &BTreeSet<InstanceId>,
+    ) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+        instances
+            .iter()
+            .filter_map(|id| self.groups.get(id).map(|groups| (id.clone(), groups.clone())))
+            .collect()
+    }
+}
+
+/// Whoever a group lists.
+pub(super) fn members(facts: &Facts<'_>, group: &GroupArn) -> BTreeSet<InstanceId> {
+    let targets = facts.targets.get(group);
+    targets.map(|targets| targets.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// The colour and canary groups of each instance; one that is draining there is leaving already.
+fn groups(facts: &Facts<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+    let routing = &facts.service.routing;
+    let mut groups: BTreeMap<InstanceId, BTreeSet<GroupArn>> = BTreeMap::new();
+    for group in routing.colours.iter().chain(&routing.canaries) {
+        let Some(targets) = facts.targets.get(group) else { continue };
+        for (id, _) in targets.iter().filter(|(_, health)| **health != TargetHealth::Draining) {
+            groups.entry(id.clone()).or_default().insert(group.clone());
+        }
+    }
+    groups
+}
+
+fn routes(facts: &Facts<'_>) -> BTreeMap<InstanceId, Route> {
+    let mut routes = BTreeMap::new();
+    for slot in &facts.service.routing.slots {
+        let Some(targets) = facts.targets.get(&slot.group) else { continue };
+        for (id, _) in targets.iter().filter(|(_, health)| **health != TargetHealth::Draining) {
+            routes.insert(id.clone(), slot.route.clone());
+        }
+    }
+    routes
+}
