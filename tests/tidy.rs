@@ -14,6 +14,7 @@ mod tidy {
     mod markdown;
     mod modules;
     mod named_tests;
+    mod one_build;
     mod rust;
     mod size;
     mod top_level;

@@ -1,12 +1,14 @@
 //! Every stable code that an operator can meet has its page under docs/errors, and every page its code.
 //!
-//! A code is a string literal in a function called `code` that returns `&'static str`, in a crate that
-//! speaks to operators. So a code is written once, where it is given, and no list has to follow.
+//! A code is written once, where it is given, and no list has to follow: it is a string literal in a
+//! function called `code` that returns `&'static str`, or one that a declaring macro is given as
+//! `… = "the-code";`, in a crate that speaks to operators.
 
 use std::collections::BTreeMap;
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Block, ImplItemFn, ItemFn, LitStr, ReturnType, Signature, Type};
+use syn::{Block, ImplItemFn, ItemFn, ItemMacro, LitStr, ReturnType, Signature, Type};
 
 use super::markdown;
 use super::rust;
@@ -47,6 +49,30 @@ impl<'ast> Visit<'ast> for Codes {
         self.collect(&function.sig, &function.block);
         visit::visit_impl_item_fn(self, function);
     }
+
+    fn visit_item_macro(&mut self, item: &'ast ItemMacro) {
+        let is_definition = item.ident.is_some();
+        if !is_definition {
+            for code in assigned(item.mac.tokens.clone()) {
+                self.found.insert(code, self.path.clone());
+            }
+        }
+    }
+}
+
+/// The literals of `= "literal";` at the top of a macro's input.
+fn assigned(tokens: TokenStream) -> Vec<String> {
+    let is_punct =
+        |token: &TokenTree, c: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == c);
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let triples = tokens.windows(3).filter_map(|three| match three {
+        [equals, literal, end] if is_punct(equals, '=') && is_punct(end, ';') => Some(literal),
+        _ => None,
+    });
+    triples
+        .filter_map(|literal| syn::parse2::<LitStr>(literal.clone().into()).ok())
+        .map(|text| text.value())
+        .collect()
 }
 
 #[derive(Default)]
@@ -153,6 +179,13 @@ mod planted {
                 "docs/errors/old.md: no code of that name is given any more",
             ]
         );
+    }
+
+    #[test]
+    fn a_code_that_a_macro_is_given_is_a_code_too() {
+        let text = "macro_rules! refusals { ($n:ident = $c:literal;) => {}; }\nrefusals! { A { x: u8 } = \"no-ami\"; }";
+        let codes = codes(&Tree::planted(&[("crates/domain/src/a.rs", text)]));
+        assert_eq!(codes.keys().collect::<Vec<_>>(), ["no-ami"]);
     }
 
     #[test]

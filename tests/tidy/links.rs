@@ -1,6 +1,7 @@
 //! Links in documents lead somewhere, and so do the documents that code and configuration name.
 //!
-//! Only what lies inside of the project is followed; the network is not asked.
+//! Only what lies inside of the project is followed; the network is not asked. The tidy tests themselves
+//! name documents that they plant, so their code is not looked at.
 
 use super::markdown;
 use super::tree::{Tree, assert_none, is_document};
@@ -12,7 +13,7 @@ fn check(tree: &Tree) -> Vec<String> {
             findings.extend(follow(tree, path, &link).map(|why| format!("{path}: [{link}] {why}")));
         }
     }
-    for (path, text) in tree.files().filter(|(path, _)| *path != "tests/tidy/links.rs") {
+    for (path, text) in tree.files().filter(|(path, _)| !path.starts_with("tests/tidy/")) {
         for (number, line) in text.lines().enumerate() {
             for mention in mentions(line).filter(|mention| tree.get(mention).is_none()) {
                 findings.push(format!("{path}:{}: names {mention}, which does not exist", number + 1));
