@@ -1,0 +1,35 @@
+# The commands of this project. `make` alone lists them.
+#
+# One build profile serves them all (docs/decisions/0001-one-build-profile.md), so what one of them has
+# compiled the others do not compile again.
+
+CARGO ?= cargo
+# What `make demo` hands on: make demo ARGS="--servers 2 --clients 100".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check tools
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: tools ## build, then release version 2 under a thousand users; ARGS="--help" shows its options
+	@echo "building segue: minutes the first time, seconds after that"
+	@$(CARGO) build --locked --package segue-cli
+	@echo "starting segue demo $(ARGS)"
+	@$(CARGO) run --quiet --locked --package segue-cli -- demo $(ARGS)
+
+test: check ## everything that has to hold: check, then all tests
+	$(CARGO) test --workspace --locked
+
+check: tools ## format, lints and documents, without running a test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+tools:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then try again" >&2; exit 1; }
+	@for tool in fmt clippy; do \
+		$(CARGO) $$tool --version >/dev/null 2>&1 || rustup component add rustfmt clippy || { \
+			echo "cargo $$tool is missing: install the components rustfmt and clippy of the toolchain in rust-toolchain.toml" >&2; exit 1; }; \
+	done
