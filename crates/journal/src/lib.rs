@@ -1,1 +1,32 @@
-//! segue-journal.
+//! The journal: what happened, in order, for ever; and who may add to it.
+//!
+//! Streams of records ([`record`]), appended under a lease ([`lease`]) in one transaction with the messages
+//! that follow from them ([`outbox`]), kept by a [`Store`]. Records are formats of this crate's own, so that
+//! the domain can change without changing what is on disk.
+//!
+//! Deliberately absent: state. Who wants to know where a release stands folds its stream.
+
+pub mod append;
+mod fact;
+mod fate;
+pub mod lease;
+mod memory;
+pub mod outbox;
+pub mod read;
+pub mod record;
+mod store;
+mod stream;
+
+#[cfg(test)]
+mod samples;
+
+pub use append::{Append, AppendError, Appended, StreamAppend, Unwritable};
+pub use fact::Fact;
+pub use fate::{Fate, fate};
+pub use lease::{AcquireError, Lease, Owner, RenewError, Scope};
+pub use memory::{MemoryClock, MemoryStore};
+pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};
+pub use read::{Broken, Page, ReadError, StreamEnd};
+pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
+pub use store::{Reader, Store, Trouble};
+pub use stream::{About, Stream};

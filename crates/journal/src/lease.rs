@@ -1,0 +1,222 @@
+//! The lease: who may append, by the database's word.
+//!
+//! It is a row with an epoch and an expiry by the database's clock, never a lock that a connection holds: a
+//! connection can die while its process goes on. The rules are here, once, as functions from rows to rows;
+//! the stores only keep the row.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::store::Trouble;
+
+/// What a lease is for: one scope has one holder at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(String);
+
+/// Who holds it. The same after a restart of the same daemon on the same machine, and of nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(String);
+
+macro_rules! names {
+    ($($name:ident),*) => {$(
+        impl $name {
+            pub fn new(name: impl Into<String>) -> Self {
+                Self(name.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+names!(Scope, Owner);
+
+/// The part of the time to live that the holder does not use: for clocks that run at different speeds, and
+/// for the call that was begun just before the end.
+const MARGIN_DIVISOR: u32 = 10;
+
+/// The right to append, and the proof that a store gave it: nothing else can make one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    scope: Scope,
+    owner: Owner,
+    epoch: u64,
+    ttl: Duration,
+    deadline: Instant,
+}
+
+impl Lease {
+    /// `asked_at` is the holder's own clock before the request was sent: the database's answer cannot have
+    /// begun to count earlier than that.
+    pub(crate) fn granted(scope: &Scope, row: &LeaseRow, ttl: Duration, asked_at: Instant) -> Self {
+        let usable = ttl.saturating_sub(ttl / MARGIN_DIVISOR);
+        Self {
+            scope: scope.clone(),
+            owner: row.owner.clone().unwrap_or_else(|| Owner::new("")),
+            epoch: row.epoch,
+            ttl,
+            deadline: asked_at.checked_add(usable).unwrap_or(asked_at),
+        }
+    }
+
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Grows with every change of holder; an append under a lower one is refused.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// Whether the holder may still act: asked right before each call that changes the world.
+    pub fn still_held(&self, now: Instant) -> bool {
+        now < self.deadline
+    }
+
+    /// How long the holder may still act; zero when it may not.
+    pub fn left(&self, now: Instant) -> Duration {
+        self.deadline.saturating_duration_since(now)
+    }
+}
+
+/// Why a lease was not given.
+#[derive(Debug, Error)]
+pub enum AcquireError {
+    #[error("{scope} is held by {owner} for another {left_ms} ms")]
+    Held { scope: Scope, owner: Owner, left_ms: u64 },
+    #[error("the database gave no lease")]
+    Unavailable(#[source] Trouble),
+}
+
+/// Why a lease was not renewed or given back.
+#[derive(Debug, Error)]
+pub enum RenewError {
+    /// Another holder, or a newer self, has it: drop everything in memory and acquire again.
+    #[error("the lease on {scope} with epoch {epoch} was lost")]
+    Lost { scope: Scope, epoch: u64 },
+    #[error("the database did not say whether the lease is kept")]
+    Unavailable(#[source] Trouble),
+}
+
+/// The lease as a database keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeaseRow {
+    /// None after it was given back: nobody may append until it is acquired again.
+    pub(crate) owner: Option<Owner>,
+    pub(crate) epoch: u64,
+    pub(crate) until_ms: i64,
+}
+
+/// The row after `owner` asked for it. The owner of before gets it at once, as after a restart, with an
+/// epoch that fences what it was before; another one waits until it has expired.
+pub(crate) fn grant(
+    row: Option<&LeaseRow>,
+    scope: &Scope,
+    owner: &Owner,
+    now_ms: i64,
+    ttl: Duration,
+) -> Result<LeaseRow, AcquireError> {
+    let epoch = match row {
+        None => 1,
+        Some(LeaseRow { owner: Some(holder), until_ms, .. }) if holder != owner && *until_ms > now_ms => {
+            let left_ms = until_ms.saturating_sub(now_ms).unsigned_abs();
+            return Err(AcquireError::Held { scope: scope.clone(), owner: holder.clone(), left_ms });
+        }
+        Some(row) => row.epoch.saturating_add(1),
+    };
+    Ok(LeaseRow { owner: Some(owner.clone()), epoch, until_ms: after(now_ms, ttl) })
+}
+
+/// The row after its holder renewed it. One that has expired and that nobody took is still the holder's.
+pub(crate) fn extend(row: Option<&LeaseRow>, lease: &Lease, now_ms: i64) -> Result<LeaseRow, RenewError> {
+    held(row, lease).map_err(|Stale { .. }| lost(lease))?;
+    Ok(LeaseRow { owner: Some(lease.owner.clone()), epoch: lease.epoch, until_ms: after(now_ms, lease.ttl) })
+}
+
+/// The row after its holder gave it back.
+pub(crate) fn give_back(row: Option<&LeaseRow>, lease: &Lease, now_ms: i64) -> Result<LeaseRow, RenewError> {
+    held(row, lease).map_err(|Stale { .. }| lost(lease))?;
+    Ok(LeaseRow { owner: None, epoch: lease.epoch, until_ms: now_ms })
+}
+
+/// The lease is not the current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stale {
+    /// The current epoch; none when the database has no such lease at all.
+    pub(crate) current: Option<u64>,
+}
+
+/// Whether `lease` is the current one. The expiry does not matter here: as long as nobody took it over,
+/// nobody else can have appended.
+pub(crate) fn held(row: Option<&LeaseRow>, lease: &Lease) -> Result<(), Stale> {
+    match row {
+        Some(row) if row.owner.as_ref() == Some(&lease.owner) && row.epoch == lease.epoch => Ok(()),
+        Some(row) => Err(Stale { current: Some(row.epoch) }),
+        None => Err(Stale { current: None }),
+    }
+}
+
+fn lost(lease: &Lease) -> RenewError {
+    RenewError::Lost { scope: lease.scope.clone(), epoch: lease.epoch }
+}
+
+/// `span` after `now_ms`, both in the database's milliseconds.
+pub(crate) fn after(now_ms: i64, span: Duration) -> i64 {
+    now_ms.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(30);
+
+    fn row(owner: &str, epoch: u64, until_ms: i64) -> LeaseRow {
+        LeaseRow { owner: Some(Owner::new(owner)), epoch, until_ms }
+    }
+
+    fn ask(row: Option<&LeaseRow>, owner: &str, now_ms: i64) -> Result<LeaseRow, AcquireError> {
+        grant(row, &Scope::new("boards"), &Owner::new(owner), now_ms, TTL)
+    }
+
+    #[test]
+    fn another_owner_waits_until_the_very_millisecond_of_the_expiry() {
+        let held = row("a", 3, 1_000);
+        assert!(matches!(ask(Some(&held), "b", 999), Err(AcquireError::Held { left_ms: 1, .. })));
+        assert_eq!(ask(Some(&held), "b", 1_000).ok(), Some(row("b", 4, 31_000)));
+    }
+
+    #[test]
+    fn the_same_owner_takes_over_from_its_former_self_at_once() {
+        assert_eq!(ask(Some(&row("a", 3, 1_000)), "a", 10).ok(), Some(row("a", 4, 30_010)));
+    }
+
+    #[test]
+    fn the_holder_stops_a_tenth_before_the_database_does_counted_from_when_it_asked() {
+        let asked_at = Instant::now();
+        let lease = Lease::granted(&Scope::new("boards"), &row("a", 1, 30_000), TTL, asked_at);
+        assert!(lease.still_held(asked_at + Duration::from_millis(26_999)));
+        assert!(!lease.still_held(asked_at + Duration::from_secs(27)));
+        assert_eq!(lease.left(asked_at + Duration::from_secs(20)), Duration::from_secs(7));
+        assert_eq!(lease.left(asked_at + Duration::from_secs(40)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,129 @@
+//! The journal in memory, for tests and simulation. It keeps text as a database would, under a clock that
+//! is handed in. It has no faults of its own: who wants faults wraps it.
+
+mod tables;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use segue_domain::time::Timestamp;
+use tokio::time::Instant;
+
+use crate::append::{self, Append, AppendError, Appended};
+use crate::lease::{self, AcquireError, Lease, Owner, RenewError, Scope};
+use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
+use crate::read::{self, Page, ReadError, StreamEnd};
+use crate::store::{Reader, Store};
+use crate::stream::Stream;
+use tables::Tables;
+
+/// The "database's clock" of a store in memory.
+pub type MemoryClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A journal in memory. Clones share it, as two daemons share a database.
+#[derive(Clone)]
+pub struct MemoryStore {
+    clock: MemoryClock,
+    tables: Arc<Mutex<Tables>>,
+}
+
+impl MemoryStore {
+    /// An empty journal whose leases and outbox go by `clock`.
+    pub fn new(clock: MemoryClock) -> Self {
+        Self { clock, tables: Arc::default() }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Nothing is half-done when a holder panics: each change is computed first and put in at once.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.clock)().as_ms()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("tables", &self.tables).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Reader for MemoryStore {
+    async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError> {
+        let raw = self.tables().page(stream, after_seq);
+        read::verify(stream, after_seq, raw)
+    }
+
+    async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
+        Ok(self.tables().streams(prefix))
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError> {
+        let asked_at = Instant::now();
+        let now_ms = self.now_ms();
+        let mut tables = self.tables();
+        let row = lease::grant(tables.lease(scope), scope, owner, now_ms, ttl)?;
+        let lease = Lease::granted(scope, &row, ttl, asked_at);
+        tables.put_lease(scope, row);
+        Ok(lease)
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
+        let asked_at = Instant::now();
+        let now_ms = self.now_ms();
+        let mut tables = self.tables();
+        let row = lease::extend(tables.lease(lease.scope()), lease, now_ms)?;
+        let renewed = Lease::granted(lease.scope(), &row, lease.ttl(), asked_at);
+        tables.put_lease(lease.scope(), row);
+        Ok(renewed)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
+        let now_ms = self.now_ms();
+        let mut tables = self.tables();
+        let row = lease::give_back(tables.lease(lease.scope()), lease, now_ms)?;
+        tables.put_lease(lease.scope(), row);
+        Ok(())
+    }
+
+    async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
+        append::check(append)?;
+        let now_ms = self.now_ms();
+        let mut tables = self.tables();
+        lease::held(tables.lease(lease.scope()), lease).map_err(|stale| append::fenced(lease, stale))?;
+        let mut records = Vec::new();
+        for part in &append.streams {
+            records.extend(append::seal_all(part, tables.head(&part.stream), lease.epoch())?);
+        }
+        tables.put_records(&records);
+        tables.put_outbox(&append.outbox, now_ms);
+        Ok(Appended { records })
+    }
+
+    async fn claim_outbox(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Claim>, OutboxError> {
+        let now_ms = self.now_ms();
+        let mut tables = self.tables();
+        tables.check_outbox(lease)?;
+        Ok(tables.claim(limit, now_ms, lease::after(now_ms, hold)))
+    }
+
+    async fn settle_outbox(&self, lease: &Lease, settled: &[(OutboxId, Settled)]) -> Result<(), OutboxError> {
+        let now_ms = self.now_ms();
+        let mut tables = self.tables();
+        tables.check_outbox(lease)?;
+        tables.settle(settled, now_ms);
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! From a new record to its text and hash, and back.
+//!
+//! The hash covers the text byte for byte, and the text holds the stream, the place in it and the hash of
+//! the record before: nothing of a stream can be changed, moved, dropped from within or put in unseen.
+
+use segue_domain::ids::Actor;
+use segue_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Hash, NewRecord, RECORD_BYTES_MAX, RECORD_SCHEMA, Record, RecordError, Via, v1};
+use crate::stream::Stream;
+
+/// Where a new record goes.
+pub(crate) struct Place<'a> {
+    pub(crate) stream: &'a Stream,
+    pub(crate) seq: u64,
+    pub(crate) epoch: u64,
+    pub(crate) prev_hash: Hash,
+}
+
+/// A record's text with the hash that it was stored with; not yet believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub(crate) hash: Hash,
+    pub(crate) text: String,
+}
+
+/// The fields in the order in which they are written.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    schema: u32,
+    stream: String,
+    seq: u64,
+    epoch: u64,
+    /// RFC 3339, UTC, always with three digits of the second.
+    at: String,
+    actor: String,
+    via: Via,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    prev_hash: Hash,
+    body: v1::Body,
+}
+
+/// What every format has; read first, because a newer one may have nothing else that this version knows.
+#[derive(Deserialize)]
+struct SchemaOnly {
+    schema: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
+    hash: Hash,
+    #[serde(borrow)]
+    record: &'a RawValue,
+}
+
+/// Writes a record down and reads it back, so that nothing unreadable is ever stored. What is returned is
+/// what a later reader will see: spans are kept to the millisecond.
+pub(crate) fn seal(new: &NewRecord, place: &Place<'_>) -> Result<Record, RecordError> {
+    let envelope = Envelope {
+        schema: RECORD_SCHEMA,
+        stream: place.stream.to_string(),
+        seq: place.seq,
+        epoch: place.epoch,
+        at: calendar(new.at)?,
+        actor: new.actor.to_string(),
+        via: new.via,
+        reason: new.reason.clone(),
+        prev_hash: place.prev_hash,
+        body: v1::Body::from(&new.fact),
+    };
+    let text = serde_json::to_string(&envelope).map_err(unreadable)?;
+    if text.len() > RECORD_BYTES_MAX {
+        return Err(RecordError::TooLarge { bytes: text.len(), limit: RECORD_BYTES_MAX });
+    }
+    Sealed { hash: Hash::of(&text), text }.open()
+}
+
+fn calendar(at: Timestamp) -> Result<String, RecordError> {
+    let ms = at.as_ms();
+    let at = jiff::Timestamp::from_millisecond(ms).map_err(|_out_of_range| RecordError::NoSuchTime { ms })?;
+    Ok(format!("{at:.3}"))
+}
+
+impl Sealed {
+    /// Checks the hash and reads the text.
+    pub(crate) fn open(self) -> Result<Record, RecordError> {
+        if Hash::of(&self.text) != self.hash {
+            return Err(RecordError::Changed);
+        }
+        let SchemaOnly { schema } = parse(&self.text)?;
+        if schema > RECORD_SCHEMA {
+            return Err(RecordError::Newer { found: schema, understood: RECORD_SCHEMA });
+        }
+        let envelope: Envelope = parse(&self.text)?;
+        let stream = Stream::parse(&envelope.stream)
+            .ok_or_else(|| RecordError::Unreadable(format!("no stream is called {:?}", envelope.stream)))?;
+        let fact = envelope.body.try_into().map_err(|error: v1::Unreadable| unreadable(error))?;
+        let at: jiff::Timestamp = envelope.at.parse().map_err(unreadable)?;
+        if !stream.takes(&fact) {
+            return Err(RecordError::Misfiled { stream });
+        }
+        Ok(Record {
+            schema: envelope.schema,
+            stream,
+            seq: envelope.seq,
+            epoch: envelope.epoch,
+            at: Timestamp::from_ms(at.as_millisecond()),
+            actor: Actor::new(envelope.actor),
+            via: envelope.via,
+            reason: envelope.reason,
+            prev_hash: envelope.prev_hash,
+            hash: self.hash,
+            fact,
+            text: self.text,
+        })
+    }
+}
+
+impl Record {
+    /// As it is stored.
+    pub(crate) fn sealed(&self) -> Sealed {
+        Sealed { hash: self.hash, text: self.text.clone() }
+    }
+}
+
+pub(super) fn line(hash: Hash, text: &str) -> String {
+    format!("{{\"hash\":\"{hash}\",\"record\":{text}}}")
+}
+
+pub(super) fn from_line(line: &str) -> Result<Sealed, RecordError> {
+    let Line { hash, record } = parse(line)?;
+    Ok(Sealed { hash, text: record.get().to_owned() })
+}
+
+fn unreadable(error: impl std::fmt::Display) -> RecordError {
+    RecordError::Unreadable(error.to_string())
+}
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordError> {
+    serde_json::from_str(text).map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn sealed() -> Sealed {
+        samples::first_record().sealed()
+    }
+
+    fn resealed(change: impl FnOnce(&mut serde_json::Value)) -> Result<Record, RecordError> {
+        let mut value: serde_json::Value = serde_json::from_str(&sealed().text).expect("a record is JSON");
+        change(&mut value);
+        let text = value.to_string();
+        Sealed { hash: Hash::of(&text), text }.open()
+    }
+
+    #[test]
+    fn a_line_reads_back_as_the_record() {
+        let record = samples::first_record();
+        assert_eq!(Record::from_line(&record.line()), Ok(record));
+    }
+
+    #[test]
+    fn one_changed_byte_is_found() {
+        let Sealed { hash, text } = sealed();
+        let text = text.replacen("\"epoch\":1", "\"epoch\":2", 1);
+        assert_eq!(Sealed { hash, text }.open(), Err(RecordError::Changed));
+    }
+
+    #[test]
+    fn a_record_of_a_newer_schema_is_refused_whatever_else_it_says() {
+        let text = r#"{"schema":2,"nothing":"else"}"#.to_owned();
+        let answer = Sealed { hash: Hash::of(&text), text }.open();
+        assert_eq!(answer, Err(RecordError::Newer { found: 2, understood: RECORD_SCHEMA }));
+    }
+
+    #[test]
+    fn a_field_that_a_later_version_added_is_passed_over() {
+        let record = resealed(|value| {
+            value["added_later"] = 1.into();
+            value["body"]["release"]["added_later"] = 1.into();
+        });
+        assert_eq!(record.map(|record| record.fact), Ok(samples::first_record().fact));
+    }
+
+    #[test]
+    fn a_kind_that_this_version_does_not_know_is_refused() {
+        let answer = resealed(|value| value["body"]["release"]["event"] = "vanished".into());
+        assert!(matches!(answer, Err(RecordError::Unreadable(why)) if why.contains("vanished")));
+    }
+
+    #[test]
+    fn a_time_outside_the_calendar_is_refused_before_it_is_written() {
+        let mut new = samples::new_record(samples::release_events().remove(0).into());
+        new.at = Timestamp::from_ms(i64::MAX);
+        let stream = samples::release_stream();
+        let place = Place { stream: &stream, seq: 1, epoch: 1, prev_hash: Hash::GENESIS };
+        assert_eq!(seal(&new, &place), Err(RecordError::NoSuchTime { ms: i64::MAX }));
+    }
+
+    #[test]
+    fn a_record_over_the_limit_is_refused_before_it_is_written() {
+        let mut new = samples::new_record(samples::release_events().remove(0).into());
+        new.reason = Some("x".repeat(RECORD_BYTES_MAX));
+        let stream = samples::release_stream();
+        let place = Place { stream: &stream, seq: 1, epoch: 1, prev_hash: Hash::GENESIS };
+        assert!(matches!(seal(&new, &place), Err(RecordError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_service_event_does_not_go_into_a_releases_stream() {
+        let new = samples::new_record(samples::service_events().remove(0).into());
+        let stream = samples::release_stream();
+        let place = Place { stream: &stream, seq: 1, epoch: 1, prev_hash: Hash::GENESIS };
+        assert_eq!(seal(&new, &place), Err(RecordError::Misfiled { stream }));
+    }
+}

@@ -1,0 +1,73 @@
+//! What a journal must be able to do, whatever database keeps it.
+//!
+//! Deliberately absent: changing or deleting a record, and any retry. A store makes one try.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::append::{Append, AppendError, Appended};
+use crate::lease::{AcquireError, Lease, Owner, RenewError, Scope};
+use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
+use crate::read::{Page, ReadError, StreamEnd};
+use crate::record::Record;
+use crate::stream::Stream;
+
+/// What a database says when it does not do its work.
+pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+/// Reading needs no lease.
+#[async_trait]
+pub trait Reader: Send + Sync {
+    /// The next records after `after_seq`, verified; a bounded number of them.
+    async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError>;
+
+    /// Every stream whose name begins with `prefix`, in order of name.
+    async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError>;
+
+    /// Every record after `after_seq`, verified; none when the stream does not go so far. Not more than
+    /// [`crate::append::STREAM_MAX`].
+    async fn read(&self, stream: &Stream, after_seq: u64) -> Result<Vec<Record>, ReadError> {
+        let mut records = Vec::new();
+        let mut last_seq = after_seq;
+        loop {
+            let page = self.page(stream, last_seq).await?;
+            // A page without records is the end, even if the stream grew meanwhile.
+            let Some(last) = page.records.last() else { return Ok(records) };
+            last_seq = last.seq;
+            records.extend(page.records);
+            if last_seq >= page.end_seq {
+                return Ok(records);
+            }
+        }
+    }
+}
+
+/// A journal that can be written to.
+#[async_trait]
+pub trait Store: Reader {
+    /// Takes the lease: at once when it is free, expired, or was the same owner's before.
+    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError>;
+
+    /// The same lease with a new end; the same epoch.
+    async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError>;
+
+    /// Gives the lease back, so that another owner need not wait. Nothing can be appended under it any more.
+    async fn release(&self, lease: &Lease) -> Result<(), RenewError>;
+
+    /// Writes everything or nothing, if the lease is the current one and every stream is where the writer
+    /// believes.
+    async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError>;
+
+    /// Messages that are due, oldest first, at most `limit` and [`crate::outbox::OUTBOX_MAX`]. Nobody else
+    /// gets them for as long as `hold`, and then somebody does unless they were settled.
+    async fn claim_outbox(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Claim>, OutboxError>;
+
+    /// Says what became of claimed messages. A message that was settled for good stays so.
+    async fn settle_outbox(&self, lease: &Lease, settled: &[(OutboxId, Settled)]) -> Result<(), OutboxError>;
+}
