@@ -1,2 +1,49 @@
-//! segue-sandbox.
+//! AWS in a box: a stand-in that keeps AWS's manners, for a whole release on one machine.
+//!
+//! It speaks EC2's and Elastic Load Balancing's query protocols, runs real processes as instances on loopback
+//! addresses of their own, routes real websockets as an Application Load Balancer does, answers the monitoring
+//! queries that a release asks, and keeps a ledger of everything. `world` holds all of AWS's rules as a value
+//! without a clock or a socket; the other modules carry out what it decides.
+//!
+//! It shares no code with the daemon that drives it, and never will: a stand-in that shares code with what it
+//! stands in for proves nothing.
+
+mod admin;
+mod clock;
+mod config;
+mod connections;
+mod fetch;
+mod fleet;
+mod health;
+mod init;
+mod lb;
+mod logfile;
+mod machines;
+mod names;
+mod network;
+mod process;
+mod prometheus;
+mod query;
+mod ready;
+mod run;
+mod runner;
+mod sandbox;
+mod seed;
+mod shared;
 pub mod store;
+mod world;
+
+pub use admin::{ConnectionsView, InstanceView, Instances};
+pub use config::{
+    ConfigMistakes, FleetConfig, HealthConfig, ImageConfig, InstancesConfig, ListenConfig,
+    LoadBalancerConfig, PrometheusConfig, SandboxConfig, StoreConfig,
+};
+pub use connections::TargetConnections;
+pub use init::{InstanceInitArgs, instance_init};
+pub use names::{ClientToken, GroupArn, ImageId, InstanceId, ReservationId, RuleArn, SubnetId, TemplateId};
+pub use process::ProcessRunner;
+pub use ready::{Ready, Slot};
+pub use run::{SandboxArgs, run};
+pub use runner::{Runner, Running, StartFailed};
+pub use sandbox::{Sandbox, Start};
+pub use world::{AtDelayEnd, Launch, LaunchRecord, Ledger, TargetKey};

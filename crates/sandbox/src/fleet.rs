@@ -1,0 +1,139 @@
+//! The fleet that runs already when the sandbox is ready: launched, registered and healthy, by the same calls
+//! that a client would make, but not counted as calls.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::config::{FleetConfig, SandboxConfig};
+use crate::names::{GroupArn, InstanceId};
+use crate::ready::Ready;
+use crate::seed::BLUE;
+use crate::shared::Shared;
+use crate::world::{InstanceState, LaunchRequest, TemplateChoice, TemplateName, VersionSpec};
+
+/// How long the whole fleet may take to be healthy.
+const LIMIT: Duration = Duration::from_mins(1);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Launches the fleet, each instance with a route slot of its own, and waits until all of it is healthy.
+pub(crate) async fn launch(
+    shared: &Shared,
+    config: &SandboxConfig,
+    ready: &Ready,
+) -> anyhow::Result<Vec<InstanceId>> {
+    let Some(fleet) = &config.fleet else { return Ok(Vec::new()) };
+    let mut instances = Vec::new();
+    for place in 0..usize::from(fleet.count) {
+        let request = request(config, fleet, ready, place)?;
+        let launched = shared.with(|world, now| world.launch(request, now))?;
+        instances.extend(launched.instances);
+    }
+    wait(shared, "running", &instances, state_of).await?;
+    let group = ready.target_groups.get(BLUE).context("there is no group for the fleet")?;
+    register(shared, group, instances.iter())?;
+    for (slot, instance) in ready.slots.iter().zip(&instances) {
+        register(shared, &slot.target_group, [instance])?;
+    }
+    wait(shared, "healthy", &instances, |shared, id| health_of(shared, group, id)).await?;
+    for (slot, instance) in ready.slots.iter().zip(&instances) {
+        let one = std::slice::from_ref(instance);
+        wait(shared, "healthy", one, |shared, id| health_of(shared, &slot.target_group, id)).await?;
+    }
+    Ok(instances)
+}
+
+fn request(
+    config: &SandboxConfig,
+    fleet: &FleetConfig,
+    ready: &Ready,
+    place: usize,
+) -> anyhow::Result<LaunchRequest> {
+    let image = ready.images.get(&fleet.version).context("the fleet's version has no image")?;
+    let slot = ready.slots.get(place).context("the fleet has more instances than there are slots")?;
+    let zone = place.checked_rem(ready.subnets.len()).and_then(|zone| ready.subnets.get(zone));
+    Ok(LaunchRequest {
+        template: Some(TemplateChoice {
+            name: TemplateName::Id(ready.launch_template.clone()),
+            version: VersionSpec::Latest,
+        }),
+        image: Some(image.clone()),
+        instance_type: None,
+        subnet: zone.cloned(),
+        user_data: Some(format!("ROUTE={}\n", slot.value).into_bytes()),
+        tags: tags(config, fleet),
+        min: 1,
+        max: 1,
+        token: Some(format!("seed-{place}").into()),
+    })
+}
+
+/// As if an earlier release had launched them.
+fn tags(config: &SandboxConfig, fleet: &FleetConfig) -> BTreeMap<String, String> {
+    let mut tags: BTreeMap<_, _> = [
+        ("segue:managed-by", "segue"),
+        ("segue:service", config.service.as_str()),
+        ("segue:version", fleet.version.as_str()),
+        ("segue:release", "seed"),
+        ("segue:batch", "0"),
+        ("segue:attempt", "0"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into();
+    tags.extend(fleet.tags.clone());
+    tags
+}
+
+fn register<'a>(
+    shared: &Shared,
+    group: &GroupArn,
+    instances: impl IntoIterator<Item = &'a InstanceId>,
+) -> anyhow::Result<()> {
+    let targets: Vec<_> = instances.into_iter().map(|id| (id.clone(), None)).collect();
+    shared.with(|world, now| world.balancer.register(&world.cloud, group, &targets, now))?;
+    Ok(())
+}
+
+fn state_of(shared: &Shared, id: &InstanceId) -> &'static str {
+    shared.with(|world, _| world.cloud.instance(id).map_or("gone", |instance| instance.state().name()))
+}
+
+fn health_of(shared: &Shared, group: &GroupArn, id: &InstanceId) -> &'static str {
+    shared.with(|world, _| {
+        let instance = world.cloud.instance(id);
+        let runs = instance.is_some_and(|i| i.state() == InstanceState::Running);
+        let Ok(group) = world.balancer.group(group) else { return "gone" };
+        let key = group.targets().map(|(key, _)| key).find(|key| key.instance == *id);
+        match key {
+            Some(key) if runs => group.report(key, instance).state,
+            Some(_) | None => "gone",
+        }
+    })
+}
+
+/// Waits until all are as they should be; one that is gone will never be.
+async fn wait(
+    shared: &Shared,
+    wanted: &'static str,
+    instances: &[InstanceId],
+    is: impl Fn(&Shared, &InstanceId) -> &'static str,
+) -> anyhow::Result<()> {
+    let all_are = async {
+        for id in instances {
+            loop {
+                match is(shared, id) {
+                    found if found == wanted => break,
+                    dead @ ("gone" | "stopped" | "terminated") => {
+                        bail!("the seeded instance {id} is {dead} and will not be {wanted}; see its log")
+                    }
+                    _ => tokio::time::sleep(LOOK).await,
+                }
+            }
+        }
+        Ok(())
+    };
+    let waited = tokio::time::timeout(LIMIT, all_are).await;
+    waited.with_context(|| format!("the seeded fleet was not {wanted} within {} s", LIMIT.as_secs()))?
+}

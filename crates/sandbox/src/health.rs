@@ -1,0 +1,56 @@
+//! Health checks as the load balancer makes them: who is checked and what follows is the world's business.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::fetch::{Fetch, FetchError, fetch};
+use crate::shared::Shared;
+use crate::world::{Check, CheckOutcome, Failure};
+
+/// Due checks are looked for this often in an interval, so that they are spread and none is late by much.
+const LOOKS_PER_INTERVAL: u32 = 5;
+/// Checks at once.
+const IN_FLIGHT_MAX: usize = 256;
+/// What a health check may answer, in bytes.
+const BODY_MAX: usize = 64 * 1024;
+
+/// Makes the checks that are due until `stop`.
+pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let (interval, timeout, path) = shared.with(|world, _| {
+        let settings = &world.balancer.settings;
+        (settings.check_interval, settings.check_timeout, settings.check_path.clone())
+    });
+    let path: Arc<str> = path.into();
+    let mut looks = tokio::time::interval((interval / LOOKS_PER_INTERVAL).max(Duration::from_millis(1)));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = looks.tick() => {}
+        }
+        for check in shared.with(super::world::World::due_checks) {
+            while checks.len() >= IN_FLIGHT_MAX {
+                checks.join_next().await;
+            }
+            checks.spawn(make(Arc::clone(&shared), check, timeout, Arc::clone(&path)));
+        }
+        while checks.try_join_next().is_some() {}
+    }
+}
+
+async fn make(shared: Arc<Shared>, check: Check, timeout: Duration, path: Arc<str>) {
+    let agent = "ELB-HealthChecker/2.0";
+    let what = Fetch { address: check.address, path: &path, agent, timeout, body_max: BODY_MAX };
+    let outcome = match fetch(what).await {
+        Ok((200, _)) => CheckOutcome::Passed,
+        Ok((code, _)) => CheckOutcome::Failed(Failure::Code(code)),
+        Err(FetchError::Timeout) => CheckOutcome::Failed(Failure::Timeout),
+        Err(FetchError::Connection(_)) => CheckOutcome::Failed(Failure::Connection),
+    };
+    shared.with(|world, _| world.balancer.checked(&check, outcome));
+}

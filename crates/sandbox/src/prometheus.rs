@@ -1,0 +1,118 @@
+//! A monitoring server in small: it scrapes the running instances and answers the two questions that a
+//! release asks, in Prometheus' own JSON.
+//!
+//! Kept manners: a sample's age shows only through `time() - timestamp(…)`; a result's timestamp is the
+//! evaluation time; an instance whose last scrape failed has no sample at all (staleness marker); values are
+//! strings. Everything else that PromQL can say is refused with 422.
+
+mod answer;
+mod exposition;
+mod query;
+mod samples;
+
+use std::net::SocketAddrV4;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::response::Response;
+use axum::routing::get;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::fetch::{Fetch, fetch};
+use crate::names::InstanceId;
+use crate::shared::Shared;
+use crate::world::InstanceState;
+use samples::Samples;
+
+/// What one scrape may answer, in bytes.
+const SCRAPE_MAX: usize = 4 * 1024 * 1024;
+/// What a query may weigh, in bytes: a thousand instances and room to spare.
+const QUERY_MAX: usize = 256 * 1024;
+/// The instances' private port.
+const METRICS_PORT: u16 = 9000;
+
+/// The scraped samples and the clock they are dated by.
+#[derive(Debug)]
+pub(crate) struct Prometheus {
+    shared: Arc<Shared>,
+    samples: Mutex<Samples>,
+}
+
+impl Prometheus {
+    pub(crate) fn new(shared: Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self { shared, samples: Mutex::default() })
+    }
+
+    /// The HTTP side: `GET` and `POST /api/v1/query`.
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/api/v1/query", get(by_get).post(by_post))
+            .route("/-/ready", get(|| async { "Prometheus Server is Ready.\n" }))
+            .layer(DefaultBodyLimit::max(QUERY_MAX))
+            .with_state(self)
+    }
+
+    /// Scrapes every running instance once an interval until `stop`.
+    pub(crate) async fn scrape(self: Arc<Self>, interval: Duration, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let targets = self.targets();
+            let known: Vec<_> = targets.iter().map(|(id, _)| id.clone()).collect();
+            let now = self.shared.clock.now();
+            self.with_samples(|samples| samples.only_running(&known, now));
+            let mut scrapes = JoinSet::new();
+            for (id, address) in targets {
+                scrapes.spawn(Arc::clone(&self).scrape_one(id, address, interval));
+            }
+            while scrapes.join_next().await.is_some() {}
+        }
+    }
+
+    fn targets(&self) -> Vec<(InstanceId, SocketAddrV4)> {
+        self.shared.with(|world, _| {
+            let running = world.cloud.instances().filter(|i| i.state() == InstanceState::Running);
+            running.map(|i| (i.id.clone(), SocketAddrV4::new(i.address, METRICS_PORT))).collect()
+        })
+    }
+
+    async fn scrape_one(self: Arc<Self>, id: InstanceId, address: SocketAddrV4, timeout: Duration) {
+        let at = self.shared.clock.now();
+        let agent = "Prometheus/3.0";
+        let got = fetch(Fetch { address, path: "/metrics", agent, timeout, body_max: SCRAPE_MAX }).await;
+        let metrics = match got {
+            Ok((200, body)) => std::str::from_utf8(&body).ok().and_then(exposition::parse),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::debug!(instance = %id, %error, "a scrape failed");
+                None
+            }
+        };
+        self.with_samples(|samples| samples.scraped(id, at, metrics));
+    }
+
+    fn with_samples<R>(&self, look: impl FnOnce(&mut Samples) -> R) -> R {
+        look(&mut self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn answer(&self, form: &str) -> Response {
+        let now = self.shared.clock.now();
+        answer::to_query(form, now, |query, at| self.with_samples(|samples| samples.evaluate(query, at)))
+    }
+}
+
+async fn by_get(State(prometheus): State<Arc<Prometheus>>, RawQuery(query): RawQuery) -> Response {
+    prometheus.answer(&query.unwrap_or_default())
+}
+
+async fn by_post(State(prometheus): State<Arc<Prometheus>>, body: String) -> Response {
+    prometheus.answer(&body)
+}

@@ -1,0 +1,127 @@
+//! EC2's actions, version 2016-11-15: each reads its call, asks the world and writes the answer.
+//!
+//! One file for each family. Actions that are not here are refused as unknown.
+
+mod changes;
+mod images;
+mod instance_view;
+mod instances;
+mod launches;
+mod network;
+mod templates;
+
+use serde::Serialize;
+
+use super::params::{ParamError, Params};
+use super::xml::{Set, ec2_response};
+use crate::names::InstanceId;
+use crate::world::{At, Ec2Refusal, Tags, Verb, World};
+
+/// The account that owns everything in the sandbox.
+pub(super) const ACCOUNT: &str = "111122223333";
+/// The one network of the sandbox.
+pub(super) const VPC: &str = "vpc-0a0b0c0d0e0f00001";
+
+/// Answers a call, or says why not.
+pub(super) fn answer(
+    world: &mut World,
+    now: At,
+    action: &str,
+    params: Params,
+    request: &str,
+) -> Result<String, Ec2Refusal> {
+    let xml = |body: &dyn erased::Body| body.xml(action, request);
+    match action {
+        "DescribeImages" => images::describe(world, params).map(|body| xml(&body)),
+        "DescribeInstances" => instances::describe(world, params).map(|body| xml(&body)),
+        "DescribeInstanceStatus" => instances::describe_status(world, params).map(|body| xml(&body)),
+        "DescribeSubnets" => network::describe_subnets(world, params).map(|body| xml(&body)),
+        "DescribeLaunchTemplates" => templates::describe(world, params).map(|body| xml(&body)),
+        "DescribeLaunchTemplateVersions" => {
+            templates::describe_versions(world, params).map(|body| xml(&body))
+        }
+        "RunInstances" => launches::run(world, now, params).map(|body| xml(&body)),
+        "StartInstances" => changes::change(world, now, Verb::Start, params).map(|body| xml(&body)),
+        "StopInstances" => changes::change(world, now, Verb::Stop, params).map(|body| xml(&body)),
+        "TerminateInstances" => changes::change(world, now, Verb::Terminate, params).map(|body| xml(&body)),
+        "CreateTags" => changes::create_tags(world, params).map(|body| xml(&body)),
+        "" => Err(Ec2Refusal::MissingParameter("Action".to_owned())),
+        other => Err(Ec2Refusal::UnknownAction(other.to_owned())),
+    }
+}
+
+/// Bodies of different types, written in one way.
+mod erased {
+    use super::{Serialize, ec2_response};
+
+    pub(super) trait Body {
+        fn xml(&self, action: &str, request: &str) -> String;
+    }
+
+    impl<T: Serialize> Body for T {
+        fn xml(&self, action: &str, request: &str) -> String {
+            ec2_response(action, request, self)
+        }
+    }
+}
+
+impl From<ParamError> for Ec2Refusal {
+    fn from(error: ParamError) -> Self {
+        match error {
+            ParamError::Missing(name) => Self::MissingParameter(name),
+            ParamError::Unknown(name) => Self::UnknownParameter(name),
+            ParamError::Malformed { .. } | ParamError::TooMany { .. } => {
+                Self::InvalidParameterValue(error.to_string())
+            }
+        }
+    }
+}
+
+/// A tag as EC2 writes it.
+#[derive(Debug, Serialize)]
+pub(super) struct TagItem {
+    key: String,
+    value: String,
+}
+
+fn tag_set(tags: &Tags) -> Set<TagItem> {
+    tags.iter().map(|(key, value)| TagItem { key: key.clone(), value: value.clone() }).collect()
+}
+
+/// Reads `InstanceId.N`.
+fn instance_ids(params: &mut Params) -> Result<Vec<InstanceId>, ParamError> {
+    Ok(params.list("InstanceId")?.into_iter().map(InstanceId::from).collect())
+}
+
+/// Reads `Tag.N.Key` and `Tag.N.Value`; a tag without a value has an empty one.
+fn tags(params: &mut Params) -> Result<Tags, ParamError> {
+    let mut tags = Tags::new();
+    for mut group in params.groups("Tag")? {
+        let (key, value) = (group.need("Key")?, group.take("Value").unwrap_or_default());
+        group.finish()?;
+        tags.insert(key, value);
+    }
+    Ok(tags)
+}
+
+/// Whether a call only asks if it would be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Real,
+    Dry,
+}
+
+fn run_kind(params: &mut Params) -> Result<Run, ParamError> {
+    let dry: Option<bool> = params.parsed("DryRun")?;
+    Ok(if dry == Some(true) { Run::Dry } else { Run::Real })
+}
+
+/// Ends a call that only looks: everything was understood, and a dry run is told so.
+fn finish_read(mut params: Params) -> Result<(), Ec2Refusal> {
+    let run = run_kind(&mut params)?;
+    params.finish()?;
+    match run {
+        Run::Real => Ok(()),
+        Run::Dry => Err(Ec2Refusal::DryRun),
+    }
+}

@@ -1,0 +1,55 @@
+//! What a sandbox says when it is ready: one line of JSON on stdout.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{GroupArn, ImageId, InstanceId, SubnetId, TemplateId};
+
+/// Where everything is and what everything is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// URL of the AWS endpoint: EC2 and Elastic Load Balancing.
+    pub aws: String,
+    /// URL of the load balancer.
+    pub load_balancer: String,
+    /// URL of the monitoring server.
+    pub prometheus: String,
+    /// URL of the ledger and its like.
+    pub admin: String,
+    /// The boards' database, when there is one.
+    pub store: Option<SocketAddr>,
+    /// The region whose names are used.
+    pub region: String,
+    /// The images by version.
+    pub images: BTreeMap<String, ImageId>,
+    /// The launch template.
+    pub launch_template: TemplateId,
+    /// The subnets, one for each zone.
+    pub subnets: Vec<SubnetId>,
+    /// The load balancer.
+    pub load_balancer_arn: String,
+    /// Its one listener.
+    pub listener_arn: String,
+    /// The colour groups: `a`, `b`, `canary-1` to `canary-3`.
+    pub target_groups: BTreeMap<String, GroupArn>,
+    /// The route slots.
+    pub slots: Vec<Slot>,
+    /// The instances of the seeded fleet, in order of launch.
+    pub blue: Vec<InstanceId>,
+    /// The secret of the control contract.
+    pub handover_key: String,
+    /// Where logs and the store's file are.
+    pub data_dir: PathBuf,
+}
+
+/// One route slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// What a request's `srv` must say.
+    pub value: String,
+    /// The group that such a request goes to.
+    pub target_group: GroupArn,
+}

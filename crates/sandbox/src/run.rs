@@ -1,0 +1,156 @@
+//! `segue sandbox`: reads the configuration, starts the store process and the sandbox, says that it is ready
+//! and waits for a signal.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::SandboxConfig;
+use crate::logfile;
+use crate::process::{Process, ProcessRunner};
+use crate::runner::Running;
+use crate::sandbox::{Sandbox, Start};
+use crate::world::Launch;
+
+/// How long the store may take to say its address, and to end.
+const STORE_LIMIT: Duration = Duration::from_secs(10);
+/// Descriptors that twelve thousand websockets need: one to the client, one to the target, and some spare.
+const DESCRIPTORS: u64 = 65_536;
+
+/// How a sandbox is started from the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SandboxArgs {
+    /// Where the AWS endpoint listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// What the sandbox is made of, in TOML; without it there are two images and no fleet.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Runs a sandbox until SIGINT or SIGTERM. Prints one line of JSON ([`crate::Ready`]) when it is ready.
+pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
+    // Before anything is started: a signal from now on ends whatever has been.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let config = read_config(args.config.as_deref())?;
+    raise_descriptors();
+    let data_dir = data_dir(&config)?;
+    let segue = std::env::current_exe().context("this program's own path is not known")?;
+    let runner = ProcessRunner { segue, logs: data_dir.clone() };
+    let (mut store, address) = start_store(&runner, &config, &data_dir).await?;
+    let start = Start {
+        listen: args.listen,
+        handover_key: config.handover_key.clone().unwrap_or_else(fresh_key),
+        config,
+        data_dir,
+        runner: Arc::new(runner),
+        store: Some(address),
+        now: jiff::Timestamp::now(),
+    };
+    let sandbox = tokio::select! {
+        started = Sandbox::start(start) => started?,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    say(&serde_json::to_string(sandbox.ready())?)?;
+    let ended = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        how = store.ended() => Some(how),
+    };
+    sandbox.shutdown().await;
+    if let Some(how) = ended {
+        bail!("the store process ended by itself: {how}");
+    }
+    store.ask_to_end();
+    if tokio::time::timeout(STORE_LIMIT, store.ended()).await.is_err() {
+        store.kill();
+    }
+    Ok(())
+}
+
+fn read_config(path: Option<&Path>) -> anyhow::Result<SandboxConfig> {
+    let Some(path) = path else { return Ok(SandboxConfig::default()) };
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let config: SandboxConfig = toml::from_str(&text)
+        .with_context(|| format!("{} is not a sandbox's configuration", path.display()))?;
+    config.check()?;
+    Ok(config)
+}
+
+fn data_dir(config: &SandboxConfig) -> anyhow::Result<PathBuf> {
+    let dir = config
+        .data_dir
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("segue-sandbox-{}", std::process::id())));
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    Ok(dir)
+}
+
+/// The boards' database as a process of its own; its first line says where it listens.
+async fn start_store(
+    runner: &ProcessRunner,
+    config: &SandboxConfig,
+    data_dir: &Path,
+) -> anyhow::Result<(Process, SocketAddr)> {
+    let file = data_dir.join("boards.jsonl").display().to_string();
+    let (latency, liveness) = (config.store.latency_ms.to_string(), config.store.liveness_ms.to_string());
+    let command =
+        ["segue", "demo-store", "--listen", "127.0.0.1:0", "--file", &file, "--latency-ms", &latency];
+    let command = command.into_iter().chain(["--liveness-ms", &liveness]).map(str::to_owned).collect();
+    let mut store = runner
+        .spawn(&Launch {
+            instance: "store".into(),
+            run: 1,
+            address: std::net::Ipv4Addr::LOCALHOST,
+            command,
+            env: std::collections::BTreeMap::new(),
+        })
+        .context("the store process could not be started")?;
+    let mut stdout = BufReader::new(store.take_stdout().context("the store has no stdout")?);
+    logfile::collect(data_dir.join("store.log"), (None, store.take_stderr()));
+    let mut line = String::new();
+    let read = tokio::time::timeout(STORE_LIMIT, stdout.read_line(&mut line)).await;
+    read.context("the store did not say its address in time")??;
+    let address = line.trim().parse();
+    let address = address.with_context(|| format!("the store said {line:?} and not its address"))?;
+    Ok((store, address))
+}
+
+/// Room for many sockets, as far as the system allows it.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map(|most| most.max(DESCRIPTORS));
+    let tries = [Rlimit { current: wanted, maximum: wanted }, Rlimit { current: limit.maximum, ..limit }];
+    for limit in tries {
+        if setrlimit(Resource::Nofile, limit).is_ok() {
+            return;
+        }
+    }
+    tracing::warn!("the limit of open files could not be raised: many clients may be refused");
+}
+
+/// 32 random bytes in hexadecimal: a secret for a sandbox, which guards nothing.
+fn fresh_key() -> String {
+    let mut key = String::new();
+    for _ in 0..4 {
+        // Writing to a string cannot fail.
+        let _written = write!(key, "{:016x}", fastrand::u64(..));
+    }
+    key
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush().context("stdout is closed")
+}

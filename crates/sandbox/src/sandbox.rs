@@ -1,0 +1,215 @@
+//! One whole sandbox: its endpoints, its tasks, its fleet; started and ended as one.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::SandboxConfig;
+use crate::connections::Connections;
+use crate::lb::LbSettings;
+use crate::machines::Machines;
+use crate::network::{Block, take_blocks};
+use crate::prometheus::Prometheus;
+use crate::ready::Ready;
+use crate::runner::Runner;
+use crate::seed::{Ground, Seeded, ZONES, seed};
+use crate::shared::Shared;
+use crate::{admin, fleet, health, lb, machines, query};
+
+/// How long an endpoint may take to end its last requests.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+
+/// What a sandbox is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// Where the AWS endpoint listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// All the rest.
+    pub config: SandboxConfig,
+    /// The secret of the control contract.
+    pub handover_key: String,
+    /// Where logs go.
+    pub data_dir: PathBuf,
+    /// How instances are run.
+    pub runner: Arc<dyn Runner>,
+    /// The boards' database that instances are told of.
+    pub store: Option<SocketAddr>,
+    /// The wall clock's time now.
+    pub now: jiff::Timestamp,
+}
+
+/// A running sandbox. Call [`Sandbox::shutdown`]; when it is dropped, instances may live on for a moment.
+#[derive(Debug)]
+pub struct Sandbox {
+    ready: Ready,
+    stop: CancellationToken,
+    machines_stop: CancellationToken,
+    tasks: JoinSet<()>,
+    machines: JoinSet<()>,
+    _blocks: Vec<Block>,
+}
+
+struct Listeners {
+    aws: TcpListener,
+    load_balancer: TcpListener,
+    prometheus: TcpListener,
+    admin: TcpListener,
+}
+
+impl Sandbox {
+    /// Starts everything and waits until the seeded fleet is healthy. What was started is ended again when
+    /// something fails.
+    pub async fn start(start: Start) -> anyhow::Result<Self> {
+        start.config.check()?;
+        let blocks = take_blocks(ZONES.len())?;
+        let listeners = Listeners::bind(&start).await?;
+        let clock = Clock::starting_at(start.now);
+        let lb_url = url(&listeners.load_balancer)?;
+        let seeded = seed(Ground {
+            config: &start.config,
+            blocks: blocks.iter().map(|block| block.number).collect(),
+            lb_port: listeners.load_balancer.local_addr()?.port(),
+            env: environment(&start, lb_url),
+            now: clock.now(),
+        });
+        let (world, ready) = ready(&start, &listeners, seeded)?;
+        let shared = Arc::new(Shared::new(world, clock));
+        let mut sandbox = Self {
+            ready,
+            stop: CancellationToken::new(),
+            machines_stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+            machines: JoinSet::new(),
+            _blocks: blocks,
+        };
+        sandbox.spawn(&start, listeners, &shared);
+        match fleet::launch(&shared, &start.config, &sandbox.ready).await {
+            Ok(blue) => sandbox.ready.blue = blue,
+            Err(error) => {
+                sandbox.shutdown().await;
+                return Err(error);
+            }
+        }
+        Ok(sandbox)
+    }
+
+    /// Where everything is.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Ends the instances first, politely, and then everything else.
+    pub async fn shutdown(mut self) {
+        self.machines_stop.cancel();
+        while self.machines.join_next().await.is_some() {}
+        self.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_REQUESTS, ended).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+
+    fn spawn(&mut self, start: &Start, listeners: Listeners, shared: &Arc<Shared>) {
+        let connections = Arc::new(Connections::default());
+        let stop = &self.stop;
+        let machines = Machines {
+            shared: Arc::clone(shared),
+            runner: Arc::clone(&start.runner),
+            connections: Arc::clone(&connections),
+            kill_after: Duration::from_millis(start.config.instances.kill_after_ms),
+        };
+        self.machines.spawn(machines::run(machines, self.machines_stop.clone()));
+        let lb = lb_settings(&start.config);
+        let routed = Arc::clone(&connections);
+        self.tasks.spawn(lb::run(listeners.load_balancer, lb, Arc::clone(shared), routed, stop.clone()));
+        self.tasks.spawn(health::run(Arc::clone(shared), stop.clone()));
+        let prometheus = Prometheus::new(Arc::clone(shared));
+        let interval = Duration::from_millis(start.config.prometheus.interval_ms);
+        self.tasks.spawn(Arc::clone(&prometheus).scrape(interval, stop.clone()));
+        self.tasks.spawn(serve(listeners.prometheus, prometheus.router(), stop.clone()));
+        let behind = admin::router(Arc::clone(shared), connections);
+        self.tasks.spawn(serve(listeners.admin, behind, stop.clone()));
+        self.tasks.spawn(serve(listeners.aws, query::router(Arc::clone(shared)), stop.clone()));
+    }
+}
+
+impl Listeners {
+    async fn bind(start: &Start) -> anyhow::Result<Self> {
+        let listen = &start.config.listen;
+        Ok(Self {
+            aws: bind(start.listen).await?,
+            load_balancer: bind(listen.load_balancer).await?,
+            prometheus: bind(listen.prometheus).await?,
+            admin: bind(listen.admin).await?,
+        })
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn url(listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "an endpoint of the sandbox failed");
+    }
+}
+
+/// What every instance is told, whatever its image.
+fn environment(start: &Start, lb_url: String) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::from([
+        ("LB_URL".to_owned(), lb_url),
+        ("HANDOVER_KEY".to_owned(), start.handover_key.clone()),
+    ]);
+    env.extend(start.store.map(|address| ("STORE_ADDR".to_owned(), address.to_string())));
+    env
+}
+
+fn lb_settings(config: &SandboxConfig) -> LbSettings {
+    let lb = &config.load_balancer;
+    LbSettings {
+        idle_timeout: Duration::from_secs(lb.idle_timeout_s),
+        connect_timeout: Duration::from_millis(lb.connect_timeout_ms),
+        connections_max: lb.connections_max,
+    }
+}
+
+fn ready(
+    start: &Start,
+    listeners: &Listeners,
+    seeded: Seeded,
+) -> anyhow::Result<(crate::world::World, Ready)> {
+    let ready = Ready {
+        aws: url(&listeners.aws)?,
+        load_balancer: url(&listeners.load_balancer)?,
+        prometheus: url(&listeners.prometheus)?,
+        admin: url(&listeners.admin)?,
+        store: start.store,
+        region: start.config.region.clone(),
+        images: seeded.images,
+        launch_template: seeded.template,
+        subnets: seeded.subnets,
+        load_balancer_arn: seeded.load_balancer_arn,
+        listener_arn: seeded.listener_arn,
+        target_groups: seeded.groups,
+        slots: seeded.slots,
+        blue: Vec::new(),
+        handover_key: start.handover_key.clone(),
+        data_dir: start.data_dir.clone(),
+    };
+    Ok((seeded.world, ready))
+}

@@ -1,0 +1,219 @@
+//! What a sandbox holds from the start: images, a launch template, three subnets, one load balancer with its
+//! colour groups and route slots.
+//!
+//! All of it is there before the first call, as if Packer and Terraform had run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::{ImageConfig, SandboxConfig};
+use crate::names::{GroupArn, ImageId, SubnetId, TemplateId};
+use crate::ready::Slot;
+use crate::world::{
+    At, Balancer, BalancerSettings, Cloud, CloudSettings, Forward, Group, Image, QueryCondition, QueryPair,
+    Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
+};
+
+/// Zones, and with them subnets.
+pub(crate) const ZONES: [char; 3] = ['a', 'b', 'c'];
+/// The colour groups by the names they go under in the sandbox.
+const COLOURS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
+/// The group of the seeded fleet.
+pub(crate) const BLUE: &str = "a";
+/// The weight of group `a` when no fleet says another.
+const WEIGHT: u32 = 100;
+/// The instances' port for traffic.
+const TRAFFIC_PORT: u16 = 8080;
+const ACCOUNT: &str = "111122223333";
+
+/// What the seed needs from outside.
+#[derive(Debug)]
+pub(crate) struct Ground<'a> {
+    pub(crate) config: &'a SandboxConfig,
+    /// The numbers of the subnets' address blocks, one for each zone.
+    pub(crate) blocks: Vec<u8>,
+    pub(crate) lb_port: u16,
+    /// What every instance's environment has.
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) now: At,
+}
+
+/// A new world and the names of what is in it.
+#[derive(Debug)]
+pub(crate) struct Seeded {
+    pub(crate) world: World,
+    pub(crate) images: BTreeMap<String, ImageId>,
+    pub(crate) template: TemplateId,
+    pub(crate) subnets: Vec<SubnetId>,
+    pub(crate) load_balancer_arn: String,
+    pub(crate) listener_arn: String,
+    pub(crate) groups: BTreeMap<String, GroupArn>,
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// Makes the world.
+pub(crate) fn seed(ground: Ground<'_>) -> Seeded {
+    let Ground { config, blocks, lb_port, env, now } = ground;
+    let mut rng = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+    let mut cloud = Cloud::new(cloud_settings(config, env), rng.fork());
+    let mut images = BTreeMap::new();
+    for image in &config.images {
+        let id = add_image(&mut cloud, config, image, now);
+        images.insert(image.version.clone(), id);
+    }
+    let subnets = add_subnets(&mut cloud, &config.region, &blocks);
+    let template = add_template(&mut cloud, config, now);
+    let arns = Arns { config, mark: rng.u64(..) };
+    let slots: Vec<_> = (1..=config.slots)
+        .map(|n| format!("s{n:02}"))
+        .map(|value| Slot { target_group: arns.group(&value), value })
+        .collect();
+    let balancer = balancer(&arns, &slots, lb_port, now);
+    let (load_balancer_arn, listener_arn) = (arns.balancer(), arns.listener());
+    let groups = COLOURS.map(|name| (name.to_owned(), arns.group(name))).into();
+    let world = World::new(cloud, balancer, rng.fork());
+    Seeded { world, images, template, subnets, load_balancer_arn, listener_arn, groups, slots }
+}
+
+fn cloud_settings(config: &SandboxConfig, env: BTreeMap<String, String>) -> CloudSettings {
+    let times = &config.instances;
+    CloudSettings {
+        boot: Duration::from_millis(times.boot_ms),
+        stop: Duration::from_millis(times.stop_ms),
+        terminated_listed: Duration::from_secs(times.terminated_listed_s),
+        instances_max: times.max,
+        env,
+    }
+}
+
+fn add_image(cloud: &mut Cloud, config: &SandboxConfig, image: &ImageConfig, now: At) -> ImageId {
+    let id = ImageId::from(cloud.fresh_id("ami"));
+    let commit = image.commit.clone().unwrap_or_else(|| made_up_commit(&image.version));
+    let mut tags = BTreeMap::from([
+        ("service".to_owned(), config.service.clone()),
+        ("releaseVersion".to_owned(), image.version.clone()),
+        ("commit".to_owned(), commit),
+    ]);
+    tags.extend(image.tags.clone());
+    let name = format!("{}-{}", config.service, image.version);
+    let (command, env) = (image.command.clone(), image.env.clone());
+    cloud.images.insert(id.clone(), Image { id: id.clone(), name, tags, created_at: now, command, env });
+    id
+}
+
+/// Forty hexadecimal digits that are always the same for a version.
+fn made_up_commit(version: &str) -> String {
+    let mut commit = format!("{:0>40}", hex::encode(version));
+    commit.truncate(40);
+    commit
+}
+
+fn add_subnets(cloud: &mut Cloud, region: &str, blocks: &[u8]) -> Vec<SubnetId> {
+    let mut ids = Vec::new();
+    for (zone, block) in ZONES.iter().zip(blocks) {
+        let id = SubnetId::from(cloud.fresh_id("subnet"));
+        cloud.subnets.insert(id.clone(), Subnet::new(id.clone(), format!("{region}{zone}"), *block));
+        ids.push(id);
+    }
+    ids
+}
+
+fn add_template(cloud: &mut Cloud, config: &SandboxConfig, now: At) -> TemplateId {
+    let id = TemplateId::from(cloud.fresh_id("lt"));
+    let instance_type = Some(config.instances.instance_type.clone());
+    cloud.templates.push(Template {
+        id: id.clone(),
+        name: config.service.clone(),
+        created_at: now,
+        default_version: 1,
+        versions: vec![TemplateData { instance_type, ..TemplateData::default() }],
+    });
+    id
+}
+
+/// The names that Elastic Load Balancing gives to things.
+struct Arns<'a> {
+    config: &'a SandboxConfig,
+    /// Tells this sandbox's things from another's.
+    mark: u64,
+}
+
+impl Arns<'_> {
+    fn arn(&self, rest: &str) -> String {
+        format!("arn:aws:elasticloadbalancing:{}:{ACCOUNT}:{rest}", self.config.region)
+    }
+
+    fn balancer(&self) -> String {
+        self.arn(&format!("loadbalancer/app/{}/{:016x}", self.config.service, self.mark))
+    }
+
+    fn listener(&self) -> String {
+        self.arn(&format!("listener/app/{}/{:016x}/0000000000000001", self.config.service, self.mark))
+    }
+
+    fn rule(&self, priority: u32) -> String {
+        let service = &self.config.service;
+        let path = format!("listener-rule/app/{service}/{:016x}/0000000000000001/{priority:016x}", self.mark);
+        self.arn(&path)
+    }
+
+    fn group_name(&self, short: &str) -> String {
+        format!("{}-{short}", self.config.service)
+    }
+
+    fn group(&self, short: &str) -> GroupArn {
+        GroupArn::from(self.arn(&format!("targetgroup/{}/{:016x}", self.group_name(short), self.mark)))
+    }
+}
+
+fn balancer(arns: &Arns<'_>, slots: &[Slot], port: u16, now: At) -> Balancer {
+    let config = arns.config;
+    let delay = Duration::from_secs(config.load_balancer.deregistration_delay_s);
+    let group = |short: &str| Group::new(arns.group(short), arns.group_name(short), TRAFFIC_PORT, delay);
+    let shorts = COLOURS.into_iter().chain(slots.iter().map(|slot| slot.value.as_str()));
+    let blue_weight = config.fleet.as_ref().map_or(WEIGHT, |fleet| fleet.weight);
+    let weighted = COLOURS
+        .map(|name| Weighted { group: arns.group(name), weight: if name == BLUE { blue_weight } else { 0 } });
+    let default = Forward::new(weighted.into()).expect("five groups with checked weights are legal");
+    let mut balancer =
+        Balancer::new(balancer_settings(arns), port, shorts.map(group).collect(), default, now);
+    for (priority, slot) in (1_u32..).zip(slots) {
+        let pair = QueryPair { key: Some("srv".to_owned()), value: slot.value.clone() };
+        let rule = Rule {
+            arn: arns.rule(priority).into(),
+            priority,
+            conditions: vec![QueryCondition { pairs: vec![pair] }],
+            forward: Forward::single(slot.target_group.clone()),
+        };
+        balancer.add_rule(rule, now);
+    }
+    balancer
+}
+
+fn balancer_settings(arns: &Arns<'_>) -> BalancerSettings {
+    let SandboxConfig { health, load_balancer, service, .. } = arns.config;
+    BalancerSettings {
+        name: service.clone(),
+        arn: arns.balancer(),
+        listener_arn: arns.listener(),
+        check_interval: Duration::from_millis(health.interval_ms),
+        check_timeout: Duration::from_millis(health.timeout_ms),
+        check_path: health.path.clone(),
+        thresholds: Thresholds { healthy: health.healthy_threshold, unhealthy: health.unhealthy_threshold },
+        at_delay_end: load_balancer.at_delay_end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_up_commit_has_the_form_of_one() {
+        for version in ["1", "2", "a-very-long-version-name-2026-11-21"] {
+            let commit = made_up_commit(version);
+            assert_eq!(commit.len(), 40, "{version}");
+        }
+        assert_ne!(made_up_commit("1"), made_up_commit("2"));
+    }
+}

@@ -1,0 +1,33 @@
+//! What the world asks its shell to do. The world itself does nothing.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use super::target::TargetKey;
+use crate::names::{GroupArn, InstanceId};
+
+/// One thing to do, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Start an instance's program.
+    Start(Launch),
+    /// End an instance's program, politely at first.
+    Stop { instance: InstanceId, run: u32 },
+    /// Close the connections that a load balancer still holds to a target.
+    Cut { group: GroupArn, target: TargetKey },
+}
+
+/// Everything that is needed to start an instance's program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// The instance.
+    pub instance: InstanceId,
+    /// How many times the instance's program has been started, this one included.
+    pub run: u32,
+    /// The loopback address that is the instance's alone.
+    pub address: Ipv4Addr,
+    /// The program and its arguments; never empty.
+    pub command: Vec<String>,
+    /// Its whole environment, apart from `PATH`.
+    pub env: BTreeMap<String, String>,
+}

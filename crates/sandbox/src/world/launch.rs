@@ -1,0 +1,226 @@
+//! `RunInstances`: what a call and its template ask for, idempotency, and the launch itself.
+//!
+//! Sources: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>,
+//! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>. A token whose launch has an
+//! instance that is terminated is refused for ever; tokens are never forgotten (AWS keeps them at least a day).
+
+use super::at::At;
+use super::cloud::{Cloud, check_tags};
+use super::image::Tags;
+use super::instance::{Instance, InstanceState, Phase};
+use super::refusal::Ec2Refusal;
+use super::template::{TemplateData, TemplateName, VersionSpec};
+use crate::names::{ClientToken, ImageId, InstanceId, ReservationId, SubnetId};
+
+/// The longest token, in characters.
+const TOKEN_MAX: usize = 64;
+/// The largest user data, in bytes before base64.
+const USER_DATA_MAX: usize = 16 * 1024;
+
+/// What one call asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LaunchRequest {
+    pub(crate) template: Option<TemplateChoice>,
+    pub(crate) image: Option<ImageId>,
+    pub(crate) instance_type: Option<String>,
+    pub(crate) subnet: Option<SubnetId>,
+    pub(crate) user_data: Option<Vec<u8>>,
+    /// Tags for instances; they win over the template's.
+    pub(crate) tags: Tags,
+    pub(crate) min: u32,
+    pub(crate) max: u32,
+    pub(crate) token: Option<ClientToken>,
+}
+
+/// A template and a version of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TemplateChoice {
+    pub(crate) name: TemplateName,
+    pub(crate) version: VersionSpec,
+}
+
+/// What a token stood for the first time.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    request: LaunchRequest,
+    reservation: ReservationId,
+    instances: Vec<InstanceId>,
+}
+
+/// The answer to a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Launched {
+    pub(crate) reservation: ReservationId,
+    pub(crate) instances: Vec<InstanceId>,
+    /// False when the token had been used before, and nothing was launched now.
+    pub(crate) fresh: bool,
+}
+
+/// A request with its template applied, checked against what exists.
+#[derive(Debug)]
+struct Resolved {
+    image: ImageId,
+    instance_type: String,
+    subnet: SubnetId,
+    user_data: Vec<u8>,
+    tags: Tags,
+    count: u32,
+}
+
+impl Cloud {
+    /// Launches, or answers as it did when this token came first.
+    pub(crate) fn launch(&mut self, request: LaunchRequest, now: At) -> Result<Launched, Ec2Refusal> {
+        if let Some(token) = &request.token
+            && let Some(known) = self.tokens.get(token)
+        {
+            return self.again(known, &request);
+        }
+        let resolved = self.resolve(&request)?;
+        let reservation = ReservationId::from(self.fresh_id("r"));
+        let mut instances = Vec::new();
+        for index in 0..resolved.count {
+            instances.extend(self.launch_one(&resolved, &request, &reservation, index, now));
+        }
+        if let Some(token) = request.token.clone() {
+            let known =
+                Remembered { request, reservation: reservation.clone(), instances: instances.clone() };
+            self.tokens.insert(token, known);
+        }
+        Ok(Launched { reservation, instances, fresh: true })
+    }
+
+    /// Whether a launch would be done, without doing it.
+    pub(crate) fn launch_dry(&self, request: &LaunchRequest) -> Ec2Refusal {
+        self.resolve(request).err().unwrap_or(Ec2Refusal::DryRun)
+    }
+
+    fn again(&self, known: &Remembered, request: &LaunchRequest) -> Result<Launched, Ec2Refusal> {
+        if known.request != *request {
+            return Err(Ec2Refusal::IdempotentParameterMismatch);
+        }
+        let lives = |id: &InstanceId| {
+            self.instance(id).is_some_and(|i| {
+                !matches!(i.state(), InstanceState::ShuttingDown | InstanceState::Terminated)
+            })
+        };
+        if !known.instances.iter().all(lives) {
+            return Err(Ec2Refusal::IdempotentInstanceTerminated);
+        }
+        let (reservation, instances) = (known.reservation.clone(), known.instances.clone());
+        Ok(Launched { reservation, instances, fresh: false })
+    }
+
+    fn resolve(&self, request: &LaunchRequest) -> Result<Resolved, Ec2Refusal> {
+        check_request(request)?;
+        let data = match &request.template {
+            Some(choice) => self.template(&choice.name)?.version(choice.version)?.1.clone(),
+            None => TemplateData::default(),
+        };
+        let image = request.image.clone().or(data.image);
+        let image = image.ok_or_else(|| Ec2Refusal::MissingParameter("ImageId".to_owned()))?;
+        if !image.as_str().starts_with("ami-") {
+            return Err(Ec2Refusal::ImageMalformed(image.to_string()));
+        }
+        if !self.images.contains_key(&image) {
+            return Err(Ec2Refusal::ImageNotFound(image));
+        }
+        let mut tags = data.instance_tags;
+        tags.extend(request.tags.clone());
+        check_tags(&tags)?;
+        let user_data = request.user_data.clone().or(data.user_data).unwrap_or_default();
+        if user_data.len() > USER_DATA_MAX {
+            let text = "User data is limited to 16384 bytes";
+            return Err(Ec2Refusal::InvalidParameterValue(text.to_owned()));
+        }
+        let subnet = self.choose_subnet(request.subnet.clone().or(data.subnet))?;
+        let count = self.count(request, &subnet)?;
+        let instance_type = request.instance_type.clone().or(data.instance_type);
+        let instance_type = instance_type.unwrap_or_else(|| "m1.small".to_owned());
+        Ok(Resolved { image, instance_type, subnet, user_data, tags, count })
+    }
+
+    /// The subnet asked for, or the default one with the most free addresses.
+    fn choose_subnet(&self, asked: Option<SubnetId>) -> Result<SubnetId, Ec2Refusal> {
+        match asked {
+            Some(id) if self.subnets.contains_key(&id) => Ok(id),
+            Some(id) => Err(Ec2Refusal::SubnetNotFound(id)),
+            None => {
+                let roomiest = self.subnets.values().max_by_key(|subnet| subnet.free_addresses());
+                let id = roomiest.map(|subnet| subnet.id.clone());
+                id.ok_or_else(|| Ec2Refusal::MissingParameter("SubnetId".to_owned()))
+            }
+        }
+    }
+
+    /// As many as asked for, as far as there is room, and at least the minimum.
+    fn count(&self, request: &LaunchRequest, subnet: &SubnetId) -> Result<u32, Ec2Refusal> {
+        let alive = self.instances().filter(|i| i.state() != InstanceState::Terminated).count();
+        let limit = self.settings.instances_max;
+        let room = limit.saturating_sub(u32::try_from(alive).unwrap_or(u32::MAX));
+        if room < request.min {
+            return Err(Ec2Refusal::InstanceLimit { wanted: request.min, limit });
+        }
+        let free = self.subnets.get(subnet).map_or(0, super::subnet::Subnet::free_addresses);
+        let free = u32::try_from(free).unwrap_or(u32::MAX);
+        if free < request.min {
+            return Err(Ec2Refusal::NoFreeAddresses { subnet: subnet.clone() });
+        }
+        Ok(request.max.min(room).min(free))
+    }
+
+    fn launch_one(
+        &mut self,
+        resolved: &Resolved,
+        request: &LaunchRequest,
+        reservation: &ReservationId,
+        launch_index: u32,
+        now: At,
+    ) -> Option<InstanceId> {
+        let id = InstanceId::from(self.fresh_id("i"));
+        let subnet = self.subnets.get_mut(&resolved.subnet)?;
+        let address = subnet.take()?;
+        let zone = subnet.zone.clone();
+        let seq = self.next_seq;
+        self.next_seq = self.next_seq.saturating_add(1);
+        let instance = Instance {
+            id: id.clone(),
+            seq,
+            reservation: reservation.clone(),
+            launch_index,
+            image: resolved.image.clone(),
+            instance_type: resolved.instance_type.clone(),
+            subnet: resolved.subnet.clone(),
+            zone,
+            address,
+            tags: resolved.tags.clone(),
+            user_data: resolved.user_data.clone(),
+            client_token: request.token.clone(),
+            launched_at: now,
+            phase: Phase::Pending { running_at: now.plus(self.settings.boot) },
+            reason: None,
+            run: 0,
+        };
+        self.by_id.insert(id.clone(), seq);
+        self.instances.insert(seq, instance);
+        Some(id)
+    }
+}
+
+fn check_request(request: &LaunchRequest) -> Result<(), Ec2Refusal> {
+    let bad = |text: String| Err(Ec2Refusal::InvalidParameterValue(text));
+    if request.min == 0 {
+        return bad("Minimum instance count must be greater than zero".to_owned());
+    }
+    if request.max < request.min {
+        return bad(format!(
+            "Maximum instance count ({}) must not be less than minimum instance count ({})",
+            request.max, request.min
+        ));
+    }
+    match &request.token {
+        Some(token) if token.as_str().len() > TOKEN_MAX || !token.as_str().is_ascii() => bad(format!(
+            "Value ({token}) for parameter clientToken is invalid. Token exceeds 64 ASCII characters."
+        )),
+        Some(_) | None => Ok(()),
+    }
+}

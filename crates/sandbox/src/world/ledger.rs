@@ -1,0 +1,105 @@
+//! What was asked of the sandbox: every call by name, every refusal by code, every launch.
+//!
+//! Kept for the whole life of the sandbox, unlike the listings of instances; a report about a release counts
+//! from here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::at::At;
+use super::image::Tags;
+use super::instance::{Instance, InstanceState};
+use crate::names::{ClientToken, ImageId, InstanceId};
+
+/// The ledger as `GET /admin/ledger` shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Calls by action, whatever their end. What the sandbox did itself is not in it.
+    pub calls: BTreeMap<String, u64>,
+    /// Refusals by `Action:Code`.
+    pub refused: BTreeMap<String, u64>,
+    /// Calls of actions that the sandbox does not know.
+    pub unknown: BTreeMap<String, u64>,
+    /// Every instance that was ever launched, in order.
+    pub launches: Vec<LaunchRecord>,
+    /// How many of the launches are terminated now.
+    pub terminated: u64,
+    /// How many of the launches are stopped now.
+    pub stopped: u64,
+}
+
+/// One launched instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchRecord {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// The image it was launched from.
+    pub image_id: ImageId,
+    /// The token of the call that launched it.
+    pub client_token: Option<ClientToken>,
+    /// Its tags now.
+    pub tags: Tags,
+    /// Its state now, as EC2 names it.
+    pub state: String,
+    /// Milliseconds since the Unix epoch.
+    pub launched_at_ms: u64,
+}
+
+/// Names of unknown actions that are kept apart; more are counted together.
+const UNKNOWN_MAX: usize = 100;
+
+impl Ledger {
+    pub(super) fn called(&mut self, action: &str) {
+        count(&mut self.calls, action.to_owned());
+    }
+
+    pub(super) fn refused(&mut self, action: &str, code: &str) {
+        count(&mut self.refused, format!("{action}:{code}"));
+    }
+
+    pub(super) fn unknown(&mut self, action: &str) {
+        let full = self.unknown.len() >= UNKNOWN_MAX && !self.unknown.contains_key(action);
+        count(&mut self.unknown, if full { "others".to_owned() } else { action.to_owned() });
+    }
+
+    /// Writes down an instance as it is now, for the first time or again.
+    pub(super) fn note(&mut self, instance: &Instance) {
+        let record = record_of(instance);
+        let place = usize::try_from(instance.seq).unwrap_or(usize::MAX);
+        match self.launches.get_mut(place) {
+            Some(known) => *known = record,
+            None => self.launches.push(record),
+        }
+    }
+
+    pub(super) fn sum_up(&mut self) {
+        let with = |state: InstanceState| {
+            let n = self.launches.iter().filter(|l| l.state == state.name()).count();
+            u64::try_from(n).unwrap_or(u64::MAX)
+        };
+        let (terminated, stopped) = (with(InstanceState::Terminated), with(InstanceState::Stopped));
+        self.terminated = terminated;
+        self.stopped = stopped;
+    }
+}
+
+fn record_of(instance: &Instance) -> LaunchRecord {
+    LaunchRecord {
+        instance_id: instance.id.clone(),
+        image_id: instance.image.clone(),
+        client_token: instance.client_token.clone(),
+        tags: instance.tags.clone(),
+        state: instance.state().name().to_owned(),
+        launched_at_ms: launched_ms(instance.launched_at),
+    }
+}
+
+const fn launched_ms(at: At) -> u64 {
+    at.ms()
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, name: String) {
+    let n = counts.entry(name).or_default();
+    *n = n.saturating_add(1);
+}
