@@ -56,12 +56,15 @@ pub fn decide(state: &ReleaseState, world: &World) -> Decision {
                 let scope = Scope { state, world, step: record.step };
                 conclude(&scope, take(&scope))
             }
-            None => between_steps(state),
+            None => between_steps(state, world),
         },
     }
 }
 
-fn between_steps(state: &ReleaseState) -> Decision {
+fn between_steps(state: &ReleaseState, world: &World) -> Decision {
+    if let Some(wait) = still_going_out(state, world) {
+        return wait;
+    }
     if let Some(step) = state.next_step() {
         return Decision::Record(vec![Event::StepEntered { step }]);
     }
@@ -77,6 +80,21 @@ fn between_steps(state: &ReleaseState) -> Decision {
             }
         }),
     }
+}
+
+/// The way back does not begin before everything that was begun on the way out has ended: a wave that still
+/// carries boards out would work against it. Effects are bounded in time.
+fn still_going_out(state: &ReleaseState, world: &World) -> Option<Decision> {
+    if state.leg == Leg::Out {
+        return None;
+    }
+    let (id, record) = state.in_flight().next()?;
+    Some(Decision::Wait(Wait {
+        on: WaitingOn::Effect { id: id.clone() },
+        since: record.intended_at,
+        until: world.at.after(state.plan.service.patience.step),
+        then: Then::GoOn,
+    }))
 }
 
 fn take(scope: &Scope<'_>) -> Progress {

@@ -266,6 +266,7 @@ fn brings_nearer(done: &Done) -> bool {
 }
 
 fn tally(tally: &mut WaveTally, result: &WaveResult) {
+    tally.fruitless = if result.boards_moved + result.boards_gone > 0 { 0 } else { tally.fruitless + 1 };
     tally.boards_moved += u64::from(result.boards_moved);
     tally.clients_moved += u64::from(result.clients_moved);
     tally.gone += u64::from(result.boards_gone);

@@ -119,13 +119,16 @@ pub struct WaveTally {
     pub exceptions: u64,
     /// Boards that left by themselves before their turn.
     pub gone: u64,
+    /// Waves in a row, up to now, in which every board stayed.
+    pub fruitless: u32,
     pub last_exception: Option<String>,
 }
 
 impl ReleaseState {
-    /// The step that was entered and is not done; none before the first and between two.
+    /// The step that was entered and is not done; none before the first and between two. A step of the way
+    /// out that was not done when the release turned back never will be.
     pub fn current(&self) -> Option<&StepRecord> {
-        self.steps.last().filter(|record| record.done.is_none())
+        self.steps.last().filter(|record| record.done.is_none() && self.journey().contains(&record.step))
     }
 
     pub fn is_done(&self, step: Step) -> bool {

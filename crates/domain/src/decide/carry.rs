@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope};
-use super::{capacity, empty, registry};
+use super::{capacity, empty, registry, scope};
 use crate::decision::{Reason, Source, Then, WaitingOn};
-use crate::effect::{Done, Effect, Intent, MoveWave, Outcome};
+use crate::effect::{Effect, Intent, MoveWave, Outcome};
 use crate::event::Event;
 use crate::ids::{EffectId, InstanceId, MoveId};
 use crate::moves::{Direction, Move, Wave};
@@ -170,12 +170,12 @@ fn next_wave(
     Ok(Progress::Do(vec![Intent { id: wave_id(scope, number), attempt: 1, effect }]))
 }
 
-/// When the last wave moved nothing: a pause before the next, and a person when that goes on for too long.
+/// After waves that moved nothing: a pause before the next, twice as long each time, and a person when that
+/// goes on for too long.
 fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress> {
     let tally = scope.state.tally(direction);
-    let record = scope.state.effects.get(&wave_id(scope, tally.begun))?;
-    let Some((Outcome::Done(Done::Moved(result)), ended_at)) = &record.ended else { return None };
-    if result.boards_moved > 0 || result.exceptions.is_empty() {
+    let (_, ended_at) = scope.state.effects.get(&wave_id(scope, tally.begun))?.ended.as_ref()?;
+    if tally.fruitless == 0 {
         return None;
     }
     let now = scope.world.at;
@@ -183,7 +183,7 @@ fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress>
         let last = tally.last_exception.unwrap_or_else(|| "no reason was given".to_owned());
         return Some(Progress::Park(Reason::BoardsStay { left, last }));
     }
-    let rested = now.since(*ended_at) >= scope.patience().zeros_apart;
+    let rested = now.since(*ended_at) >= scope::rest(tally.fruitless + 2);
     (!rested).then_some(Progress::Wait(WaitingOn::Boards { left }, Then::Hold))
 }
 

@@ -183,7 +183,7 @@ pub(super) fn next_try(state: &ReleaseState, id: &EffectId, now: Timestamp) -> T
 
 /// The pause before an effect with an unknown end is tried again: 250 ms, doubled each time, 30 s at the most.
 /// The jitter belongs to the calls within a try.
-fn rest(attempt: u32) -> Duration {
+pub(super) fn rest(attempt: u32) -> Duration {
     let doublings = attempt.saturating_sub(1).min(7);
     Duration::from_millis(250 << doublings).min(Duration::from_secs(30))
 }

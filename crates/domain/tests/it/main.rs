@@ -1,0 +1,27 @@
+//! What an operator would write, what the engine decides, until the end: every file of `tests/scenarios` is
+//! played on a small pure stage, and what was decided is compared with the golden text beside it.
+
+mod narrate;
+mod planning;
+mod script;
+mod stage;
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_scenario_goes_as_it_is_told() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut played = 0;
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|it| it == "txt")) {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let story = script::play(&fs::read_to_string(file).unwrap());
+        insta::with_settings!({ snapshot_path => &folder, prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name, story);
+        });
+        played += 1;
+    }
+    assert!(played >= 10, "only {played} scenarios were found");
+}

@@ -1,0 +1,235 @@
+//! Plays a scenario: one command a line, in an operator's words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use segue_domain::decide;
+use segue_domain::decision::Decision;
+use segue_domain::event::{Event, ServiceEvent, Word};
+use segue_domain::ids::{Actor, BoardId, CheckName, InstanceId, ServiceName, Version};
+use segue_domain::instance::InstanceState;
+use segue_domain::plan::Kind;
+use segue_domain::refusal::Refusal;
+use segue_domain::request::{self, Facts, Request};
+use segue_domain::service_state::ServiceState;
+use segue_domain::state::ReleaseState;
+use segue_domain::step::Step;
+use segue_domain::target::TargetHealth;
+
+use crate::narrate;
+use crate::stage::Stage;
+
+/// A pass a second, and at most so many in one `run`.
+const PASSES: u32 = 400;
+
+struct Play {
+    stage: Stage,
+    history: ServiceState,
+    release: Option<ReleaseState>,
+    story: String,
+    last: String,
+}
+
+/// Plays the commands and tells what was decided.
+pub(crate) fn play(script: &str) -> String {
+    let mut play = Play {
+        stage: Stage::new(),
+        history: ServiceState::new(ServiceName::new("boards")),
+        release: None,
+        story: String::new(),
+        last: String::new(),
+    };
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        writeln!(play.story, "> {line}").unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        play.command(&words);
+    }
+    play.story
+}
+
+impl Play {
+    fn command(&mut self, words: &[&str]) {
+        match words {
+            ["servers", servers, "boards", boards] => {
+                self.stage.seed(servers.parse().unwrap(), boards.parse().unwrap());
+            }
+            ["canary", rest @ ..] => self.ask(Kind::Canary, rest),
+            ["release", rest @ ..] => self.ask(Kind::Full, rest),
+            ["rollback", rest @ ..] => self.ask(Kind::Rollback, rest),
+            ["run"] => self.run(None, PASSES),
+            ["run", "for", passes] => self.run(None, passes.parse().unwrap()),
+            ["run", "until", step] => self.run(Some(Step::named(step).unwrap()), PASSES),
+            ["wait", seconds] => {
+                self.stage.now = self.stage.now.after(Duration::from_secs(seconds.parse().unwrap()));
+            }
+            ["say", word] => self.say(word),
+            ["cleanup"] => self.cleanup(),
+            ["show"] => narrate::stage(&mut self.story, &self.stage),
+            _ => self.fate(words),
+        }
+    }
+
+    /// What happens to the world by itself.
+    fn fate(&mut self, words: &[&str]) {
+        match words {
+            ["prometheus", state] => self.stage.prometheus_up = *state == "up",
+            ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
+            ["unhealthy", id] => self.server(id).health = TargetHealth::Unhealthy,
+            ["healthy", id] => self.server(id).health = TargetHealth::Healthy,
+            ["errors", id, count] => self.server(id).errors += count.parse::<u64>().unwrap(),
+            ["restarted", id] => self.server(id).started_at_ms += 1,
+            ["boards", id, count] => {
+                self.stage.open_boards_on(&InstanceId::new(*id), count.parse().unwrap());
+            }
+            ["room", count] => self.stage.room = Some(count.parse().unwrap()),
+            ["stubborn", board] => {
+                self.stage.stubborn.insert(BoardId::new(*board));
+            }
+            ["willing", board] => {
+                self.stage.stubborn.remove(&BoardId::new(*board));
+            }
+            ["new-format"] => self.stage.new_format = true,
+            _ => panic!("no such command: {words:?}"),
+        }
+    }
+
+    fn server(&mut self, id: &str) -> &mut crate::stage::Server {
+        self.stage.servers.get_mut(&InstanceId::new(id)).unwrap()
+    }
+
+    fn ask(&mut self, kind: Kind, rest: &[&str]) {
+        let (version, overrides) = match rest {
+            [] => (None, BTreeMap::new()),
+            [version] => (Some(Version::new(*version)), BTreeMap::new()),
+            [version, "override", check, reason @ ..] => {
+                let reason = reason.join(" ");
+                (Some(Version::new(*version)), BTreeMap::from([(CheckName::new(*check), reason)]))
+            }
+            _ => panic!("no such request: {rest:?}"),
+        };
+        match self.plan(&Request { kind, version, parent: None, overrides }) {
+            Ok(()) => {}
+            Err(refusal) => {
+                writeln!(self.story, "  refused {}: {refusal}; hint: {}", refusal.code(), refusal.hint())
+                    .unwrap();
+            }
+        }
+    }
+
+    fn plan(&mut self, asked: &Request) -> Result<(), Refusal> {
+        let images = self.stage.images();
+        let world = self.stage.world();
+        let targets = self.stage.groups.keys().map(|name| (name.clone(), self.stage.targets(name))).collect();
+        let plan = request::plan(
+            asked,
+            &Facts {
+                service: &self.stage.service,
+                images: &images,
+                instances: world.instances.known().unwrap(),
+                targets: &targets,
+                weights: &self.stage.weights,
+                history: &self.history,
+            },
+        )?;
+        narrate::plan(&mut self.story, &plan);
+        let began = ServiceEvent::Began {
+            release: plan.release.clone(),
+            kind: plan.kind,
+            version: plan.image.version.clone(),
+            from_version: plan.from_version.clone(),
+            request: None,
+        };
+        self.history.apply(self.stage.now, &began);
+        self.release = Some(ReleaseState::planned(plan, self.stage.now));
+        Ok(())
+    }
+
+    fn say(&mut self, word: &str) {
+        let all = [Word::Promote, Word::Pause, Word::Resume, Word::Abort, Word::Retry];
+        let word = all.into_iter().find(|it| it.name() == word).unwrap();
+        let state = self.release.as_mut().unwrap();
+        match request::may_say(state, word, &Actor::new("ann"), None) {
+            Ok(events) => {
+                for event in events {
+                    state.apply(self.stage.now, &event).unwrap();
+                }
+                self.last.clear();
+            }
+            Err(refusal) => writeln!(self.story, "  refused {}: {refusal}", refusal.code()).unwrap(),
+        }
+    }
+
+    fn run(&mut self, until: Option<Step>, passes: u32) {
+        for _ in 0..passes {
+            let state = self.release.as_ref().unwrap();
+            if until.is_some_and(|step| state.was_entered(step)) {
+                return;
+            }
+            let decision = decide(state, &self.stage.world());
+            if self.follow(&decision) {
+                return;
+            }
+        }
+    }
+
+    /// Carries a decision out; true when there is nothing more to do by itself.
+    fn follow(&mut self, decision: &Decision) -> bool {
+        let line = narrate::decision(self.release.as_ref().unwrap(), decision);
+        if line != self.last {
+            let at = self.stage.now.as_ms() / 1_000;
+            writeln!(self.story, "{at:>4} {line}").unwrap();
+            self.last = line;
+        }
+        match decision {
+            Decision::Record(events) => self.record(events),
+            Decision::Do(intents) => {
+                for intent in intents {
+                    self.record(&[Event::Intended(intent.clone())]);
+                    let outcome = self.stage.apply(intent);
+                    narrate::outcome(&mut self.story, &outcome);
+                    let (id, attempt) = (intent.id.clone(), intent.attempt);
+                    self.record(&[Event::Ended { id, attempt, outcome }]);
+                }
+            }
+            Decision::Wait(wait) if wait.until == segue_domain::time::Timestamp::NEVER => return true,
+            Decision::Wait(_) => {}
+            Decision::Ask(gate) => {
+                self.record(&[Event::Asked { gate: gate.clone() }]);
+                return true;
+            }
+            Decision::Park(reason) => {
+                self.record(&[Event::Held { reason: reason.clone() }]);
+                return true;
+            }
+            Decision::Close(verdict) => {
+                self.record(&[Event::Closed { verdict: verdict.clone() }]);
+                let release = self.release.as_ref().unwrap().plan.release.clone();
+                self.history
+                    .apply(self.stage.now, &ServiceEvent::Finished { release, verdict: verdict.clone() });
+                return true;
+            }
+            Decision::Over => return true,
+        }
+        self.stage.now = self.stage.now.after(Duration::from_secs(1));
+        false
+    }
+
+    fn cleanup(&mut self) {
+        for _ in 0..PASSES {
+            let claimed = std::collections::BTreeSet::new();
+            let decision =
+                segue_domain::decide_after(self.release.as_ref().unwrap(), &self.stage.world(), &claimed);
+            if self.follow(&decision) {
+                return;
+            }
+        }
+    }
+
+    fn record(&mut self, events: &[Event]) {
+        let state = self.release.as_mut().unwrap();
+        for event in events {
+            state.apply(self.stage.now, event).unwrap();
+        }
+    }
+}

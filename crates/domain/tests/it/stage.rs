@@ -1,0 +1,336 @@
+//! A small world for decisions: every effect works at once, unless the script says otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use segue_domain::app::{AppState, AppStatus, BoardRow, BoardState, Caps, Formats};
+use segue_domain::effect::{Done, Effect, Intent, LaunchBatch, Outcome};
+use segue_domain::event::Vital;
+use segue_domain::ids::{
+    BoardId, Commit, ForwardArn, GroupArn, ImageId, InstanceId, PoolName, Route, ServiceName, SubnetId,
+    TemplateId, Version,
+};
+use segue_domain::instance::{Image, Instance, InstanceState, Origin};
+use segue_domain::moves::WaveResult;
+use segue_domain::reading::{Reading, Why};
+use segue_domain::service::{
+    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
+    Workload,
+};
+use segue_domain::target::{TargetHealth, Targets, Weights};
+use segue_domain::time::Timestamp;
+use segue_domain::world::World;
+
+/// One server as it really is.
+pub(crate) struct Server {
+    pub(crate) instance: Instance,
+    pub(crate) open: AppState,
+    pub(crate) route: Option<Route>,
+    pub(crate) boards: BTreeMap<BoardId, u64>,
+    pub(crate) errors: u64,
+    pub(crate) started_at_ms: u64,
+    pub(crate) health: TargetHealth,
+}
+
+/// Everything outside of the engine.
+pub(crate) struct Stage {
+    pub(crate) now: Timestamp,
+    pub(crate) service: Service,
+    pub(crate) servers: BTreeMap<InstanceId, Server>,
+    pub(crate) groups: BTreeMap<GroupArn, BTreeSet<InstanceId>>,
+    pub(crate) weights: Weights,
+    pub(crate) prometheus_up: bool,
+    /// How many instances the next launch brings at the most.
+    pub(crate) room: Option<u32>,
+    /// Boards that refuse to move.
+    pub(crate) stubborn: BTreeSet<BoardId>,
+    /// What version 2 writes and version 1 cannot read.
+    pub(crate) new_format: bool,
+    launched: u32,
+}
+
+fn group(name: &str) -> GroupArn {
+    GroupArn::new(name)
+}
+
+pub(crate) fn service() -> Service {
+    let slots = (1..=12)
+        .map(|n| Slot { route: Route::new(format!("s{n:02}")), group: group(&format!("slot-{n:02}")) });
+    Service {
+        name: ServiceName::new("boards"),
+        environment: "stage".into(),
+        region: "eu-west-1".into(),
+        workload: Workload::Boards,
+        pool: PoolName::new("main"),
+        launch: LaunchSpec {
+            template: TemplateId::new("lt-1"),
+            subnets: vec![SubnetId::new("subnet-a"), SubnetId::new("subnet-b")],
+            size: None,
+            configure: None,
+            warm: None,
+        },
+        routing: Routing {
+            forward: ForwardArn::new("listener"),
+            colours: [group("a"), group("b")],
+            canaries: vec![group("canary-1"), group("canary-2")],
+            slots: slots.collect(),
+        },
+        canary: CanaryPolicy { count: 1, bake: Duration::from_secs(10), min_boards: 5, max_error_ratio: 2 },
+        full: FullPolicy {
+            bake: Duration::from_secs(3),
+            needs_canary: NeedsCanary::Yes,
+            keep_old: Duration::from_secs(60),
+        },
+        handover: HandoverPolicy {
+            level_max: 2,
+            seal_ttl: Duration::from_secs(1),
+            attach_deadline: Duration::from_secs(10),
+            attach_rate_per_s: 200,
+            wave_boards: 20,
+            switching_at_once: 4,
+        },
+        patience: Patience {
+            step: Duration::from_secs(60),
+            settle: Duration::from_secs(5),
+            max_age: Duration::from_secs(10),
+            zeros_apart: Duration::from_secs(1),
+        },
+    }
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let service = service();
+        let routing = &service.routing;
+        let names = routing.colours.iter().chain(&routing.canaries);
+        let groups = names.clone().chain(routing.slots.iter().map(|slot| &slot.group));
+        let mut weights: Weights = names.map(|name| (name.clone(), 0)).collect();
+        weights.insert(group("a"), 100);
+        Self {
+            now: Timestamp::from_ms(0),
+            groups: groups.map(|name| (name.clone(), BTreeSet::new())).collect(),
+            weights,
+            servers: BTreeMap::new(),
+            prometheus_up: true,
+            room: None,
+            stubborn: BTreeSet::new(),
+            new_format: false,
+            launched: 0,
+            service,
+        }
+    }
+
+    pub(crate) fn images(&self) -> Vec<Image> {
+        let image = |n: u32| Image {
+            id: ImageId::new(format!("ami-{n}")),
+            version: Version::new(n.to_string()),
+            commit: Some(Commit::new(format!("c{n}"))),
+            created_at: Timestamp::from_ms(i64::from(n)),
+        };
+        vec![image(3), image(2), image(1)]
+    }
+
+    /// Servers of version 1 that serve in colour `a`, with boards of four clients each.
+    pub(crate) fn seed(&mut self, servers: u32, boards: u64) {
+        let ids: Vec<_> = (0..servers).map(|_| self.bring("1", "subnet-a", Origin::Adopted)).collect();
+        for (id, n) in ids.iter().zip(1..) {
+            let slot = group(&format!("slot-{n:02}"));
+            self.groups.entry(group("a")).or_default().insert(id.clone());
+            self.groups.entry(slot).or_default().insert(id.clone());
+            self.servers.get_mut(id).unwrap().route = Some(Route::new(format!("s{n:02}")));
+        }
+        for (n, id) in (0..boards).zip(ids.iter().cycle()) {
+            let board = BoardId::new(format!("board-{n:02}"));
+            self.servers.get_mut(id).unwrap().boards.insert(board, 4);
+        }
+    }
+
+    /// New boards are opened where new clients are sent.
+    pub(crate) fn open_boards_on(&mut self, id: &InstanceId, count: u64) {
+        for n in 0..count {
+            let board = BoardId::new(format!("new-{id}-{n:02}"));
+            self.servers.get_mut(id).unwrap().boards.insert(board, 2);
+        }
+    }
+
+    fn bring(&mut self, version: &str, subnet: &str, origin: Origin) -> InstanceId {
+        self.launched += 1;
+        let id = InstanceId::new(format!("i-{}", self.launched));
+        let instance = Instance {
+            id: id.clone(),
+            image: ImageId::new(format!("ami-{version}")),
+            version: Version::new(version),
+            pool: PoolName::new("main"),
+            subnet: SubnetId::new(subnet),
+            state: InstanceState::Running,
+            address: Some(format!("10.0.0.{}", self.launched)),
+            launched_at: self.now,
+            origin,
+        };
+        let server = Server {
+            instance,
+            open: AppState::Serving,
+            route: None,
+            boards: BTreeMap::new(),
+            errors: 0,
+            started_at_ms: 1_000,
+            health: TargetHealth::Healthy,
+        };
+        self.servers.insert(id.clone(), server);
+        id
+    }
+
+    pub(crate) fn apply(&mut self, intent: &Intent) -> Outcome {
+        match &intent.effect {
+            Effect::Launch(batch) => return self.launch(batch),
+            Effect::Start { instances } => self.set_state(instances, InstanceState::Running),
+            Effect::Stop { instances } => self.end(instances, InstanceState::Stopped),
+            Effect::Terminate { instances } => self.end(instances, InstanceState::Terminated),
+            Effect::Register { group, instances } => {
+                self.groups.get_mut(group).unwrap().extend(instances.iter().cloned());
+            }
+            Effect::Deregister { group, instances } => {
+                for id in instances {
+                    assert!(self.servers[id].boards.is_empty(), "{id} is deregistered with boards");
+                }
+                self.groups.get_mut(group).unwrap().retain(|id| !instances.contains(id));
+            }
+            Effect::SetWeights { weights, .. } => self.weights.clone_from(weights),
+            Effect::Open { instance, route } => {
+                let server = self.servers.get_mut(instance).unwrap();
+                server.open = AppState::Serving;
+                server.route = route.clone().or_else(|| server.route.clone());
+            }
+            Effect::CloseToNew { instance } => {
+                self.servers.get_mut(instance).unwrap().open = AppState::Closed;
+            }
+            Effect::Move(wave) => return self.carry(wave),
+            Effect::Drain { .. }
+            | Effect::Configure { .. }
+            | Effect::WarmUp { .. }
+            | Effect::Announce { .. } => {}
+        }
+        Outcome::Done(Done::Nothing)
+    }
+
+    fn launch(&mut self, batch: &LaunchBatch) -> Outcome {
+        let count = self.room.take().map_or(batch.count, |room| room.min(batch.count));
+        let origin = Origin::Release {
+            release: batch.release.to_string(),
+            batch: batch.batch,
+            attempt: batch.attempt,
+        };
+        let ids = (0..count)
+            .map(|_| self.bring(batch.version.as_str(), batch.subnet.as_str(), origin.clone()))
+            .collect();
+        Outcome::Done(Done::Launched(ids))
+    }
+
+    fn carry(&mut self, effect: &segue_domain::effect::MoveWave) -> Outcome {
+        let mut result = WaveResult::default();
+        for it in &effect.wave.moves {
+            if self.stubborn.contains(&it.board) {
+                let why = "its clients did not answer".to_owned();
+                let exception = segue_domain::moves::MoveException { board: it.board.clone(), why };
+                result.exceptions.push(exception);
+                continue;
+            }
+            let clients = self.servers.get_mut(&it.from).unwrap().boards.remove(&it.board);
+            let Some(clients) = clients else {
+                result.boards_gone += 1;
+                continue;
+            };
+            self.servers.get_mut(&it.to).unwrap().boards.insert(it.board.clone(), clients);
+            result.boards_moved += 1;
+            result.clients_moved += u32::try_from(clients).unwrap();
+        }
+        Outcome::Done(Done::Moved(result))
+    }
+
+    fn set_state(&mut self, ids: &[InstanceId], state: InstanceState) {
+        for id in ids {
+            let server = self.servers.get_mut(id).unwrap();
+            server.instance.state = state;
+            server.open = AppState::Serving;
+        }
+    }
+
+    /// Stops or terminates, and checks what must never happen.
+    fn end(&mut self, ids: &[InstanceId], state: InstanceState) {
+        for id in ids {
+            assert!(self.servers[id].boards.is_empty(), "{id} is ended with boards");
+            assert!(!self.groups.values().any(|targets| targets.contains(id)), "{id} is ended in traffic");
+        }
+        self.set_state(ids, state);
+    }
+
+    /// What the engine sees, everything at once.
+    pub(crate) fn world(&self) -> World {
+        let mut world = World::unseen(self.now);
+        world.instances =
+            Reading::fresh(self.servers.iter().map(|(id, it)| (id.clone(), it.instance.clone())).collect());
+        world.weights = Reading::fresh(self.weights.clone());
+        let subnets = self.service.launch.subnets.iter();
+        world.subnets = Reading::fresh(subnets.map(|subnet| (subnet.clone(), 100)).collect());
+        world.targets =
+            self.groups.iter().map(|(name, _)| (name.clone(), Reading::fresh(self.targets(name)))).collect();
+        for (id, server) in &self.servers {
+            let up = server.instance.state == InstanceState::Running;
+            let seen = up && self.prometheus_up;
+            let boards = u64::try_from(server.boards.len()).unwrap();
+            let vital = Vital { errors: server.errors, started_at_ms: server.started_at_ms };
+            world.boards.insert(id.clone(), reading(seen, boards));
+            world.vitals.insert(id.clone(), reading(seen, vital));
+            world.apps.insert(id.clone(), reading(up, self.status(server)));
+            world.board_lists.insert(id.clone(), reading(up, rows(server)));
+            let owned = vec![Reading::fresh(boards), Reading::fresh(boards)];
+            world.ownership.insert(id.clone(), owned);
+        }
+        world
+    }
+
+    pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
+        let health = |id: &InstanceId| match self.servers[id].instance.state {
+            InstanceState::Running => self.servers[id].health,
+            _ => TargetHealth::Unused,
+        };
+        self.groups[name].iter().map(|id| (id.clone(), health(id))).collect()
+    }
+
+    fn status(&self, server: &Server) -> AppStatus {
+        let version = server.instance.version.clone();
+        let newer = self.new_format && version.as_str() != "1";
+        let formats = match newer {
+            true => Formats { reads: vec!["f1".to_owned(), "f2".to_owned()], writes: "f2".to_owned() },
+            false => Formats { reads: vec!["f1".to_owned()], writes: "f1".to_owned() },
+        };
+        AppStatus {
+            version,
+            state: server.open,
+            level: 2,
+            formats,
+            boards: u64::try_from(server.boards.len()).unwrap(),
+            clients: server.boards.values().sum(),
+            caps: Caps { boards: 1_000, clients: 10_000, bytes: 1 << 30 },
+            route: server.route.clone(),
+            generation: 1,
+        }
+    }
+}
+
+fn reading<T>(known: bool, value: T) -> Reading<T> {
+    if known { Reading::fresh(value) } else { Reading::Unknown(Why::Missing) }
+}
+
+fn rows(server: &Server) -> Vec<BoardRow> {
+    let row = |(board, clients): (&BoardId, &u64)| BoardRow {
+        board: board.clone(),
+        epoch: 1,
+        state: BoardState::Active,
+        clients: *clients,
+        attached: 0,
+        bytes: 1_000,
+        moving: None,
+    };
+    server.boards.iter().map(row).collect()
+}
