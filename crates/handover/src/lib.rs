@@ -6,6 +6,7 @@
 //! clouds, load balancers or releases.
 
 pub mod auth;
+pub mod client;
 pub mod clock;
 pub mod control;
 pub mod store;

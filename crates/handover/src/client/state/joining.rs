@@ -1,0 +1,144 @@
+//! Getting to the server that owns the board: join, hop where a server says, come back after a loss.
+
+use std::time::Duration;
+
+use super::{Action, ClientState, Main, Stage, Target, Timer, Told};
+use crate::client::outbox::WrongNumber;
+use crate::client::state::SocketId;
+use crate::wire::{CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Connect, Hello, Welcome};
+
+/// Hops from server to server that are believed before the client waits and begins again.
+const HOPS: u32 = 5;
+
+impl ClientState {
+    /// Opens a socket to where the board should be.
+    pub(super) fn join(&mut self) {
+        if self.main != Main::None {
+            return;
+        }
+        let target = std::mem::replace(&mut self.target, Target::FrontDoor);
+        let socket = self.open(target);
+        self.main = Main::Opening(socket);
+        self.actions.push(Action::Set(Timer::Join, self.timing.join));
+    }
+
+    pub(super) fn greet(&mut self, socket: SocketId) {
+        if let Some(left) = self.left.take() {
+            self.actions.push(Action::Close(left));
+        }
+        self.main = Main::Greeting(socket);
+        let last_seq = self.view.last();
+        let epoch = last_seq.map(|_| self.epoch);
+        self.send(socket, ClientMessage::Hello(Hello { client: self.client.clone(), last_seq, epoch }));
+    }
+
+    pub(super) fn welcomed(&mut self, socket: SocketId, welcome: Welcome) {
+        if self.main != Main::Greeting(socket) {
+            return;
+        }
+        if welcome.epoch < self.epoch {
+            // A server that lost the board and does not know it yet.
+            self.actions.push(Action::Close(socket));
+            self.join_failed();
+            return;
+        }
+        self.actions.push(Action::Clear(Timer::Join));
+        if welcome.epoch > self.epoch {
+            // Whatever move was on, it began from an epoch that is over.
+            self.give_standby_up();
+        }
+        self.view.went_back_to(welcome.seq);
+        self.main = Main::Live(socket);
+        self.epoch = welcome.epoch;
+        self.resuming = false;
+        self.hops = 0;
+        self.failures = 0;
+        let again = self.joins;
+        self.joins += 1;
+        self.tell(Told::Joined { epoch: welcome.epoch, version: welcome.version, again });
+        let news = self.outbox.begin(welcome.last_cseq);
+        self.numbered(news, Told::Durable(welcome.last_cseq));
+        if self.main == Main::Live(socket) {
+            self.send_kept(socket);
+        }
+    }
+
+    /// The server names another. The socket stays open until the next one is, so that there is no
+    /// moment without one.
+    pub(super) fn sent_away(&mut self, socket: SocketId, connect: Option<Connect>) {
+        if self.is_joined() {
+            self.tell(Told::SentAway);
+        }
+        self.actions.push(Action::Clear(Timer::Join));
+        self.main = Main::None;
+        if let Some(left) = self.left.replace(socket) {
+            self.actions.push(Action::Close(left));
+        }
+        self.hops += 1;
+        if self.hops > HOPS {
+            self.hops = 0;
+            self.join_failed();
+            return;
+        }
+        self.target = connect.map_or(Target::FrontDoor, Target::At);
+        self.join_beside_standby();
+    }
+
+    /// The socket that takes edits is gone, or could not be opened.
+    pub(super) fn lost(&mut self, code: Option<u16>) {
+        if !self.is_joined() {
+            self.join_failed();
+            return;
+        }
+        self.tell(Told::Lost { code });
+        self.main = Main::None;
+        self.close_old();
+        let crowded = code == Some(CLOSE_OVERLOADED) || code == Some(CLOSE_REPLACED);
+        if crowded {
+            self.join_failed();
+        } else {
+            self.join_beside_standby();
+        }
+    }
+
+    /// Rule 5: the standby may get its `go` any moment; the front door is asked in parallel, a
+    /// little later when the standby is ready.
+    fn join_beside_standby(&mut self) {
+        let ready = self.standby.as_ref().is_some_and(|standby| matches!(standby.stage, Stage::Attached(_)));
+        if ready {
+            self.actions.push(Action::Set(Timer::Rejoin, self.timing.standby_first));
+        } else {
+            self.join();
+        }
+    }
+
+    pub(super) fn join_timed_out(&mut self) {
+        if let Main::Opening(socket) | Main::Greeting(socket) = self.main {
+            self.actions.push(Action::Close(socket));
+            self.join_failed();
+        }
+    }
+
+    /// Waits, longer each time, and begins again at the front door.
+    fn join_failed(&mut self) {
+        self.main = Main::None;
+        self.target = Target::FrontDoor;
+        let doubled = 2_u32.saturating_pow(self.failures);
+        let wait: Duration = self.timing.rejoin_first.saturating_mul(doubled).min(self.timing.rejoin_last);
+        self.failures = self.failures.saturating_add(1);
+        self.actions.push(Action::Clear(Timer::Join));
+        self.actions.push(Action::Set(Timer::Rejoin, wait));
+    }
+
+    pub(super) fn broken(&mut self, wrong: WrongNumber) {
+        self.tell(Told::Broken(wrong));
+        if let Some(socket) = self.main_socket() {
+            self.actions.push(Action::Close(socket));
+            self.join_failed();
+        }
+    }
+
+    fn is_joined(&self) -> bool {
+        matches!(self.main, Main::Live(_) | Main::Held(_))
+    }
+}
