@@ -25,6 +25,7 @@ fn read(text: &str) -> Built {
     let mut built = Built::new();
     for (package, features) in text.lines().filter_map(|line| line.split_once('|')) {
         let name: Vec<&str> = package.split(' ').take(2).collect();
+        let features = features.trim_end_matches(" (*)");
         built.entry(name.join(" ")).or_default().insert(features.to_owned());
     }
     built
@@ -45,7 +46,9 @@ fn check(heavy: &Built, product: &Built, tests: &Built) -> Vec<String> {
 
 #[test]
 fn the_product_and_its_tests_are_built_from_the_same_crates() {
-    let heavy = cargo_tree(&["--package", "segue-aws", "--edges", "normal"]);
+    let mut heavy = cargo_tree(&["--package", "segue-aws", "--edges", "normal"]);
+    // Nothing slow is built on top of ours, so ours may differ: the tests' fakes stay out of the product.
+    heavy.retain(|package, _| !package.starts_with("segue-"));
     let product = cargo_tree(&["--package", "segue-cli", "--edges", "normal"]);
     let tests = cargo_tree(&["--workspace", "--edges", "normal,dev"]);
     assert_none(&check(&heavy, &product, &tests));
