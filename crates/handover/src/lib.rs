@@ -6,8 +6,11 @@
 //! clouds, load balancers or releases.
 
 pub mod auth;
+mod board;
 pub mod client;
 pub mod clock;
 pub mod control;
+pub mod document;
+pub mod server;
 pub mod store;
 pub mod wire;

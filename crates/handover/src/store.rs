@@ -1,7 +1,11 @@
 //! What the application's own database must be able to do: ownership rows, fenced writes, heartbeats.
 //!
 //! The trait is the whole of it. The promises of the contract rest on two of its operations: `claim` is
-//! a compare-and-set, and `append` is refused under a wrong epoch *and* at a wrong place. This module decides nothing about boards.
+//! a compare-and-set, and `append` is refused under a wrong epoch *and* at a wrong place. A store that passes
+//! [`contract::check`] keeps them. This module decides nothing about boards.
+
+pub mod contract;
+pub mod memory;
 
 use async_trait::async_trait;
 

@@ -123,6 +123,8 @@ pub struct ServerStatus {
     pub clients: u64,
     /// Connections that wait on a standby.
     pub attached: u64,
+    /// The route slot that it was told with `open`, or started with.
+    pub route: Option<Route>,
     /// Where clients find this server's boards; `{board}` stands for the board. `None`: no route yet.
     pub connect: Option<Connect>,
     pub caps: Caps,

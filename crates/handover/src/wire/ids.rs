@@ -113,6 +113,17 @@ text_id!(
     Token, "token", 128, is_id_byte
 );
 
+impl Connect {
+    /// What in a published `connect` stands for the board.
+    pub const BOARD: &'static str = "{board}";
+
+    /// A server publishes one `connect` for all its boards; this is the one for `board`.
+    #[must_use]
+    pub fn for_board(&self, board: &BoardId) -> Self {
+        Self(Arc::from(self.0.replace(Self::BOARD, board.as_str())))
+    }
+}
+
 macro_rules! counter {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -1,0 +1,100 @@
+//! Closing a board: flush, give up ownership, forget. Because nobody is there, or because the server is
+//! being emptied (level 0).
+
+use std::task::Poll;
+use std::time::Duration;
+
+use super::Board;
+use super::effects::{Ask, Effects, Moment};
+use super::phase::{Closing, ClosingStep, ClosingWhy, Phase};
+use super::telling::send_away;
+use crate::store::{Release, StoreError};
+
+const RELEASE_RETRY: Duration = Duration::from_millis(100);
+/// After that the row keeps this server's name: whoever asks for the board is sent here, and it opens
+/// again.
+const MAX_RELEASES: u8 = 5;
+
+impl Board {
+    /// Nobody is connected: from now on the linger runs.
+    pub(super) fn idle_if_empty(&mut self, now: Moment) {
+        let idle_at = now.after(self.settings.limits.linger);
+        if let Phase::Serving(serving) = &mut self.phase
+            && self.conns.is_empty()
+            && serving.idle_at.is_none()
+        {
+            serving.idle_at = Some(idle_at);
+        }
+    }
+
+    pub(super) fn begin_closing(&mut self, why: ClosingWhy, fx: &mut Effects) {
+        self.phase = Phase::Closing(Closing { why, step: ClosingStep::Flushing, tries: 0 });
+        if self.durable == self.history.seq() {
+            self.release(fx);
+        } else {
+            self.write(fx);
+        }
+    }
+
+    /// Level 0: gives the board up and sends its clients to the front door. Ready when that is done, or
+    /// when it is not this server's to do.
+    pub(crate) fn drain(&mut self, fx: &mut Effects) -> Poll<()> {
+        match &mut self.phase {
+            Phase::Serving(_) => {
+                self.begin_closing(ClosingWhy::Drained, fx);
+                Poll::Pending
+            }
+            Phase::Closing(closing) => {
+                closing.why = ClosingWhy::Drained;
+                Poll::Pending
+            }
+            // A move or an opening is under way; it ends within its ttl.
+            Phase::Opening(_) | Phase::Sealed(_) => Poll::Pending,
+            Phase::Released(_) | Phase::Standby(_) | Phase::Absent(_) | Phase::Gone => Poll::Ready(()),
+        }
+    }
+
+    pub(super) fn release(&mut self, fx: &mut Effects) {
+        let Phase::Closing(closing) = &mut self.phase else { return };
+        closing.step = ClosingStep::Releasing;
+        closing.tries = closing.tries.saturating_add(1);
+        self.ask(Ask::Release { epoch: self.epoch }, fx);
+    }
+
+    pub(super) fn release_answered(
+        &mut self,
+        now: Moment,
+        release: Result<Release, StoreError>,
+        fx: &mut Effects,
+    ) {
+        let Phase::Closing(closing) = &mut self.phase else { return };
+        match release {
+            Ok(Release::Released | Release::Fenced(_)) => self.closed(now, fx),
+            Err(_no_answer) if closing.tries < MAX_RELEASES => {
+                closing.step = ClosingStep::Retrying { at: now.after(RELEASE_RETRY) };
+            }
+            Err(_no_answer) => self.closed(now, fx),
+        }
+    }
+
+    pub(super) fn retry_release(&mut self, now: Moment, fx: &mut Effects) {
+        let is_due = matches!(&self.phase, Phase::Closing(closing)
+            if matches!(closing.step, ClosingStep::Retrying { at } if at <= now));
+        if is_due {
+            self.release(fx);
+        }
+    }
+
+    fn closed(&mut self, now: Moment, fx: &mut Effects) {
+        let Phase::Closing(closing) = &self.phase else { return };
+        match closing.why {
+            ClosingWhy::Empty if !self.conns.is_empty() => self.open(now, fx),
+            ClosingWhy::Empty | ClosingWhy::Drained => {
+                for (conn, _) in self.conns.take() {
+                    send_away(conn, None, fx);
+                }
+                self.vanish(fx);
+            }
+        }
+    }
+}

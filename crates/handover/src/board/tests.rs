@@ -1,0 +1,1 @@
+//! Boards against a store, in every order of events.

@@ -1,0 +1,78 @@
+//! What happens to a board because time passes.
+
+use super::Board;
+use super::effects::{Effects, Moment};
+use super::phase::{ClosingStep, ClosingWhy, Phase, SealStep, Standby, StandbyStep};
+
+impl Board {
+    /// When the board wants to be woken next. Waking it too early, or twice, does nothing.
+    pub(crate) fn next_wake(&self) -> Option<Moment> {
+        let own = match &self.phase {
+            Phase::Serving(serving) => match &serving.offer {
+                Some(offer) => Some(offer.until),
+                None => serving.idle_at,
+            },
+            Phase::Sealed(sealing) => match sealing.step {
+                SealStep::Holding { until } => Some(until),
+                SealStep::Retrying { at } => Some(at),
+                SealStep::Reowning => None,
+            },
+            Phase::Closing(closing) => match closing.step {
+                ClosingStep::Retrying { at } => Some(at),
+                ClosingStep::Flushing | ClosingStep::Releasing => None,
+            },
+            Phase::Released(released) => Some(released.close_at),
+            Phase::Standby(standby) => match &standby.step {
+                StandbyStep::Backoff(_, at) => Some(*at),
+                StandbyStep::Reading | StandbyStep::Ready => Some(standby.expires),
+                StandbyStep::Filling(_) | StandbyStep::Claiming(_) | StandbyStep::CatchingUp(_) => None,
+            },
+            Phase::Absent(absent) => Some(absent.forget_at),
+            Phase::Opening(_) | Phase::Gone => None,
+        };
+        own.into_iter().chain(self.writer.retry_at()).min()
+    }
+
+    pub(crate) fn wake(&mut self, now: Moment, fx: &mut Effects) {
+        self.retry_write(now, fx);
+        self.retry_release(now, fx);
+        self.retry_activation(now, fx);
+        match &mut self.phase {
+            Phase::Serving(serving) => {
+                if serving.offer.take_if(|offer| offer.until <= now).is_some() {
+                    self.idle_if_empty(now);
+                } else if serving.offer.is_none() && serving.idle_at.is_some_and(|at| at <= now) {
+                    self.begin_closing(ClosingWhy::Empty, fx);
+                }
+            }
+            Phase::Sealed(sealing) => match sealing.step {
+                SealStep::Holding { until: at } | SealStep::Retrying { at } if at <= now => self.reown(fx),
+                SealStep::Holding { .. } | SealStep::Retrying { .. } | SealStep::Reowning => {}
+            },
+            Phase::Released(released) if released.close_at <= now => self.part(fx),
+            Phase::Standby(standby) if standby.expires <= now && !standby.is_committing() => {
+                self.expire_standby(now, fx);
+            }
+            Phase::Absent(absent) if absent.forget_at <= now => self.vanish(fx),
+            Phase::Released(_)
+            | Phase::Standby(_)
+            | Phase::Absent(_)
+            | Phase::Opening(_)
+            | Phase::Closing(_)
+            | Phase::Gone => {}
+        }
+    }
+}
+
+impl Standby {
+    /// An activation is under way: it may have been decided already, so it cannot be called off.
+    pub(super) fn is_committing(&self) -> bool {
+        match self.step {
+            StandbyStep::Reading | StandbyStep::Ready => false,
+            StandbyStep::Filling(_)
+            | StandbyStep::Claiming(_)
+            | StandbyStep::Backoff(..)
+            | StandbyStep::CatchingUp(_) => true,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The control calls over HTTP: signature first, then the body, then the answer or a problem document.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Server;
+use super::answers::each;
+use crate::wire::{
+    ActivateRequest, BoardsQuery, CloseRequest, DrainRequest, EndRequest, MAX_CONTROL_BODY_BYTES,
+    MAX_MOVES_PER_CALL, Moves, OfferRequest, OpenRequest, OwnersQuery, PREFIX, PrepareRequest, Problem,
+    ProblemCode, SealRequest,
+};
+
+impl Server {
+    /// Every call of the contract, behind its signature. For the private port only; mount it at the root.
+    pub fn control_router(&self) -> Router {
+        let calls = Router::new()
+            .route("/status", get(status))
+            .route("/boards", get(boards))
+            .route("/owners", get(owners))
+            .route("/close", post(close))
+            .route("/open", post(open))
+            .route("/drain", post(drain))
+            .route("/prepare", post(prepare))
+            .route("/offer", post(offer))
+            .route("/seal", post(seal))
+            .route("/activate", post(activate))
+            .route("/end", post(end))
+            .route("/moves:prepare", post(prepare_all))
+            .route("/moves:offer", post(offer_all))
+            .route("/moves:seal", post(seal_all))
+            .route("/moves:activate", post(activate_all))
+            .route("/moves:end", post(end_all))
+            .with_state(self.clone());
+        // Outside of the nest, so that the path is signed and checked whole.
+        Router::new().nest(PREFIX, calls).layer(middleware::from_fn_with_state(self.clone(), let_in))
+    }
+}
+
+/// Reads the body, checks the call, hands it on.
+async fn let_in(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_CONTROL_BODY_BYTES).await else {
+        return refuse(&Problem::new(ProblemCode::BadRequest, "the body is too large or was cut off"));
+    };
+    let path_and_query = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let now = server.0.config.clock.now();
+    let checked = server.0.lock_guard().check(&parts.method, path_and_query, &parts.headers, &body, now);
+    match checked {
+        Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Err(refusal) => {
+            tracing::warn!(path = path_and_query, %refusal, "a control call was refused");
+            refuse(&Problem::from(refusal))
+        }
+    }
+}
+
+fn refuse(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = HeaderValue::from_static("application/problem+json");
+    (status, [(header::CONTENT_TYPE, kind)], json(problem)).into_response()
+}
+
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("answers have string keys and finite numbers only")
+}
+
+fn answer<T: Serialize>(result: Result<T, Problem>) -> Response {
+    match result {
+        Ok(value) => {
+            let kind = HeaderValue::from_static("application/json");
+            ([(header::CONTENT_TYPE, kind)], json(&value)).into_response()
+        }
+        Err(problem) => refuse(&problem),
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::new(ProblemCode::BadRequest, error.to_string()))
+}
+
+fn read_moves<T: DeserializeOwned>(body: &Bytes) -> Result<Moves<T>, Problem> {
+    let moves: Moves<T> = read(body)?;
+    if moves.moves.len() > MAX_MOVES_PER_CALL {
+        let detail = format!("{} moves in one call, at most {MAX_MOVES_PER_CALL}", moves.moves.len());
+        return Err(Problem::new(ProblemCode::BadRequest, detail));
+    }
+    Ok(moves)
+}
+
+async fn status(State(server): State<Server>) -> Response {
+    answer(Ok(server.status()))
+}
+
+async fn boards(
+    State(server): State<Server>,
+    query: Result<Query<BoardsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    match query {
+        Ok(Query(query)) => answer(Ok(server.boards_page(&query))),
+        Err(error) => refuse(&Problem::new(ProblemCode::BadRequest, error.body_text())),
+    }
+}
+
+async fn owners(
+    State(server): State<Server>,
+    query: Result<Query<OwnersQuery>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    match query {
+        Ok(Query(query)) => answer(server.owners_page(&query).await),
+        Err(error) => refuse(&Problem::new(ProblemCode::BadRequest, error.body_text())),
+    }
+}
+
+async fn close(State(server): State<Server>, body: Bytes) -> Response {
+    answer(read::<CloseRequest>(&body).map(|_empty| server.close()))
+}
+
+async fn open(State(server): State<Server>, body: Bytes) -> Response {
+    answer(read::<OpenRequest>(&body).map(|request| server.open(request)))
+}
+
+async fn drain(State(server): State<Server>, body: Bytes) -> Response {
+    answer(read::<DrainRequest>(&body).map(|request| server.drain(&request)))
+}
+
+async fn prepare(State(server): State<Server>, body: Bytes) -> Response {
+    answer(read::<PrepareRequest>(&body).and_then(|request| server.prepare(&request)))
+}
+
+async fn offer(State(server): State<Server>, body: Bytes) -> Response {
+    answer(read::<OfferRequest>(&body).and_then(|request| server.offer(&request)))
+}
+
+async fn seal(State(server): State<Server>, body: Bytes) -> Response {
+    match read::<SealRequest>(&body) {
+        Ok(request) => answer(server.seal(request).await),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn activate(State(server): State<Server>, body: Bytes) -> Response {
+    match read::<ActivateRequest>(&body) {
+        Ok(request) => answer(server.activate(request).await),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn end(State(server): State<Server>, body: Bytes) -> Response {
+    match read::<EndRequest>(&body) {
+        Ok(request) => answer(server.end(request).await),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn prepare_all(State(server): State<Server>, body: Bytes) -> Response {
+    match read_moves::<PrepareRequest>(&body) {
+        Ok(moves) => answer(Ok(each(moves, |request| std::future::ready(server.prepare(&request))).await)),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn offer_all(State(server): State<Server>, body: Bytes) -> Response {
+    match read_moves::<OfferRequest>(&body) {
+        Ok(moves) => answer(Ok(each(moves, |request| std::future::ready(server.offer(&request))).await)),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn seal_all(State(server): State<Server>, body: Bytes) -> Response {
+    match read_moves::<SealRequest>(&body) {
+        Ok(moves) => answer(Ok(each(moves, |request| server.seal(request)).await)),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn activate_all(State(server): State<Server>, body: Bytes) -> Response {
+    match read_moves::<ActivateRequest>(&body) {
+        Ok(moves) => answer(Ok(each(moves, |request| server.activate(request)).await)),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+async fn end_all(State(server): State<Server>, body: Bytes) -> Response {
+    match read_moves::<EndRequest>(&body) {
+        Ok(moves) => answer(Ok(each(moves, |request| server.end(request)).await)),
+        Err(problem) => refuse(&problem),
+    }
+}
