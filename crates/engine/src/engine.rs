@@ -1,0 +1,261 @@
+//! The engine as the daemon holds it: services, their releases, and what can be said to them.
+//!
+//! One daemon of a group holds the lease and acts; the others wait for it, and can still read. Dropping an
+//! engine is dying: everything stops at the next await, and nothing is left half-done that the next one does
+//! not find.
+
+mod keeper;
+mod tenure;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use segue_domain::event::{RequestKey, Word};
+use segue_domain::ids::{ReleaseId, ServiceName};
+use segue_domain::plan::Plan;
+use segue_domain::refusal::Refusal;
+use segue_domain::request::Request;
+use segue_domain::service::Service;
+use segue_domain::service_state::ServiceState;
+use segue_domain::world::World;
+use segue_journal::{Owner, ReadError, Reader, Record, Scope, Store, Stream};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+use crate::herald::Herald;
+use crate::ledger::{self, OpenError, Watch};
+use crate::outside::{Call, CallStat, CallStats, Limits};
+use crate::pen::By;
+use crate::ports::{Clock, Entropy};
+use crate::run::Rhythm;
+use crate::service::{BookError, ServiceSetup, read_history};
+
+use tenure::{Standing, Tenure};
+
+/// How an engine behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the lease is for: daemons of one group name the same.
+    pub scope: Scope,
+    /// The same after a restart of this daemon on this machine, and nobody else's.
+    pub owner: Owner,
+    /// Renewed every third of it.
+    pub lease_ttl: Duration,
+    pub limits: Limits,
+    pub rhythm: Rhythm,
+}
+
+/// Everything that an engine lives from.
+#[derive(Clone)]
+pub struct Means {
+    pub store: Arc<dyn Store>,
+    pub services: Vec<ServiceSetup>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A service as pages show it.
+#[derive(Debug, Clone)]
+pub struct ServiceView {
+    pub service: Service,
+    /// None while this daemon does not hold the lease, or cannot read the service's stream.
+    pub history: Option<ServiceState>,
+    pub active: Option<Watch>,
+    /// Why it is not served.
+    pub trouble: Option<String>,
+}
+
+/// The engine. Clones are not made: who needs it holds an `Arc`.
+pub struct Engine {
+    shared: Arc<Shared>,
+    keeper: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// What the engine and its keeper share.
+struct Shared {
+    settings: Settings,
+    means: Means,
+    herald: Herald,
+    stats: Arc<CallStats>,
+    tenure: watch::Sender<Option<Arc<Tenure>>>,
+}
+
+impl std::fmt::Debug for Means {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Means").field("services", &self.services).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+impl Engine {
+    /// Begins to work, as soon as the lease is its own. Must be called within a runtime.
+    pub fn begin(settings: Settings, means: Means) -> Self {
+        let stop = watch::Sender::new(false);
+        let shared = Arc::new(Shared {
+            settings,
+            means,
+            herald: Herald::new(),
+            stats: Arc::default(),
+            tenure: watch::Sender::new(None),
+        });
+        let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared), stop.subscribe()));
+        Self { shared, keeper, stop }
+    }
+
+    /// Begins nothing new, lets what is in flight end for a while, and gives the lease back.
+    pub async fn stop(&mut self) {
+        self.stop.send_replace(true);
+        let grace = self.shared.settings.limits.write_timeout.saturating_mul(2);
+        if tokio::time::timeout(grace, &mut self.keeper).await.is_err() {
+            tracing::warn!("the engine did not end in time; the next one takes over");
+            self.keeper.abort();
+        }
+    }
+
+    /// Whether this daemon holds the lease and serves at least what it could read.
+    pub fn is_leading(&self) -> bool {
+        self.shared.tenure.borrow().is_some()
+    }
+
+    /// Returns when this daemon holds the lease.
+    pub async fn leading(&self) {
+        let mut tenure = self.shared.tenure.subscribe();
+        // The sender lives as long as the engine does.
+        drop(tenure.wait_for(Option::is_some).await);
+    }
+
+    /// Begins a release.
+    pub async fn start(
+        &self,
+        service: &ServiceName,
+        request: Request,
+        key: Option<RequestKey>,
+        by: By,
+    ) -> Result<ReleaseId, Refusal> {
+        let desk = self.shared.desk(service)?;
+        // A caller that goes away in the middle must not leave the journal and the memory apart.
+        on_its_own(async move { desk.start(&request, key, &by).await }).await
+    }
+
+    /// What would be done; nothing is.
+    pub async fn plan(&self, service: &ServiceName, request: &Request) -> Result<Plan, Refusal> {
+        self.shared.desk(service)?.plan(request).await
+    }
+
+    /// Says a word to a release.
+    pub async fn say(&self, release: &ReleaseId, word: Word, by: By) -> Result<(), Refusal> {
+        let unknown = |_| Refusal::ReleaseUnknown { release: release.to_string() };
+        let known = self.shared.configured(&release.service);
+        known.map_err(unknown)?;
+        let (desk, release) = (self.shared.desk(&release.service)?, release.clone());
+        on_its_own(async move { desk.say(&release, word, &by).await }).await
+    }
+
+    /// Every configured service, in the order of their names.
+    pub fn services(&self) -> Vec<ServiceView> {
+        let tenure = self.shared.tenure.borrow().clone();
+        let by_name: BTreeMap<&ServiceName, &Service> =
+            self.shared.means.services.iter().map(|it| (&it.service.name, &it.service)).collect();
+        by_name.into_iter().map(|(name, service)| view(name, service, tenure.as_deref())).collect()
+    }
+
+    /// A service's releases, oldest first; read from the journal when this daemon does not hold the lease.
+    pub async fn history(&self, service: &ServiceName) -> Result<ServiceState, BookError> {
+        match self.shared.desk(service) {
+            Ok(desk) => Ok(desk.history()),
+            Err(_) => read_history(self.shared.reader(), service).await,
+        }
+    }
+
+    /// What can be seen of a release, and every change of it while it is on.
+    pub async fn watch(&self, release: &ReleaseId) -> Result<watch::Receiver<Watch>, OpenError> {
+        let live = self.shared.desk(&release.service).ok().and_then(|desk| desk.watch(release));
+        match live {
+            Some(watch) => Ok(watch),
+            None => Ok(watch::channel(ledger::read(self.shared.reader(), release).await?).1),
+        }
+    }
+
+    /// The records of a release after `after_seq`, from the journal.
+    pub async fn records(&self, release: &ReleaseId, after_seq: u64) -> Result<Vec<Record>, ReadError> {
+        self.shared.reader().read(&Stream::release(release), after_seq).await
+    }
+
+    /// Each record from here on, in the order in which they are written. A reader that is too slow is told how
+    /// many it missed, and reads the journal.
+    pub fn events(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.shared.herald.subscribe()
+    }
+
+    /// The service's servers as they are now.
+    pub async fn look(&self, service: &ServiceName) -> Result<World, Refusal> {
+        let desk = self.shared.desk(service)?;
+        Ok(desk.look().await)
+    }
+
+    /// How the calls at the ports went so far.
+    pub fn call_stats(&self) -> BTreeMap<Call, CallStat> {
+        self.shared.stats.rows()
+    }
+}
+
+/// Carries work to its end even if nobody waits for it any more.
+async fn on_its_own<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let broke = |error| Refusal::CannotSee { what: format!("the request broke down: {error}") };
+    tokio::spawn(work).await.map_err(broke)?
+}
+
+fn view(name: &ServiceName, service: &Service, tenure: Option<&Tenure>) -> ServiceView {
+    let mut view = ServiceView { service: service.clone(), history: None, active: None, trouble: None };
+    match tenure.and_then(|tenure| tenure.desks.get(name)) {
+        None => view.trouble = Some("this daemon does not hold the lease".to_owned()),
+        Some(Standing::Broken(why)) => view.trouble = Some(why.clone()),
+        Some(Standing::Served(desk)) => {
+            view.history = Some(desk.history());
+            view.active = desk.active().map(|ledger| ledger.watch().borrow().clone());
+        }
+    }
+    view
+}
+
+impl Shared {
+    fn reader(&self) -> &dyn Reader {
+        self.means.store.as_ref()
+    }
+
+    fn configured(&self, service: &ServiceName) -> Result<(), Refusal> {
+        let mut names = self.means.services.iter().map(|it| &it.service.name);
+        if names.any(|name| name == service) {
+            return Ok(());
+        }
+        let known = self.means.services.iter().map(|it| it.service.name.to_string()).collect();
+        Err(Refusal::ServiceUnknown { service: service.to_string(), known })
+    }
+
+    fn desk(&self, service: &ServiceName) -> Result<Arc<crate::service::Desk>, Refusal> {
+        self.configured(service)?;
+        let tenure = self.tenure.borrow().clone();
+        let cannot = |what: &str| Refusal::CannotSee { what: what.to_owned() };
+        let tenure = tenure.ok_or_else(|| cannot("this daemon does not hold the lease"))?;
+        match tenure.desks.get(service) {
+            Some(Standing::Served(desk)) => Ok(Arc::clone(desk)),
+            Some(Standing::Broken(why)) => Err(cannot(why)),
+            None => Err(cannot("the service is not served yet")),
+        }
+    }
+}

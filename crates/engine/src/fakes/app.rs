@@ -1,0 +1,249 @@
+//! One server of the application: the contract's states of a board, as simple as they can be.
+
+use std::collections::BTreeMap;
+
+use segue_domain::app::{AppState, AppStatus, BoardRow, BoardState, Caps, Formats};
+use segue_domain::ids::{BoardId, InstanceId, MoveId, Route, Version};
+
+use super::state::State;
+use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed};
+
+/// A process that answers.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) version: Version,
+    pub(super) state: AppState,
+    pub(super) level: u8,
+    pub(super) route: Option<Route>,
+    pub(super) generation: u64,
+    pub(super) started_at_ms: u64,
+    pub(super) boards: BTreeMap<BoardId, Held>,
+}
+
+/// A board on one server, old side or new side.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) state: BoardState,
+    pub(super) epoch: u64,
+    pub(super) clients: u64,
+    moving: Option<MoveId>,
+    /// When the seal or the standby ends by itself.
+    until_ms: Option<u64>,
+    /// Since when its clients attach to the new server, and how many a second.
+    offered: Option<(u64, u32)>,
+}
+
+impl Held {
+    pub(super) fn active(epoch: u64, clients: u64) -> Self {
+        Self { state: BoardState::Active, epoch, clients, moving: None, until_ms: None, offered: None }
+    }
+}
+
+impl App {
+    pub(super) fn new(version: Version, started_at_ms: u64) -> Self {
+        let boards = BTreeMap::new();
+        Self { version, state: AppState::Serving, level: 2, route: None, generation: 0, started_at_ms, boards }
+    }
+
+    /// Boards that it holds.
+    pub(super) fn owned(&self) -> impl Iterator<Item = (&BoardId, &Held)> {
+        self.boards.iter().filter(|(_, held)| held.state.is_owned_here())
+    }
+
+    pub(super) fn status(&self) -> AppStatus {
+        let (boards, clients) =
+            self.owned().fold((0, 0), |(boards, clients), (_, held)| (boards + 1, clients + held.clients));
+        AppStatus {
+            version: self.version.clone(),
+            state: self.state,
+            level: self.level,
+            formats: Formats { reads: vec!["1".to_owned()], writes: "1".to_owned() },
+            boards,
+            clients,
+            caps: Caps { boards: 1_000, clients: 10_000, bytes: 1_000_000_000 },
+            route: self.route.clone(),
+            generation: self.generation,
+        }
+    }
+}
+
+impl State {
+    /// Seals and standbys whose time is over. A sealed board is taken back by its old server's own
+    /// compare-and-set, if nobody was faster.
+    pub(super) fn settle_boards(&mut self) {
+        let now_ms = self.now_ms;
+        for (id, machine) in &mut self.machines {
+            let Some(app) = &mut machine.app else { continue };
+            app.boards.retain(|_, held| {
+                let over = held.until_ms.is_some_and(|until| until <= now_ms);
+                !(over && !held.state.is_owned_here())
+            });
+            for (board, held) in &mut app.boards {
+                if held.until_ms.is_some_and(|until| until <= now_ms)
+                    && let Some(row) = self.rows.get_mut(board)
+                {
+                    reopen(id, held, row);
+                }
+            }
+        }
+    }
+
+    pub(super) fn list(&self, id: &InstanceId) -> Vec<BoardRow> {
+        let app = self.machines.get(id).and_then(|machine| machine.app.as_ref());
+        let boards = app.into_iter().flat_map(|app| &app.boards);
+        let row = |(board, held): (&BoardId, &Held)| BoardRow {
+            board: board.clone(),
+            epoch: held.epoch,
+            state: held.state,
+            clients: held.clients,
+            attached: self.attached(board, held),
+            bytes: 1_000,
+            moving: held.moving.clone(),
+        };
+        boards.map(row).collect()
+    }
+
+    /// Clients of the old server that have opened their second socket by now.
+    fn attached(&self, board: &BoardId, standby: &Held) -> u64 {
+        if standby.state != BoardState::Standby || self.stubborn.contains(board) {
+            return 0;
+        }
+        let apps = self.machines.values().filter_map(|machine| machine.app.as_ref());
+        let old = apps.filter_map(|app| app.boards.get(board)).find(|held| held.offered.is_some());
+        let Some((old, (since_ms, rate_per_s))) = old.and_then(|old| Some((old, old.offered?))) else { return 0 };
+        let by_now = (self.now_ms - since_ms).saturating_mul(u64::from(rate_per_s)) / 1_000;
+        by_now.min(old.clients)
+    }
+
+    pub(super) fn prepare(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> ItemOutcome<Prepared> {
+        let row = self.rows.get(&item.board).ok_or("there is no such board")?;
+        let mine = row.owner.as_ref() == Some(id);
+        if row.epoch != item.from_epoch && !(mine && row.epoch == item.from_epoch + 1) {
+            return Err(format!("the board is under epoch {}", row.epoch));
+        }
+        let until_ms = self.now_ms + ttl_ms;
+        let app = self.app(id).map_err(|error| error.what)?;
+        if !mine {
+            let standby = Held {
+                state: BoardState::Standby,
+                epoch: item.from_epoch,
+                clients: 0,
+                moving: Some(item.id.clone()),
+                until_ms: Some(until_ms),
+                offered: None,
+            };
+            app.boards.insert(item.board.clone(), standby);
+        }
+        Ok(Prepared { seq: 1, connect: format!("wss://front/?srv={id}") })
+    }
+
+    pub(super) fn offer(&mut self, id: &InstanceId, plan: &AttachPlan) -> ItemOutcome<()> {
+        let now_ms = self.now_ms;
+        let held = self.holds(id, &plan.item).map_err(|error| error.what)?;
+        if held.state == BoardState::Active {
+            held.state = BoardState::Offered;
+            held.moving = Some(plan.item.id.clone());
+        }
+        held.offered.get_or_insert((now_ms, plan.rate_per_s));
+        Ok(())
+    }
+
+    pub(super) fn seal(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> Result<Sealed, CallError> {
+        let until_ms = self.now_ms + ttl_ms;
+        let held = self.holds(id, item)?;
+        if held.state != BoardState::Sealed {
+            held.state = BoardState::Sealed;
+            held.moving = Some(item.id.clone());
+            held.until_ms = Some(until_ms);
+        }
+        Ok(Sealed { final_seq: 1, delta: None, digest: item.board.to_string() })
+    }
+
+    /// The one commit point of a move: compare-and-set from the epoch to the next.
+    pub(super) fn activate(&mut self, id: &InstanceId, item: &MoveItem) -> Result<u64, CallError> {
+        let row = self.rows.get(&item.board).ok_or_else(|| CallError::refused("there is no such board"))?;
+        let (epoch, owner) = (row.epoch, row.owner.clone());
+        if owner.as_ref() == Some(id) && epoch == item.from_epoch + 1 {
+            return Ok(epoch);
+        }
+        let standby = self.app(id)?.boards.get(&item.board).map(|held| held.state);
+        if standby != Some(BoardState::Standby) || epoch != item.from_epoch {
+            return Err(CallError::refused(format!("{owner:?} holds it under epoch {epoch}")));
+        }
+        let clients = owner.map_or(0, |owner| self.release(&owner, &item.board));
+        self.rows.insert(item.board.clone(), super::state::OwnerRow { epoch: epoch + 1, owner: Some(id.clone()) });
+        let mut held = Held::active(epoch + 1, clients);
+        held.moving = Some(item.id.clone());
+        self.app(id)?.boards.insert(item.board.clone(), held);
+        Ok(epoch + 1)
+    }
+
+    /// The old server learns that it lost the board; how many clients it had.
+    fn release(&mut self, owner: &InstanceId, board: &BoardId) -> u64 {
+        let Ok(app) = self.app(owner) else { return 0 };
+        let Some(held) = app.boards.get_mut(board) else { return 0 };
+        held.state = BoardState::Released;
+        held.until_ms = None;
+        std::mem::take(&mut held.clients)
+    }
+
+    pub(super) fn end(&mut self, id: &InstanceId, moves: &[(MoveId, BoardId)], outcome: EndOf) {
+        for (one, board) in moves {
+            let Ok(app) = self.app(id) else { return };
+            let Some(held) = app.boards.get_mut(board).filter(|held| held.moving.as_ref() == Some(one)) else {
+                continue;
+            };
+            match (held.state, outcome) {
+                (BoardState::Released | BoardState::Standby | BoardState::Loading, _) => {
+                    app.boards.remove(board);
+                }
+                (BoardState::Sealed | BoardState::Offered, EndOf::Abort) => {
+                    let held = held.clone();
+                    self.take_back(id, board, held);
+                }
+                (BoardState::Active, _) => held.moving = None,
+                (BoardState::Sealed | BoardState::Offered, EndOf::Release) => {}
+            }
+        }
+    }
+
+    fn take_back(&mut self, id: &InstanceId, board: &BoardId, mut held: Held) {
+        if let Some(row) = self.rows.get_mut(board) {
+            match held.state {
+                BoardState::Sealed => reopen(id, &mut held, row),
+                BoardState::Active
+                | BoardState::Offered
+                | BoardState::Released
+                | BoardState::Loading
+                | BoardState::Standby => held = Held::active(held.epoch, held.clients),
+            }
+        }
+        if let Ok(app) = self.app(id) {
+            app.boards.insert(board.clone(), held);
+        }
+    }
+
+    /// The process that runs on an instance.
+    pub(super) fn app(&mut self, id: &InstanceId) -> Result<&mut App, CallError> {
+        let app = self.machines.get_mut(id).and_then(|machine| machine.app.as_mut());
+        app.ok_or_else(|| CallError::retry(format!("{id} refuses the connection")))
+    }
+
+    /// The board where the item says that it is.
+    fn holds(&mut self, id: &InstanceId, item: &MoveItem) -> Result<&mut Held, CallError> {
+        let held = self.app(id)?.boards.get_mut(&item.board);
+        let held = held.filter(|held| held.state.is_owned_here() && held.epoch == item.from_epoch);
+        held.ok_or_else(|| CallError::refused(format!("{id} does not hold {} under that epoch", item.board)))
+    }
+}
+
+/// The old server's own compare-and-set after a seal that nothing followed.
+fn reopen(id: &InstanceId, held: &mut Held, row: &mut super::state::OwnerRow) {
+    if row.epoch == held.epoch && row.owner.as_ref() == Some(id) {
+        row.epoch += 1;
+        *held = Held::active(row.epoch, held.clients);
+    } else {
+        held.state = BoardState::Released;
+        held.until_ms = None;
+    }
+}

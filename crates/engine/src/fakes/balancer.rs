@@ -1,0 +1,105 @@
+//! ELBv2 of the small world.
+
+use async_trait::async_trait;
+use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
+use segue_domain::instance::InstanceState;
+use segue_domain::target::{TargetHealth, Targets, Weights};
+
+use super::state::{Registration, State};
+use super::{FakePort, fixture};
+use crate::ports::{CallError, LoadBalancer};
+
+/// From registration, or the first answer, to healthy.
+const CHECKS_MS: u64 = 1_000;
+/// The deregistration delay.
+const DRAIN_MS: u64 = 1_000;
+
+#[async_trait]
+impl LoadBalancer for FakePort {
+    async fn targets(&self, group: &GroupArn) -> Result<Targets, CallError> {
+        self.call("targets", |state| {
+            let targets = state.groups.get(group).ok_or_else(|| no_group(group))?;
+            let health = |(id, target): (&InstanceId, &Registration)| (id.clone(), state.health(id, *target));
+            Ok(targets.iter().map(health).collect())
+        })
+        .await
+    }
+
+    async fn register(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError> {
+        self.call("register", |state| {
+            let now_ms = state.now_ms;
+            let targets = state.groups.get_mut(group).ok_or_else(|| no_group(group))?;
+            for id in instances {
+                let fresh = Registration { since_ms: now_ms, drained_at_ms: None };
+                let target = targets.entry(id.clone()).or_insert(fresh);
+                if target.drained_at_ms.is_some() {
+                    *target = fresh;
+                }
+            }
+            state.watch_slots();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn deregister(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError> {
+        self.call("deregister", |state| {
+            let gone_at = state.now_ms + DRAIN_MS;
+            let targets = state.groups.get_mut(group).ok_or_else(|| no_group(group))?;
+            for (_, target) in targets.iter_mut().filter(|(id, _)| instances.contains(id)) {
+                target.drained_at_ms.get_or_insert(gone_at);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn weights(&self, forward: &ForwardArn) -> Result<Weights, CallError> {
+        self.call("weights", |state| check(forward).map(|()| state.weights.clone())).await
+    }
+
+    async fn set_weights(&self, forward: &ForwardArn, weights: &Weights) -> Result<(), CallError> {
+        self.call("set_weights", |state| {
+            check(forward)?;
+            state.weights.clone_from(weights);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl State {
+    pub(super) fn health(&self, id: &InstanceId, target: Registration) -> TargetHealth {
+        if target.drained_at_ms.is_some() {
+            return TargetHealth::Draining;
+        }
+        let Some(machine) = self.machines.get(id) else { return TargetHealth::Unused };
+        match (machine.instance.state, &machine.app) {
+            (InstanceState::Running, Some(app)) => {
+                let since_ms = target.since_ms.max(app.started_at_ms);
+                let checked = self.now_ms >= since_ms.saturating_add(CHECKS_MS);
+                if checked { TargetHealth::Healthy } else { TargetHealth::Initial }
+            }
+            (InstanceState::Running, None) => TargetHealth::Unhealthy,
+            (
+                InstanceState::Pending
+                | InstanceState::Stopping
+                | InstanceState::Stopped
+                | InstanceState::ShuttingDown
+                | InstanceState::Terminated,
+                _,
+            ) => TargetHealth::Unused,
+        }
+    }
+}
+
+fn no_group(group: &GroupArn) -> CallError {
+    CallError::refused(format!("the target group {group} does not exist"))
+}
+
+fn check(forward: &ForwardArn) -> Result<(), CallError> {
+    match forward.as_str() == fixture::FORWARD {
+        true => Ok(()),
+        false => Err(CallError::refused(format!("the rule {forward} does not exist"))),
+    }
+}

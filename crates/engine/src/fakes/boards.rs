@@ -1,0 +1,146 @@
+//! The control contract of the small world: who is asked, and whether it listens.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use segue_domain::app::{AppState, AppStatus, BoardRow};
+use segue_domain::ids::{BoardId, InstanceId, MoveId, Route};
+
+use super::FakePort;
+use super::state::State;
+use crate::ports::{AttachPlan, Boards, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, Target};
+
+#[async_trait]
+impl Boards for FakePort {
+    async fn status(&self, at: &Target) -> Result<AppStatus, CallError> {
+        self.call("status", |state| {
+            state.reach(at)?;
+            state.app(&at.instance).map(|app| app.status())
+        })
+        .await
+    }
+
+    async fn boards(&self, at: &Target) -> Result<Vec<BoardRow>, CallError> {
+        self.call("boards", |state| {
+            state.reach(at)?;
+            Ok(state.list(&at.instance))
+        })
+        .await
+    }
+
+    async fn owned_by(&self, at: &Target, dead: &InstanceId) -> Result<u64, CallError> {
+        self.call("owned_by", |state| {
+            state.reach(at)?;
+            let owned = state.rows.values().filter(|row| row.owner.as_ref() == Some(dead)).count();
+            Ok(u64::try_from(owned).unwrap_or(u64::MAX))
+        })
+        .await
+    }
+
+    async fn open(&self, at: &Target, route: Option<&Route>) -> Result<(), CallError> {
+        self.call("open", |state| {
+            state.obey(at)?;
+            let app = state.app(&at.instance)?;
+            app.state = AppState::Serving;
+            if let Some(route) = route {
+                app.route = Some(route.clone());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn close(&self, at: &Target) -> Result<(), CallError> {
+        self.call("close", |state| {
+            state.obey(at)?;
+            state.app(&at.instance)?.state = AppState::Closed;
+            state.watch_capacity("a server was closed");
+            Ok(())
+        })
+        .await
+    }
+
+    async fn drain(&self, at: &Target, _release: &str, _rate_per_s: u32) -> Result<(), CallError> {
+        self.call("drain", |state| {
+            state.obey(at)?;
+            state.app(&at.instance)?.state = AppState::Draining;
+            state.send_away(&at.instance);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn prepare(
+        &self,
+        at: &Target,
+        items: &[MoveItem],
+        ttl: Duration,
+    ) -> Result<Vec<ItemOutcome<Prepared>>, CallError> {
+        self.call("prepare", |state| {
+            state.obey(at)?;
+            Ok(items.iter().map(|item| state.prepare(&at.instance, item, ms(ttl))).collect())
+        })
+        .await
+    }
+
+    async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
+        self.call("offer", |state| {
+            state.obey(at)?;
+            Ok(offers.iter().map(|plan| state.offer(&at.instance, plan)).collect())
+        })
+        .await
+    }
+
+    async fn seal(&self, at: &Target, item: &MoveItem, ttl: Duration) -> Result<Sealed, CallError> {
+        self.call("seal", |state| {
+            state.obey(at)?;
+            state.seal(&at.instance, item, ms(ttl))
+        })
+        .await
+    }
+
+    async fn activate(&self, at: &Target, item: &MoveItem, _sealed: &Sealed) -> Result<u64, CallError> {
+        self.call("activate", |state| {
+            state.obey(at)?;
+            state.activate(&at.instance, item)
+        })
+        .await
+    }
+
+    async fn end(&self, at: &Target, moves: &[(MoveId, BoardId)], outcome: EndOf) -> Result<(), CallError> {
+        self.call("end", |state| {
+            state.obey(at)?;
+            state.end(&at.instance, moves, outcome);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl State {
+    /// Somebody answers at that address, and it is who was meant.
+    fn reach(&mut self, at: &Target) -> Result<(), CallError> {
+        let machine = self.machines.get(&at.instance);
+        let address = machine.and_then(|machine| machine.instance.address.as_deref());
+        if address != Some(at.address.as_str()) {
+            return Err(CallError::refused(format!("{} is not at {}", at.instance, at.address)));
+        }
+        self.app(&at.instance).map(|_| ())
+    }
+
+    /// As [`Self::reach`], for a call that changes something: a generation lower than one that was seen is
+    /// refused.
+    fn obey(&mut self, at: &Target) -> Result<(), CallError> {
+        self.reach(at)?;
+        let app = self.app(&at.instance)?;
+        if at.generation < app.generation {
+            return Err(CallError::refused(format!("generation {} was seen", app.generation)));
+        }
+        app.generation = at.generation;
+        Ok(())
+    }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,185 @@
+//! The choke point: counts every call, and is where calls fail and daemons die.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::ports::{CallError, Class};
+
+/// One life of a daemon, from its start to its death.
+#[derive(Debug, Clone, Default)]
+pub struct Life {
+    dead: Arc<AtomicBool>,
+    died: Arc<Notify>,
+}
+
+impl Life {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From here on not one of its calls goes through, and none returns.
+    pub fn kill(&self) {
+        self.dead.store(true, Ordering::Release);
+        self.died.notify_one();
+    }
+
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// Returns when it is dead.
+    pub async fn death(&self) {
+        while !self.is_dead() {
+            self.died.notified().await;
+        }
+    }
+
+    async fn unless_dead(&self) {
+        if self.is_dead() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Something that goes wrong with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub method: &'static str,
+    pub nth: Nth,
+    pub what: What,
+}
+
+/// Which calls of a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nth {
+    /// Counts from 1, over all lives.
+    Only(u64),
+    Each,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The call fails and has no effect.
+    FailBefore(Class),
+    /// The call has its effect, and its answer is lost.
+    FailAfter,
+    Refuse(String),
+    /// The daemon dies and the call has no effect.
+    CrashBefore,
+    /// The call has its effect, and the daemon dies before it hears of it.
+    CrashAfter,
+}
+
+/// Counts calls and lets them go wrong.
+#[derive(Debug, Default)]
+pub struct Choke {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    calls: BTreeMap<&'static str, u64>,
+    /// Places at which a daemon can die that were passed so far: two for each call.
+    points: u64,
+    crash_at_point: Option<u64>,
+    faults: Vec<Fault>,
+}
+
+impl Choke {
+    /// Calls of a method so far.
+    pub fn calls(&self, method: &str) -> u64 {
+        self.lock().calls.get(method).copied().unwrap_or(0)
+    }
+
+    /// Places at which a daemon can die that were passed so far.
+    pub fn points(&self) -> u64 {
+        self.lock().points
+    }
+
+    /// The daemon that passes this place next dies there. Counts from 1.
+    pub fn crash_at_point(&self, point: u64) {
+        self.lock().crash_at_point = Some(point);
+    }
+
+    pub fn add(&self, method: &'static str, nth: Nth, what: What) {
+        self.lock().faults.push(Fault { method, nth, what });
+    }
+
+    /// Takes every fault of a method away.
+    pub fn heal(&self, method: &str) {
+        self.lock().faults.retain(|fault| fault.method != method);
+    }
+
+    /// Counts the call; its number, from 1.
+    pub(crate) fn enter(&self, method: &'static str) -> u64 {
+        let mut inner = self.lock();
+        let calls = inner.calls.entry(method).or_default();
+        *calls += 1;
+        *calls
+    }
+
+    pub(crate) async fn before(&self, life: &Life, method: &str, nth: u64) -> Result<(), CallError> {
+        let (crash, fault) = self.pass(method, nth, When::Before);
+        if crash {
+            life.kill();
+        }
+        life.unless_dead().await;
+        fault.map_or(Ok(()), Err)
+    }
+
+    pub(crate) async fn after(&self, life: &Life, method: &str, nth: u64) -> Result<(), CallError> {
+        let (crash, fault) = self.pass(method, nth, When::After);
+        if crash {
+            life.kill();
+        }
+        life.unless_dead().await;
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn pass(&self, method: &str, nth: u64, when: When) -> (bool, Option<CallError>) {
+        let mut inner = self.lock();
+        inner.points += 1;
+        let point = inner.points;
+        let mut crash = inner.crash_at_point.take_if(|at| *at == point).is_some();
+        let mut failure = None;
+        for fault in inner.faults.iter().filter(|fault| fault.hits(method, nth)) {
+            match (&fault.what, when) {
+                (What::FailBefore(class), When::Before) => {
+                    failure = Some(CallError { class: *class, what: format!("{method} was made to fail") });
+                }
+                (What::Refuse(why), When::Before) => failure = Some(CallError::refused(why.clone())),
+                (What::FailAfter, When::After) => {
+                    failure = Some(CallError::unknown(format!("the answer of {method} was lost")));
+                }
+                (What::CrashBefore, When::Before) | (What::CrashAfter, When::After) => crash = true,
+                (What::FailBefore(_) | What::Refuse(_) | What::CrashBefore, When::After)
+                | (What::FailAfter | What::CrashAfter, When::Before) => {}
+            }
+        }
+        (crash, failure)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    After,
+}
+
+impl Fault {
+    fn hits(&self, method: &str, nth: u64) -> bool {
+        self.method == method
+            && match self.nth {
+                Nth::Only(only) => only == nth,
+                Nth::Each => true,
+            }
+    }
+}

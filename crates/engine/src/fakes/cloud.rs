@@ -1,0 +1,146 @@
+//! EC2 of the small world.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use segue_domain::effect::LaunchBatch;
+use segue_domain::ids::{EffectId, InstanceId, PoolName, ServiceName, SubnetId, TemplateId};
+use segue_domain::instance::{Image, Instance, InstanceState, Origin};
+
+use super::machine::{Fate, Machine};
+use super::state::State;
+use super::{FakePort, at, fixture};
+use crate::ports::{CallError, Cloud, ImageQuery};
+
+#[async_trait]
+impl Cloud for FakePort {
+    async fn images(&self, query: &ImageQuery) -> Result<Vec<Image>, CallError> {
+        let is_ours = query.tags.get("service").is_none_or(|service| service == fixture::SERVICE);
+        self.call("images", |state| Ok(if is_ours { state.images.clone() } else { Vec::new() })).await
+    }
+
+    async fn instances(&self, service: &ServiceName) -> Result<BTreeMap<InstanceId, Instance>, CallError> {
+        let is_ours = service.as_str() == fixture::SERVICE;
+        self.call("instances", |state| {
+            let ours = state.machines.iter().filter(|_| is_ours);
+            Ok(ours.map(|(id, machine)| (id.clone(), machine.instance.clone())).collect())
+        })
+        .await
+    }
+
+    async fn free_addresses(&self, subnets: &[SubnetId]) -> Result<BTreeMap<SubnetId, u64>, CallError> {
+        self.call("free_addresses", |state| {
+            let free = |subnet: &SubnetId| {
+                let free = state.subnets.get(subnet).copied();
+                free.map(|free| (subnet.clone(), free)).ok_or_else(|| not_found(subnet.as_str()))
+            };
+            subnets.iter().map(free).collect()
+        })
+        .await
+    }
+
+    async fn template_exists(&self, template: &TemplateId) -> Result<bool, CallError> {
+        self.call("template_exists", |state| Ok(state.templates.contains(template))).await
+    }
+
+    async fn launch(&self, id: &EffectId, batch: &LaunchBatch) -> Result<Vec<InstanceId>, CallError> {
+        self.call("launch", |state| state.launch(id, batch)).await
+    }
+
+    async fn start(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+        self.call("start", |state| state.each_machine(instances, Machine::start)).await
+    }
+
+    async fn stop(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+        self.call("stop", |state| {
+            state.watch_the_end("stopped", instances);
+            state.each_machine(instances, Machine::stop)
+        })
+        .await
+    }
+
+    async fn terminate(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+        self.call("terminate", |state| {
+            state.watch_the_end("terminated", instances);
+            state.each_machine(instances, Machine::terminate)
+        })
+        .await
+    }
+}
+
+impl State {
+    /// The same token brings the same instances; with other parameters it is a mismatch, and once one of its
+    /// instances was terminated it is refused for ever. Source: EC2, "Ensuring idempotency".
+    fn launch(&mut self, id: &EffectId, batch: &LaunchBatch) -> Result<Vec<InstanceId>, CallError> {
+        if let Some((earlier, instances)) = self.tokens.get(id) {
+            if earlier != batch {
+                return Err(CallError::bug("IdempotentParameterMismatch"));
+            }
+            let is_gone = |id| self.machines.get(id).is_some_and(|it: &Machine| it.instance.state.is_gone());
+            return match instances.iter().any(is_gone) {
+                true => Err(CallError::refused("IdempotentInstanceTerminated")),
+                false => Ok(instances.clone()),
+            };
+        }
+        let image = self.images.iter().find(|image| image.id == batch.image).cloned();
+        let image = image.ok_or_else(|| not_found(batch.image.as_str()))?;
+        if !self.templates.contains(&batch.template) {
+            return Err(not_found(batch.template.as_str()));
+        }
+        let mut launched = Vec::new();
+        for _ in 0..batch.count {
+            let fate = if self.fates.is_empty() { Fate::Well } else { self.fates.remove(0) };
+            if fate != Fate::Short {
+                launched.push(self.make(&image, batch, fate));
+            }
+        }
+        self.tokens.insert(id.clone(), (batch.clone(), launched.clone()));
+        Ok(launched)
+    }
+
+    fn make(&mut self, image: &Image, batch: &LaunchBatch, fate: Fate) -> InstanceId {
+        let origin = Origin::Release {
+            release: batch.release.to_string(),
+            batch: batch.batch,
+            attempt: batch.attempt,
+        };
+        let instance = self.instance(image, batch.subnet.clone(), origin);
+        let id = instance.id.clone();
+        self.machines.insert(id.clone(), Machine::launched(instance, self.now_ms, fate));
+        id
+    }
+
+    /// A new instance's description, with an address of its own.
+    pub(super) fn instance(&mut self, image: &Image, subnet: SubnetId, origin: Origin) -> Instance {
+        self.machines_made += 1;
+        let number = self.machines_made;
+        Instance {
+            id: InstanceId::new(format!("i-{number:04}")),
+            image: image.id.clone(),
+            version: image.version.clone(),
+            pool: PoolName::new("main"),
+            subnet,
+            state: InstanceState::Pending,
+            address: Some(format!("10.0.0.{number}")),
+            launched_at: at(self.now_ms),
+            origin,
+        }
+    }
+
+    fn each_machine(&mut self, ids: &[InstanceId], change: fn(&mut Machine, u64)) -> Result<(), CallError> {
+        if let Some(stranger) = ids.iter().find(|id| !self.machines.contains_key(*id)) {
+            return Err(not_found(stranger.as_str()));
+        }
+        let now_ms = self.now_ms;
+        for id in ids {
+            if let Some(machine) = self.machines.get_mut(id) {
+                change(machine, now_ms);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn not_found(what: &str) -> CallError {
+    CallError::refused(format!("{what} does not exist"))
+}

@@ -1,0 +1,295 @@
+//! What the small world is seeded with, and the hands that tests have in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use segue_domain::app::AppState;
+use segue_domain::ids::{
+    BoardId, Commit, Environment, ForwardArn, GroupArn, ImageId, InstanceId, PoolName, Region, Route,
+    ServiceName, SubnetId, TemplateId, Version,
+};
+use segue_domain::instance::{Image, Instance, Origin};
+use segue_domain::service::{
+    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
+    Workload,
+};
+use segue_domain::target::{Targets, Weights};
+use segue_journal::{MemoryStore, Owner, Scope, Store};
+
+use super::machine::{Fate, Machine};
+use super::state::{Registration, Sight, State};
+use super::users::Users;
+use super::{FakeWorld, SeededEntropy, at};
+use crate::outside::{CallStats, Limits, Outside, Term};
+use crate::ports::{Clock, ImageQuery};
+
+pub(super) const SERVICE: &str = "boards";
+pub(super) const FORWARD: &str = "forward";
+const TEMPLATE: &str = "lt-1";
+const GROUPS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
+const SUBNETS: [&str; 2] = ["subnet-1", "subnet-2"];
+const SLOTS: u32 = 24;
+
+/// The version that runs when a story begins.
+pub const FIRST: &str = "1";
+/// The version that is brought in.
+pub const SECOND: &str = "2";
+
+impl State {
+    pub(super) fn seeded() -> Self {
+        let image = |(version, age): (&str, u64)| Image {
+            id: ImageId::new(format!("ami-{version}")),
+            version: Version::new(version),
+            commit: Some(Commit::new(format!("c{version}"))),
+            created_at: at(age),
+        };
+        let slots = (1..=SLOTS).map(|number| slot(number).group);
+        let groups = GROUPS.iter().map(|group| GroupArn::new(*group)).chain(slots);
+        Self {
+            now_ms: 0,
+            images: [("3", 3), (SECOND, 2), (FIRST, 1)].into_iter().map(image).collect(),
+            templates: BTreeSet::from([TemplateId::new(TEMPLATE)]),
+            subnets: SUBNETS.iter().map(|subnet| (SubnetId::new(*subnet), 200)).collect(),
+            machines: BTreeMap::new(),
+            machines_made: 0,
+            tokens: BTreeMap::new(),
+            fates: Vec::new(),
+            groups: groups.map(|group| (group, BTreeMap::new())).collect(),
+            weights: GROUPS.iter().map(|group| (GroupArn::new(*group), 0)).collect(),
+            rows: BTreeMap::new(),
+            users: Users::default(),
+            sight: Sight::Clear,
+            errors_per_s: BTreeMap::new(),
+            stubborn: BTreeSet::new(),
+            announced: Vec::new(),
+            configured: BTreeSet::new(),
+            warmed: BTreeSet::new(),
+            violations: Vec::new(),
+        }
+    }
+}
+
+fn slot(number: u32) -> Slot {
+    Slot { route: Route::new(format!("s{number:02}")), group: GroupArn::new(format!("slot-{number:02}")) }
+}
+
+impl FakeWorld {
+    /// A world in which `servers` of the first version serve `boards` boards, and users go on opening and
+    /// leaving them.
+    pub fn with_fleet(servers: u32, boards: usize) -> Self {
+        let world = Self::new();
+        world.seed_fleet(servers, boards);
+        world
+    }
+
+    fn seed_fleet(&self, servers: u32, boards: usize) {
+        let mut state = self.now();
+        let image = state.images.iter().find(|image| image.version.as_str() == FIRST).cloned();
+        let Some(image) = image else { return };
+        for number in 1..=servers {
+            let subnet = SubnetId::new(SUBNETS.first().copied().unwrap_or_default());
+            let instance = state.instance(&image, subnet, Origin::Adopted);
+            let id = instance.id.clone();
+            let mut machine = Machine::launched(instance, 0, Fate::Well).already_up(0);
+            let slot = slot(number);
+            if let Some(app) = &mut machine.app {
+                app.route = Some(slot.route);
+            }
+            state.machines.insert(id.clone(), machine);
+            for group in [GroupArn::new("a"), slot.group] {
+                let fresh = Registration { since_ms: 0, drained_at_ms: None };
+                state.groups.entry(group).or_default().insert(id.clone(), fresh);
+            }
+        }
+        state.weights.insert(GroupArn::new("a"), u16::try_from(servers).unwrap_or(1));
+        let ids: Vec<InstanceId> = state.machines.keys().cloned().collect();
+        for id in ids.iter().cycle().take(boards) {
+            state.open_board(id);
+        }
+        state.users.begin(boards);
+    }
+
+    /// The service that lives in this world, with policies that are over in a minute.
+    pub fn service(&self) -> Service {
+        Service {
+            name: ServiceName::new(SERVICE),
+            environment: Environment::new("test"),
+            region: Region::new("eu-west-1"),
+            workload: Workload::Boards,
+            pool: PoolName::new("main"),
+            launch: LaunchSpec {
+                template: TemplateId::new(TEMPLATE),
+                subnets: SUBNETS.iter().map(|subnet| SubnetId::new(*subnet)).collect(),
+                size: None,
+                configure: None,
+                warm: None,
+            },
+            routing: Routing {
+                forward: ForwardArn::new(FORWARD),
+                colours: [GroupArn::new("a"), GroupArn::new("b")],
+                canaries: GROUPS.iter().skip(2).map(|group| GroupArn::new(*group)).collect(),
+                slots: (1..=SLOTS).map(slot).collect(),
+            },
+            canary: CanaryPolicy {
+                count: 1,
+                bake: Duration::from_secs(10),
+                min_boards: 1,
+                max_error_ratio: 2,
+            },
+            full: FullPolicy {
+                bake: Duration::from_secs(3),
+                needs_canary: NeedsCanary::No,
+                keep_old: Duration::from_mins(10),
+            },
+            handover: HandoverPolicy {
+                level_max: 2,
+                seal_ttl: Duration::from_secs(1),
+                attach_deadline: Duration::from_secs(4),
+                attach_rate_per_s: 100,
+                wave_boards: 20,
+                switching_at_once: 4,
+            },
+            patience: Patience {
+                step: Duration::from_mins(1),
+                settle: Duration::from_secs(5),
+                max_age: Duration::from_secs(10),
+                zeros_apart: Duration::from_secs(1),
+            },
+        }
+    }
+
+    pub fn images(&self) -> ImageQuery {
+        let tags = BTreeMap::from([("service".to_owned(), SERVICE.to_owned())]);
+        ImageQuery { owner: "self".to_owned(), tags }
+    }
+
+    /// An empty journal that goes by this world's clock.
+    pub fn store(&self) -> MemoryStore {
+        let clock = self.clock();
+        MemoryStore::new(Arc::new(move || clock.now()))
+    }
+
+    /// A term of a lease of its own.
+    pub async fn term(&self, ttl: Duration) -> Arc<Term> {
+        let store = self.store();
+        let lease = store.acquire(&Scope::new(SERVICE), &Owner::new("test"), ttl).await;
+        Arc::new(Term::new(lease.expect("a new store gives its lease")))
+    }
+
+    /// The way out into this world, under a term of its own.
+    pub async fn outside(&self, limits: Limits, ttl: Duration) -> Outside {
+        let entropy = Arc::new(SeededEntropy::new(1));
+        Outside::new(self.ports(), limits, self.term(ttl).await, entropy, Arc::new(CallStats::default()))
+    }
+}
+
+/// What happens to the world.
+impl FakeWorld {
+    /// What becomes of the next launched instances, in order.
+    pub fn next_fates(&self, fates: &[Fate]) {
+        self.now().fates.extend_from_slice(fates);
+    }
+
+    /// The hardware of an instance is gone. Its boards are claimed by whoever their users reach.
+    pub fn die(&self, id: &InstanceId) {
+        let mut state = self.now();
+        if let Some(machine) = state.machines.get_mut(id) {
+            machine.die();
+        }
+        state.claim_orphans(id);
+    }
+
+    /// The metrics system answers, and its samples are no longer new.
+    pub fn stop_scraping(&self) {
+        let mut state = self.now();
+        state.sight = Sight::Stale { since_ms: state.now_ms };
+    }
+
+    /// The metrics system answers success, and nobody is in it.
+    pub fn forget_series(&self) {
+        self.now().sight = Sight::Empty;
+    }
+
+    pub fn scrape_again(&self) {
+        self.now().sight = Sight::Clear;
+    }
+
+    pub fn errors_per_s(&self, version: &str, errors: u64) {
+        self.now().errors_per_s.insert(Version::new(version), errors);
+    }
+
+    /// The clients of this board never attach to a new server.
+    pub fn make_stubborn(&self, board: &BoardId) {
+        self.now().stubborn.insert(board.clone());
+    }
+
+    /// A board more on this server.
+    pub fn open_board_on(&self, id: &InstanceId) -> BoardId {
+        self.now().open_board(id)
+    }
+
+    /// No board is opened or left by itself any more.
+    pub fn calm_users(&self) {
+        self.now().users.boards_wanted = 0;
+    }
+
+    /// What every server's application can do from now on.
+    pub fn set_level(&self, level: u8) {
+        let mut state = self.now();
+        for app in state.machines.values_mut().filter_map(|machine| machine.app.as_mut()) {
+            app.level = level;
+        }
+    }
+}
+
+/// What a test looks at.
+impl FakeWorld {
+    pub fn instances(&self) -> BTreeMap<InstanceId, Instance> {
+        let state = self.now();
+        state.machines.iter().map(|(id, machine)| (id.clone(), machine.instance.clone())).collect()
+    }
+
+    /// Instances of a version in a state that is named as EC2 does.
+    pub fn fleet(&self, version: &str, state: &str) -> Vec<InstanceId> {
+        let instances = self.instances().into_values();
+        let fleet = instances.filter(|it| it.version.as_str() == version && it.state.to_string() == state);
+        fleet.map(|it| it.id).collect()
+    }
+
+    pub fn boards_on(&self, id: &InstanceId) -> usize {
+        self.now().list(id).iter().filter(|row| row.state.is_owned_here()).count()
+    }
+
+    /// Boards on all servers of a version.
+    pub fn boards_of(&self, version: &str) -> usize {
+        self.fleet(version, "running").iter().map(|id| self.boards_on(id)).sum()
+    }
+
+    /// Boards that somebody owns.
+    pub fn boards_alive(&self) -> usize {
+        self.now().rows.values().filter(|row| row.owner.is_some()).count()
+    }
+
+    pub fn weights(&self) -> Weights {
+        self.now().weights.clone()
+    }
+
+    pub fn targets(&self, group: &str) -> Targets {
+        let state = self.now();
+        let targets = state.groups.get(&GroupArn::new(group));
+        let health = |(id, target): (&InstanceId, &Registration)| (id.clone(), state.health(id, *target));
+        targets.into_iter().flatten().map(health).collect()
+    }
+
+    /// Who takes new boards.
+    pub fn open_servers(&self) -> BTreeSet<InstanceId> {
+        let state = self.now();
+        let apps = state.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
+        apps.filter(|(_, app)| app.state == AppState::Serving).map(|(id, _)| id.clone()).collect()
+    }
+
+    pub fn announced(&self) -> Vec<String> {
+        self.now().announced.clone()
+    }
+}

@@ -1,0 +1,99 @@
+//! The laws of the small world, looked at in the moment of the deed: nobody ends an instance with boards,
+//! nobody launches twice, nobody leaves the users without a server.
+
+use std::collections::BTreeMap;
+
+use segue_domain::ids::{BoardId, InstanceId};
+use segue_domain::instance::Origin;
+
+use super::FakeWorld;
+use super::state::State;
+
+impl State {
+    pub(super) fn violation(&mut self, what: impl Into<String>) {
+        let what = format!("{} ms: {}", self.now_ms, what.into());
+        if self.violations.len() < 20 {
+            self.violations.push(what);
+        }
+    }
+
+    /// Nobody is stopped or terminated with a board, or while clients are sent there.
+    pub(super) fn watch_the_end(&mut self, how: &str, instances: &[InstanceId]) {
+        for id in instances {
+            let owned = self.rows.values().filter(|row| row.owner.as_ref() == Some(id)).count();
+            if owned > 0 {
+                self.violation(format!("{id} was {how} with {owned} boards"));
+            }
+            if self.groups.values().any(|targets| targets.contains_key(id)) {
+                self.violation(format!("{id} was {how} while a target group lists it"));
+            }
+        }
+    }
+
+    /// Somebody serves, after whatever was just done.
+    pub(super) fn watch_capacity(&mut self, after: &str) {
+        if self.users.boards_wanted > 0 && self.front_door().is_empty() {
+            self.violation(format!("nobody serves: {after}"));
+        }
+    }
+
+    /// A slot leads to one server.
+    pub(super) fn watch_slots(&mut self) {
+        let crowded: Vec<String> = self
+            .groups
+            .iter()
+            .filter(|(group, targets)| {
+                let staying = targets.values().filter(|target| target.drained_at_ms.is_none()).count();
+                group.as_str().starts_with("slot-") && staying > 1
+            })
+            .map(|(group, _)| format!("{group} leads to several servers"))
+            .collect();
+        for what in crowded {
+            self.violation(what);
+        }
+    }
+
+    /// Every board is on exactly one server, the one that the ownership table names.
+    fn lost_or_double(&self) -> Vec<String> {
+        let mut holders: BTreeMap<&BoardId, Vec<(&InstanceId, u64)>> = BTreeMap::new();
+        for (id, machine) in &self.machines {
+            for (board, held) in machine.app.iter().flat_map(|app| app.owned()) {
+                holders.entry(board).or_default().push((id, held.epoch));
+            }
+        }
+        let mut wrong = Vec::new();
+        for (board, row) in &self.rows {
+            let named: Vec<(&InstanceId, u64)> = row.owner.iter().map(|owner| (owner, row.epoch)).collect();
+            let held = holders.remove(board).unwrap_or_default();
+            if held != named {
+                wrong.push(format!("{board} is owned by {named:?} and held by {held:?}"));
+            }
+        }
+        wrong.extend(holders.into_keys().map(|board| format!("{board} is held, and owned by nobody")));
+        wrong
+    }
+
+    /// Instances that a release launched, live ones only, by release and batch.
+    fn launched(&self) -> BTreeMap<(String, u32), u32> {
+        let mut launched = BTreeMap::new();
+        for machine in self.machines.values().filter(|machine| !machine.instance.state.is_gone()) {
+            if let Origin::Release { release, batch, .. } = &machine.instance.origin {
+                *launched.entry((release.clone(), *batch)).or_insert(0) += 1;
+            }
+        }
+        launched
+    }
+}
+
+impl FakeWorld {
+    /// Everything that was done against the laws so far, and every board that is not where it should be.
+    pub fn violations(&self) -> Vec<String> {
+        let state = self.now();
+        state.violations.iter().cloned().chain(state.lost_or_double()).collect()
+    }
+
+    /// Live instances by the release and batch that launched them.
+    pub fn launched(&self) -> BTreeMap<(String, u32), u32> {
+        self.now().launched()
+    }
+}

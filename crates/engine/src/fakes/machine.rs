@@ -1,0 +1,110 @@
+//! An instance: EC2's states, and the process that runs on it.
+
+use segue_domain::instance::{Instance, InstanceState};
+
+use super::app::App;
+
+/// From launch or start to running.
+const BOOT_MS: u64 = 2_000;
+/// From running to the application's first answer.
+const APP_START_MS: u64 = 1_000;
+/// From stop or terminate to its end.
+const DOWN_MS: u64 = 1_500;
+
+/// What becomes of a launched instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Well,
+    /// EC2 gives fewer instances than were asked for: the rest of the batch is missing.
+    Short,
+    /// It is terminated by itself right after its launch.
+    Dies,
+    /// It runs, and its process never answers.
+    Mute,
+}
+
+/// One instance.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) instance: Instance,
+    /// When the state that it is on its way to is reached.
+    due_ms: Option<u64>,
+    /// None while no process answers.
+    pub(super) app: Option<App>,
+    fate: Fate,
+    /// What its process will be when it comes up.
+    app_up_ms: Option<u64>,
+}
+
+impl Machine {
+    pub(super) fn launched(instance: Instance, now_ms: u64, fate: Fate) -> Self {
+        let due = now_ms + BOOT_MS;
+        Self { instance, due_ms: Some(due), app: None, fate, app_up_ms: Some(due + APP_START_MS) }
+    }
+
+    pub(super) fn settle(&mut self, now_ms: u64) {
+        if self.due_ms.is_some_and(|due| due <= now_ms) {
+            self.due_ms = None;
+            self.instance.state = self.reached();
+        }
+        let up = self.app_up_ms.take_if(|up| *up <= now_ms);
+        if let Some(up) = up
+            && self.instance.state == InstanceState::Running
+            && self.fate != Fate::Mute
+        {
+            self.app = Some(App::new(self.instance.version.clone(), up));
+        }
+    }
+
+    fn reached(&self) -> InstanceState {
+        match self.instance.state {
+            InstanceState::Pending if self.fate == Fate::Dies => InstanceState::Terminated,
+            InstanceState::Pending | InstanceState::Running => InstanceState::Running,
+            InstanceState::Stopping | InstanceState::Stopped => InstanceState::Stopped,
+            InstanceState::ShuttingDown | InstanceState::Terminated => InstanceState::Terminated,
+        }
+    }
+
+    /// A running process at once, for instances that were there before the story begins.
+    pub(super) fn already_up(mut self, now_ms: u64) -> Self {
+        self.due_ms = None;
+        self.app_up_ms = None;
+        self.instance.state = InstanceState::Running;
+        self.app = Some(App::new(self.instance.version.clone(), now_ms));
+        self
+    }
+
+    pub(super) fn start(&mut self, now_ms: u64) {
+        if self.instance.state == InstanceState::Stopped {
+            self.instance.state = InstanceState::Pending;
+            self.due_ms = Some(now_ms + BOOT_MS);
+            self.app_up_ms = Some(now_ms + BOOT_MS + APP_START_MS);
+        }
+    }
+
+    pub(super) fn stop(&mut self, now_ms: u64) {
+        if matches!(self.instance.state, InstanceState::Running | InstanceState::Pending) {
+            self.go_down(InstanceState::Stopping, now_ms);
+        }
+    }
+
+    pub(super) fn terminate(&mut self, now_ms: u64) {
+        if !self.instance.state.is_gone() {
+            self.go_down(InstanceState::ShuttingDown, now_ms);
+        }
+    }
+
+    /// The hardware is gone: no warning, no goodbye.
+    pub(super) fn die(&mut self) {
+        self.go_down(InstanceState::ShuttingDown, 0);
+        self.due_ms = None;
+        self.instance.state = InstanceState::Terminated;
+    }
+
+    fn go_down(&mut self, state: InstanceState, now_ms: u64) {
+        self.instance.state = state;
+        self.due_ms = Some(now_ms + DOWN_MS);
+        self.app = None;
+        self.app_up_ms = None;
+    }
+}

@@ -1,0 +1,68 @@
+//! Prometheus of the small world: what the servers would count, if they are seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use segue_domain::app::BoardCount;
+use segue_domain::event::Vital;
+use segue_domain::ids::InstanceId;
+use segue_domain::reading::{Reading, Why};
+
+use super::app::App;
+use super::state::{Sight, State};
+use super::{BEGAN_AT_MS, FakePort};
+use crate::ports::BoardMetrics;
+
+#[async_trait]
+impl BoardMetrics for FakePort {
+    async fn boards(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BoardCount> {
+        let count = |_: &State, app: &App| u64::try_from(app.owned().count()).unwrap_or(u64::MAX);
+        self.measure("boards_metric", instances, count).await
+    }
+
+    async fn vitals(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Reading<Vital>> {
+        let vital = |state: &State, app: &App| {
+            let per_s = state.errors_per_s.get(&app.version).copied().unwrap_or(0);
+            let began_ms = BEGAN_AT_MS.unsigned_abs();
+            Vital {
+                errors: (state.now_ms - app.started_at_ms) / 1_000 * per_s,
+                started_at_ms: began_ms + app.started_at_ms,
+            }
+        };
+        self.measure("vitals", instances, vital).await
+    }
+}
+
+impl FakePort {
+    async fn measure<T>(
+        &self,
+        method: &'static str,
+        instances: &BTreeSet<InstanceId>,
+        number: impl Fn(&State, &App) -> T,
+    ) -> BTreeMap<InstanceId, Reading<T>> {
+        let answer = self.call(method, |state| {
+            let one = |id: &InstanceId| (id.clone(), sample(state, id, &number));
+            Ok(instances.iter().map(one).collect())
+        });
+        match answer.await {
+            Ok(readings) => readings,
+            Err(error) => {
+                let why = Why::Unreachable(error.what);
+                instances.iter().map(|id| (id.clone(), Reading::Unknown(why.clone()))).collect()
+            }
+        }
+    }
+}
+
+fn sample<T>(state: &State, id: &InstanceId, number: impl Fn(&State, &App) -> T) -> Reading<T> {
+    let app = state.machines.get(id).and_then(|machine| machine.app.as_ref());
+    match (state.sight, app) {
+        (Sight::Empty, _) | (_, None) => Reading::Unknown(Why::Missing),
+        (Sight::Clear, Some(app)) => Reading::fresh(number(state, app)),
+        (Sight::Stale { since_ms }, Some(app)) => {
+            let age = Duration::from_millis(state.now_ms.saturating_sub(since_ms));
+            Reading::Known { value: number(state, app), age }
+        }
+    }
+}

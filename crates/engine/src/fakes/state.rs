@@ -1,0 +1,80 @@
+//! What the world is made of, and how it goes on by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use segue_domain::effect::LaunchBatch;
+use segue_domain::ids::{BoardId, EffectId, GroupArn, InstanceId, SubnetId, TemplateId, Version};
+use segue_domain::instance::Image;
+use segue_domain::target::Weights;
+
+use super::machine::{Fate, Machine};
+use super::users::Users;
+
+/// Everything there is.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) now_ms: u64,
+    pub(super) images: Vec<Image>,
+    pub(super) templates: BTreeSet<TemplateId>,
+    pub(super) subnets: BTreeMap<SubnetId, u64>,
+    pub(super) machines: BTreeMap<InstanceId, Machine>,
+    pub(super) machines_made: u64,
+    /// What each token launched.
+    pub(super) tokens: BTreeMap<EffectId, (LaunchBatch, Vec<InstanceId>)>,
+    /// What becomes of the next launches, in order; then all is well.
+    pub(super) fates: Vec<Fate>,
+    pub(super) groups: BTreeMap<GroupArn, BTreeMap<InstanceId, Registration>>,
+    pub(super) weights: Weights,
+    /// The ownership table: it changes by compare-and-set only.
+    pub(super) rows: BTreeMap<BoardId, OwnerRow>,
+    pub(super) users: Users,
+    pub(super) sight: Sight,
+    /// Errors that a server of this version counts in a second.
+    pub(super) errors_per_s: BTreeMap<Version, u64>,
+    /// Boards whose clients never attach to a new server.
+    pub(super) stubborn: BTreeSet<BoardId>,
+    pub(super) announced: Vec<String>,
+    pub(super) configured: BTreeSet<InstanceId>,
+    pub(super) warmed: BTreeSet<InstanceId>,
+    pub(super) violations: Vec<String>,
+}
+
+/// A target in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Registration {
+    pub(super) since_ms: u64,
+    pub(super) drained_at_ms: Option<u64>,
+}
+
+/// One board in the ownership table; the row survives when nobody holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnerRow {
+    pub(super) epoch: u64,
+    pub(super) owner: Option<InstanceId>,
+}
+
+/// Whether the metrics system sees anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    Clear,
+    /// Its last samples are from this time.
+    Stale { since_ms: u64 },
+    /// It answers, and knows nobody.
+    Empty,
+}
+
+impl State {
+    /// Lets everything happen that is due by then.
+    pub(super) fn settle(&mut self, now_ms: u64) {
+        self.now_ms = self.now_ms.max(now_ms);
+        let now_ms = self.now_ms;
+        for machine in self.machines.values_mut() {
+            machine.settle(now_ms);
+        }
+        for targets in self.groups.values_mut() {
+            targets.retain(|_, target| target.drained_at_ms.is_none_or(|at| now_ms < at));
+        }
+        self.settle_boards();
+        self.users_come_and_go();
+    }
+}

@@ -1,0 +1,90 @@
+//! A journal behind the choke point: a daemon can die before and after each append.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use segue_journal::{
+    AcquireError, Append, AppendError, Appended, Claim, Lease, OutboxError, OutboxId, Owner, Page, ReadError,
+    Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd,
+};
+
+use super::choke::{Choke, Life};
+use crate::ports::CallError;
+
+/// One daemon's hold of the journal.
+#[derive(Clone)]
+pub struct ChokedStore {
+    store: Arc<dyn Store>,
+    choke: Arc<Choke>,
+    life: Life,
+}
+
+impl std::fmt::Debug for ChokedStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChokedStore").field("life", &self.life).finish_non_exhaustive()
+    }
+}
+
+impl super::FakeWorld {
+    /// The journal as one life of a daemon sees it.
+    pub fn store_of(&self, store: Arc<dyn Store>, life: &Life) -> ChokedStore {
+        ChokedStore { store, choke: Arc::clone(&self.choke), life: life.clone() }
+    }
+}
+
+#[async_trait]
+impl Reader for ChokedStore {
+    async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError> {
+        let nth = self.choke.enter("page");
+        self.choke.before(&self.life, "page", nth).await.map_err(|error| ReadError::Unavailable(error.into()))?;
+        self.store.page(stream, after_seq).await
+    }
+
+    async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
+        self.store.streams(prefix).await
+    }
+}
+
+#[async_trait]
+impl Store for ChokedStore {
+    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError> {
+        self.store.acquire(scope, owner, ttl).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
+        let nth = self.choke.enter("renew");
+        let unavailable = |error: CallError| RenewError::Unavailable(error.into());
+        self.choke.before(&self.life, "renew", nth).await.map_err(unavailable)?;
+        let renewed = self.store.renew(lease).await;
+        self.choke.after(&self.life, "renew", nth).await.map_err(unavailable)?;
+        renewed
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
+        self.store.release(lease).await
+    }
+
+    async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
+        let nth = self.choke.enter("append");
+        let before = self.choke.before(&self.life, "append", nth).await;
+        before.map_err(|error| AppendError::Unavailable(error.into()))?;
+        let appended = self.store.append(lease, append).await;
+        let after = self.choke.after(&self.life, "append", nth).await;
+        after.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
+        appended
+    }
+
+    async fn claim_outbox(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Claim>, OutboxError> {
+        self.store.claim_outbox(lease, limit, hold).await
+    }
+
+    async fn settle_outbox(&self, lease: &Lease, settled: &[(OutboxId, Settled)]) -> Result<(), OutboxError> {
+        self.store.settle_outbox(lease, settled).await
+    }
+}

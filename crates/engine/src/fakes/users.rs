@@ -1,0 +1,126 @@
+//! The users of the small world: they open boards where the weights send them, and leave others.
+
+use segue_domain::app::{AppState, BoardState};
+use segue_domain::ids::{BoardId, InstanceId};
+use segue_domain::target::TargetHealth;
+
+use super::app::Held;
+use super::state::{OwnerRow, State};
+
+/// One board is opened and one is left this often.
+const EVERY_MS: u64 = 500;
+/// Clients of each board.
+pub(super) const CLIENTS: u64 = 3;
+
+/// What the users have done so far.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    /// As many boards as they want to have open; nothing happens by itself while it is zero.
+    pub(super) boards_wanted: usize,
+    pub(super) boards_made: u64,
+    next_ms: u64,
+}
+
+impl Users {
+    pub(super) fn begin(&mut self, boards_wanted: usize) {
+        self.boards_wanted = boards_wanted;
+        self.next_ms = EVERY_MS;
+    }
+}
+
+impl State {
+    pub(super) fn users_come_and_go(&mut self) {
+        while self.users.boards_wanted > 0 && self.users.next_ms <= self.now_ms {
+            self.users.next_ms += EVERY_MS;
+            self.leave_one();
+            if self.rows.values().filter(|row| row.owner.is_some()).count() < self.users.boards_wanted {
+                self.open_one();
+            }
+        }
+    }
+
+    /// The oldest board that can be left is left. A server that is closed keeps it, empty; an open one lets
+    /// it go.
+    fn leave_one(&mut self) {
+        let full = self.rows.values().filter(|row| row.owner.is_some()).count() >= self.users.boards_wanted;
+        let left = self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
+        let open = left.filter(|(_, app)| app.state == AppState::Serving).flat_map(|(id, app)| {
+            let resting = app.boards.iter().filter(|(_, held)| held.state == BoardState::Active);
+            resting.map(move |(board, _)| (board.clone(), id.clone()))
+        });
+        let Some((board, id)) = open.min().filter(|_| full) else { return };
+        if let Ok(app) = self.app(&id) {
+            app.boards.remove(&board);
+        }
+        if let Some(row) = self.rows.get_mut(&board) {
+            row.owner = None;
+        }
+    }
+
+    /// A new board on the server with the fewest, among those to which new clients are sent.
+    fn open_one(&mut self) {
+        let choice = self.front_door();
+        let fewest = choice.into_iter().min_by_key(|id| (self.list(id).len(), id.clone()));
+        match fewest {
+            Some(id) => {
+                self.open_board(&id);
+            }
+            None => self.violation("nobody serves: a user finds no server"),
+        }
+    }
+
+    /// Servers that get new clients: healthy in a group with a share, and open.
+    pub(super) fn front_door(&self) -> Vec<InstanceId> {
+        let shared = self.groups.iter().filter(|(group, _)| self.weights.get(*group).is_some_and(|it| *it > 0));
+        let targets = shared.flat_map(|(_, targets)| targets);
+        let able = targets.filter(|(id, target)| {
+            let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());
+            self.health(id, **target) == TargetHealth::Healthy
+                && app.is_some_and(|app| app.state == AppState::Serving)
+        });
+        able.map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(super) fn open_board(&mut self, id: &InstanceId) -> BoardId {
+        self.users.boards_made += 1;
+        let board = BoardId::new(format!("board-{:05}", self.users.boards_made));
+        self.rows.insert(board.clone(), OwnerRow { epoch: 1, owner: Some(id.clone()) });
+        if let Ok(app) = self.app(id) {
+            app.boards.insert(board.clone(), Held::active(1, CLIENTS));
+        }
+        board
+    }
+
+    /// The boards of a dead server: their users knock at the front door, and the server that they reach claims
+    /// them, from the epoch to the next.
+    pub(super) fn claim_orphans(&mut self, dead: &InstanceId) {
+        let owned = self.rows.iter().filter(|(_, row)| row.owner.as_ref() == Some(dead));
+        let boards: Vec<BoardId> = owned.map(|(board, _)| board.clone()).collect();
+        for board in boards {
+            let Some(to) = self.front_door().into_iter().next() else { return };
+            self.claim(board, &to);
+        }
+    }
+
+    fn claim(&mut self, board: BoardId, to: &InstanceId) {
+        let Some(row) = self.rows.get_mut(&board) else { return };
+        row.epoch += 1;
+        row.owner = Some(to.clone());
+        let held = Held::active(row.epoch, CLIENTS);
+        if let Ok(app) = self.app(to) {
+            app.boards.insert(board, held);
+        }
+    }
+
+    /// Level 0: its clients reconnect, and their boards are claimed by whoever they reach.
+    pub(super) fn send_away(&mut self, from: &InstanceId) {
+        let boards: Vec<BoardId> = self.list(from).into_iter().map(|row| row.board).collect();
+        for board in boards {
+            let Some(to) = self.front_door().into_iter().next() else { return };
+            if let Ok(app) = self.app(from) {
+                app.boards.remove(&board);
+            }
+            self.claim(board, &to);
+        }
+    }
+}

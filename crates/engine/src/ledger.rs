@@ -1,0 +1,186 @@
+//! One release as this daemon knows it: the fold of its stream, the place at which the stream ends, and what
+//! was decided last.
+//!
+//! Everything is appended through here, one append at a time. An event that would not fold is never written:
+//! it is tried on a copy of the state first.
+
+use std::sync::Arc;
+
+use segue_domain::decision::Wait;
+use segue_domain::event::Event;
+use segue_domain::fold::fold;
+use segue_domain::ids::ReleaseId;
+use segue_domain::refusal::Refusal;
+use segue_domain::state::ReleaseState;
+use segue_domain::world::World;
+use segue_journal::{Append, ReadError, Reader, Stream, StreamAppend};
+use tokio::sync::{Mutex, Notify, watch};
+
+use crate::pen::{By, Pen, WriteError, chain};
+
+/// What anybody can see of a release.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    pub release: ReleaseId,
+    /// The last record of its stream.
+    pub seq: u64,
+    pub state: Arc<ReleaseState>,
+    /// On what it waits, if it does.
+    pub waiting: Option<Wait>,
+    /// What the last pass saw; none before the first.
+    pub world: Option<Arc<World>>,
+}
+
+/// The ledger of one release, held by the one daemon that may write it.
+pub(crate) struct Ledger {
+    pen: Pen,
+    stream: Stream,
+    entry: Mutex<Entry>,
+    watch: watch::Sender<Watch>,
+    /// Makes the next tick earlier, and carries nothing.
+    pub(crate) wake: Notify,
+}
+
+struct Entry {
+    seq: u64,
+    state: Arc<ReleaseState>,
+}
+
+/// Where the stream must end for an append to make sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Exactly there: it was decided on that state.
+    Seq(u64),
+    /// Anywhere: it is true whatever was said meanwhile.
+    Anything,
+}
+
+/// Why nothing was appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LedgerError {
+    /// Something was appended since: decide again.
+    #[error("the release went on meanwhile")]
+    Moved,
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// It would not fold.
+    #[error("the event makes no sense here: {0}")]
+    Illegal(&'static str),
+}
+
+/// Why a release cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the stream of {release} cannot be read")]
+    Read {
+        release: String,
+        #[source]
+        source: ReadError,
+    },
+    #[error("the stream of {release} does not fold")]
+    Fold {
+        release: String,
+        #[source]
+        source: segue_domain::fold::Illegal,
+    },
+    #[error("the stream of {release} is empty")]
+    Empty { release: String },
+}
+
+/// Reads and folds a release's stream: what it is now, without a lease.
+pub(crate) async fn read(reader: &dyn Reader, release: &ReleaseId) -> Result<Watch, OpenError> {
+    let name = || release.to_string();
+    let records = reader.read(&Stream::release(release), 0).await;
+    let records = records.map_err(|source| OpenError::Read { release: name(), source })?;
+    let events = records.iter().filter_map(|record| Some((record.at, record.fact.release()?)));
+    let state = fold(events).map_err(|source| OpenError::Fold { release: name(), source })?;
+    let state = state.ok_or_else(|| OpenError::Empty { release: name() })?;
+    let seq = records.last().map_or(0, |record| record.seq);
+    Ok(Watch { release: release.clone(), seq, state: Arc::new(state), waiting: None, world: None })
+}
+
+impl Ledger {
+    pub(crate) fn new(pen: Pen, known: Watch) -> Self {
+        let entry = Entry { seq: known.seq, state: Arc::clone(&known.state) };
+        let stream = Stream::release(&known.release);
+        Self { pen, stream, entry: Mutex::new(entry), watch: watch::Sender::new(known), wake: Notify::new() }
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Watch> {
+        self.watch.subscribe()
+    }
+
+    /// The state, and the place at which it was true.
+    pub(crate) async fn now(&self) -> (u64, Arc<ReleaseState>) {
+        let entry = self.entry.lock().await;
+        (entry.seq, Arc::clone(&entry.state))
+    }
+
+    pub(crate) async fn append(&self, after: After, by: &By, events: Vec<Event>) -> Result<(), LedgerError> {
+        self.append_with(after, by, events, Vec::new()).await
+    }
+
+    /// Appends to this stream, and in the same transaction to others.
+    pub(crate) async fn append_with(
+        &self,
+        after: After,
+        by: &By,
+        events: Vec<Event>,
+        others: Vec<StreamAppend>,
+    ) -> Result<(), LedgerError> {
+        let mut entry = self.entry.lock().await;
+        match after {
+            After::Seq(seq) if seq != entry.seq => return Err(LedgerError::Moved),
+            After::Seq(_) | After::Anything => {}
+        }
+        self.write(&mut entry, by, events, others).await
+    }
+
+    /// A person's word: what it leads to is judged on the state as it is when it is written.
+    pub(crate) async fn say(
+        &self,
+        by: &By,
+        judge: impl FnOnce(&ReleaseState) -> Result<Vec<Event>, Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut entry = self.entry.lock().await;
+        let events = judge(&entry.state)?;
+        let written = self.write(&mut entry, by, events, Vec::new()).await;
+        written.map_err(|error| Refusal::CannotSee { what: chain(&error) })?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        entry: &mut Entry,
+        by: &By,
+        events: Vec<Event>,
+        others: Vec<StreamAppend>,
+    ) -> Result<(), LedgerError> {
+        let at = self.pen.clock.now();
+        let mut next = ReleaseState::clone(&entry.state);
+        for event in &events {
+            next.apply(at, event).map_err(LedgerError::Illegal)?;
+        }
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let records = events.into_iter().map(|event| by.record(at, event)).collect();
+        let mine = StreamAppend { stream: self.stream.clone(), expected_seq: entry.seq, records };
+        let streams = std::iter::once(mine).chain(others).collect();
+        self.pen.write(&Append { streams, outbox: Vec::new() }).await?;
+        entry.seq = entry.seq.saturating_add(count);
+        entry.state = Arc::new(next);
+        self.watch.send_modify(|watch| {
+            watch.seq = entry.seq;
+            watch.state = Arc::clone(&entry.state);
+        });
+        Ok(())
+    }
+
+    /// What the last pass saw and decided to wait for.
+    pub(crate) fn saw(&self, world: Arc<World>, waiting: Option<Wait>) {
+        self.watch.send_modify(|watch| {
+            watch.world = Some(world);
+            watch.waiting = waiting;
+        });
+    }
+}

@@ -1,0 +1,83 @@
+//! What an observation says when something does not answer.
+
+use super::*;
+use crate::fakes::{FakeWorld, Nth, What};
+use crate::outside::Limits;
+
+async fn look(world: &FakeWorld, needs: &Needs) -> World {
+    let outside = world.outside(Limits::default(), Duration::from_secs(60)).await;
+    observe(&outside, &world.service(), needs, Timestamp::from_ms(0)).await
+}
+
+fn everything(world: &FakeWorld) -> Needs {
+    let ids: BTreeSet<InstanceId> = world.instances().into_keys().collect();
+    Needs {
+        slots: BTreeSet::from([GroupArn::new("slot-01")]),
+        subnets: world.service().launch.subnets,
+        instances: ids.clone(),
+        board_lists: ids.clone(),
+        vitals: ids.clone(),
+        ownership: ids.iter().take(1).cloned().collect(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_world_that_answers_is_known_all_over() {
+    let world = FakeWorld::with_fleet(3, 6);
+    let seen = look(&world, &everything(&world)).await;
+    let id = InstanceId::new("i-0001");
+    assert_eq!(seen.instances.known().map(BTreeMap::len), Some(3));
+    assert_eq!(seen.targets.len(), 6);
+    assert_eq!(seen.boards(&id), Ok(2));
+    assert_eq!(seen.app(&id).map(|app| app.boards), Ok(2));
+    assert_eq!(seen.board_list(&id).map(Vec::len), Ok(2));
+    assert_eq!(seen.ownership[&id], vec![Reading::fresh(2), Reading::fresh(2)]);
+    assert!(seen.vital(&id).is_ok() && seen.weights.known().is_some() && seen.subnets.known().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_is_unknown_in_its_own_place_and_nowhere_else() {
+    let world = FakeWorld::with_fleet(2, 4);
+    world.choke().add("weights", Nth::Each, What::FailBefore(Class::Retry));
+    world.choke().add("status", Nth::Only(1), What::FailAfter);
+    world.choke().add("vitals", Nth::Each, What::Refuse("forbidden".to_owned()));
+    let seen = look(&world, &everything(&world)).await;
+    assert!(matches!(seen.weights, Reading::Unknown(Why::Unreachable(_))));
+    let unread = seen.apps.values().filter(|app| app.known().is_none()).count();
+    assert_eq!((unread, seen.apps.len()), (1, 2));
+    assert!(seen.vitals.values().all(|vital| vital.known().is_none()));
+    assert!(seen.boards.values().all(|boards| boards.known().is_some()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_list_of_instances_nobody_is_asked_and_nobody_is_zero() {
+    let world = FakeWorld::with_fleet(2, 4);
+    world.choke().add("instances", Nth::Each, What::FailBefore(Class::Unknown));
+    let seen = look(&world, &everything(&world)).await;
+    assert_eq!(world.choke().calls("status"), 0);
+    assert!(seen.apps.values().all(|app| matches!(app, Reading::Unknown(Why::Unreachable(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_work_is_the_same_whatever_is_found() {
+    let (well, ill) = (FakeWorld::with_fleet(2, 4), FakeWorld::with_fleet(2, 4));
+    ill.choke().add("status", Nth::Each, What::FailBefore(Class::Retry));
+    ill.choke().add("targets", Nth::Each, What::FailAfter);
+    look(&well, &everything(&well)).await;
+    look(&ill, &everything(&ill)).await;
+    for method in ["instances", "targets", "weights", "status", "boards", "boards_metric", "owned_by"] {
+        assert_eq!(well.choke().calls(method), ill.choke().calls(method), "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_scrape_makes_boards_unknown_and_so_does_an_empty_answer() {
+    let world = FakeWorld::with_fleet(1, 2);
+    world.stop_scraping();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    let seen = look(&world, &everything(&world)).await;
+    assert!(matches!(seen.boards.values().next(), Some(Reading::Unknown(Why::Stale { .. }))));
+    world.forget_series();
+    let seen = look(&world, &everything(&world)).await;
+    assert_eq!(seen.boards.values().next(), Some(&Reading::Unknown(Why::Missing)));
+}

@@ -1,0 +1,145 @@
+//! The way out: every call at a port goes through [`Outside::ask`], which gives it a limit of time, a place
+//! among the calls that may run at once, a span and a line in the statistics.
+//!
+//! It deliberately does not repeat anything: [`crate::retry`] does, and nothing else may.
+
+mod ports;
+mod stats;
+mod term;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::ports::{CallError, Entropy};
+
+pub use ports::Ports;
+pub use stats::{CallStat, CallStats};
+pub use term::Term;
+
+/// How long a call may take, how often it is tried and how many run at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// One reading of one source.
+    pub read_timeout: Duration,
+    /// One try of one mutating call.
+    pub write_timeout: Duration,
+    /// One run of an operator's command or of the warm-up requests.
+    pub hook_timeout: Duration,
+    /// Tries of one mutating call, the first one included.
+    pub tries: u32,
+    /// The pause after the first failed try is at most this; it doubles with each one.
+    pub pause_first: Duration,
+    /// No pause is longer.
+    pub pause_max: Duration,
+    pub calls_at_once: usize,
+    /// How often the new servers are asked who has attached.
+    pub attach_poll: Duration,
+    /// Items of one plural control call.
+    pub items_at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            read_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(8),
+            hook_timeout: Duration::from_mins(10),
+            tries: 4,
+            pause_first: Duration::from_millis(200),
+            pause_max: Duration::from_secs(5),
+            calls_at_once: 64,
+            attach_poll: Duration::from_millis(50),
+            items_at_once: 200,
+        }
+    }
+}
+
+/// What a call is named in spans, statistics and errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    pub port: &'static str,
+    pub method: &'static str,
+}
+
+impl Call {
+    pub(crate) const fn new(port: &'static str, method: &'static str) -> Self {
+        Self { port, method }
+    }
+}
+
+/// One service's outside world, spoken to under one term of the lease.
+pub struct Outside {
+    pub ports: Ports,
+    pub limits: Limits,
+    pub term: Arc<Term>,
+    pub entropy: Arc<dyn Entropy>,
+    pub stats: Arc<CallStats>,
+    places: Semaphore,
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outside").field("limits", &self.limits).field("term", &self.term).finish_non_exhaustive()
+    }
+}
+
+impl Outside {
+    pub fn new(
+        ports: Ports,
+        limits: Limits,
+        term: Arc<Term>,
+        entropy: Arc<dyn Entropy>,
+        stats: Arc<CallStats>,
+    ) -> Self {
+        let places = Semaphore::new(limits.calls_at_once);
+        Self { ports, limits, term, entropy, stats, places }
+    }
+
+    /// One try of one call. A call that gives no answer in time may have happened.
+    pub(crate) async fn ask<T>(
+        &self,
+        call: Call,
+        limit: Duration,
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let span = tracing::debug_span!("call", port = call.port, method = call.method);
+        let began = tokio::time::Instant::now();
+        let result = async {
+            let _place = self.place(limit).await?;
+            timeout(limit, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(call, limit)))
+        }
+        .instrument(span)
+        .await;
+        self.stats.count(call, began.elapsed(), result.as_ref().err().map(|error| error.class));
+        result
+    }
+
+    /// A place among the calls that run at once; waiting for one is limited like the call itself.
+    async fn place(&self, limit: Duration) -> Result<tokio::sync::SemaphorePermit<'_>, CallError> {
+        match timeout(limit, self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_closed)) => Err(CallError::bug("the places of calls were closed")),
+            Err(_elapsed) => Err(CallError::retry("too many calls are under way")),
+        }
+    }
+
+    /// One reading. It is not repeated here: the next tick reads again.
+    pub(crate) async fn read<T>(
+        &self,
+        call: Call,
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        self.ask(call, self.limits.read_timeout, answer).await
+    }
+}
+
+fn no_answer(call: Call, limit: Duration) -> CallError {
+    CallError::unknown(format!("{}.{} gave no answer within {} ms", call.port, call.method, limit.as_millis()))
+}
+
+#[cfg(test)]
+mod tests;

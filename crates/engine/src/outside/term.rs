@@ -1,0 +1,110 @@
+//! How long this daemon may still act: the lease as the holder's own monotonic clock sees it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use segue_journal::Lease;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// One uninterrupted time of holding the lease, under one epoch. It ends by the lease's deadline, with no
+/// message from anybody, so a stalled daemon knows it too; or when the store says that somebody else has it.
+#[derive(Debug)]
+pub struct Term {
+    lease: Mutex<Lease>,
+    lost: AtomicBool,
+    ended: Notify,
+}
+
+impl Term {
+    pub fn new(lease: Lease) -> Self {
+        Self { lease: Mutex::new(lease), lost: AtomicBool::new(false), ended: Notify::new() }
+    }
+
+    /// Grows with every change of holder; it is the generation in every control call.
+    pub fn epoch(&self) -> u64 {
+        self.lease().epoch()
+    }
+
+    /// The lease to append under.
+    pub fn lease(&self) -> Lease {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The lease was renewed: its end moves on, never back.
+    pub fn renew(&self, renewed: Lease) {
+        let now = Instant::now();
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if renewed.left(now) > lease.left(now) {
+            *lease = renewed;
+        }
+    }
+
+    /// Somebody else holds the lease: nothing may be done any more.
+    pub fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+        self.ended.notify_waiters();
+    }
+
+    /// The store said that it is lost. (A deadline that passed says nothing here: see [`Term::left`].)
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Returns when the lease was lost.
+    pub async fn loss(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.is_lost() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// The time in which this daemon may still act.
+    pub fn left(&self) -> Duration {
+        if self.is_lost() { Duration::ZERO } else { self.lease().left(Instant::now()) }
+    }
+
+    /// Whether a call that takes at most `limit` is over before the lease is.
+    pub fn outlasts(&self, limit: Duration) -> bool {
+        self.left() > limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segue_journal::{Owner, Scope, Store};
+
+    use super::*;
+    use crate::fakes::FakeWorld;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_term_ends_by_its_own_clock_and_is_never_shortened_by_a_late_renewal() {
+        let store = FakeWorld::new().store();
+        let ttl = Duration::from_secs(30);
+        let lease = store.acquire(&Scope::new("segue"), &Owner::new("me"), ttl).await.unwrap();
+        let renewed = store.renew(&lease).await.unwrap();
+        let term = Term::new(lease.clone());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let later = store.renew(&lease).await.unwrap();
+        term.renew(later);
+        let left = term.left();
+        term.renew(renewed);
+        assert_eq!(term.left(), left);
+        tokio::time::advance(left.saturating_sub(Duration::from_secs(8))).await;
+        assert!(!term.outlasts(Duration::from_secs(8)));
+        assert!(term.outlasts(Duration::from_secs(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_term_is_over_whatever_its_deadline_says() {
+        let term = FakeWorld::new().term(Duration::from_secs(30)).await;
+        assert!(term.outlasts(Duration::from_secs(8)));
+        term.lose();
+        term.loss().await;
+        assert_eq!(term.left(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,130 @@
+//! The only hand that writes to the journal.
+//!
+//! Guarantees: what it says was written is written; what nobody knows is found out, never guessed; when
+//! somebody else holds the lease, the term is over at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use segue_domain::ids::Actor;
+use segue_domain::time::Timestamp;
+use segue_journal::{Append, AppendError, Fact, Fate, Lease, NewRecord, Record, Store, Via, fate};
+
+use crate::herald::Herald;
+use crate::outside::Term;
+use crate::ports::{Clock, Entropy};
+use crate::retry::full_jitter;
+
+/// Pauses while the database does not answer. It ends with the term: the lease's keeper sees to that.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Writes under one term of the lease.
+#[derive(Clone)]
+pub(crate) struct Pen {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) term: Arc<Term>,
+    pub(crate) herald: Herald,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+/// Why nothing was written, for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// Everything in memory is worth nothing any more.
+    #[error("the lease was lost")]
+    Lost,
+    /// It would be refused for ever: our own mistake.
+    #[error("it cannot be written: {0}")]
+    Unwritable(String),
+}
+
+/// Who made something happen, and by which way it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    pub actor: Actor,
+    pub via: Via,
+    pub reason: Option<String>,
+}
+
+impl By {
+    /// The engine's own decision.
+    pub(crate) fn engine() -> Self {
+        Self { actor: Actor::new("segue"), via: Via::Engine, reason: None }
+    }
+
+    pub(crate) fn record(&self, at: Timestamp, fact: impl Into<Fact>) -> NewRecord {
+        let reason = self.reason.clone();
+        NewRecord { at, actor: self.actor.clone(), via: self.via, reason, fact: fact.into() }
+    }
+}
+
+impl Pen {
+    /// Writes all of it or nothing.
+    pub(crate) async fn write(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
+        let lease = self.term.lease();
+        let mut tries = 0;
+        loop {
+            let error = match self.store.append(&lease, append).await {
+                Ok(appended) => return Ok(self.told(appended.records)),
+                Err(error) => error,
+            };
+            let found = match &error {
+                AppendError::Fenced { .. } => Found::Overtaken,
+                AppendError::Unwritable(_) => return Err(WriteError::Unwritable(chain(&error))),
+                AppendError::Unavailable(_) => Found::Nothing,
+                // An earlier try of this very append may be what is in its place.
+                AppendError::Conflict { .. } | AppendError::OutcomeUnknown(_) => self.find(&lease, append).await,
+            };
+            match found {
+                Found::Written(records) => return Ok(self.told(records)),
+                Found::Overtaken => {
+                    tracing::error!(error = chain(&error), "the lease was lost");
+                    self.term.lose();
+                    return Err(WriteError::Lost);
+                }
+                Found::Nothing => {}
+            }
+            tries += 1;
+            tracing::warn!(error = chain(&error), tries, "the journal took nothing; trying again");
+            tokio::time::sleep(full_jitter(PAUSE_FIRST, PAUSE_MAX, tries, self.entropy.as_ref())).await;
+        }
+    }
+
+    async fn find(&self, lease: &Lease, append: &Append) -> Found {
+        match fate(self.store.as_ref(), lease, append).await {
+            Ok(Fate::Written(appended)) => Found::Written(appended.records),
+            Ok(Fate::NotWritten) => Found::Nothing,
+            Ok(Fate::Overtaken) => Found::Overtaken,
+            // Asked again: writing it twice is impossible, because its place is taken then.
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "the journal cannot be read");
+                Found::Nothing
+            }
+        }
+    }
+
+    fn told(&self, records: Vec<Record>) -> Vec<Record> {
+        self.herald.tell(records.clone());
+        records
+    }
+}
+
+/// What became of an append.
+enum Found {
+    Written(Vec<Record>),
+    Nothing,
+    Overtaken,
+}
+
+/// An error and what it comes from, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line = format!("{line}: {error}");
+        source = error.source();
+    }
+    line
+}

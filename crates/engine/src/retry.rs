@@ -1,0 +1,110 @@
+//! The one layer that tries again. The SDKs' own retries are off, ports make one try, readings are read again
+//! by the next tick; what is left are mutating calls, and they come through here.
+//!
+//! The lease is looked at right before each try, so a daemon that stalled does not act late.
+
+use std::time::Duration;
+
+use crate::outside::{Call, Outside};
+use crate::ports::{CallError, Class, Entropy};
+
+/// Which failures may be followed by another try of the same call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Only what left nothing behind. What may have happened is observed first.
+    NothingHappened,
+    /// Also what may have happened: the other side knows the call by an id and does it once.
+    KnownById,
+}
+
+impl Outside {
+    /// A mutating call, tried until it goes through, is refused, or the tries are used up.
+    pub(crate) async fn write<T, F>(
+        &self,
+        call: Call,
+        repeat: Repeat,
+        make: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        self.write_within(call, repeat, self.limits.write_timeout, make).await
+    }
+
+    /// The same with its own limit for one try.
+    pub(crate) async fn write_within<T, F>(
+        &self,
+        call: Call,
+        repeat: Repeat,
+        limit: Duration,
+        mut make: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let mut tries = 0;
+        let mut happened = Happened::Never;
+        loop {
+            // A hook may run for longer than a lease: it is safe to repeat, so only its start is guarded.
+            if !self.term.outlasts(limit.min(self.limits.write_timeout)) {
+                return Err(CallError::unknown(format!("the lease ends before {} would", call.method)));
+            }
+            let error = match self.ask(call, limit, make()).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            tries += 1;
+            if error.class == Class::Unknown {
+                happened = Happened::Perhaps;
+            }
+            if tries >= self.limits.tries || !may_follow(error.class, repeat) {
+                return Err(happened.colour(error));
+            }
+            let pause = self.pause(tries);
+            tracing::debug!(port = call.port, method = call.method, tries, %error, ?pause, "trying again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Full jitter: anywhere from nothing to a bound that doubles with each failed try.
+    /// Source: "Exponential Backoff And Jitter", AWS Architecture Blog.
+    fn pause(&self, tries: u32) -> Duration {
+        full_jitter(self.limits.pause_first, self.limits.pause_max, tries, self.entropy.as_ref())
+    }
+}
+
+/// What an earlier try may have left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Happened {
+    Never,
+    Perhaps,
+}
+
+impl Happened {
+    /// After a try that may have happened no later one can say that nothing did, unless it was refused.
+    fn colour(self, error: CallError) -> CallError {
+        match (self, error.class) {
+            (Self::Perhaps, Class::Retry) => CallError::unknown(error.what),
+            (Self::Perhaps | Self::Never, _) => error,
+        }
+    }
+}
+
+fn may_follow(class: Class, repeat: Repeat) -> bool {
+    match class {
+        Class::Retry => true,
+        Class::Unknown => repeat == Repeat::KnownById,
+        Class::Refused | Class::Bug => false,
+    }
+}
+
+/// A pause after `tries` failed tries.
+pub(crate) fn full_jitter(first: Duration, max: Duration, tries: u32, entropy: &dyn Entropy) -> Duration {
+    let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
+    let bound = first.saturating_mul(doubled).min(max);
+    let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(entropy.below(bound_ms.saturating_add(1)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+//! The loop of one release: observe, decide, append, act.
+//!
+//! Guarantees: nothing is done before its intent is in the journal; a decision is appended only onto the very
+//! state on which it was made; nothing that was observed is remembered across an append. A broken invariant,
+//! ours or another's, holds the release and calls a person; it never ends the daemon.
+//!
+//! Assumptions: the lease's keeper drops this loop when the lease is lost.
+//!
+//! If killed here: the next loop says that every intent in flight ended unknown, looks, and decides again.
+
+mod flights;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use segue_domain::decide::{decide, needs};
+use segue_domain::decision::{Decision, Reason, Verdict, Wait};
+use segue_domain::effect::{Intent, Outcome};
+use segue_domain::event::Event;
+use segue_domain::state::{ReleaseState, Stance};
+use segue_domain::world::World;
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use crate::book::AddressBook;
+use crate::ledger::{After, Ledger, LedgerError};
+use crate::observe::observe;
+use crate::outside::Outside;
+use crate::pen::{By, WriteError};
+use crate::ports::Clock;
+
+use flights::Flights;
+
+/// Decisions in a row without any wait. A release has a few dozen steps and checks; more means that it turns
+/// in a circle.
+const PASSES_MAX: u32 = 200;
+
+/// How a release's loop goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rhythm {
+    /// From one look to the next, when nothing makes it earlier.
+    pub tick: Duration,
+    /// Effects of one release that may be in flight at once.
+    pub effects_at_once: usize,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { tick: Duration::from_secs(1), effects_at_once: 32 }
+    }
+}
+
+/// The loop of one release.
+pub(crate) struct ReleaseLoop<'a> {
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) outside: Arc<Outside>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) closer: &'a dyn Closer,
+}
+
+/// Closes a release: its last record and the service's go into one append.
+#[async_trait::async_trait]
+pub(crate) trait Closer: Send + Sync {
+    async fn close(&self, ledger: &Ledger, after: After, verdict: Verdict) -> Result<(), LedgerError>;
+}
+
+/// Why a loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The release is closed.
+    Over,
+    /// Somebody else has the lease.
+    Lost,
+    /// The daemon was asked to stop.
+    Stopped,
+}
+
+/// What comes after a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Another pass at once.
+    Again,
+    /// Nothing to do before the next tick, signal or landing.
+    Rest,
+    End(Ended),
+}
+
+impl ReleaseLoop<'_> {
+    /// Goes on until the release is over, the lease is lost or the daemon stops.
+    pub(crate) async fn run(&self, stop: &mut watch::Receiver<bool>) -> Ended {
+        let release = self.ledger.watch().borrow().release.clone();
+        let span = tracing::info_span!("release", %release);
+        async {
+            if let Err(error) = self.recover().await {
+                return self.ended_by(&error);
+            }
+            self.go(stop).await
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Whatever was in flight when the last daemon died: nobody saw its end.
+    async fn recover(&self) -> Result<(), LedgerError> {
+        let (_, state) = self.ledger.now().await;
+        let unseen: Vec<Event> = unseen_ends(&state);
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(effects = unseen.len(), "effects were in flight when the daemon ended");
+        self.ledger.append(After::Anything, &By::engine(), unseen).await
+    }
+
+    async fn go(&self, stop: &mut watch::Receiver<bool>) -> Ended {
+        let mut flights = Flights::new();
+        let mut passes = 0;
+        loop {
+            if *stop.borrow_and_update() {
+                return self.land_all(&mut flights).await;
+            }
+            let next = match self.pass(&mut flights).await {
+                Ok(Next::Again) if passes >= PASSES_MAX => self.hold("it decides in a circle").await,
+                Ok(next) => Ok(next),
+                Err(LedgerError::Moved) => Ok(Next::Again),
+                Err(error @ LedgerError::Illegal(_)) => self.hold(&error.to_string()).await,
+                Err(error @ LedgerError::Write(_)) => Err(error),
+            };
+            match next {
+                Ok(Next::Again) => passes += 1,
+                Ok(Next::Rest) => {
+                    passes = 0;
+                    if let Err(error) = self.rest(&mut flights, stop).await {
+                        return self.ended_by(&error);
+                    }
+                }
+                Ok(Next::End(ended)) => return ended,
+                Err(error) => return self.ended_by(&error),
+            }
+        }
+    }
+
+    /// Waits for the first of: a landing, a signal, the order to stop, the tick.
+    async fn rest(
+        &self,
+        flights: &mut Flights,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), LedgerError> {
+        tokio::select! {
+            biased;
+            landed = flights.next_landings() => self.append_landings(landed).await,
+            _ = stop.changed() => Ok(()),
+            () = self.ledger.wake.notified() => Ok(()),
+            () = tokio::time::sleep(self.rhythm.tick) => Ok(()),
+        }
+    }
+
+    /// One look and one decision.
+    async fn pass(&self, flights: &mut Flights) -> Result<Next, LedgerError> {
+        let landed = flights.landed_by_now();
+        self.append_landings(landed).await?;
+        let (seq, state) = self.ledger.now().await;
+        let step = state.current().map_or("", |record| record.step.name());
+        let span = tracing::info_span!("step", step);
+        async {
+            let wanted = needs(&state);
+            let at = self.clock.now();
+            let world = observe(&self.outside, &state.plan.service, &wanted, at).await;
+            let decision = decided(&state, &world);
+            let world = Arc::new(world);
+            self.ledger.saw(Arc::clone(&world), waiting(&decision));
+            self.follow(decision, seq, &state, &world, flights).await
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Does what was decided on the state at `seq`.
+    async fn follow(
+        &self,
+        decision: Decision,
+        seq: u64,
+        state: &ReleaseState,
+        world: &World,
+        flights: &mut Flights,
+    ) -> Result<Next, LedgerError> {
+        let after = After::Seq(seq);
+        match decision {
+            Decision::Record(events) => {
+                self.append(after, events).await?;
+                Ok(Next::Again)
+            }
+            Decision::Do(intents) => self.begin(intents, after, world, flights).await,
+            Decision::Wait(_) => Ok(Next::Rest),
+            Decision::Ask(gate) => {
+                if !matches!(&state.stance, Stance::Asking { gate: asked, .. } if *asked == gate) {
+                    self.append(after, vec![Event::Asked { gate }]).await?;
+                }
+                Ok(Next::Rest)
+            }
+            Decision::Park(reason) => {
+                if !matches!(state.stance, Stance::Held { .. }) {
+                    self.append(after, vec![Event::Held { reason }]).await?;
+                }
+                Ok(Next::Rest)
+            }
+            Decision::Close(verdict) => {
+                self.closer.close(self.ledger, after, verdict).await?;
+                Ok(Next::End(Ended::Over))
+            }
+            Decision::Over => Ok(Next::End(Ended::Over)),
+        }
+    }
+
+    /// Appends the intents, then acts: as many as may be in flight, the rest is decided again when some have
+    /// landed.
+    async fn begin(
+        &self,
+        mut intents: Vec<Intent>,
+        after: After,
+        world: &World,
+        flights: &mut Flights,
+    ) -> Result<Next, LedgerError> {
+        intents.truncate(self.rhythm.effects_at_once.saturating_sub(flights.len()));
+        if intents.is_empty() {
+            return Ok(Next::Rest);
+        }
+        self.append(after, intents.iter().cloned().map(Event::Intended).collect()).await?;
+        let book = Arc::new(AddressBook::new(world.instances.known(), self.outside.term.epoch()));
+        for intent in intents {
+            flights.begin(Arc::clone(&self.outside), Arc::clone(&book), intent);
+        }
+        Ok(Next::Rest)
+    }
+
+    async fn append(&self, after: After, events: Vec<Event>) -> Result<(), LedgerError> {
+        self.ledger.append(after, &By::engine(), events).await
+    }
+
+    /// Appends how effects ended. An outcome that makes no sense is unknown, and somebody is called.
+    async fn append_landings(&self, landings: Vec<flights::Landing>) -> Result<(), LedgerError> {
+        for landing in landings {
+            let flights::Landing { id, attempt, acted } = landing;
+            let ended = Event::Ended { id: id.clone(), attempt, outcome: acted.outcome };
+            match self.append(After::Anything, vec![ended]).await {
+                Ok(()) => {}
+                Err(LedgerError::Illegal(what)) => {
+                    let outcome = Outcome::Unknown(format!("its outcome makes no sense: {what}"));
+                    self.append(After::Anything, vec![Event::Ended { id, attempt, outcome }]).await?;
+                    self.hold(what).await?;
+                }
+                Err(error @ (LedgerError::Moved | LedgerError::Write(_))) => return Err(error),
+            }
+            if let Some(bug) = acted.bug {
+                self.hold(&bug).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A broken invariant: everything stays as it is, and a person is called.
+    async fn hold(&self, what: &str) -> Result<Next, LedgerError> {
+        tracing::error!(what, "a broken invariant holds the release");
+        let (_, state) = self.ledger.now().await;
+        if matches!(state.stance, Stance::Held { .. } | Stance::Closed { .. }) {
+            return Ok(Next::Rest);
+        }
+        let reason = Reason::Bug { what: what.to_owned() };
+        self.append(After::Anything, vec![Event::Held { reason }]).await?;
+        Ok(Next::Rest)
+    }
+
+    /// The daemon stops: nothing new is begun, and what is in flight may still end and be written down.
+    async fn land_all(&self, flights: &mut Flights) -> Ended {
+        let grace = self.outside.limits.write_timeout;
+        let landing = async {
+            while !flights.is_empty() {
+                let landed = flights.next_landings().await;
+                self.append_landings(landed).await?;
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(grace, landing).await {
+            Ok(Err(error)) => self.ended_by(&error),
+            Ok(Ok(())) | Err(_) => Ended::Stopped,
+        }
+    }
+
+    fn ended_by(&self, error: &LedgerError) -> Ended {
+        match error {
+            LedgerError::Write(WriteError::Lost) | LedgerError::Moved => Ended::Lost,
+            // It cannot be written down, not even that it is held: it stays as it is until somebody looks.
+            LedgerError::Write(WriteError::Unwritable(_)) | LedgerError::Illegal(_) => {
+                tracing::error!(%error, "the release cannot be written to its journal");
+                Ended::Stopped
+            }
+        }
+    }
+}
+
+/// The ends of effects that nobody saw.
+pub(crate) fn unseen_ends(state: &ReleaseState) -> Vec<Event> {
+    let unseen = state.in_flight().map(|(id, record)| Event::Ended {
+        id: id.clone(),
+        attempt: record.attempt,
+        outcome: Outcome::Unknown("the daemon restarted".to_owned()),
+    });
+    unseen.collect()
+}
+
+/// Decides; a panic in it is a bug that holds the release.
+fn decided(state: &ReleaseState, world: &World) -> Decision {
+    match catch_unwind(AssertUnwindSafe(|| decide(state, world))) {
+        Ok(decision) => decision,
+        Err(_) => Decision::Park(Reason::Bug { what: "deciding broke down".to_owned() }),
+    }
+}
+
+fn waiting(decision: &Decision) -> Option<Wait> {
+    match decision {
+        Decision::Wait(wait) => Some(wait.clone()),
+        Decision::Record(_)
+        | Decision::Do(_)
+        | Decision::Ask(_)
+        | Decision::Park(_)
+        | Decision::Close(_)
+        | Decision::Over => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! Effects in flight: each a task of its own, all of them gone when the loop is dropped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use segue_domain::effect::{Intent, Outcome};
+use segue_domain::ids::EffectId;
+use tokio::task::{Id, JoinError, JoinSet};
+use tracing::Instrument;
+
+use crate::act::{Acted, act};
+use crate::book::AddressBook;
+use crate::outside::Outside;
+
+/// The effects of one release that are under way.
+pub(super) struct Flights {
+    tasks: JoinSet<Acted>,
+    names: BTreeMap<Id, (EffectId, u32)>,
+}
+
+/// An effect that ended.
+pub(super) struct Landing {
+    pub(super) id: EffectId,
+    pub(super) attempt: u32,
+    pub(super) acted: Acted,
+}
+
+impl Flights {
+    pub(super) fn new() -> Self {
+        Self { tasks: JoinSet::new(), names: BTreeMap::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    pub(super) fn begin(&mut self, outside: Arc<Outside>, book: Arc<AddressBook>, intent: Intent) {
+        let name = (intent.id.clone(), intent.attempt);
+        let span = tracing::info_span!("effect", id = %intent.id, attempt = intent.attempt);
+        let task = async move { act(&outside, &book, &intent).await };
+        let handle = self.tasks.spawn(task.instrument(span));
+        self.names.insert(handle.id(), name);
+    }
+
+    /// Waits for one to end, and takes all that have by then. For ever when none is in flight.
+    pub(super) async fn next_landings(&mut self) -> Vec<Landing> {
+        let Some(ended) = self.tasks.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
+        let first = self.landing(ended);
+        first.into_iter().chain(self.landed_by_now()).collect()
+    }
+
+    /// All that have ended by now.
+    pub(super) fn landed_by_now(&mut self) -> Vec<Landing> {
+        let mut landed = Vec::new();
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            landed.extend(self.landing(ended));
+        }
+        landed
+    }
+
+    fn landing(&mut self, ended: Result<(Id, Acted), JoinError>) -> Option<Landing> {
+        let (task, acted) = match ended {
+            Ok((task, acted)) => (task, acted),
+            Err(error) => (error.id(), broken(&error)),
+        };
+        let (id, attempt) = self.names.remove(&task)?;
+        Some(Landing { id, attempt, acted })
+    }
+}
+
+/// An executor that panicked: what it did is unknown, and it is our mistake.
+fn broken(error: &JoinError) -> Acted {
+    let what = format!("an effect's executor broke down: {error}");
+    Acted { outcome: Outcome::Unknown(what.clone()), bug: Some(what) }
+}

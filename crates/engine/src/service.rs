@@ -1,0 +1,227 @@
+//! The desk of one service: it takes requests, carries its one active release, and clears up after those that
+//! are over. One task for each service; everything in it is sequential except the effects.
+//!
+//! If killed here: the next desk folds the service's stream, and takes the active release up where it is.
+
+mod after;
+mod book;
+mod start;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use segue_domain::decision::{Reason, Verdict};
+use segue_domain::event::{Event, ServiceEvent, Word};
+use segue_domain::ids::ReleaseId;
+use segue_domain::refusal::Refusal;
+use segue_domain::request::may_say;
+use segue_domain::service::Service;
+use segue_domain::service_state::ServiceState;
+use segue_domain::world::{Needs, World};
+use tokio::sync::{Mutex, Notify, watch};
+
+use crate::observe;
+use crate::ledger::{self, After, Ledger, LedgerError, OpenError, Watch};
+use crate::outside::{Limits, Outside, Ports};
+use crate::pen::{By, Pen};
+use crate::ports::ImageQuery;
+use crate::run::{Closer, Ended, ReleaseLoop, Rhythm};
+
+use after::Aftercare;
+use book::ServiceBook;
+
+pub use book::BookError;
+pub(crate) use book::read_history;
+
+/// A service and its ways out.
+#[derive(Debug, Clone)]
+pub struct ServiceSetup {
+    pub service: Service,
+    /// Which images are its versions.
+    pub images: ImageQuery,
+    pub ports: Ports,
+}
+
+/// The desk of one service, under one term of the lease.
+pub(crate) struct Desk {
+    setup: ServiceSetup,
+    pen: Pen,
+    outside: Arc<Outside>,
+    rhythm: Rhythm,
+    book: Mutex<ServiceBook>,
+    /// The history without waiting for whoever holds the book.
+    history: watch::Sender<ServiceState>,
+    active: std::sync::Mutex<Option<Arc<Ledger>>>,
+    /// A release was begun.
+    begun: Notify,
+    aftercare: Mutex<Aftercare>,
+}
+
+/// Why a service cannot be served. The others go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeskError {
+    #[error(transparent)]
+    Service(#[from] BookError),
+    #[error(transparent)]
+    Release(#[from] OpenError),
+}
+
+impl Desk {
+    /// Reads and folds what there is of the service.
+    pub(crate) async fn open(
+        setup: ServiceSetup,
+        pen: Pen,
+        limits: Limits,
+        rhythm: Rhythm,
+        stats: Arc<crate::outside::CallStats>,
+    ) -> Result<Self, DeskError> {
+        let (term, entropy) = (Arc::clone(&pen.term), Arc::clone(&pen.entropy));
+        let outside = Arc::new(Outside::new(setup.ports.clone(), limits, term, entropy, stats));
+        let book = ServiceBook::open(pen.store.as_ref(), &setup.service.name).await?;
+        let active = match book.state.active() {
+            None => None,
+            Some(active) => {
+                let known = ledger::read(pen.store.as_ref(), &active.release).await?;
+                Some(Arc::new(Ledger::new(pen.clone(), known)))
+            }
+        };
+        let aftercare = Aftercare::open(&pen, &book.state).await?;
+        Ok(Self {
+            history: watch::Sender::new(book.state.clone()),
+            book: Mutex::new(book),
+            active: std::sync::Mutex::new(active),
+            begun: Notify::new(),
+            aftercare: Mutex::new(aftercare),
+            setup,
+            pen,
+            outside,
+            rhythm,
+        })
+    }
+
+    pub(crate) fn history(&self) -> ServiceState {
+        self.history.borrow().clone()
+    }
+
+    /// The release that is not over.
+    pub(crate) fn active(&self) -> Option<Arc<Ledger>> {
+        self.active.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn set_active(&self, ledger: Option<Arc<Ledger>>) {
+        *self.active.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = ledger;
+    }
+
+    /// Carries one release after the other, until the lease is lost or the daemon stops.
+    pub(crate) async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let span = tracing::info_span!("service", service = %self.setup.service.name);
+        tracing::Instrument::instrument(
+            async {
+                while !*stop.borrow_and_update() && !self.pen.term.is_lost() {
+                    match self.active() {
+                        Some(ledger) => self.carry(&ledger, &mut stop).await,
+                        None => self.idle(&mut stop).await,
+                    }
+                }
+            },
+            span,
+        )
+        .await;
+    }
+
+    async fn carry(&self, ledger: &Arc<Ledger>, stop: &mut watch::Receiver<bool>) {
+        let release = ReleaseLoop {
+            ledger,
+            outside: Arc::clone(&self.outside),
+            clock: Arc::clone(&self.pen.clock),
+            rhythm: self.rhythm.clone(),
+            closer: self,
+        };
+        match release.run(stop).await {
+            Ended::Over => {
+                self.aftercare.lock().await.take_over(Arc::clone(ledger)).await;
+                self.set_active(None);
+            }
+            // Nothing is left to be done here: whoever holds the lease goes on, or a person looks.
+            Ended::Lost => self.pen.term.loss().await,
+            Ended::Stopped => wait_for_stop(stop).await,
+        }
+    }
+
+    /// No release is on: what earlier ones left is cleared up, now and then.
+    async fn idle(&self, stop: &mut watch::Receiver<bool>) {
+        tokio::select! {
+            biased;
+            _ = stop.changed() => return,
+            () = self.begun.notified() => return,
+            () = tokio::time::sleep(self.rhythm.tick) => {}
+        }
+        // Nobody begins a release while something of an earlier one is ended.
+        let book = self.book.lock().await;
+        if book.state.active().is_none() {
+            let mut aftercare = self.aftercare.lock().await;
+            aftercare.tend(&self.outside, self.pen.clock.as_ref()).await;
+        }
+    }
+
+    /// A person's word to a release.
+    pub(crate) async fn say(&self, release: &ReleaseId, word: Word, by: &By) -> Result<(), Refusal> {
+        if let Some(ledger) = self.active().filter(|it| it.watch().borrow().release == *release) {
+            let judge = |state: &_| may_say(state, word, &by.actor, by.reason.as_deref());
+            return ledger.say(by, judge).await;
+        }
+        let known = self.history().releases.into_iter().find(|it| it.release == *release);
+        match known.and_then(|it| it.ended) {
+            Some((verdict, _)) => {
+                Err(Refusal::ReleaseOver { release: release.clone(), verdict: verdict.name() })
+            }
+            None => Err(Refusal::ReleaseUnknown { release: release.to_string() }),
+        }
+    }
+
+    /// The service's servers as they are now: all that EC2 lists.
+    pub(crate) async fn look(&self) -> World {
+        let service = &self.setup.service;
+        let listed = observe::instances(&self.outside, service).await;
+        let everybody = listed.known().into_iter().flatten().map(|(id, _)| id.clone()).collect();
+        let needs = Needs { instances: everybody, ..Needs::default() };
+        observe::observe(&self.outside, service, &needs, self.pen.clock.now()).await
+    }
+
+    /// What can be seen of a release; one that is over is read from the journal.
+    pub(crate) fn watch(&self, release: &ReleaseId) -> Option<watch::Receiver<Watch>> {
+        self.active().map(|ledger| ledger.watch()).filter(|it| it.borrow().release == *release)
+    }
+
+    /// Our own code broke down while it carried this service: its release is held.
+    pub(crate) async fn park(&self, what: String) {
+        let Some(ledger) = self.active() else { return };
+        let held = Event::Held { reason: Reason::Bug { what } };
+        if let Err(error) = ledger.append(After::Anything, &By::engine(), vec![held]).await {
+            tracing::error!(%error, "a release that broke down could not be held");
+        }
+    }
+}
+
+#[async_trait]
+impl Closer for Desk {
+    async fn close(&self, ledger: &Ledger, after: After, verdict: Verdict) -> Result<(), LedgerError> {
+        let mut book = self.book.lock().await;
+        let release = ledger.watch().borrow().release.clone();
+        let finished = ServiceEvent::Finished { release, verdict: verdict.clone() };
+        let at = self.pen.clock.now();
+        let part = book.part(at, &By::engine(), std::slice::from_ref(&finished));
+        ledger.append_with(after, &By::engine(), vec![Event::Closed { verdict }], vec![part]).await?;
+        book.applied(at, &[finished]);
+        self.history.send_replace(book.state.clone());
+        Ok(())
+    }
+}
+
+async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
+    while !*stop.borrow_and_update() {
+        if stop.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The fold of a service's stream, and the place at which the stream ends.
+
+use segue_domain::event::ServiceEvent;
+use segue_domain::ids::ServiceName;
+use segue_domain::service_state::ServiceState;
+use segue_domain::time::Timestamp;
+use segue_journal::{ReadError, Reader, Stream, StreamAppend};
+
+use crate::pen::By;
+
+/// What is known of a service.
+pub(crate) struct ServiceBook {
+    pub(super) state: ServiceState,
+    stream: Stream,
+    seq: u64,
+}
+
+/// Why a service's stream cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream of service {service} cannot be read")]
+pub struct BookError {
+    pub service: ServiceName,
+    #[source]
+    source: ReadError,
+}
+
+/// A service's history, without a lease.
+pub(crate) async fn read_history(
+    reader: &dyn Reader,
+    service: &ServiceName,
+) -> Result<ServiceState, BookError> {
+    read(reader, service).await.map(|(_, state)| state)
+}
+
+async fn read(
+    reader: &dyn Reader,
+    service: &ServiceName,
+) -> Result<(u64, ServiceState), BookError> {
+    let records = reader.read(&Stream::service(service), 0).await;
+    let records = records.map_err(|source| BookError { service: service.clone(), source })?;
+    let events = records.iter().filter_map(|record| Some((record.at, record.fact.service()?)));
+    let state = ServiceState::fold(service.clone(), events);
+    Ok((records.last().map_or(0, |record| record.seq), state))
+}
+
+impl ServiceBook {
+    pub(super) async fn open(reader: &dyn Reader, service: &ServiceName) -> Result<Self, BookError> {
+        let (seq, state) = read(reader, service).await?;
+        Ok(Self { state, stream: Stream::service(service), seq })
+    }
+
+    /// The service's part of an append.
+    pub(super) fn part(&self, at: Timestamp, by: &By, events: &[ServiceEvent]) -> StreamAppend {
+        let records = events.iter().cloned().map(|event| by.record(at, event)).collect();
+        StreamAppend { stream: self.stream.clone(), expected_seq: self.seq, records }
+    }
+
+    /// The part was written.
+    pub(super) fn applied(&mut self, at: Timestamp, events: &[ServiceEvent]) {
+        for event in events {
+            self.state.apply(at, event);
+            self.seq = self.seq.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Taking a request: what planning needs is read, the domain makes a plan of it or refuses, and the release
+//! begins with one append. A request that was refused has changed nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use segue_domain::event::{Event, RequestKey, ServiceEvent};
+use segue_domain::ids::{GroupArn, InstanceId, ReleaseId};
+use segue_domain::instance::{Image, Instance};
+use segue_domain::plan::Plan;
+use segue_domain::reading::Reading;
+use segue_domain::refusal::Refusal;
+use segue_domain::request::{Facts, Request, plan};
+use segue_domain::service_state::ServiceState;
+use segue_domain::state::ReleaseState;
+use segue_domain::target::{Targets, Weights};
+use segue_journal::{Append, Stream, StreamAppend};
+
+use super::Desk;
+use super::book::ServiceBook;
+use crate::ledger::{Ledger, Watch};
+use crate::observe;
+use crate::outside::Call;
+use crate::pen::By;
+
+/// What was read for a plan: all of it, or there is none.
+struct Sight {
+    images: Vec<Image>,
+    instances: BTreeMap<InstanceId, Instance>,
+    targets: BTreeMap<GroupArn, Targets>,
+    weights: Weights,
+}
+
+impl Desk {
+    /// Begins a release, or says why not. The same key with the same body is the same release.
+    pub(crate) async fn start(
+        &self,
+        request: &Request,
+        key: Option<RequestKey>,
+        by: &By,
+    ) -> Result<ReleaseId, Refusal> {
+        let mut book = self.book.lock().await;
+        if let Some(key) = &key
+            && let Some((digest, release)) = book.state.requests.get(&key.key)
+        {
+            return match *digest == key.digest {
+                true => Ok(release.clone()),
+                false => Err(Refusal::KeyReused { key: key.key.clone() }),
+            };
+        }
+        let plan = self.planned(request, &book.state).await?;
+        let release = plan.release.clone();
+        let began = ServiceEvent::Began {
+            release: release.clone(),
+            kind: plan.kind,
+            version: plan.image.version.clone(),
+            from_version: plan.from_version.clone(),
+            request: key,
+        };
+        let ledger = self.begin(&mut book, plan, began, by).await?;
+        self.set_active(Some(ledger));
+        self.begun.notify_one();
+        Ok(release)
+    }
+
+    /// What would be done; nothing is.
+    pub(crate) async fn plan(&self, request: &Request) -> Result<Plan, Refusal> {
+        let history = self.history();
+        self.planned(request, &history).await
+    }
+
+    /// The service's record and the release's first one, in one append.
+    async fn begin(
+        &self,
+        book: &mut ServiceBook,
+        plan: Plan,
+        began: ServiceEvent,
+        by: &By,
+    ) -> Result<Arc<Ledger>, Refusal> {
+        let at = self.pen.clock.now();
+        let release = plan.release.clone();
+        let state = ReleaseState::planned(plan.clone(), at);
+        let first = StreamAppend {
+            stream: Stream::release(&release),
+            expected_seq: 0,
+            records: vec![by.record(at, Event::Planned(Box::new(plan)))],
+        };
+        let events = [began];
+        let streams = vec![book.part(at, by, &events), first];
+        let written = self.pen.write(&Append { streams, outbox: Vec::new() }).await;
+        written.map_err(|error| Refusal::CannotSee { what: error.to_string() })?;
+        book.applied(at, &events);
+        self.history.send_replace(book.state.clone());
+        let known = Watch { release, seq: 1, state: Arc::new(state), waiting: None, world: None };
+        Ok(Arc::new(Ledger::new(self.pen.clone(), known)))
+    }
+
+    async fn planned(&self, request: &Request, history: &ServiceState) -> Result<Plan, Refusal> {
+        // Said before anything is read: it is the most common refusal.
+        if let Some(active) = history.active() {
+            return Err(Refusal::ReleaseActive { active: active.release.clone() });
+        }
+        let sight = self.survey().await?;
+        let facts = Facts {
+            service: &self.setup.service,
+            images: &sight.images,
+            instances: &sight.instances,
+            targets: &sight.targets,
+            weights: &sight.weights,
+            history,
+        };
+        plan(request, &facts)
+    }
+
+    async fn survey(&self) -> Result<Sight, Refusal> {
+        let (service, outside) = (&self.setup.service, &self.outside);
+        let routing = &service.routing;
+        let slots = routing.slots.iter().map(|slot| &slot.group);
+        let groups: BTreeSet<GroupArn> =
+            routing.colours.iter().chain(&routing.canaries).chain(slots).cloned().collect();
+        let images = outside.read(Call::new("cloud", "images"), outside.ports.cloud.images(&self.setup.images));
+        let (images, instances, targets, weights) = tokio::join!(
+            images,
+            observe::instances(outside, service),
+            observe::targets(outside, groups),
+            observe::weights(outside, service),
+        );
+        let unread = |error: crate::ports::CallError| Refusal::CannotSee { what: error.what };
+        let targets = targets.into_iter().map(|(group, reading)| Ok((group, seen(reading)?)));
+        Ok(Sight {
+            images: images.map_err(unread)?,
+            instances: seen(instances)?,
+            targets: targets.collect::<Result<_, Refusal>>()?,
+            weights: seen(weights)?,
+        })
+    }
+}
+
+fn seen<T>(reading: Reading<T>) -> Result<T, Refusal> {
+    match reading {
+        Reading::Known { value, .. } => Ok(value),
+        Reading::Unknown(why) => Err(Refusal::CannotSee { what: why.to_string() }),
+    }
+}

@@ -1,0 +1,192 @@
+//! The slow half: new servers get ready, old servers tell their clients, and each board is switched as soon as
+//! its clients are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use segue_domain::ids::{InstanceId, MoveId};
+use segue_domain::moves::Move;
+use tokio::time::Instant;
+
+use super::sides::Lists;
+use super::{Carrying, item, standing};
+use crate::outside::Call;
+use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Prepared};
+use crate::retry::Repeat;
+
+const PREPARE: Call = Call::new("boards", "prepare");
+const OFFER: Call = Call::new("boards", "offer");
+
+/// A board whose clients are on their way.
+#[derive(Debug, Clone, Copy)]
+struct Attaching<'a> {
+    one: &'a Move,
+    /// Clients on the old server when they were last counted.
+    clients: u64,
+}
+
+/// What a poll says of one board.
+enum Turn {
+    /// Its clients are there, or the deadline is over and it goes without the late ones.
+    Switch,
+    Wait,
+    CallOff(String),
+}
+
+impl<'a> Carrying<'a> {
+    pub(super) async fn attach_and_switch(&self, fresh: Vec<&'a Move>) -> Result<(), CallError> {
+        let prepared = self.prepare(fresh).await;
+        let deadline = Instant::now() + self.effect.attach_deadline;
+        let mut waiting = self.offer(prepared).await;
+        while !waiting.is_empty() {
+            self.still_ours()?;
+            waiting = self.poll(waiting, deadline).await;
+            if !waiting.is_empty() {
+                tokio::time::sleep(self.outside.limits.attach_poll).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// New servers get the boards ready: one call for each server and chunk.
+    async fn prepare(&self, fresh: Vec<&'a Move>) -> Vec<(&'a Move, Prepared)> {
+        let by_server = grouped(&fresh, |one| &one.to);
+        let calls = self.chunks(&by_server).map(|(to, moves)| self.prepare_at(to, moves));
+        let answers: BTreeMap<MoveId, ItemOutcome<Prepared>> = join_all(calls).await.into_iter().flatten().collect();
+        self.sort_answers(fresh, answers, "could not get it ready")
+    }
+
+    async fn prepare_at(&self, to: &InstanceId, moves: &[&Move]) -> Vec<(MoveId, ItemOutcome<Prepared>)> {
+        let items: Vec<MoveItem> = moves.iter().map(|one| item(one)).collect();
+        // Long enough for the attach and the switch, short enough to clean up after a daemon that died.
+        let ttl = self.effect.attach_deadline + self.effect.seal_ttl * 2 + self.outside.limits.write_timeout;
+        let boards = &self.outside.ports.boards;
+        let answer = match self.sides.target(to) {
+            Ok(at) => {
+                let answer = self.outside.write(PREPARE, Repeat::KnownById, || boards.prepare(at, &items, ttl));
+                answer.await.map_err(|error| error.what)
+            }
+            Err(why) => Err(why),
+        };
+        paired(moves, answer)
+    }
+
+    /// Old servers tell their clients: one call for each server and chunk.
+    async fn offer(&self, prepared: Vec<(&'a Move, Prepared)>) -> Vec<Attaching<'a>> {
+        let moves: Vec<&'a Move> = prepared.iter().map(|(one, _)| *one).collect();
+        let by_server = grouped(&moves, |one| &one.from);
+        let connects: BTreeMap<&MoveId, &str> =
+            prepared.iter().map(|(one, ready)| (&one.id, ready.connect.as_str())).collect();
+        let calls = self.chunks(&by_server).map(|(from, moves)| self.offer_at(from, moves, &connects));
+        let answers: BTreeMap<MoveId, ItemOutcome<()>> = join_all(calls).await.into_iter().flatten().collect();
+        let offered = self.sort_answers(moves, answers, "could not offer it to its clients");
+        // Until they are counted, nobody may be taken for all of them.
+        offered.into_iter().map(|(one, ())| Attaching { one, clients: u64::MAX }).collect()
+    }
+
+    async fn offer_at(
+        &self,
+        from: &InstanceId,
+        moves: &[&Move],
+        connects: &BTreeMap<&MoveId, &str>,
+    ) -> Vec<(MoveId, ItemOutcome<()>)> {
+        let plans: Vec<AttachPlan> = moves
+            .iter()
+            .map(|one| AttachPlan {
+                item: item(one),
+                connect: connects.get(&one.id).copied().unwrap_or_default().to_owned(),
+                rate_per_s: self.effect.attach_rate_per_s,
+                deadline: self.effect.attach_deadline,
+            })
+            .collect();
+        let boards = &self.outside.ports.boards;
+        let answer = match self.sides.target(from) {
+            Ok(at) => {
+                let answer = self.outside.write(OFFER, Repeat::KnownById, || boards.offer(at, &plans));
+                answer.await.map_err(|error| error.what)
+            }
+            Err(why) => Err(why),
+        };
+        paired(moves, answer)
+    }
+
+    /// Looks once who has attached, switches what can be switched, and answers what is still to wait for.
+    async fn poll(&self, waiting: Vec<Attaching<'a>>, deadline: Instant) -> Vec<Attaching<'a>> {
+        let is_last = Instant::now() >= deadline;
+        let old_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.from).collect();
+        let new_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.to).collect();
+        let (old, new) = tokio::join!(
+            self.sides.read(old_servers.into_iter()),
+            self.sides.read(new_servers.into_iter())
+        );
+        let (mut ready, mut left) = (Vec::new(), Vec::new());
+        for mut it in waiting {
+            if let Ok(Some(row)) = old.row(&it.one.from, &it.one.board) {
+                it.clients = row.clients;
+            }
+            match turn(&it, &new, is_last) {
+                Turn::Switch => ready.push((it.one, it.clients)),
+                Turn::Wait => left.push(it),
+                Turn::CallOff(why) => self.called_off(it.one, why),
+            }
+        }
+        self.switch_all(ready).await;
+        left
+    }
+
+    /// Keeps the moves whose answer was yes; the others are called off with the answer.
+    fn sort_answers<T>(
+        &self,
+        moves: Vec<&'a Move>,
+        mut answers: BTreeMap<MoveId, ItemOutcome<T>>,
+        what: &str,
+    ) -> Vec<(&'a Move, T)> {
+        let mut good = Vec::with_capacity(moves.len());
+        for one in moves {
+            match answers.remove(&one.id) {
+                Some(Ok(answer)) => good.push((one, answer)),
+                Some(Err(why)) => self.called_off(one, format!("the server {what}: {why}")),
+                None => self.called_off(one, format!("the server {what}: it was not in the answer")),
+            }
+        }
+        good
+    }
+
+    fn chunks<'m>(
+        &self,
+        by_server: &'m BTreeMap<&'a InstanceId, Vec<&'a Move>>,
+    ) -> impl Iterator<Item = (&'a InstanceId, &'m [&'a Move])> {
+        let size = self.outside.limits.items_at_once.max(1);
+        by_server.iter().flat_map(move |(id, moves)| moves.chunks(size).map(move |chunk| (*id, chunk)))
+    }
+}
+
+fn turn(it: &Attaching<'_>, new: &Lists, is_last: bool) -> Turn {
+    match new.row(&it.one.to, &it.one.board) {
+        Ok(Some(row)) if standing::is_standby(it.one, Some(row)) => {
+            if row.attached >= it.clients || is_last { Turn::Switch } else { Turn::Wait }
+        }
+        // Still loading, or the server did not answer this time.
+        Ok(Some(_)) | Err(_) if !is_last => Turn::Wait,
+        Ok(Some(row)) => Turn::CallOff(format!("the new server was not ready in time: {:?}", row.state)),
+        Ok(None) => Turn::CallOff("the new server dropped it".to_owned()),
+        Err(why) => Turn::CallOff(format!("the new server does not answer: {why}")),
+    }
+}
+
+fn grouped<'a>(moves: &[&'a Move], by: fn(&Move) -> &InstanceId) -> BTreeMap<&'a InstanceId, Vec<&'a Move>> {
+    let mut groups: BTreeMap<&'a InstanceId, Vec<&'a Move>> = BTreeMap::new();
+    for one in moves {
+        groups.entry(by(one)).or_default().push(one);
+    }
+    groups
+}
+
+/// Each move with its answer; all with the same one when the whole call failed.
+fn paired<T>(moves: &[&Move], answer: Result<Vec<ItemOutcome<T>>, String>) -> Vec<(MoveId, ItemOutcome<T>)> {
+    let ids = moves.iter().map(|one| one.id.clone());
+    match answer {
+        Ok(items) => ids.zip(items).collect(),
+        Err(why) => ids.map(|id| (id, Err(why.clone()))).collect(),
+    }
+}

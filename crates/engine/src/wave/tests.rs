@@ -1,0 +1,202 @@
+//! A wave against the small world, whatever state it is found in.
+
+use std::time::Duration;
+
+use segue_domain::app::BoardState;
+use segue_domain::ids::{BoardId, InstanceId, MoveId, ReleaseId};
+use segue_domain::moves::{Direction, Wave};
+
+use super::*;
+use crate::fakes::{FakeWorld, Nth, What};
+use crate::outside::Limits;
+use crate::ports::Class;
+
+/// Two old servers with boards, a new one without, and a wave that carries all of them across.
+struct Story {
+    world: FakeWorld,
+    outside: Outside,
+    effect: MoveWave,
+    to: InstanceId,
+}
+
+impl Story {
+    async fn new(boards: usize) -> Self {
+        let world = FakeWorld::with_fleet(3, boards);
+        world.calm_users();
+        let to = InstanceId::new("i-0003");
+        let outside = world.outside(Limits::default(), Duration::from_secs(120)).await;
+        let mut story = Self { world, outside, effect: empty_wave(), to };
+        story.effect.wave.moves = story.moves().await;
+        story
+    }
+
+    async fn moves(&self) -> Vec<Move> {
+        let mut moves = Vec::new();
+        for from in ["i-0001", "i-0002"].map(InstanceId::new) {
+            for row in self.boards(&from).await {
+                let id = MoveId::new(format!("move-{}", row.board));
+                let to = self.to.clone();
+                moves.push(Move { id, board: row.board, epoch: row.epoch, from: from.clone(), to });
+            }
+        }
+        moves
+    }
+
+    fn book(&self) -> AddressBook {
+        AddressBook::new(Some(&self.world.instances()), 1)
+    }
+
+    async fn boards(&self, on: &InstanceId) -> Vec<segue_domain::app::BoardRow> {
+        let at = self.book().target(on).expect("it runs");
+        self.outside.ports.boards.boards(&at).await.expect("it answers")
+    }
+
+    async fn carry(&self) -> Result<WaveResult, CallError> {
+        carry(&self.outside, &self.book(), &self.effect).await
+    }
+
+    fn is_across(&self) -> bool {
+        let left = ["i-0001", "i-0002"].map(|id| self.world.boards_on(&InstanceId::new(id)));
+        left == [0, 0] && self.world.violations().is_empty()
+    }
+}
+
+fn empty_wave() -> MoveWave {
+    MoveWave {
+        release: ReleaseId { service: segue_domain::ids::ServiceName::new("boards"), number: 1 },
+        wave: Wave { number: 1, direction: Direction::Out, moves: Vec::new() },
+        level: 2,
+        seal_ttl: Duration::from_secs(1),
+        attach_deadline: Duration::from_secs(4),
+        attach_rate_per_s: 100,
+        switching_at_once: 4,
+    }
+}
+
+fn moved(boards: u32, clients: u32) -> WaveResult {
+    WaveResult { boards_moved: boards, clients_moved: clients, ..WaveResult::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wave_carries_every_board_and_its_clients_across() {
+    let story = Story::new(9).await;
+    assert_eq!(story.carry().await, Ok(moved(6, 18)));
+    assert!(story.is_across());
+    let rows = story.boards(&story.to).await;
+    assert!(rows.iter().all(|row| row.state == BoardState::Active && row.moving.is_none()), "{rows:?}");
+    assert!(story.boards(&InstanceId::new("i-0001")).await.is_empty(), "released boards were not ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wave_that_was_done_already_says_so_again() {
+    let story = Story::new(6).await;
+    story.carry().await.unwrap();
+    let seals = story.world.choke().calls("seal");
+    assert_eq!(story.carry().await, Ok(moved(4, 12)));
+    assert_eq!(story.world.choke().calls("seal"), seals);
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_clients_do_not_hold_a_board_for_ever() {
+    let story = Story::new(3).await;
+    let board = story.effect.wave.moves[0].board.clone();
+    story.world.make_stubborn(&board);
+    let began = tokio::time::Instant::now();
+    assert_eq!(story.carry().await, Ok(moved(2, 6)));
+    assert!(began.elapsed() >= Duration::from_secs(4) && began.elapsed() < Duration::from_secs(5));
+    assert!(story.is_across());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_of_activate_is_asked_for_again() {
+    let story = Story::new(3).await;
+    story.world.choke().add("activate", Nth::Only(1), What::FailAfter);
+    assert_eq!(story.carry().await, Ok(moved(2, 6)));
+    assert!(story.is_across());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_activate_leaves_the_board_where_it_is_open_again() {
+    let story = Story::new(3).await;
+    story.world.choke().add("activate", Nth::Only(1), What::Refuse("conflict".to_owned()));
+    let result = story.carry().await.unwrap();
+    assert_eq!((result.boards_moved, result.exceptions.len()), (1, 1));
+    assert_eq!(result.exceptions[0].why, "the new server did not take it: conflict");
+    assert_eq!(story.world.violations(), Vec::<String>::new());
+    let rows = [story.boards(&InstanceId::new("i-0001")).await, story.boards(&InstanceId::new("i-0002")).await];
+    let stayed: Vec<_> = rows.iter().flatten().map(|row| (row.state, row.epoch)).collect();
+    assert_eq!(stayed, [(BoardState::Active, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_no_answer_of_activate_comes_the_new_servers_list_tells_that_it_has_the_board() {
+    let story = Story::new(3).await;
+    story.world.choke().add("activate", Nth::Each, What::FailAfter);
+    assert_eq!(story.carry().await, Ok(moved(2, 6)));
+    assert!(story.is_across());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_was_left_sealed_by_a_dead_daemon_is_finished() {
+    let story = Story::new(3).await;
+    let one = &story.effect.wave.moves[0];
+    let book = story.book();
+    let (from, to) = (book.target(&one.from).unwrap(), book.target(&one.to).unwrap());
+    let boards = &story.outside.ports.boards;
+    boards.prepare(&to, &[item(one)], Duration::from_secs(9)).await.unwrap();
+    boards.seal(&from, &item(one), Duration::from_secs(1)).await.unwrap();
+    assert_eq!(story.carry().await, Ok(moved(2, 6)));
+    assert!(story.is_across());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_was_left_sealed_with_nobody_ready_is_called_off_and_serves_again() {
+    let story = Story::new(3).await;
+    let one = &story.effect.wave.moves[0];
+    let from = story.book().target(&one.from).unwrap();
+    story.outside.ports.boards.seal(&from, &item(one), Duration::from_secs(60)).await.unwrap();
+    let result = story.carry().await.unwrap();
+    assert_eq!((result.boards_moved, result.exceptions.len()), (1, 1));
+    let rows = story.boards(&one.from).await;
+    assert_eq!(rows[0].state, BoardState::Active);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_nobody_prepared_is_an_exception_and_the_others_go() {
+    let mut story = Story::new(3).await;
+    story.effect.wave.moves[0].board = BoardId::new("gone");
+    let result = story.carry().await.unwrap();
+    assert_eq!((result.boards_moved, result.boards_gone), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_to_prepare_makes_exceptions_and_nothing_is_sealed() {
+    let story = Story::new(3).await;
+    story.world.choke().add("prepare", Nth::Each, What::Refuse("no room".to_owned()));
+    let result = story.carry().await.unwrap();
+    assert_eq!((result.boards_moved, result.exceptions.len()), (0, 2));
+    assert_eq!(story.world.choke().calls("seal"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_answers_nothing_is_known() {
+    let story = Story::new(3).await;
+    story.world.choke().add("boards", Nth::Each, What::FailBefore(Class::Retry));
+    assert_eq!(story.carry().await.unwrap_err().class, Class::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_server_that_dies_while_clients_attach_costs_nobody_anything() {
+    let story = Story::new(3).await;
+    for one in &story.effect.wave.moves {
+        story.world.make_stubborn(&one.board);
+    }
+    let dies = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        story.world.die(&story.to);
+    };
+    let (result, ()) = tokio::join!(story.carry(), dies);
+    let result = result.unwrap();
+    assert_eq!((result.boards_moved, result.exceptions.len()), (0, 2));
+    assert_eq!(story.world.choke().calls("seal"), 0);
+}

@@ -1,0 +1,282 @@
+//! Stories with an ending.
+
+use std::time::Duration;
+
+use segue_domain::decision::Reason;
+use segue_domain::event::Word;
+use segue_domain::ids::ReleaseId;
+use segue_domain::plan::Kind;
+use segue_domain::refusal::Refusal;
+use segue_domain::state::Stance;
+use segue_domain::step::Step;
+use segue_engine::fakes::{FIRST, Fate, FakeWorld, Nth, SECOND, What};
+use tokio::time::sleep;
+
+use crate::endings::{is_gone, lawful, serves, shares};
+use crate::play::{Operator, play};
+
+const SERVERS: u32 = 3;
+const BOARDS: usize = 12;
+
+pub(crate) fn world() -> FakeWorld {
+    FakeWorld::with_fleet(SERVERS, BOARDS)
+}
+
+pub(crate) async fn canary_passes(it: Operator) {
+    let release = it.start(Kind::Canary, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "passed");
+    lawful(&it.world);
+    serves(&it.world, FIRST, "a", 3);
+    serves(&it.world, SECOND, "canary-1", 1);
+    shares(&it.world, &[("a", 3), ("canary-1", 1)]);
+}
+
+pub(crate) async fn full_release(it: Operator) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
+    assert_eq!(it.world.fleet(FIRST, "stopped").len(), 3);
+}
+
+fn the_second_version_took_over(it: &Operator) {
+    lawful(&it.world);
+    serves(&it.world, SECOND, "b", 3);
+    is_gone(&it.world, FIRST);
+    shares(&it.world, &[("b", 3)]);
+    assert!(it.world.boards_alive() > 0);
+    assert_eq!(it.world.boards_of(SECOND), it.world.boards_alive());
+}
+
+pub(crate) async fn full_release_takes_its_canary_over(it: Operator) {
+    canary_passes(it.clone()).await;
+    let canary = it.world.fleet(SECOND, "running");
+    let release = it.start(Kind::Full, None).await;
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
+    assert!(it.world.fleet(SECOND, "running").contains(&canary[0]), "the canary was not taken over");
+    assert_eq!(it.world.instances().len(), 6, "something was launched twice");
+}
+
+pub(crate) async fn rollback(it: Operator) {
+    full_release(it.clone()).await;
+    let release = it.start(Kind::Rollback, None).await;
+    assert_eq!(it.verdict(&release).await, "released");
+    lawful(&it.world);
+    serves(&it.world, FIRST, "a", 3);
+    is_gone(&it.world, SECOND);
+    shares(&it.world, &[("a", 3)]);
+    assert_eq!(it.world.instances().len(), 6, "a rollback launches nothing");
+}
+
+pub(crate) async fn abort_in(it: Operator, step: Step) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    it.until_in(&release, step).await;
+    it.say(&release, Word::Abort).await;
+    assert_eq!(it.verdict(&release).await, "aborted");
+    everything_is_as_before(&it);
+}
+
+fn everything_is_as_before(it: &Operator) {
+    lawful(&it.world);
+    serves(&it.world, FIRST, "a", 3);
+    is_gone(&it.world, SECOND);
+    shares(&it.world, &[("a", 3)]);
+    assert_eq!(it.world.boards_of(FIRST), it.world.boards_alive());
+}
+
+pub(crate) async fn a_short_launch_and_a_dead_instance(it: Operator) {
+    it.world.next_fates(&[Fate::Short, Fate::Well, Fate::Dies]);
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
+    let live: u32 = it.world.launched().values().sum();
+    assert_eq!(live, 3, "{:?}", it.world.launched());
+}
+
+pub(crate) async fn a_canary_that_fails(it: Operator) {
+    it.world.errors_per_s(SECOND, 50);
+    let release = it.start(Kind::Canary, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "rolled_back");
+    everything_is_as_before(&it);
+}
+
+/// Prometheus is away for a while, in the middle of the hand-over.
+pub(crate) async fn blind_for_a_while(it: Operator) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    it.until_in(&release, Step::Handover).await;
+    it.world.forget_series();
+    sleep(Duration::from_secs(25)).await;
+    let state = it.state(&release).await;
+    assert!(state.verdict().is_none() && !state.is_done(Step::Handover), "it went on blind");
+    it.world.scrape_again();
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
+}
+
+/// Prometheus is away for so long that the release holds; a person lets it go on.
+pub(crate) async fn blind_until_a_person_comes(it: Operator) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    it.until_in(&release, Step::Handover).await;
+    it.world.stop_scraping();
+    let held = it.until(&release, |state| matches!(state.stance, Stance::Held { .. })).await;
+    let blind = |stance: &Stance| matches!(stance, Stance::Held { reason: Reason::Blind { .. }, .. });
+    assert!(blind(&held.stance), "{:?}", held.stance);
+    it.world.scrape_again();
+    it.say(&release, Word::Retry).await;
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
+}
+
+/// Some boards stay at the first try.
+pub(crate) async fn a_handover_with_exceptions(it: Operator) {
+    for nth in [1, 3, 4] {
+        it.world.choke().add("activate", Nth::Only(nth), What::Refuse("busy".to_owned()));
+    }
+    it.world.choke().add("prepare", Nth::Only(3), What::FailAfter);
+    it.world.choke().add("seal", Nth::Only(6), What::FailAfter);
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_passes_and_stays() {
+    let world = world();
+    play(&world, world.service(), canary_passes).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_release_carries_everything_across_and_ends_the_old_servers_later() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        full_release(it.clone()).await;
+        sleep(Duration::from_mins(9)).await;
+        assert_eq!(it.world.fleet(FIRST, "stopped").len(), 3, "they are kept for ten minutes");
+        sleep(Duration::from_mins(2)).await;
+        assert_eq!(it.world.fleet(FIRST, "terminated").len(), 3);
+        lawful(&it.world);
+        serves(&it.world, SECOND, "b", 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_release_takes_over_the_canary_of_its_version() {
+    let world = world();
+    play(&world, world.service(), full_release_takes_its_canary_over).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_starts_the_old_servers_and_brings_every_board_back() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        rollback(it.clone()).await;
+        sleep(Duration::from_mins(12)).await;
+        lawful(&it.world);
+        serves(&it.world, FIRST, "a", 3);
+        assert_eq!(it.world.fleet(SECOND, "terminated").len(), 3, "the rolled back version is not kept for ever");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_leads_back_from_every_step_before_the_old_servers_end() {
+    for step in [
+        Step::Launch,
+        Step::Configure,
+        Step::Warm,
+        Step::Admit,
+        Step::Observe,
+        Step::Close,
+        Step::Handover,
+        Step::Retire,
+    ] {
+        println!("abort in {step}");
+        let world = world();
+        play(&world, world.service(), |it| abort_in(it, step)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_launch_is_topped_up_and_a_dead_instance_is_replaced() {
+    let world = world();
+    play(&world, world.service(), a_short_launch_and_a_dead_instance).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_with_errors_goes_the_way_back() {
+    let world = world();
+    play(&world, world.service(), a_canary_that_fails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_waits_while_prometheus_is_away_and_goes_on_when_it_is_back() {
+    let world = world();
+    play(&world, world.service(), blind_for_a_while).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_is_blind_for_too_long_holds_until_a_person_says_retry() {
+    let world = world();
+    play(&world, world.service(), blind_until_a_person_comes).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn boards_that_stay_at_first_are_moved_by_a_later_wave() {
+    let world = world();
+    play(&world, world.service(), a_handover_with_exceptions).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_level_0_the_servers_are_drained() {
+    let world = world();
+    let mut service = world.service();
+    service.handover.level_max = 0;
+    play(&world, service, |it| async move {
+        full_release(it.clone()).await;
+        assert_eq!(it.world.choke().calls("seal"), 0);
+        assert!(it.world.choke().calls("drain") >= 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_release_is_refused_and_the_same_request_is_the_same_release() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        let release = it.start(Kind::Canary, Some(SECOND)).await;
+        let refused = it.try_start(Kind::Full, Some("3")).await;
+        assert_eq!(refused, Err(Refusal::ReleaseActive { active: release.clone() }));
+        assert_eq!(it.verdict(&release).await, "passed");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_release_does_nothing_until_it_is_resumed() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        let release = it.start(Kind::Full, Some(SECOND)).await;
+        it.until_in(&release, Step::Observe).await;
+        it.say(&release, Word::Pause).await;
+        sleep(Duration::from_secs(2)).await;
+        let calls = it.world.choke().calls("close");
+        sleep(Duration::from_mins(30)).await;
+        assert_eq!(it.world.choke().calls("close"), calls);
+        it.say(&release, Word::Resume).await;
+        assert_eq!(it.verdict(&release).await, "released");
+        the_second_version_took_over(&it);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_nobody_knows_is_refused() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        let unknown = ReleaseId::parse("boards-7").unwrap();
+        let refused = it.try_say(&unknown, Word::Pause).await;
+        assert_eq!(refused, Err(Refusal::ReleaseUnknown { release: "boards-7".to_owned() }));
+    })
+    .await;
+}

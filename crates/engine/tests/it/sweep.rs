@@ -1,0 +1,74 @@
+//! Every story again, with the daemon killed at each place at which it can die, once for each: before and
+//! after each call at a port, before and after each append. It must end the same.
+
+use std::future::Future;
+
+use segue_domain::step::Step;
+
+use crate::play::{Operator, play};
+use crate::stories;
+
+/// Plays the story undisturbed, then once for each place; answers how many places there are.
+async fn sweep<F: Future<Output = ()>>(name: &str, story: impl Fn(Operator) -> F) -> u64 {
+    let world = stories::world();
+    assert_eq!(play(&world, world.service(), &story).await, 1, "nobody killed it");
+    let places = world.choke().points();
+    let mut killed = 0;
+    for place in 1..=places {
+        let world = stories::world();
+        world.choke().crash_at_point(place);
+        println!("{name}: killed at place {place}");
+        killed += u64::from(play(&world, world.service(), &story).await - 1);
+    }
+    println!("{name}: {places} crash points, killed {killed} times, the same end each time");
+    assert!(killed > places * 9 / 10, "only {killed} of {places} places were reached");
+    places
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_survives_the_daemons_death_at_every_place() {
+    sweep("canary", stories::canary_passes).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_release_survives_the_daemons_death_at_every_place() {
+    let places = sweep("full", stories::full_release).await;
+    assert!(places > 100, "{places}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_takeover_survives_the_daemons_death_at_every_place() {
+    sweep("canary and full", stories::full_release_takes_its_canary_over).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_survives_the_daemons_death_at_every_place() {
+    sweep("full and rollback", stories::rollback).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_survives_the_daemons_death_at_every_place() {
+    for step in [Step::Launch, Step::Admit, Step::Handover] {
+        sweep(&format!("abort in {step}"), |it| stories::abort_in(it, step)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_launch_survives_the_daemons_death_at_every_place() {
+    sweep("short and dead", stories::a_short_launch_and_a_dead_instance).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_canary_survives_the_daemons_death_at_every_place() {
+    sweep("failed canary", stories::a_canary_that_fails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blind_time_survives_the_daemons_death_at_every_place() {
+    sweep("blind", stories::blind_for_a_while).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handover_with_exceptions_survives_the_daemons_death_at_every_place() {
+    sweep("exceptions", stories::a_handover_with_exceptions).await;
+}
