@@ -1,0 +1,68 @@
+//! What an operator attached to a release: a command for each new instance, and warm-up requests.
+
+mod command;
+mod warm;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use segue_domain::service::WarmSpec;
+use segue_engine::ports::{CallError, Hooks, Target};
+
+/// The port on which instances take traffic.
+pub const TRAFFIC_PORT: u16 = 8080;
+
+/// Runs commands on the daemon's machine and sends requests to instances.
+#[derive(Debug, Clone)]
+pub struct SystemHooks {
+    http: reqwest::Client,
+    port: u16,
+    limits: HookLimits,
+}
+
+/// How long one run of a command, and one warm-up request, may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookLimits {
+    pub command: Duration,
+    pub request: Duration,
+    /// The pause after a warm-up request that failed.
+    pub pause: Duration,
+}
+
+impl Default for HookLimits {
+    fn default() -> Self {
+        Self {
+            command: Duration::from_mins(9),
+            request: Duration::from_secs(5),
+            pause: Duration::from_millis(200),
+        }
+    }
+}
+
+impl SystemHooks {
+    /// Instances are warmed up on [`TRAFFIC_PORT`].
+    pub fn new(http: reqwest::Client) -> Self {
+        Self { http, port: TRAFFIC_PORT, limits: HookLimits::default() }
+    }
+
+    #[must_use]
+    pub fn with_port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    #[must_use]
+    pub fn with_limits(self, limits: HookLimits) -> Self {
+        Self { limits, ..self }
+    }
+}
+
+#[async_trait]
+impl Hooks for SystemHooks {
+    async fn configure(&self, at: &Target, command: &[String]) -> Result<(), CallError> {
+        command::run(at, command, self.limits.command).await
+    }
+
+    async fn warm_up(&self, at: &Target, spec: &WarmSpec) -> Result<(), CallError> {
+        self.warm(at, spec).await
+    }
+}

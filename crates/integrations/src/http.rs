@@ -1,0 +1,74 @@
+//! The one HTTP client that all modules share, and reading an answer that may be too long.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use url::Url;
+
+/// Somebody in the same network answers in milliseconds, or not at all.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// Kept shorter than servers keep idle connections, so that a call seldom meets one that is being closed.
+const IDLE_LIMIT: Duration = Duration::from_secs(15);
+
+/// A client for servers of the same private network: no proxies, no redirects.
+///
+/// The process's TLS provider must have been installed before (`rustls`'s `install_default`).
+pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_idle_timeout(IDLE_LIMIT)
+        .redirect(Policy::none())
+        .no_proxy()
+        .user_agent(concat!("segue/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Where a server listens: `http://ADDRESS:PORT/`, brackets around an IPv6 address.
+pub(crate) fn server(address: &str, port: u16) -> Result<Url, url::ParseError> {
+    if address.contains(':') {
+        Url::parse(&format!("http://[{address}]:{port}/"))
+    } else {
+        Url::parse(&format!("http://{address}:{port}/"))
+    }
+}
+
+/// Why a body was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the connection broke")]
+    Broken(#[source] reqwest::Error),
+    #[error("the answer is longer than {max_bytes} bytes")]
+    TooLong { max_bytes: usize },
+}
+
+pub(crate) async fn body(mut response: reqwest::Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+        if body.len().saturating_add(chunk.len()) > max_bytes {
+            return Err(BodyError::TooLong { max_bytes });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let mut lines: Vec<String> = causes.map(ToString::to_string).collect();
+    lines.dedup();
+    lines.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_becomes_a_url_in_either_family() {
+        for (address, url) in [("10.0.0.7", "http://10.0.0.7:9000/"), ("fd00::7", "http://[fd00::7]:9000/")] {
+            assert_eq!(server(address, 9000).map(String::from), Ok(url.to_owned()));
+        }
+        assert!(server("not an address", 9000).is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! Open boards and vital signs of instances, as Prometheus counts them.
+//!
+//! Two queries for each number, evaluated at the same moment: the value, and how old its sample is. (The time
+//! in an instant answer is that of the evaluation; a dead server's last sample stays visible for minutes.)
+//! Only an answer without any doubt is a number; everything else is unknown, with its reason, never zero.
+//! There is deliberately no `or vector(0)` and no sum over instances: both turn "no sample" into "no boards".
+
+mod answer;
+mod metric;
+mod query;
+mod readings;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use segue_domain::app::BoardCount;
+use segue_domain::event::Vital;
+use segue_domain::ids::InstanceId;
+use segue_domain::reading::Reading;
+use segue_domain::time::Timestamp;
+use segue_engine::ports::{BoardMetrics, Clock};
+use url::Url;
+
+pub use metric::{BadMetricName, MetricName};
+
+use readings::Column;
+
+/// Instances in one query: a query stays below ten kilobytes.
+const CHUNK: usize = 200;
+/// Chunks, of two queries each, that may be under way at one time.
+const AT_ONCE: usize = 4;
+
+/// Which metrics of the application say what. Each has the label `instance_id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricNames {
+    /// Gauge: boards that the instance owns and serves.
+    pub boards: MetricName,
+    /// Counter: its errors since it started.
+    pub errors: MetricName,
+    /// Gauge: when its process started, in seconds since 1970.
+    pub started: MetricName,
+}
+
+/// How long to wait, and how old a number may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// One query.
+    pub timeout: Duration,
+    /// An older sample is no number. Three scrape intervals is a good choice.
+    pub max_age: Duration,
+}
+
+/// One Prometheus, or whatever speaks its HTTP API.
+pub struct Prometheus {
+    http: reqwest::Client,
+    endpoint: Url,
+    names: MetricNames,
+    limits: QueryLimits,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Prometheus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { endpoint, names, limits, .. } = self;
+        f.debug_struct("Prometheus")
+            .field("endpoint", &endpoint.as_str())
+            .field("names", names)
+            .field("limits", limits)
+            .finish()
+    }
+}
+
+impl Prometheus {
+    /// `base` may have a path, as behind a gateway: `https://HOST/prometheus`.
+    pub fn new(
+        http: reqwest::Client,
+        base: &Url,
+        names: MetricNames,
+        limits: QueryLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let mut endpoint = base.clone();
+        endpoint.set_path(&format!("{}/api/v1/query", base.path().trim_end_matches('/')));
+        Self { http, endpoint, names, limits, clock }
+    }
+
+    /// One metric of all these instances.
+    async fn column(&self, metric: &MetricName, instances: &BTreeSet<InstanceId>) -> Column {
+        let ids: Vec<InstanceId> = instances.iter().cloned().collect();
+        let at = self.clock.now();
+        // Made before they are polled, because a closure inside the stream would have to be as general as it.
+        let chunks: Vec<_> = ids.chunks(CHUNK).map(|chunk| self.chunk(metric, chunk, at)).collect();
+        let columns: Vec<Column> = stream::iter(chunks).buffer_unordered(AT_ONCE).collect().await;
+        columns.into_iter().flatten().collect()
+    }
+
+    async fn chunk(&self, metric: &MetricName, ids: &[InstanceId], at: Timestamp) -> Column {
+        let (value, age) = (query::value(metric, ids), query::age(metric, ids));
+        let (values, ages) = tokio::join!(self.ask(&value, at), self.ask(&age, at));
+        readings::joined(ids, &values, &ages, self.limits.max_age)
+    }
+}
+
+#[async_trait]
+impl BoardMetrics for Prometheus {
+    async fn boards(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BoardCount> {
+        let boards = self.column(&self.names.boards, instances).await;
+        boards.into_iter().map(|(id, reading)| (id, readings::count(reading))).collect()
+    }
+
+    async fn vitals(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Reading<Vital>> {
+        let (errors, mut started) = tokio::join!(
+            self.column(&self.names.errors, instances),
+            self.column(&self.names.started, instances),
+        );
+        errors
+            .into_iter()
+            .map(|(id, errors)| {
+                let started = started.remove(&id);
+                (id, readings::vital(errors, started))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! The two forms of query, and asking one.
+
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+use segue_domain::ids::InstanceId;
+use segue_domain::reading::Why;
+use segue_domain::time::Timestamp;
+use url::form_urlencoded::Serializer;
+
+use super::answer::{self, Answer};
+use super::{MetricName, Prometheus};
+use crate::http;
+
+/// A hundred bytes for each series would be plenty.
+const BODY_MAX: usize = 1024 * 1024;
+
+pub(super) fn value(metric: &MetricName, ids: &[InstanceId]) -> String {
+    format!("max by (instance_id) ({})", selected(metric, ids))
+}
+
+pub(super) fn age(metric: &MetricName, ids: &[InstanceId]) -> String {
+    format!("time() - max by (instance_id) (timestamp({}))", selected(metric, ids))
+}
+
+fn selected(metric: &MetricName, ids: &[InstanceId]) -> String {
+    let ids: Vec<&str> = ids.iter().map(InstanceId::as_str).filter(|id| is_plain(id)).collect();
+    format!("{metric}{{instance_id=~\"{}\"}}", ids.join("|"))
+}
+
+/// Whether an id means itself in a regular expression in quotes. EC2's ids do; another one is not asked for, and
+/// what is not in an answer is unknown.
+fn is_plain(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+impl Prometheus {
+    /// One query, evaluated at `at`.
+    pub(super) async fn ask(&self, query: &str, at: Timestamp) -> Result<Answer, Why> {
+        let limit = self.limits.timeout;
+        match tokio::time::timeout(limit, self.exchange(query, at)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(Why::Unreachable(format!("nothing within {} ms", limit.as_millis()))),
+        }
+    }
+
+    /// By POST: a query of two hundred ids is longer than some gateways let a URL be.
+    async fn exchange(&self, query: &str, at: Timestamp) -> Result<Answer, Why> {
+        let form = Serializer::new(String::new())
+            .append_pair("query", query)
+            .append_pair("time", &seconds(at))
+            .finish();
+        let asking = self.http.post(self.endpoint.clone());
+        let asking = asking.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+        let response =
+            asking.send().await.map_err(|error| Why::Unreachable(http::chain(&error.without_url())))?;
+        let status = response.status();
+        let body = http::body(response, BODY_MAX).await.map_err(|error| match error {
+            http::BodyError::Broken(_) => Why::Unreachable(http::chain(&error)),
+            http::BodyError::TooLong { .. } => Why::Unusable(error.to_string()),
+        })?;
+        if status == StatusCode::OK {
+            return answer::read(&body);
+        }
+        let said = format!("{status}: {}", answer::refusal(&body));
+        if status.is_client_error() { Err(Why::Refused(said)) } else { Err(Why::Unreachable(said)) }
+    }
+}
+
+/// Seconds since 1970 with milliseconds, as the API takes them.
+fn seconds(at: Timestamp) -> String {
+    let ms = at.as_ms();
+    format!("{}.{:03}", ms.div_euclid(1_000), ms.rem_euclid(1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queries_are_exactly_these() {
+        let metric = MetricName::parse("rtb_spaces_count").expect("a name");
+        let ids = [InstanceId::new("i-a"), InstanceId::new("i-b")];
+        assert_eq!(
+            value(&metric, &ids),
+            r#"max by (instance_id) (rtb_spaces_count{instance_id=~"i-a|i-b"})"#
+        );
+        assert_eq!(
+            age(&metric, &ids),
+            r#"time() - max by (instance_id) (timestamp(rtb_spaces_count{instance_id=~"i-a|i-b"}))"#
+        );
+    }
+
+    #[test]
+    fn an_id_that_would_match_others_is_not_asked_for() {
+        let metric = MetricName::parse("m").expect("a name");
+        let ids = [InstanceId::new("i-a"), InstanceId::new(".*"), InstanceId::new("i-\"}) or vector(0)")];
+        assert_eq!(value(&metric, &ids), r#"max by (instance_id) (m{instance_id=~"i-a"})"#);
+    }
+
+    #[test]
+    fn a_moment_is_told_in_seconds() {
+        assert_eq!(seconds(Timestamp::from_ms(1_795_301_700_005)), "1795301700.005");
+    }
+}

@@ -1,0 +1,74 @@
+//! The machine's clock and chance: the one place where either is read.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use segue_domain::time::Timestamp;
+use segue_engine::ports::{Clock, Entropy};
+
+/// The wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else asks")]
+        let now = SystemTime::now();
+        let since = now.duration_since(UNIX_EPOCH).expect("the machine's clock stands after 1970");
+        Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Numbers for jitter. Not for secrets.
+#[derive(Debug)]
+pub struct RandomEntropy(Mutex<fastrand::Rng>);
+
+impl RandomEntropy {
+    /// Another sequence in every process, so that two daemons do not wait in step.
+    pub fn new() -> Self {
+        Self(Mutex::new(fastrand::Rng::new()))
+    }
+
+    /// The same sequence for the same seed.
+    pub fn from_seed(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+}
+
+impl Default for RandomEntropy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entropy for RandomEntropy {
+    fn below(&self, bound: u64) -> u64 {
+        if bound == 0 {
+            return 0;
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).u64(..bound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_stands_after_this_was_written_and_before_its_reader_retires() {
+        let (written, retired) = (1_795_000_000_000, 4_000_000_000_000);
+        assert!((written..retired).contains(&SystemClock.now().as_ms()));
+    }
+
+    #[test]
+    fn the_same_seed_brings_the_same_numbers_and_all_are_below_the_bound() {
+        let draw = |seed| {
+            let entropy = RandomEntropy::from_seed(seed);
+            (0..100).map(|_| entropy.below(1_000)).collect::<Vec<u64>>()
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+        assert!(draw(7).iter().all(|number| *number < 1_000));
+        assert_eq!(RandomEntropy::from_seed(7).below(0), 0);
+    }
+}
