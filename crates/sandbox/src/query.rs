@@ -10,6 +10,8 @@ mod elb;
 mod filter;
 mod page;
 mod params;
+#[cfg(test)]
+mod tests;
 mod xml;
 
 use std::sync::Arc;
@@ -141,20 +143,4 @@ fn request_id() -> String {
     let hex = format!("{a:016x}{b:016x}");
     let cuts = [0..8, 8..12, 12..16, 16..20, 20..32];
     cuts.map(|cut| hex.get(cut).unwrap_or_default().to_owned()).join("-")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_credentials_scope_tells_the_service_when_the_version_does_not() {
-        let mut headers = HeaderMap::new();
-        let signed = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/elasticloadbalancing/aws4_request, SignedHeaders=host, Signature=00";
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(signed));
-        assert_eq!(service_of(None, &headers), Some(Service::Elb));
-        assert_eq!(service_of(Some("2016-11-15"), &headers), Some(Service::Ec2));
-        assert_eq!(service_of(Some("1999-01-01"), &headers), None);
-        assert_eq!(service_of(None, &HeaderMap::new()), None);
-    }
 }

@@ -1,0 +1,11 @@
+//! The sandbox from outside: the query protocols by hand, sockets through the load balancer, real processes.
+
+#![expect(clippy::format_push_string, reason = "test configurations are short")]
+
+mod data_plane;
+mod ec2;
+mod echo;
+mod elb;
+mod monitoring;
+mod processes;
+mod support;

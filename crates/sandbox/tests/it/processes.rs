@@ -1,0 +1,106 @@
+//! Instances as real processes: the sandbox as a program of its own, ended by a signal.
+
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use segue_sandbox::Ready;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::support::until;
+
+/// The example program beside this test.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.parent().and_then(|deps| deps.parent()).expect("target/debug/deps");
+    folder.join("examples/box")
+}
+
+async fn start(config: &str) -> (Child, Ready, tempfile::TempDir) {
+    let dir = tempfile::tempdir().expect("a place for files");
+    let file = dir.path().join("sandbox.toml");
+    let config = format!("data_dir = '{}'\n{config}", dir.path().display());
+    std::fs::write(&file, config).expect("the place can be written");
+    let mut command = Command::new(program());
+    command.arg("sandbox").arg("--config").arg(file).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("cargo builds examples for tests");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let line = tokio::time::timeout(Duration::from_mins(1), lines.next_line()).await;
+    let line = line.expect("it is ready in time").expect("stdout is text").expect("it says something");
+    (child, serde_json::from_str(&line).expect("it says where it is"), dir)
+}
+
+async fn pids(ready: &Ready) -> Vec<i32> {
+    let address = ready.admin.replacen("http://", "", 1).parse::<SocketAddrV4>().expect("an address");
+    let stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let request = b"GET /admin/instances HTTP/1.0\r\n\r\n";
+    let (mut read, mut write) = stream.into_split();
+    tokio::io::AsyncWriteExt::write_all(&mut write, request).await.expect("it reads");
+    let mut text = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut read, &mut text).await.expect("it answers");
+    let json = text.split_once("\r\n\r\n").expect("a head and a body").1;
+    let view: segue_sandbox::Instances = serde_json::from_str(json).expect("it is JSON");
+    view.instances.iter().filter_map(|i| i.pid).map(|pid| i32::try_from(pid).expect("a pid")).collect()
+}
+
+fn lives(pid: i32) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok())
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    kill_process(pid.expect("it runs"), signal).expect("it is ours");
+}
+
+const FLEET: &str = "[instances]\nboot_ms = 20\n[fleet]\nversion = \"1\"\ncount = 2\n";
+
+#[tokio::test]
+async fn a_sandbox_with_a_fleet_ends_cleanly_on_sigterm_and_leaves_nobody_behind() {
+    let (mut child, ready, dir) = start(FLEET).await;
+    assert_eq!(ready.blue.len(), 2);
+    assert!(ready.store.is_some());
+    let pids = pids(&ready).await;
+    assert_eq!((pids.len(), pids.iter().all(|pid| lives(*pid))), (2, true));
+    let log = dir.path().join(format!("{}.log", ready.blue[0]));
+    until("the instance's output", || async {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains(" at 127.0."))
+    })
+    .await;
+    signal(&child, Signal::TERM);
+    let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it ends in time");
+    assert!(status.expect("it is our child").success());
+    assert!(pids.iter().all(|pid| !lives(*pid)));
+}
+
+#[tokio::test]
+async fn instances_die_with_a_sandbox_that_is_killed() {
+    let (mut child, ready, _dir) = start(FLEET).await;
+    let pids = pids(&ready).await;
+    child.kill().await.expect("it is ours");
+    until("the instances' death", || async { pids.iter().all(|pid| !lives(*pid)) }).await;
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_listen_to_reason_is_killed() {
+    let config = "slots = 1\n[instances]\nboot_ms = 20\nkill_after_ms = 50\n\
+                  [[images]]\nversion = \"1\"\ncommand = [\"segue\", \"stubborn\"]\n";
+    let (mut child, ready, _dir) = start(config).await;
+    let body =
+        format!("Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1&ImageId={}", ready.images["1"]);
+    let client = reqwest_client();
+    client.post(&ready.aws).body(body).send().await.expect("it answers");
+    until("a process", || async { !pids(&ready).await.is_empty() }).await;
+    let pid = pids(&ready).await[0];
+    signal(&child, Signal::INT);
+    let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it ends in time");
+    assert!(status.expect("it is our child").success());
+    assert!(!lives(pid));
+}
+
+fn reqwest_client() -> reqwest::Client {
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
