@@ -9,6 +9,7 @@
 //! stands in for proves nothing.
 
 mod admin;
+pub mod app;
 mod clock;
 mod config;
 mod connections;
@@ -31,6 +32,7 @@ mod sandbox;
 mod seed;
 mod shared;
 pub mod store;
+pub mod users;
 mod world;
 
 pub use admin::{ConnectionsView, InstanceView, Instances};
