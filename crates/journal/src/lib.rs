@@ -7,6 +7,8 @@
 //! Deliberately absent: state. Who wants to know where a release stands folds its stream.
 
 pub mod append;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod fact;
 mod fate;
 pub mod lease;
@@ -14,10 +16,12 @@ mod memory;
 pub mod outbox;
 pub mod read;
 pub mod record;
+pub mod sqlite;
 mod store;
 mod stream;
+pub mod view;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "contract"))]
 mod samples;
 
 pub use append::{Append, AppendError, Appended, StreamAppend, Unwritable};
@@ -28,5 +32,6 @@ pub use memory::{MemoryClock, MemoryStore};
 pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};
 pub use read::{Broken, Page, ReadError, StreamEnd};
 pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
+pub use sqlite::{OpenError, SqliteReader, SqliteStore};
 pub use store::{Reader, Store, Trouble};
 pub use stream::{About, Stream};

@@ -1,6 +1,8 @@
 //! The journal in memory, for tests and simulation. It keeps text as a database would, under a clock that
 //! is handed in. It has no faults of its own: who wants faults wraps it.
 
+#[cfg(any(test, feature = "contract"))]
+mod subject;
 mod tables;
 
 use std::fmt;

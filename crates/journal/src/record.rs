@@ -9,6 +9,8 @@ mod v1;
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod property;
 
 use segue_domain::ids::Actor;
 use segue_domain::time::Timestamp;

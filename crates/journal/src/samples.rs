@@ -1,4 +1,4 @@
-//! One of everything that can be recorded, for this crate's tests. Not a story: a vocabulary.
+//! One of everything that can be recorded, for the tests of this crate and of stores. Not a story: a vocabulary.
 
 mod decisions;
 mod effects;
@@ -13,7 +13,7 @@ use segue_domain::step::{How, Step};
 use segue_domain::time::Timestamp;
 
 use crate::fact::Fact;
-use crate::record::{Hash, NewRecord, Place, Record, Via, seal};
+use crate::record::{NewRecord, Via};
 use crate::stream::Stream;
 
 pub(crate) use plan::plan;
@@ -41,7 +41,10 @@ pub(crate) fn new_record(fact: Fact) -> NewRecord {
 }
 
 /// The first record of the release's stream.
-pub(crate) fn first_record() -> Record {
+#[cfg(test)]
+pub(crate) fn first_record() -> crate::record::Record {
+    use crate::record::{Hash, Place, seal};
+
     let stream = release_stream();
     let place = Place { stream: &stream, seq: 1, epoch: 1, prev_hash: Hash::GENESIS };
     seal(&new_record(plan_event().into()), &place).expect("a sample is a record")

@@ -122,4 +122,21 @@ impl Tables {
             }
         }
     }
+
+    /// Changes a stored record behind the journal's back.
+    #[cfg(any(test, feature = "contract"))]
+    pub(super) fn tamper(&mut self, stream: &Stream, seq: u64, how: crate::contract::Tamper) {
+        use crate::contract::Tamper;
+
+        let Some(kept) = self.streams.get_mut(stream) else { return };
+        if how == Tamper::Removed {
+            kept.records.remove(&seq);
+            return;
+        }
+        let Some(sealed) = kept.records.get_mut(&seq) else { return };
+        sealed.text = sealed.text.replace("segue", "nobody");
+        if how == Tamper::TextAndHash {
+            sealed.hash = crate::record::Hash::of(&sealed.text);
+        }
+    }
 }

@@ -1,0 +1,169 @@
+//! Opening a journal file: look first, then make or bring up the tables.
+//!
+//! A file that a newer daemon wrote, or that is no journal at all, is refused before a byte of it is
+//! touched: a daemon that was rolled back must not spoil what its successor wrote.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+use thiserror::Error;
+
+use super::{SqliteReader, SqliteStore, sql};
+use crate::store::Trouble;
+
+/// The layout that this version makes.
+pub(super) const LAYOUT: u32 = 1;
+const _: () = assert!(sql::MIGRATIONS.len() == 1, "every migration makes one layout");
+
+/// How long a connection waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection; longer than it may wait for a lock.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const READERS_MAX: u32 = 4;
+
+/// Why a journal file was not opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("{path} has layout {found}, and this version knows up to {understood}; a newer daemon wrote it")]
+    Newer { path: PathBuf, found: u32, understood: u32 },
+    /// Only when it is opened to be read: a writer would bring it up.
+    #[error("{path} has layout {found}, and this version reads {understood}; start the daemon once")]
+    Older { path: PathBuf, found: u32, understood: u32 },
+    #[error("{path} is not a journal")]
+    NotAJournal { path: PathBuf },
+    #[error("{path} does not exist")]
+    Missing { path: PathBuf },
+    #[error("{path} could not be opened")]
+    Unavailable {
+        path: PathBuf,
+        #[source]
+        source: Trouble,
+    },
+}
+
+/// What is in a file.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    /// No tables: new, or made and left by somebody who died.
+    Empty,
+    Layout(u32),
+    Foreign,
+}
+
+impl SqliteStore {
+    /// Opens the journal for writing, makes it when the file does not exist, and brings an older layout up.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        if path.exists() {
+            // Read-only, so that what is refused is not touched.
+            check(path, look_at(path).await?)?;
+        }
+        let trouble = |source: sqlx::Error| unavailable(path, source);
+        let options = options(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = pool(1).connect_with(options).await.map_err(trouble)?;
+        migrate(path, &writer).await?;
+        let reader = SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(path)) };
+        Ok(Self { writer, reader })
+    }
+
+    /// Opens the journal for reading only. It may be in use.
+    pub async fn open_to_read(path: &Path) -> Result<SqliteReader, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing { path: path.to_owned() });
+        }
+        let path = path.to_owned();
+        match check(&path, look_at(&path).await?)? {
+            Some(LAYOUT) => {}
+            Some(found) => return Err(OpenError::Older { path, found, understood: LAYOUT }),
+            None => return Err(OpenError::NotAJournal { path }),
+        }
+        Ok(SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(&path)) })
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY_TIMEOUT)
+}
+
+fn options_to_read(path: &Path) -> SqliteConnectOptions {
+    options(path).read_only(true)
+}
+
+fn pool(connections_max: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Looks without a trace. Without a log beside it the file is complete, and opening it as immutable keeps
+/// SQLite from making one (<https://www.sqlite.org/wal.html#readonly>). Should somebody begin to write at
+/// this very moment, the second look, under the write lock, is the one that counts.
+async fn look_at(path: &Path) -> Result<Found, OpenError> {
+    let trouble = |source: sqlx::Error| unavailable(path, source);
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let options = options_to_read(path).immutable(!Path::new(&log).exists());
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(trouble)?;
+    let found = look(&mut connection).await;
+    connection.close().await.map_err(trouble)?;
+    found.map_err(|error| {
+        // SQLITE_NOTADB: https://www.sqlite.org/rescode.html#notadb
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some("26") {
+            OpenError::NotAJournal { path: path.to_owned() }
+        } else {
+            trouble(error)
+        }
+    })
+}
+
+async fn look(connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
+    let tables: i64 = sqlx::query_scalar(sql::COUNT_TABLES).fetch_one(&mut *connection).await?;
+    if tables == 0 {
+        return Ok(Found::Empty);
+    }
+    let application: i32 = sqlx::query_scalar(sql::GET_APPLICATION_ID).fetch_one(&mut *connection).await?;
+    if application != sql::APPLICATION_ID {
+        return Ok(Found::Foreign);
+    }
+    let layout: u32 = sqlx::query_scalar(sql::LAYOUT).fetch_one(&mut *connection).await?;
+    Ok(Found::Layout(layout))
+}
+
+/// The layout that a file has, if this version may use it; none for an empty one.
+fn check(path: &Path, found: Found) -> Result<Option<u32>, OpenError> {
+    match found {
+        Found::Empty => Ok(None),
+        Found::Layout(found) if found > LAYOUT => {
+            Err(OpenError::Newer { path: path.to_owned(), found, understood: LAYOUT })
+        }
+        Found::Layout(found) => Ok(Some(found)),
+        Found::Foreign => Err(OpenError::NotAJournal { path: path.to_owned() }),
+    }
+}
+
+/// Looks again under the write lock, because two daemons may open the same file, and applies what is missing.
+async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
+    let trouble = |source: sqlx::Error| unavailable(path, source);
+    let mut transaction = writer.begin_with(sql::BEGIN).await.map_err(trouble)?;
+    let layout = check(path, look(&mut transaction).await.map_err(trouble)?)?.unwrap_or(0);
+    let done = usize::try_from(layout).unwrap_or(usize::MAX);
+    for migration in sql::MIGRATIONS.into_iter().skip(done) {
+        sqlx::raw_sql(migration).execute(&mut *transaction).await.map_err(trouble)?;
+    }
+    if layout < LAYOUT {
+        sqlx::raw_sql(sql::SET_APPLICATION_ID).execute(&mut *transaction).await.map_err(trouble)?;
+        sqlx::query(sql::SET_LAYOUT).bind(LAYOUT).execute(&mut *transaction).await.map_err(trouble)?;
+    }
+    transaction.commit().await.map_err(trouble)
+}
+
+fn unavailable(path: &Path, source: sqlx::Error) -> OpenError {
+    OpenError::Unavailable { path: path.to_owned(), source: source.into() }
+}

@@ -1,0 +1,46 @@
+//! Reading: each page with the head of its stream, from one snapshot.
+
+use sqlx::{Row as _, SqlitePool};
+
+use super::sql;
+use super::transaction::{hash, head, signed, unsigned};
+use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, rows_of};
+use crate::record::Sealed;
+use crate::stream::Stream;
+
+pub(super) async fn page(pool: &SqlitePool, stream: &Stream, after_seq: u64) -> Result<RawPage, sqlx::Error> {
+    // A plain BEGIN: in a write-ahead log a reader sees one moment from its first read to its end.
+    let mut snapshot = pool.begin().await?;
+    let head = head(&mut snapshot, stream).await?;
+    let found = sqlx::query(sql::RECORDS)
+        .bind(stream.as_str())
+        .bind(signed(after_seq)?)
+        .bind(rows_of(after_seq))
+        .fetch_all(&mut *snapshot)
+        .await?;
+    let mut rows = Vec::with_capacity(found.len());
+    for row in found {
+        let sealed = Sealed { hash: hash(row.try_get("hash")?)?, text: row.try_get("text")? };
+        rows.push((unsigned(row.try_get("seq")?)?, sealed));
+    }
+    snapshot.commit().await?;
+    Ok(RawPage { rows, head })
+}
+
+pub(super) async fn streams(pool: &SqlitePool, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
+    let unavailable = |error: sqlx::Error| ReadError::Unavailable(error.into());
+    let limit = STREAMS_MAX.saturating_add(1);
+    let rows =
+        sqlx::query(sql::STREAMS).bind(prefix).bind(limit).fetch_all(pool).await.map_err(unavailable)?;
+    if u32::try_from(rows.len()).is_ok_and(|count| count > STREAMS_MAX) {
+        return Err(ReadError::TooManyStreams);
+    }
+    let mut streams = Vec::with_capacity(rows.len());
+    for row in rows {
+        let name: String = row.try_get("name").map_err(unavailable)?;
+        let seq = row.try_get("seq").and_then(unsigned).map_err(unavailable)?;
+        let stream = Stream::parse(&name).ok_or(ReadError::NoSuchStream { name })?;
+        streams.push(StreamEnd { stream, seq });
+    }
+    Ok(streams)
+}

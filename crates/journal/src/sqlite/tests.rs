@@ -1,0 +1,230 @@
+//! What only a file can show: it outlives its process, and a newer one is left alone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::AssertSqlSafe;
+use tempfile::TempDir;
+
+use super::*;
+use crate::append::StreamAppend;
+use crate::contract::{Subject, Tamper};
+use crate::record::Hash;
+use crate::samples;
+
+struct File {
+    folder: TempDir,
+}
+
+impl File {
+    fn new() -> Self {
+        Self { folder: TempDir::new().expect("a folder can be made") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("journal.db")
+    }
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path()).await.expect("the file is a journal or new")
+    }
+
+    /// Runs a statement behind the journal's back.
+    async fn run(&self, sql: &str) {
+        let pool = SqlitePool::connect_with(
+            sqlx::sqlite::SqliteConnectOptions::new().filename(self.path()).create_if_missing(true),
+        );
+        let pool = pool.await.expect("the file opens");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool).await.expect("the statement is right");
+        pool.close().await;
+    }
+
+    /// What a kill leaves: the files as they are, with the log not yet in the database.
+    fn after_a_kill(&self) -> Self {
+        let after = Self::new();
+        for (name, bytes) in self.bytes() {
+            if !name.ends_with("-shm") {
+                std::fs::write(after.folder.path().join(name), bytes).expect("the folder takes it");
+            }
+        }
+        assert_eq!(after.bytes().len(), 2, "there is a log");
+        after
+    }
+
+    fn bytes(&self) -> Vec<(String, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the folder is there");
+        let mut files: Vec<_> = entries
+            .map(|entry| {
+                let path = entry.expect("the folder is there").path();
+                let name = path.file_name().expect("it is a file").display().to_string();
+                (name, std::fs::read(path).expect("the file is there"))
+            })
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+#[async_trait]
+impl Subject for File {
+    async fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.open().await)
+    }
+
+    async fn tamper(&self, stream: &Stream, seq: u64, how: Tamper) {
+        let place = format!("stream = '{stream}' AND seq = {seq}");
+        match how {
+            Tamper::Removed => self.run(&format!("DELETE FROM record WHERE {place}")).await,
+            Tamper::Text | Tamper::TextAndHash => {
+                let records = self.open().await.read(stream, 0).await.expect("the stream is whole");
+                let record = records.iter().find(|record| record.seq == seq).expect("the record is there");
+                let text = record.sealed().text.replace("segue", "nobody");
+                let hash = if how == Tamper::Text { record.hash } else { Hash::of(&text) };
+                self.run(&format!("UPDATE record SET text = '{text}', hash = '{hash}' WHERE {place}")).await;
+            }
+        }
+    }
+}
+
+crate::store_contract!(File::new());
+
+fn one_record(expected_seq: u64) -> Append {
+    let record = samples::new_record(samples::release_events().remove(0).into());
+    let stream = samples::release_stream();
+    Append { streams: vec![StreamAppend { stream, expected_seq, records: vec![record] }], outbox: Vec::new() }
+}
+
+async fn lease_of(store: &SqliteStore) -> Lease {
+    let (scope, owner) = (Scope::new("boards"), Owner::new("a"));
+    store.acquire(&scope, &owner, Duration::from_secs(30)).await.expect("the owner is the same")
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_when_the_process_dies_without_a_checkpoint() {
+    let file = File::new();
+    let store = file.open().await;
+    let lease = lease_of(&store).await;
+    let mut written = Vec::new();
+    for seq in 0..10 {
+        written.extend(store.append(&lease, &one_record(seq)).await.expect("it is held").records);
+    }
+    let after = file.after_a_kill();
+    let store = after.open().await;
+    let read = store.read(&samples::release_stream(), 0).await.expect("the stream is whole");
+    assert_eq!(read, written);
+    assert_eq!(lease_of(&store).await.epoch(), lease.epoch() + 1);
+}
+
+#[tokio::test]
+async fn an_append_that_is_given_up_half_way_blocks_nobody_and_is_there_or_not() {
+    let file = File::new();
+    let store = file.open().await;
+    let lease = lease_of(&store).await;
+    let append = one_record(0);
+    for turns in 0..40 {
+        let give_up = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = store.append(&lease, &append) => break,
+            () = give_up => {}
+        }
+    }
+    // By now the first record may have been written, whole; the writer is free in any case.
+    let mut next = 1;
+    match store.append(&lease, &append).await {
+        Ok(_) => {}
+        Err(AppendError::Conflict { found, .. }) => next = found,
+        Err(error) => panic!("the writer was left in a state: {error:?}"),
+    }
+    assert_eq!(next, 1);
+    store.append(&lease, &one_record(1)).await.expect("the stream is at 1");
+    assert_eq!(store.read(&samples::release_stream(), 0).await.expect("the stream is whole").len(), 2);
+}
+
+#[tokio::test]
+async fn a_journal_of_a_newer_daemon_is_refused_and_not_touched() {
+    let file = File::new();
+    let store = file.open().await;
+    lease_of(&store).await;
+    file.run("UPDATE meta SET value = 7 WHERE name = 'layout'").await;
+    let killed = file.after_a_kill();
+    store.close().await;
+    for file in [file, killed] {
+        let before = file.bytes();
+        for answer in [
+            SqliteStore::open(&file.path()).await.map(drop),
+            SqliteStore::open_to_read(&file.path()).await.map(drop),
+        ] {
+            assert!(
+                matches!(answer, Err(OpenError::Newer { found: 7, understood: LAYOUT, .. })),
+                "{answer:?}"
+            );
+        }
+        // The index of a log is not data: SQLite makes it anew for every first reader.
+        let after: Vec<_> = file.bytes().into_iter().filter(|(name, _)| !name.ends_with("-shm")).collect();
+        assert!(before == after, "a refused journal was changed");
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_daemon_is_refused() {
+    let file = File::new();
+    let store = file.open().await;
+    let lease = lease_of(&store).await;
+    store.append(&lease, &one_record(0)).await.expect("it is held");
+    let text = r#"{"schema":9}"#;
+    let hash = Hash::of(text);
+    file.run(&format!("UPDATE record SET text = '{text}', hash = '{hash}'")).await;
+    let answer = store.read(&samples::release_stream(), 0).await;
+    assert!(matches!(answer, Err(ReadError::Newer { found: 9, understood: 1, .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_journal_is_refused_and_not_touched() {
+    let database = File::new();
+    database.run("CREATE TABLE meta (name TEXT, value INTEGER); INSERT INTO meta VALUES ('layout', 1)").await;
+    let text = File::new();
+    std::fs::write(text.path(), "not a database, but longer than a header of one ".repeat(40))
+        .expect("the folder takes it");
+    for file in [database, text] {
+        let before = file.bytes();
+        let answer = SqliteStore::open(&file.path()).await;
+        assert!(matches!(answer, Err(OpenError::NotAJournal { .. })), "{answer:?}");
+        assert!(before == file.bytes(), "a foreign file was changed");
+    }
+}
+
+#[tokio::test]
+async fn two_daemons_may_open_a_new_journal_at_the_same_time() {
+    let file = File::new();
+    let path = file.path();
+    let (one, two) = tokio::join!(SqliteStore::open(&path), SqliteStore::open(&path));
+    let (one, two) = (one.expect("it opens"), two.expect("it opens"));
+    assert_eq!((lease_of(&one).await.epoch(), lease_of(&two).await.epoch()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_reader_beside_a_daemon_sees_what_was_acknowledged_and_cannot_write() {
+    let file = File::new();
+    let store = file.open().await;
+    let lease = lease_of(&store).await;
+    let reader = SqliteStore::open_to_read(&file.path()).await.expect("it is a journal");
+    let written = store.append(&lease, &one_record(0)).await.expect("it is held");
+    let read = reader.read(&samples::release_stream(), 0).await.expect("the stream is whole");
+    assert_eq!(read, written.records);
+    let answer = sqlx::query("DELETE FROM record").execute(&reader.pool).await;
+    assert!(answer.is_err_and(|error| error.to_string().contains("readonly")));
+}
+
+#[tokio::test]
+async fn a_journal_that_is_not_there_is_not_made_by_reading() {
+    let file = File::new();
+    let answer = SqliteStore::open_to_read(&file.path()).await;
+    assert!(matches!(answer, Err(OpenError::Missing { .. })), "{answer:?}");
+    assert_eq!(file.bytes(), []);
+}
