@@ -21,18 +21,19 @@ impl Server {
     pub fn status(&self) -> ServerStatus {
         let inner = &self.0;
         let counts = inner.counts();
+        let (state, route) = inner.lock_desk().told();
         ServerStatus {
             server: inner.settings.server.clone(),
             version: inner.config.version.clone(),
             formats: inner.config.formats.clone(),
             level: inner.config.level,
             generation: self.generation(),
-            state: inner.lock_desk().state(),
+            state,
             boards: counts.boards,
             standbys: counts.standbys,
             clients: counts.clients,
             attached: counts.attached,
-            route: inner.lock_desk().route.clone(),
+            route,
             connect: inner.published_connect(),
             caps: inner.config.caps,
             load: inner.health.load(inner.admission.waiting(), inner.now()),

@@ -28,12 +28,14 @@ impl Desk {
         Self { route, mood: Mood::Serving }
     }
 
-    pub(super) fn state(&self) -> ServerState {
-        match self.mood {
+    /// What `status` says of it.
+    pub(super) fn told(&self) -> (ServerState, Option<Route>) {
+        let state = match self.mood {
             Mood::Serving => ServerState::Serving,
             Mood::Closed => ServerState::Closed,
             Mood::Draining(_) => ServerState::Draining,
-        }
+        };
+        (state, self.route.clone())
     }
 
     pub(super) fn doors(&self) -> Doors {

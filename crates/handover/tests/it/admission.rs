@@ -1,0 +1,57 @@
+//! How fast clients are told and let in.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use segue_handover::wire::OfferRequest;
+
+use crate::support::{GatedStore, Moving, Node, Peer, per_s};
+
+#[tokio::test]
+async fn attaches_are_never_admitted_faster_than_the_limit_in_any_tenth_of_a_second() {
+    let store = Arc::new(GatedStore::default());
+    let old = Node::start("old", &store).await;
+    let new = Node::start_with("new", &store, |config| config.attach_rate_per_s = per_s(200)).await;
+    let names: Vec<String> = (0..60).map(|number| format!("user-{number}")).collect();
+    let mut peers = join_all(names.iter().map(|name| old.joined("b", name))).await;
+    let step = Moving::new("m1", "b", 1);
+    // A daemon may only lower the application's own limit.
+    for (asked, in_force) in [(1_000_000, 200), (100, 100)] {
+        let mut request = step.prepare_request();
+        request.attach_rate_per_s = Some(per_s(asked));
+        new.control.prepare(&request).await.expect("prepares");
+        let status = new.control.status().await.expect("a status");
+        assert_eq!(status.attach.limit_per_s, in_force);
+    }
+    let prepared = step.prepare(&new).await;
+    step.offer(&old, &prepared.connect).await;
+    let offers = join_all(peers.iter_mut().map(|(peer, _)| peer.offer())).await;
+    let began = tokio::time::Instant::now();
+    let attached = join_all(offers.iter().zip(&names).map(|(offer, name)| Peer::attach(offer, name))).await;
+    step.wait_attached(&new, 60).await;
+    assert!(
+        began.elapsed().as_millis() >= 500,
+        "60 at 10 per 100 ms take six windows: {:?}",
+        began.elapsed()
+    );
+    let figures = new.control.status().await.expect("a status").attach;
+    assert_eq!((figures.admitted_total, figures.overruns_total, figures.refused_total), (60, 0, 0));
+    assert!(figures.peak_in_100ms <= 10, "{figures:?}");
+    drop(attached);
+}
+
+#[tokio::test]
+async fn offers_keep_the_pace_of_the_latest_word() {
+    let store = Arc::new(GatedStore::default());
+    let (old, new) = (Node::start("old", &store).await, Node::start("new", &store).await);
+    let names: Vec<String> = (0..6).map(|number| format!("user-{number}")).collect();
+    let mut peers = join_all(names.iter().map(|name| old.joined("b", name))).await;
+    let step = Moving::new("m1", "b", 1);
+    let prepared = step.prepare(&new).await;
+    let request = OfferRequest { rate_per_s: per_s(20), ..step.offer_request(&prepared.connect) };
+    let began = tokio::time::Instant::now();
+    let answer = old.control.offer(&request).await.expect("offers");
+    assert_eq!(answer.offered, 6, "the answer does not wait for the pace");
+    join_all(peers.iter_mut().map(|(peer, _)| peer.offer())).await;
+    assert!(began.elapsed().as_millis() >= 200, "two at once, then two per 100 ms: {:?}", began.elapsed());
+}
