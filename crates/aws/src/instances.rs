@@ -14,6 +14,10 @@ use segue_engine::ports::CallError;
 use crate::ec2::{Ec2, PAGE, PAGES_MAX, endless, next_page};
 use crate::tags;
 
+/// Stands for the subnet of an instance that is gone: EC2 keeps its tags for about an hour, and takes its subnet
+/// and address away at once.
+const NO_SUBNET: &str = "-";
+
 /// Every instance with the service's tag. A later page's word on an instance wins over an earlier one's.
 pub(crate) async fn of_service(
     ec2: &Ec2,
@@ -55,13 +59,14 @@ fn complete(id: &str, state: InstanceState, instance: &SdkInstance) -> Result<In
             tags::VERSION
         ))
     })?;
+    let subnet = instance.subnet_id().or_else(|| state.is_gone().then_some(NO_SUBNET));
     let launched_at = instance.launch_time().and_then(|time| time.to_millis().ok());
     Ok(Instance {
         id: InstanceId::new(id),
         image: ImageId::new(instance.image_id().ok_or_else(|| lacks("its image"))?),
         version: Version::new(version),
         pool: PoolName::new(tags::value(instance.tags(), tags::POOL).unwrap_or(tags::DEFAULT_POOL)),
-        subnet: SubnetId::new(instance.subnet_id().ok_or_else(|| lacks("its subnet"))?),
+        subnet: SubnetId::new(subnet.ok_or_else(|| lacks("its subnet"))?),
         state,
         address: instance.private_ip_address().filter(|address| !address.is_empty()).map(str::to_owned),
         launched_at: Timestamp::from_ms(launched_at.ok_or_else(|| lacks("its launch time"))?),
@@ -180,6 +185,21 @@ mod tests {
         let failed = cloud.instances(&service).await.expect_err("no version");
         assert_eq!(failed.class, Class::Refused);
         assert!(failed.what.contains("i-a") && failed.what.contains("segue:version"), "{failed}");
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_is_gone_is_listed_without_its_subnet_and_address() {
+        let gone = format!(
+            "<item><instancesSet><item><instanceId>i-a</instanceId><imageId>ami-1</imageId>\
+             <instanceState><code>48</code><name>terminated</name></instanceState>\
+             <launchTime>2026-11-21T22:55:00.000Z</launchTime>{}</item></instancesSet></item>",
+            tag_set(&LAUNCHED)
+        );
+        let stub = Stub::start([(200, page(&[gone], ""))]).await;
+        let found = stub.cloud().await.instances(&ServiceName::new("boards")).await.expect("instances");
+        let instance = &found[&InstanceId::new("i-a")];
+        assert_eq!((instance.state, instance.address.as_deref()), (InstanceState::Terminated, None));
+        assert_eq!(instance.version, Version::new("2"));
     }
 
     #[tokio::test]
