@@ -1,1 +1,21 @@
-//! segue-daemon.
+//! The daemon: configuration, the HTTP API, and the wiring of engine, journal and adapters.
+//!
+//! [`serve`] is the whole of it. Nothing here decides anything about a release: requests become calls of the
+//! engine, and what the engine and the journal know becomes views.
+
+pub mod config;
+mod front;
+mod logging;
+mod metrics;
+mod problem;
+mod routes;
+mod serve;
+mod server;
+mod start;
+mod views;
+mod words;
+
+pub use routes::openapi;
+pub use serve::{Overrides, serve};
+pub use server::{Parts, Server};
+pub use start::{Blame, StartError};

@@ -1,0 +1,103 @@
+//! The daemon's configuration: one TOML file, read once, checked as a whole.
+//!
+//! After [`Config::load`] nothing is unchecked: every name, address, ARN and duration is its own type, and
+//! whatever is wrong was reported at once, each mistake with its place and how to mend it. This is the only
+//! module of the workspace that reads the environment, and only for secrets that the file names.
+//!
+//! Deliberately absent: reloading. A running release carries its own copy of its service's section, and a
+//! changed file is read by a restart, which costs no release anything.
+
+mod document;
+mod mistake;
+mod outside;
+mod place;
+mod policy;
+mod process;
+mod secret;
+mod service;
+mod shape;
+mod table;
+
+use std::path::Path;
+
+pub use self::mistake::{Mistake, Mistakes};
+pub use self::outside::{AwsConfig, HandoverConfig, PrometheusConfig};
+pub(crate) use self::process::LISTEN_HINT;
+pub use self::process::{DaemonConfig, LogConfig, LogFormat};
+pub use self::secret::Environment;
+pub use self::service::ServiceConfig;
+
+use self::document::Document;
+
+/// Longer than any sensible file; keeps a wrong path from filling the memory.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Everything that the daemon was told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub daemon: DaemonConfig,
+    pub log: LogConfig,
+    pub aws: AwsConfig,
+    pub prometheus: PrometheusConfig,
+    pub handover: HandoverConfig,
+    /// In the order of the file; at least one, each name once.
+    pub services: Vec<ServiceConfig>,
+}
+
+/// Why there is no configuration to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("the configuration {path} cannot be read")]
+    Unreadable {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the configuration {path} is longer than {FILE_BYTES_MAX} bytes")]
+    TooLong { path: String },
+    #[error("{0}")]
+    Wrong(Mistakes),
+}
+
+impl Config {
+    /// Reads and checks the file. Secrets come from the files and variables that it names.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let name = path.display().to_string();
+        let unreadable = |source| LoadError::Unreadable { path: name.clone(), source };
+        if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+            return Err(LoadError::TooLong { path: name });
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Self::parse(&name, &text, &Environment::process()).map_err(LoadError::Wrong)
+    }
+
+    /// Checks the text of a file that is called `name` in what is reported.
+    pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Self, Mistakes> {
+        let document = Document::parse(name, text);
+        let read = read(&document, environment);
+        match (document.finish(), read) {
+            (Ok(()), Some(config)) => Ok(config),
+            (Err(mistakes), _) => Err(mistakes),
+            (Ok(()), None) => Err(Mistakes::unexplained(name)),
+        }
+    }
+}
+
+fn read(document: &Document<'_>, environment: &Environment) -> Option<Config> {
+    let mut root = document.root();
+    let daemon = root.table("daemon").and_then(DaemonConfig::read);
+    let log = root.table("log").and_then(LogConfig::read);
+    let aws = root.table("aws").and_then(AwsConfig::read);
+    let prometheus = root.table("prometheus").and_then(PrometheusConfig::read);
+    let handover = root.table("handover").and_then(|table| HandoverConfig::read(table, environment));
+    let services = service::read_all(&mut root);
+    root.done();
+    Some(Config {
+        daemon: daemon?,
+        log: log?,
+        aws: aws?,
+        prometheus: prometheus?,
+        handover: handover?,
+        services: services?,
+    })
+}

@@ -1,0 +1,72 @@
+//! The outside systems that every service shares: `[aws]`, `[prometheus]` and `[handover]`.
+//!
+//! Credentials of AWS are not here: the SDK finds them by its own chain (instance role, profile,
+//! environment), as every tool of the account does.
+
+use secrecy::SecretString;
+use segue_integrations::prometheus::{MetricName, MetricNames};
+use url::Url;
+
+use super::secret::{self, Environment};
+use super::shape::{self, Shape};
+use super::table::Table;
+
+/// `[aws]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// Instead of the region's own endpoints; the SDK's `AWS_ENDPOINT_URL` does the same.
+    pub endpoint: Option<Url>,
+}
+
+/// `[prometheus]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrometheusConfig {
+    pub url: Url,
+    /// Open boards of an instance, its errors, the start of its process.
+    pub metrics: MetricNames,
+}
+
+/// `[handover]`
+#[derive(Debug, Clone)]
+pub struct HandoverConfig {
+    /// The private port of the instances that serves the control contract.
+    pub port: u16,
+    /// Shared with the application: it signs every control call.
+    pub key: SecretString,
+}
+
+impl AwsConfig {
+    pub(crate) fn read(mut table: Table<'_>) -> Option<Self> {
+        let endpoint = table.optional("endpoint", &shape::http_url("\"http://127.0.0.1:4566\""));
+        table.done();
+        Some(Self { endpoint: endpoint? })
+    }
+}
+
+impl PrometheusConfig {
+    pub(crate) fn read(mut table: Table<'_>) -> Option<Self> {
+        let url = table.required("url", &shape::http_url("\"http://prometheus.internal:9090\""));
+        let mut metric = |key, default: &str| {
+            let default = MetricName::parse(default).expect("the default is a name");
+            table.or(key, default, &metric())
+        };
+        let boards = metric("boards_metric", "rtb_spaces_count");
+        let errors = metric("errors_metric", "app_errors_total");
+        let started = metric("start_metric", "process_start_time_seconds");
+        table.done();
+        Some(Self { url: url?, metrics: MetricNames { boards: boards?, errors: errors?, started: started? } })
+    }
+}
+
+impl HandoverConfig {
+    pub(crate) fn read(mut table: Table<'_>, environment: &Environment) -> Option<Self> {
+        let port = table.or("port", 9000, &shape::number32(1, u32::from(u16::MAX), "9000"));
+        let key = secret::required(&mut table, "key_file", "key_env", environment);
+        table.done();
+        Some(Self { port: u16::try_from(port?).ok()?, key: key? })
+    }
+}
+
+fn metric() -> Shape<MetricName> {
+    Shape::text("the name of a metric", "\"rtb_spaces_count\"", |text| MetricName::parse(text).ok())
+}

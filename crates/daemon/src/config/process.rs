@@ -1,0 +1,79 @@
+//! The daemon's own sections: `[daemon]` and `[log]`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::shape::{self, Shape};
+use super::table::Table;
+
+/// `[daemon]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaemonConfig {
+    /// Where the API listens. Loopback only, because this version knows no authentication.
+    pub listen: SocketAddr,
+    /// The SQLite file of the journal; made when it is not there.
+    pub journal: PathBuf,
+    /// Who this daemon is in the lease and in the logs.
+    pub name: String,
+    /// From one look at the world to the next.
+    pub tick: Duration,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// As `tracing_subscriber::EnvFilter` reads it: `info,segue_engine=debug`.
+    pub filter: String,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7788);
+
+pub(crate) const LISTEN_HINT: &str = "listen at 127.0.0.1 or ::1; this version knows no authentication, so reach it through SSH or a proxy that has it";
+
+impl DaemonConfig {
+    pub(crate) fn read(mut table: Table<'_>) -> Option<Self> {
+        let listen = table.or("listen", LISTEN_DEFAULT, &shape::listen());
+        if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
+            table.report("listen", format!("{address} is no loopback address"), LISTEN_HINT);
+        }
+        let journal =
+            table.required("journal", &shape::text("the path of a file", "\"/var/lib/segue/journal.db\""));
+        let name = table.or("name", "segue".to_owned(), &name());
+        let second = Duration::from_secs(1);
+        let tick = table.or("tick", second, &shape::duration(second / 20, 60 * second, "\"1s\""));
+        table.done();
+        Some(Self { listen: listen?, journal: PathBuf::from(journal?), name: name?, tick: tick? })
+    }
+}
+
+impl LogConfig {
+    pub(crate) fn read(mut table: Table<'_>) -> Option<Self> {
+        let formats = &[("human", LogFormat::Human), ("json", LogFormat::Json)];
+        let format = table.or("format", LogFormat::Human, &shape::word(formats, "\"json\""));
+        let filter = table.or("filter", "info".to_owned(), &filter());
+        table.done();
+        Some(Self { format: format?, filter: filter? })
+    }
+}
+
+fn name() -> Shape<String> {
+    Shape::text("a name of up to 64 letters, digits and dashes", "\"segue-1\"", |text| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        ((1..=64).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
+    })
+}
+
+fn filter() -> Shape<String> {
+    Shape::text("a log filter", "\"info,segue_engine=debug\"", |text| {
+        tracing_subscriber::EnvFilter::try_new(text).is_ok().then(|| text.to_owned())
+    })
+}

@@ -1,0 +1,251 @@
+//! `[[service]]`: one application that is released.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use segue_domain::ids::{
+    Environment, ForwardArn, GroupArn, PoolName, Region, Route, ServiceName, SubnetId, TemplateId,
+};
+use segue_domain::service::{LaunchSpec, Routing, Service, Slot, WarmSpec, Workload};
+use segue_engine::ports::ImageQuery;
+
+use super::policy;
+use super::shape::{self, Shape};
+use super::table::{Placed, Table};
+
+/// The domain's service, and which AMIs are its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceConfig {
+    pub service: Service,
+    pub images: ImageQuery,
+}
+
+/// One weighted forward takes five groups: two colours and three canaries.
+/// Source: Elastic Load Balancing, "Quotas for your Application Load Balancers", target groups per action.
+const CANARIES_MAX: usize = 3;
+/// As many as an ALB has rules.
+const SLOTS_MAX: usize = 100;
+const SUBNETS_MAX: usize = 16;
+
+/// Every service of the file.
+pub(crate) fn read_all(root: &mut Table<'_>) -> Option<Vec<ServiceConfig>> {
+    let tables = root.tables("service");
+    if tables.is_empty() && !root.has("service") {
+        root.report("service", "no service is configured", "add one, beginning with a line `[[service]]`");
+        return None;
+    }
+    let mut names = BTreeSet::new();
+    if tables.is_empty() {
+        return None;
+    }
+    let services: Vec<_> = tables.into_iter().map(|table| read(table, &mut names)).collect();
+    services.into_iter().collect()
+}
+
+fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceConfig> {
+    let name = table.required_at("name", &service_name());
+    if let Some(name) = name.as_ref().filter(|name| !names.insert(name.value.clone())) {
+        let what = format!("another service is called {} too", name.value);
+        table.report_at(name, what, "give each service a name of its own");
+    }
+    let environment = table.required("environment", &shape::text("a name", "\"production\""));
+    let region = table.required("region", &region());
+    let workloads =
+        &[("boards", Workload::Boards), ("requests", Workload::Requests), ("none", Workload::None)];
+    let workload = table.or("workload", Workload::Boards, &shape::word(workloads, "\"boards\""));
+    let pool = table.or("pool", "main".to_owned(), &shape::text("a name", "\"main\""));
+    let called = name.as_ref().map(|name| name.value.as_str());
+    let images = table.table("images").and_then(|images| read_images(images, called));
+    let launch = table.table("launch").and_then(read_launch);
+    let routing = table.table("routing").and_then(|routing| read_routing(routing, region.as_deref()));
+    let canary = table.table("canary").and_then(policy::canary);
+    let full = table.table("full").and_then(policy::full);
+    let handover = table.table("handover").and_then(policy::handover);
+    let patience = table.table("patience").and_then(policy::patience);
+    table.done();
+    let service = Service {
+        name: ServiceName::new(name?.value),
+        environment: Environment::new(environment?),
+        region: Region::new(region?),
+        workload: workload?,
+        pool: PoolName::new(pool?),
+        launch: launch?,
+        routing: routing?,
+        canary: canary?,
+        full: full?,
+        handover: handover?,
+        patience: patience?,
+    };
+    Some(ServiceConfig { service, images: images? })
+}
+
+fn read_images(mut table: Table<'_>, service: Option<&str>) -> Option<ImageQuery> {
+    let owner = table.or("owner", "self".to_owned(), &owner());
+    let tags = match table.table_if_any("tags") {
+        Some(tags) => tags.texts(),
+        None => Some(service.map(|name| ("service".to_owned(), name.to_owned())).into_iter().collect()),
+    };
+    table.done();
+    Some(ImageQuery { owner: owner?, tags: tags?.into_iter().collect::<BTreeMap<_, _>>() })
+}
+
+fn read_launch(mut table: Table<'_>) -> Option<LaunchSpec> {
+    let template = table.required("template", &id("lt-", "a launch template", "\"lt-0123456789abcdef0\""));
+    let subnets = table.list("subnets", &id("subnet-", "a subnet", "\"subnet-0123456789abcdef0\""));
+    if let Some(subnets) = &subnets {
+        bounded(&table, "subnets", subnets, 1, SUBNETS_MAX);
+        distinct(&table, &subnets.iter().collect::<Vec<_>>(), "subnet");
+    }
+    let size = table.optional("size", &shape::number32(1, 1000, "50"));
+    let configure =
+        table.list_or_empty("configure", &shape::text("a word of the command", "\"/opt/configure\""));
+    let warm = match table.table_if_any("warm") {
+        Some(warm) => policy::warm(warm).map(Some),
+        None => Some(None::<WarmSpec>),
+    };
+    table.done();
+    let configure: Vec<_> = configure?.into_iter().map(|word| word.value).collect();
+    Some(LaunchSpec {
+        template: TemplateId::new(template?),
+        subnets: subnets?.into_iter().map(|subnet| SubnetId::new(subnet.value)).collect(),
+        size: size?,
+        configure: (!configure.is_empty()).then_some(configure),
+        warm: warm?,
+    })
+}
+
+fn read_routing(mut table: Table<'_>, region: Option<&str>) -> Option<Routing> {
+    let region = region.map(str::to_owned);
+    let group = group_arn(region.clone());
+    let forward = table.required("forward", &forward_arn(region));
+    let colours = table.list("colours", &group);
+    let canaries = table.list_or_empty("canaries", &group);
+    let slots: Vec<_> = table.tables("slots").into_iter().map(|slot| SlotAt::read(slot, &group)).collect();
+    if let Some(colours) = &colours {
+        bounded(&table, "colours", colours, 2, 2);
+    }
+    if let Some(canaries) = &canaries {
+        bounded(&table, "canaries", canaries, 0, CANARIES_MAX);
+    }
+    bounded(&table, "slots", &slots, 0, SLOTS_MAX);
+    distinct(&table, &slots.iter().filter_map(|slot| slot.route.as_ref()).collect::<Vec<_>>(), "route");
+    let slot_groups = slots.iter().filter_map(|slot| slot.group.as_ref());
+    let groups: Vec<_> =
+        colours.iter().flatten().chain(canaries.iter().flatten()).chain(slot_groups).collect();
+    distinct(&table, &groups, "target group");
+    table.done();
+    let colours: Vec<_> = colours?.into_iter().map(|group| GroupArn::new(group.value)).collect();
+    Some(Routing {
+        forward: ForwardArn::new(forward?),
+        colours: <[GroupArn; 2]>::try_from(colours).ok()?,
+        canaries: canaries?.into_iter().map(|group| GroupArn::new(group.value)).collect(),
+        slots: slots.into_iter().map(SlotAt::slot).collect::<Option<_>>()?,
+    })
+}
+
+/// A slot as far as it could be read.
+struct SlotAt {
+    route: Option<Placed<String>>,
+    group: Option<Placed<String>>,
+}
+
+impl SlotAt {
+    fn read(mut table: Table<'_>, group: &Shape<String>) -> Self {
+        let read =
+            Self { route: table.required_at("route", &route()), group: table.required_at("group", group) };
+        table.done();
+        read
+    }
+
+    fn slot(self) -> Option<Slot> {
+        Some(Slot { route: Route::new(self.route?.value), group: GroupArn::new(self.group?.value) })
+    }
+}
+
+fn bounded<T>(table: &Table<'_>, key: &str, items: &[T], min: usize, max: usize) {
+    if items.len() < min || items.len() > max {
+        let wanted = if min == max { format!("exactly {min}") } else { format!("{min} to {max}") };
+        table.report(key, format!("it lists {}", items.len()), format!("list {wanted}"));
+    }
+}
+
+fn distinct(table: &Table<'_>, items: &[&Placed<String>], noun: &str) {
+    let mut seen = BTreeSet::new();
+    for item in items {
+        if !seen.insert(&item.value) {
+            let what = format!("the {noun} \"{}\" is named a second time", item.value);
+            table.report_at(item, what, format!("name each {noun} once"));
+        }
+    }
+}
+
+/// As release ids need it: `boards-12` must read back.
+fn service_name() -> Shape<String> {
+    let what = "a name of up to 40 lower-case letters, digits and dashes that begins with a letter";
+    Shape::text(what, "\"boards\"", |text| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+        (begins && text.len() <= 40 && text.chars().all(fits)).then(|| text.to_owned())
+    })
+}
+
+fn region() -> Shape<String> {
+    Shape::text("an AWS region", "\"eu-west-1\"", |text| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let parts: Vec<_> = text.split('-').collect();
+        let reads = parts.iter().all(|part| !part.is_empty() && part.chars().all(fits));
+        let counted = parts.last().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()));
+        (parts.len() >= 3 && reads && counted).then(|| text.to_owned())
+    })
+}
+
+fn owner() -> Shape<String> {
+    Shape::text("`self`, `amazon` or an account of 12 digits", "\"self\"", |text| {
+        let account = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
+        (account || matches!(text, "self" | "amazon")).then(|| text.to_owned())
+    })
+}
+
+fn id(prefix: &'static str, what: &str, example: &'static str) -> Shape<String> {
+    Shape::text(format!("the id of {what}"), example, move |text| {
+        let rest = text.strip_prefix(prefix)?;
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        (!rest.is_empty() && rest.chars().all(fits)).then(|| text.to_owned())
+    })
+}
+
+fn route() -> Shape<String> {
+    Shape::text("a value of up to 32 letters, digits and dashes", "\"s01\"", |text| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        ((1..=32).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
+    })
+}
+
+fn group_arn(region: Option<String>) -> Shape<String> {
+    let example =
+        "\"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/boards-a/0123456789abcdef\"";
+    Shape::text(format!("the ARN of a target group{}", of_region(region.as_deref())), example, move |text| {
+        is_arn(text, region.as_deref(), &["targetgroup/"]).then(|| text.to_owned())
+    })
+}
+
+fn forward_arn(region: Option<String>) -> Shape<String> {
+    let example = "\"arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/boards/0123456789abcdef/0123456789abcdef\"";
+    let what = format!("the ARN of a listener or listener rule{}", of_region(region.as_deref()));
+    Shape::text(what, example, move |text| {
+        is_arn(text, region.as_deref(), &["listener/", "listener-rule/"]).then(|| text.to_owned())
+    })
+}
+
+fn of_region(region: Option<&str>) -> String {
+    region.map_or_else(String::new, |region| format!(" in {region}"))
+}
+
+/// `arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:KIND/…`; any region while the service's is unknown.
+fn is_arn(text: &str, region: Option<&str>, kinds: &[&str]) -> bool {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let [arn, _partition, service, in_region, _account, resource] = parts.as_slice() else { return false };
+    *arn == "arn"
+        && *service == "elasticloadbalancing"
+        && region.is_none_or(|region| region == *in_region)
+        && kinds.iter().any(|kind| resource.starts_with(kind))
+}

@@ -1,0 +1,101 @@
+//! Every refusal and failure of the API as a problem document (RFC 9457).
+//!
+//! What the domain refuses brings its own code, sentence and hint. What the API itself refuses is a [`Fault`],
+//! so that a code always comes with the same status and the same hint.
+
+mod fault;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use segue_api::{PROBLEM_MEDIA_TYPE, Problem, ProblemItem};
+use segue_domain::refusal::Refusal;
+
+pub(crate) use fault::{Fault, said};
+
+/// Where codes are explained; the same pages as docs/errors.
+const PAGES: &str = "https://segue.example/errors/";
+
+/// A problem on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused(Box<Problem>);
+
+impl Refused {
+    fn new(status: StatusCode, code: &str, detail: String, hint: String) -> Self {
+        Self(Box::new(Problem {
+            kind: format!("{PAGES}{code}"),
+            title: code.replace('-', " "),
+            status: status.as_u16(),
+            detail,
+            code: code.to_owned(),
+            hint: Some(hint),
+            errors: Vec::new(),
+        }))
+    }
+
+    /// What the domain refused about a thing that the path names.
+    pub(crate) fn of(refusal: &Refusal) -> Self {
+        Self::new(status(refusal), refusal.code(), refusal.to_string(), refusal.hint())
+    }
+
+    /// What the domain refused about a thing that the body names: the path is not at fault.
+    pub(crate) fn of_body(refusal: &Refusal) -> Self {
+        let status = match status(refusal) {
+            StatusCode::NOT_FOUND => StatusCode::UNPROCESSABLE_ENTITY,
+            status => status,
+        };
+        Self::new(status, refusal.code(), refusal.to_string(), refusal.hint())
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        let mut refused = Self::new(fault.status(), fault.code(), fault.to_string(), fault.hint().to_owned());
+        if let Some(place) = fault.place() {
+            let item = ProblemItem { place, detail: fault.to_string(), hint: None };
+            refused.0.errors.push(item);
+        }
+        refused
+    }
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::ServiceUnknown { .. } | Refusal::ReleaseUnknown { .. } => StatusCode::NOT_FOUND,
+        Refusal::ReleaseActive { .. }
+        | Refusal::ReleaseOver { .. }
+        | Refusal::NotNow { .. }
+        | Refusal::NoWayBack { .. } => StatusCode::CONFLICT,
+        Refusal::CannotSee { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::VersionUnknown { .. }
+        | Refusal::VersionRunning { .. }
+        | Refusal::NothingNew { .. }
+        | Refusal::NothingRuns {}
+        | Refusal::NothingBefore {}
+        | Refusal::NoFreeColour { .. }
+        | Refusal::NoFreeCanaryGroup {}
+        | Refusal::GroupNotForwarded { .. }
+        | Refusal::ImageGone { .. }
+        | Refusal::KeyReused { .. }
+        | Refusal::RequestInvalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&*self.0).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        Refused::from(self).into_response()
+    }
+}

@@ -1,0 +1,40 @@
+//! `/v1/releases/{id}/{verb}`: what a person says to a release.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use segue_api::{Problem, ReleaseId, ReleaseView, Verb, VerbRequest};
+
+use super::App;
+use super::extract::{BodyOrDefault, Named};
+use crate::front::Who;
+use crate::problem::{Fault, Refused, said};
+
+/// Promote, pause, resume, abort or retry. The answer is the release after the word was taken in.
+#[utoipa::path(
+    post,
+    path = "/v1/releases/{id}/{verb}",
+    tag = "releases",
+    params(
+        ("id" = ReleaseId, Path, description = "SERVICE-NUMBER"),
+        ("verb" = Verb, Path, description = "What is said"),
+    ),
+    request_body(content = VerbRequest, description = "May be left out"),
+    responses(
+        (status = 200, description = "Said", body = ReleaseView),
+        (status = 404, description = "No such release", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It makes no sense now; nothing was changed", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn say(
+    State(app): State<App>,
+    Named(id): Named,
+    Path((_, verb)): Path<(String, String)>,
+    uri: Uri,
+    who: Who,
+    BodyOrDefault(body): BodyOrDefault<VerbRequest>,
+) -> Result<Json<ReleaseView>, Refused> {
+    let verb = Verb::ALL.into_iter().find(|known| known.word() == verb);
+    let verb = verb.ok_or_else(|| Fault::RouteUnknown { path: said(uri.path()) })?;
+    app.front.say(&id, verb, body.reason.as_deref(), &who).await.map(Json)
+}

@@ -1,0 +1,168 @@
+//! `segue serve`: from a file to a daemon that answers, and back to a stopped one.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use segue_engine::ports::Clock;
+use segue_engine::{Limits, Ports, Rhythm, ServiceSetup, Settings};
+use segue_handover::auth::Key;
+use segue_integrations::boards::ContractBoards;
+use segue_integrations::hooks::SystemHooks;
+use segue_integrations::log::LogNotifier;
+use segue_integrations::prometheus::{Prometheus, QueryLimits};
+use segue_integrations::system::{RandomEntropy, SystemClock};
+use segue_journal::{Owner, ReadError, Reader, Scope, SqliteStore};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, ServiceConfig};
+use crate::logging;
+use crate::server::{Parts, Server};
+use crate::start::StartError;
+
+/// The lease's time to live. A daemon that died is followed by another one after this long; its own next
+/// life, which has the same name, takes over at once.
+const LEASE_TTL: Duration = Duration::from_secs(15);
+/// One query at Prometheus.
+const QUERY_WITHIN: Duration = Duration::from_secs(4);
+/// Answers that are under way when the daemon is told to stop.
+const ANSWERS_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a command line says over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub listen: Option<SocketAddr>,
+}
+
+/// Runs the daemon until it is told to stop (SIGTERM, SIGINT). When it is ready to work it prints one line of
+/// JSON on stdout: `{"listening":"http://127.0.0.1:7788"}`.
+pub async fn serve(config: &Path, overrides: &Overrides) -> Result<(), StartError> {
+    let config = Config::load(config)?;
+    let address = overrides.listen.unwrap_or(config.daemon.listen);
+    if !address.ip().is_loopback() {
+        return Err(StartError::ListenNotLoopback { address });
+    }
+    logging::begin(&config.log);
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Somebody else may have been faster, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    let journal = SqliteStore::open(&config.daemon.journal).await?;
+    understood(&journal).await?;
+    let cannot_listen = |source| StartError::CannotListen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
+    let bound = listener.local_addr().map_err(cannot_listen)?;
+    let server = Server::begin(parts(&config, &journal).await?);
+    run(server, listener, bound).await.map_err(cannot_listen)?;
+    journal.close().await;
+    Ok(())
+}
+
+async fn run(server: Server, listener: TcpListener, bound: SocketAddr) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut answering = tokio::spawn(server.answer(listener));
+    let announced = async {
+        server.ready().await;
+        tracing::info!(%bound, "ready");
+        announce(bound);
+        std::future::pending::<()>().await;
+    };
+    let told = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+        ended = &mut answering => return ended.map_err(std::io::Error::other)?,
+        () = announced => "nothing",
+    };
+    tracing::info!(signal = told, "stopping");
+    server.hush();
+    if tokio::time::timeout(ANSWERS_END_WITHIN, &mut answering).await.is_err() {
+        answering.abort();
+    }
+    server.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that programs wait for")]
+fn announce(bound: SocketAddr) {
+    println!("{}", serde_json::json!({ "listening": format!("http://{bound}") }));
+}
+
+/// A record of a newer daemon is refused before anything is begun: this one must not guess what it means.
+async fn understood(journal: &SqliteStore) -> Result<(), StartError> {
+    for end in journal.streams("").await.map_err(StartError::JournalUnreadable)? {
+        match journal.page(&end.stream, end.seq.saturating_sub(1)).await {
+            Ok(_) => {}
+            Err(ReadError::Newer { stream, found, understood }) => {
+                return Err(StartError::JournalNewer { stream: stream.to_string(), found, understood });
+            }
+            // The engine leaves that service alone and says why; the others are served.
+            Err(error) => tracing::error!(%error, stream = %end.stream, "a stream cannot be read"),
+        }
+    }
+    Ok(())
+}
+
+async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let aws_calls = segue_aws::CallCounts::new();
+    let http = segue_integrations::http::client().map_err(StartError::HttpClient)?;
+    let mut services = Vec::new();
+    for service in &config.services {
+        let region = &service.service.region;
+        let endpoint = config.aws.endpoint.as_ref().map(url::Url::as_str);
+        let (cloud, balancer) = segue_aws::connect(region, endpoint, &aws_calls).await;
+        let ports = Ports {
+            cloud,
+            balancer,
+            metrics: Arc::new(prometheus(config, service, &http, &clock)),
+            boards: Arc::new(boards(config, &http, &clock)),
+            hooks: Arc::new(SystemHooks::new(http.clone())),
+            notifier: Arc::new(LogNotifier),
+        };
+        services.push(ServiceSetup {
+            service: service.service.clone(),
+            images: service.images.clone(),
+            ports,
+        });
+    }
+    Ok(Parts {
+        settings: settings(config),
+        services,
+        journal: Arc::new(journal.clone()),
+        clock,
+        entropy: Arc::new(RandomEntropy::new()),
+        aws_calls,
+    })
+}
+
+fn prometheus(
+    config: &Config,
+    service: &ServiceConfig,
+    http: &reqwest::Client,
+    clock: &Arc<dyn Clock>,
+) -> Prometheus {
+    let limits = QueryLimits { timeout: QUERY_WITHIN, max_age: service.service.patience.max_age };
+    let names = config.prometheus.metrics.clone();
+    Prometheus::new(http.clone(), &config.prometheus.url, names, limits, Arc::clone(clock))
+}
+
+fn boards(config: &Config, http: &reqwest::Client, clock: &Arc<dyn Clock>) -> ContractBoards {
+    let key = Key::new(config.handover.key.expose_secret().as_bytes());
+    let key = key.expect("the configuration refuses a key that is too short");
+    ContractBoards::new(http.clone(), key, Arc::clone(clock)).with_port(config.handover.port)
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        scope: Scope::new("segue"),
+        owner: Owner::new(config.daemon.name.clone()),
+        lease_ttl: LEASE_TTL,
+        limits: Limits::default(),
+        rhythm: Rhythm { tick: config.daemon.tick, ..Rhythm::default() },
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a daemon did not start, or ended by itself. Whatever kept it from starting, nothing was begun.
+
+use std::net::SocketAddr;
+
+use segue_journal::{OpenError, ReadError};
+
+use crate::config::{LISTEN_HINT, LoadError};
+
+/// A start that did not happen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] LoadError),
+    #[error("{address} is no loopback address")]
+    ListenNotLoopback { address: SocketAddr },
+    #[error("the daemon cannot listen at {address}")]
+    CannotListen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the journal cannot be opened")]
+    Journal(#[from] OpenError),
+    #[error("the journal cannot be read")]
+    JournalUnreadable(#[source] ReadError),
+    #[error(
+        "{stream} has a record of schema {found}, and this version reads up to {understood}; \
+         a newer daemon wrote it"
+    )]
+    JournalNewer { stream: String, found: u32, understood: u32 },
+    #[error("no HTTP client can be made")]
+    HttpClient(#[source] reqwest::Error),
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The daemon refuses to run like this: what it was told has to change first. Exit code 2.
+    Asker,
+    /// Something else failed; the same start may do another time. Exit code 1.
+    World,
+}
+
+impl StartError {
+    /// Stable, with a page under docs/errors.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config(LoadError::Wrong(_)) => "config-invalid",
+            Self::Config(LoadError::Unreadable { .. } | LoadError::TooLong { .. }) => "config-unreadable",
+            Self::ListenNotLoopback { .. } => "listen-not-loopback",
+            Self::CannotListen { .. } => "cannot-listen",
+            Self::Journal(OpenError::Newer { .. }) | Self::JournalNewer { .. } => "journal-newer",
+            Self::Journal(OpenError::NotAJournal { .. }) => "journal-foreign",
+            Self::Journal(
+                OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
+            )
+            | Self::JournalUnreadable(_)
+            | Self::HttpClient(_) => "cannot-start",
+        }
+    }
+
+    /// What to do; none where the error itself says it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.code() {
+            "config-unreadable" => {
+                Some("name a readable file with --config; deploy/segue.example.toml is an example")
+            }
+            "listen-not-loopback" => Some(LISTEN_HINT),
+            "cannot-listen" => Some("stop what listens there, or choose another port with --listen"),
+            "journal-newer" => Some("start the newer daemon again; this one has not touched the journal"),
+            "journal-foreign" => Some("name another file as `daemon.journal`; this one was not touched"),
+            "cannot-start" => Some("see that the daemon's user may write the journal and its folder"),
+            // Each mistake of a configuration brings its own.
+            _ => None,
+        }
+    }
+
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Config(_)
+            | Self::ListenNotLoopback { .. }
+            | Self::JournalNewer { .. }
+            | Self::Journal(OpenError::Newer { .. } | OpenError::NotAJournal { .. }) => Blame::Asker,
+            Self::CannotListen { .. }
+            | Self::Journal(
+                OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
+            )
+            | Self::JournalUnreadable(_)
+            | Self::HttpClient(_) => Blame::World,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a configuration gets for an answer.
+
+use std::time::Duration;
+
+use segue_daemon::config::{Config, Environment};
+use segue_domain::service::{NeedsCanary, Workload};
+
+const KEY: (&str, &str) = ("SEGUE_HANDOVER_KEY", "0123456789abcdef0123456789abcdef");
+
+fn environment() -> Environment {
+    Environment::given([(KEY.0.to_owned(), KEY.1.to_owned())])
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse("segue.toml", text, &environment()).map_err(|mistakes| mistakes.to_string())
+}
+
+const SMALL: &str = r#"
+[daemon]
+journal = "/var/lib/segue/journal.db"
+
+[prometheus]
+url = "http://prometheus.internal:9090"
+
+[handover]
+key_env = "SEGUE_HANDOVER_KEY"
+
+[[service]]
+name = "boards"
+environment = "production"
+region = "eu-west-1"
+launch = { template = "lt-0123456789abcdef0", subnets = ["subnet-0a"] }
+
+[service.routing]
+forward = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/boards/01/02"
+colours = [
+  "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/boards-a/01",
+  "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/boards-b/02",
+]
+"#;
+
+#[test]
+fn the_annotated_example_is_a_configuration() {
+    let example = include_str!("../../../../deploy/segue.example.toml");
+    let config = parse(example).expect("the example has no mistake");
+    let boards = config.services.first().expect("it configures a service");
+    assert_eq!(boards.service.canary.bake, Duration::from_secs(4 * 3_600));
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_value() {
+    let config = parse(SMALL).expect("no mistake");
+    assert_eq!(config.daemon.listen.to_string(), "127.0.0.1:7788");
+    assert_eq!(config.prometheus.metrics.boards.to_string(), "rtb_spaces_count");
+    let boards = &config.services[0];
+    assert_eq!(boards.images.owner, "self");
+    assert_eq!(boards.images.tags["service"], "boards");
+    let service = &boards.service;
+    assert_eq!(service.workload, Workload::Boards);
+    assert_eq!(service.canary.bake, Duration::from_secs(4 * 3_600));
+    assert_eq!(service.canary.min_boards, 5);
+    assert_eq!(service.full.needs_canary, NeedsCanary::Yes);
+    assert_eq!(service.handover.seal_ttl, Duration::from_secs(1));
+    assert!(service.routing.slots.is_empty());
+    assert_eq!(service.launch.size, None);
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_place_and_a_hint() {
+    let mistakes = parse(include_str!("config/mistakes.toml")).expect_err("it is full of them");
+    insta::assert_snapshot!(mistakes);
+}
+
+#[test]
+fn a_text_that_is_not_toml_is_told_by_its_place() {
+    let mistakes = parse("[daemon\njournal = \n").expect_err("no TOML");
+    assert!(mistakes.contains("segue.toml:1:"), "{mistakes}");
+    assert!(mistakes.contains("segue.toml:2:"), "{mistakes}");
+}
+
+#[test]
+fn an_empty_file_is_told_what_it_needs() {
+    let mistakes = parse("").expect_err("nothing is configured");
+    for key in ["daemon.journal", "prometheus.url", "handover.key_file", "service"] {
+        assert!(mistakes.contains(&format!(": {key}: ")), "{key} in {mistakes}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_printed() {
+    let config = parse(SMALL).expect("no mistake");
+    assert!(!format!("{config:?}").contains(KEY.1));
+    let short = Environment::given([(KEY.0.to_owned(), "hunter2".to_owned())]);
+    let mistakes = Config::parse("segue.toml", SMALL, &short).expect_err("too short");
+    assert!(!mistakes.to_string().contains("hunter2"), "{mistakes}");
+    assert!(mistakes.to_string().contains("shorter than 16 bytes"), "{mistakes}");
+}
+
+#[test]
+fn a_secret_comes_from_a_file_without_the_end_of_its_line() {
+    use secrecy::ExposeSecret;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, format!("{}\n", KEY.1)).expect("written");
+    let text = SMALL
+        .replace("key_env = \"SEGUE_HANDOVER_KEY\"", &format!("key_file = {:?}", file.display().to_string()));
+    let config = parse(&text).expect("no mistake");
+    assert_eq!(config.handover.key.expose_secret(), KEY.1);
+}

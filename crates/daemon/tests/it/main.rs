@@ -1,0 +1,3 @@
+//! The daemon from outside: its configuration, its routes and its start.
+
+mod config;
