@@ -13,6 +13,10 @@ use crate::world::{Check, CheckOutcome, Failure};
 
 /// Due checks are looked for this often in an interval, so that they are spread and none is late by much.
 const LOOKS_PER_INTERVAL: u32 = 5;
+/// The longest time between two looks: a new target is checked at once, however long the interval.
+const LOOK_MAX: Duration = Duration::from_millis(100);
+/// The shortest.
+const LOOK_MIN: Duration = Duration::from_millis(1);
 /// Checks at once.
 const IN_FLIGHT_MAX: usize = 256;
 /// What a health check may answer, in bytes.
@@ -25,7 +29,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         (settings.check_interval, settings.check_timeout, settings.check_path.clone())
     });
     let path: Arc<str> = path.into();
-    let mut looks = tokio::time::interval((interval / LOOKS_PER_INTERVAL).max(Duration::from_millis(1)));
+    let mut looks = tokio::time::interval((interval / LOOKS_PER_INTERVAL).clamp(LOOK_MIN, LOOK_MAX));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut checks = JoinSet::new();
     loop {

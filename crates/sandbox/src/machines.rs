@@ -43,7 +43,9 @@ pub(crate) async fn run(machines: Machines, stop: CancellationToken) {
                     keepers.spawn(keep(machines.clone(), launch, end));
                 }
                 Effect::Stop { instance, run } => {
-                    if let Some((_, end)) = enders.get(&instance).filter(|(of, _)| *of == run) {
+                    if let Some((of, end)) = enders.remove(&instance)
+                        && of == run
+                    {
                         end.cancel();
                     }
                 }

@@ -32,7 +32,7 @@ pub use effect::Launch;
 pub(crate) use forward::{Forward, QueryCondition, QueryPair, Rule, Weighted};
 pub(crate) use group::{Group, HealthReport};
 pub(crate) use image::{Image, Tags};
-pub(crate) use instance::{Instance, InstanceState};
+pub(crate) use instance::{Instance, InstanceState, StateReason};
 pub(crate) use launch::{LaunchRequest, Launched, TemplateChoice};
 pub use ledger::{LaunchRecord, Ledger};
 pub(crate) use lifecycle::{Change, Verb};

@@ -108,6 +108,14 @@ impl StateReason {
         }
     }
 
+    /// The short form, which EC2 has for what users did only.
+    pub(crate) const fn transition(&self) -> &'static str {
+        match self {
+            Self::UserInitiated => "User initiated",
+            Self::InstanceInitiated { .. } | Self::LaunchFailed { .. } => "",
+        }
+    }
+
     pub(crate) fn message(&self) -> String {
         match self {
             Self::UserInitiated => format!("{}: User initiated shutdown", self.code()),

@@ -8,12 +8,12 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{Box_, config, until};
+use crate::support::{Rig, config, until};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens a socket; it and the instance that it is bound to.
-async fn open(sandbox: &Box_, query: &str) -> (Socket, String) {
+async fn open(sandbox: &Rig, query: &str) -> (Socket, String) {
     let url = format!("{}/ws?{query}", sandbox.ready.load_balancer.replacen("http", "ws", 1));
     let (mut socket, _) = connect_async(url).await.expect("a target takes it");
     let name = next(&mut socket).await.expect("the instance says its name");
@@ -31,14 +31,14 @@ async fn echoed(socket: &mut Socket, text: &str) -> bool {
     socket.send(Message::text(text)).await.is_ok() && next(socket).await.as_deref() == Some(text)
 }
 
-async fn who(sandbox: &Box_, query: &str) -> reqwest::Response {
+async fn who(sandbox: &Rig, query: &str) -> reqwest::Response {
     let url = format!("{}/who?{query}", sandbox.ready.load_balancer);
     sandbox.http.get(url).header("x-forwarded-for", "9.9.9.9").send().await.expect("it answers")
 }
 
 #[tokio::test]
 async fn a_socket_stays_with_its_target_whatever_the_weights_do() {
-    let sandbox = Box_::start(config(1)).await;
+    let sandbox = Rig::start(config(1)).await;
     let (mut socket, before) = open(&sandbox, "").await;
     assert_eq!(before, sandbox.ready.blue[0].to_string());
     let green = sandbox.launch("2", "1").await.remove(0);
@@ -59,7 +59,7 @@ async fn a_socket_stays_with_its_target_whatever_the_weights_do() {
 
 #[tokio::test]
 async fn a_slot_leads_to_its_instance_and_an_empty_one_to_nobody() {
-    let sandbox = Box_::start(config(2)).await;
+    let sandbox = Rig::start(config(2)).await;
     for (slot, instance) in [("s01", 0), ("s02", 1)] {
         let (_socket, name) = open(&sandbox, &format!("board=b&srv={slot}")).await;
         assert_eq!(name, sandbox.ready.blue[instance].to_string());
@@ -70,7 +70,7 @@ async fn a_slot_leads_to_its_instance_and_an_empty_one_to_nobody() {
 
 #[tokio::test]
 async fn requests_take_turns_and_carry_where_they_came_from() {
-    let sandbox = Box_::start(config(2)).await;
+    let sandbox = Rig::start(config(2)).await;
     let mut names = BTreeSet::new();
     for _ in 0..4 {
         let body: serde_json::Value = who(&sandbox, "").await.json().await.expect("it is JSON");
@@ -98,7 +98,7 @@ async fn requests_take_turns_and_carry_where_they_came_from() {
 async fn an_empty_group_is_503_and_a_dead_target_502_until_it_is_found_out() {
     let mut slow_checks = config(1);
     slow_checks.health.interval_ms = 60_000;
-    let sandbox = Box_::start(slow_checks).await;
+    let sandbox = Rig::start(slow_checks).await;
     sandbox.weigh(&[("a", 0), ("b", 1)]).await;
     let none = who(&sandbox, "").await;
     assert_eq!(none.status(), 503);
@@ -114,7 +114,7 @@ async fn an_empty_group_is_503_and_a_dead_target_502_until_it_is_found_out() {
 async fn sockets_are_closed_when_the_deregistration_delay_ends() {
     let mut short = config(1);
     short.load_balancer.deregistration_delay_s = 1;
-    let sandbox = Box_::start(short).await;
+    let sandbox = Rig::start(short).await;
     let (mut socket, id) = open(&sandbox, "").await;
     let group = sandbox.group("a");
     let form = [("Action", "DeregisterTargets"), ("TargetGroupArn", &group), ("Targets.member.1.Id", &id)];
@@ -130,7 +130,7 @@ async fn sockets_are_closed_when_the_deregistration_delay_ends() {
 async fn a_silent_socket_is_closed_after_the_idle_timeout() {
     let mut impatient = config(1);
     impatient.load_balancer.idle_timeout_s = 1;
-    let sandbox = Box_::start(impatient).await;
+    let sandbox = Rig::start(impatient).await;
     let (mut socket, _) = open(&sandbox, "").await;
     let end = tokio::time::timeout(Duration::from_secs(10), next(&mut socket)).await;
     assert_eq!(end.expect("it ends after a second"), None);
@@ -139,7 +139,7 @@ async fn a_silent_socket_is_closed_after_the_idle_timeout() {
 
 #[tokio::test]
 async fn a_hundred_sockets_echo_at_once() {
-    let sandbox = Box_::start(config(2)).await;
+    let sandbox = Rig::start(config(2)).await;
     let opened = futures_util::future::join_all((0..100).map(|_| open(&sandbox, ""))).await;
     let mut sockets: Vec<_> = opened.into_iter().map(|(socket, _)| socket).collect();
     let live = sandbox.admin("connections").await;

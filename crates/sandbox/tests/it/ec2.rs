@@ -1,10 +1,10 @@
 //! EC2's actions over HTTP.
 
-use crate::support::{Box_, config};
+use crate::support::{Rig, config};
 
 #[tokio::test]
 async fn a_launch_goes_through_its_states_to_its_end() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let id = sandbox.launch("2", "1").await.remove(0);
     sandbox.until_state(&id, "running").await;
     let verb = async |action: &str| {
@@ -25,7 +25,7 @@ async fn a_launch_goes_through_its_states_to_its_end() {
 
 #[tokio::test]
 async fn pages_count_instances_and_not_reservations() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let launched = sandbox.launch("1", "12").await;
     let (mut seen, mut token) = (Vec::new(), String::new());
     let mut sizes = Vec::new();
@@ -49,7 +49,7 @@ async fn pages_count_instances_and_not_reservations() {
 
 #[tokio::test]
 async fn filters_choose_by_tag_state_image_subnet_and_token() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let image = sandbox.ready.images["1"].to_string();
     let subnet = sandbox.ready.subnets[1].to_string();
     let run = sandbox
@@ -85,7 +85,7 @@ async fn filters_choose_by_tag_state_image_subnet_and_token() {
 
 #[tokio::test]
 async fn a_token_answers_alike_until_its_instance_is_gone() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let image = sandbox.ready.images["1"].to_string();
     let run = async |max: &str| {
         let form = [("Action", "RunInstances"), ("ImageId", &image), ("MinCount", "1"), ("MaxCount", max)];
@@ -102,7 +102,7 @@ async fn a_token_answers_alike_until_its_instance_is_gone() {
 
 #[tokio::test]
 async fn a_dry_run_tells_what_would_happen_and_does_nothing() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let image = sandbox.ready.images["1"].to_string();
     let run = async |image: &str| {
         let form = [("Action", "RunInstances"), ("ImageId", image), ("MinCount", "1"), ("MaxCount", "1")];
@@ -117,7 +117,7 @@ async fn a_dry_run_tells_what_would_happen_and_does_nothing() {
 
 #[tokio::test]
 async fn images_subnets_and_templates_are_found() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let ready = &sandbox.ready;
     let form = [
         ("Action", "DescribeImages"),
@@ -149,7 +149,7 @@ async fn images_subnets_and_templates_are_found() {
 
 #[tokio::test]
 async fn tags_given_later_are_seen_and_bad_ones_are_refused() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let id = sandbox.launch("1", "1").await.remove(0);
     let tag = async |key: &str, value: &str| {
         let form =
@@ -167,7 +167,7 @@ async fn tags_given_later_are_seen_and_bad_ones_are_refused() {
 
 #[tokio::test]
 async fn calls_that_make_no_sense_are_refused_in_awss_form_and_counted() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     for (form, status, code) in [
         (&[("Action", "DescribeVolumes")][..], 400, "InvalidAction"),
         (&[("Colour", "red")], 400, "MissingParameter"),
@@ -192,7 +192,7 @@ async fn calls_that_make_no_sense_are_refused_in_awss_form_and_counted() {
 
 #[tokio::test]
 async fn a_crashed_program_shows_as_a_stopped_instance() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let id = sandbox.launch("1", "1").await.remove(0);
     sandbox.until_state(&id, "running").await;
     crate::support::until("a program to crash", || async { sandbox.tasks.runs(&id) }).await;
@@ -214,7 +214,7 @@ async fn a_crashed_program_shows_as_a_stopped_instance() {
 async fn an_image_that_cannot_be_run_ends_terminated() {
     let mut with_missing = config(0);
     with_missing.images[0].command = vec!["missing".to_owned()];
-    let sandbox = Box_::start(with_missing).await;
+    let sandbox = Rig::start(with_missing).await;
     let id = sandbox.launch("1", "1").await.remove(0);
     sandbox.until_state(&id, "terminated").await;
     let answer = sandbox.ec2(&[("Action", "DescribeInstances"), ("InstanceId.1", &id)]).await;

@@ -1,12 +1,12 @@
 //! Elastic Load Balancing's actions over HTTP.
 
-use crate::support::{Box_, config, until};
+use crate::support::{Rig, config, until};
 
 #[tokio::test]
 async fn a_target_becomes_healthy_drains_and_is_gone() {
     let mut short = config(0);
     short.load_balancer.deregistration_delay_s = 1;
-    let sandbox = Box_::start(short).await;
+    let sandbox = Rig::start(short).await;
     let (id, group) = (sandbox.launch("1", "1").await.remove(0), sandbox.group("b"));
     sandbox.until_state(&id, "running").await;
     assert_eq!(sandbox.health_of(&group, &id).await.one("Reason"), "Target.NotRegistered");
@@ -28,7 +28,7 @@ async fn a_target_becomes_healthy_drains_and_is_gone() {
 
 #[tokio::test]
 async fn a_sick_target_is_told_with_its_status() {
-    let sandbox = Box_::start(config(1)).await;
+    let sandbox = Rig::start(config(1)).await;
     let (id, group) = (sandbox.ready.blue[0].to_string(), sandbox.group("a"));
     let url = format!("{}/health/503", sandbox.ready.load_balancer);
     assert!(sandbox.http.post(url).send().await.expect("it answers").status().is_success());
@@ -41,7 +41,7 @@ async fn a_sick_target_is_told_with_its_status() {
 
 #[tokio::test]
 async fn weights_are_read_back_as_they_were_written() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let written = sandbox.weigh(&[("a", 70), ("b", 30), ("canary-1", 0)]).await;
     assert_eq!(written.all("Weight"), ["70", "30", "0"]);
     let listener = sandbox.ready.listener_arn.clone();
@@ -56,7 +56,7 @@ async fn weights_are_read_back_as_they_were_written() {
 
 #[tokio::test]
 async fn rules_come_in_order_with_the_default_last() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let listener = sandbox.ready.listener_arn.clone();
     let form = [("Action", "DescribeRules"), ("ListenerArn", listener.as_str()), ("PageSize", "39")];
     let first = sandbox.elb(&form).await;
@@ -80,7 +80,7 @@ async fn rules_come_in_order_with_the_default_last() {
 
 #[tokio::test]
 async fn groups_are_found_by_name_and_show_their_attributes() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let group = sandbox.group("canary-2");
     let form = [("Action", "DescribeTargetGroups"), ("Names.member.1", "board-canary-2")];
     assert_eq!(sandbox.elb(&form).await.all("TargetGroupArn"), [group.clone()]);
@@ -99,9 +99,8 @@ async fn groups_are_found_by_name_and_show_their_attributes() {
 
 #[tokio::test]
 async fn calls_that_make_no_sense_are_refused_in_the_other_services_form() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let group = sandbox.group("a");
-    let pending = sandbox.launch("1", "1").await.remove(0);
     for (form, code) in [
         (&[("Action", "CreateLoadBalancer")][..], "InvalidAction"),
         (&[("Action", "DescribeTargetHealth")], "ValidationError"),
@@ -118,11 +117,5 @@ async fn calls_that_make_no_sense_are_refused_in_the_other_services_form() {
         assert_eq!(answer.refusal(), (400, code.to_owned()), "{form:?}");
         assert!(answer.xml.starts_with("<ErrorResponse"), "{}", answer.xml);
     }
-    let answer = sandbox.register(&group, &pending).await;
-    assert!(
-        answer.status == 200 || answer.one("Code") == "InvalidTarget",
-        "it may run by now: {}",
-        answer.xml
-    );
     sandbox.end().await;
 }

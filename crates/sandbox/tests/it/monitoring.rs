@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::{Box_, config, until};
+use crate::support::{Rig, config, until};
 
-async fn ask(sandbox: &Box_, query: &str, time: Option<&str>) -> (u16, Value) {
+async fn ask(sandbox: &Rig, query: &str, time: Option<&str>) -> (u16, Value) {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.append_pair("query", query).extend_pairs(time.map(|time| ("time", time)));
     let url = format!("{}/api/v1/query", sandbox.ready.prometheus);
@@ -18,7 +18,7 @@ fn values(metric: &str, id: &str) -> String {
 
 #[tokio::test]
 async fn a_metric_is_seen_with_its_age_until_its_instance_is_dead() {
-    let sandbox = Box_::start(config(1)).await;
+    let sandbox = Rig::start(config(1)).await;
     let id = sandbox.ready.blue[0].to_string();
     let query = values("rtb_spaces_count", &id);
     until("a first scrape", || async {
@@ -46,7 +46,7 @@ async fn a_metric_is_seen_with_its_age_until_its_instance_is_dead() {
 
 #[tokio::test]
 async fn the_evaluation_time_is_the_one_asked_for() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     let (status, answer) = ask(&sandbox, &values("up", "i-1"), Some("1700000000.25")).await;
     assert_eq!((status, &answer["data"]["result"]), (200, &Value::Array(vec![])));
     let (status, answer) = ask(&sandbox, &values("up", "i-1"), Some("yesterday")).await;
@@ -56,7 +56,7 @@ async fn the_evaluation_time_is_the_one_asked_for() {
 
 #[tokio::test]
 async fn other_queries_are_refused_with_422() {
-    let sandbox = Box_::start(config(0)).await;
+    let sandbox = Rig::start(config(0)).await;
     for other in ["sum(rtb_spaces_count)", "rtb_spaces_count or vector(0)", "up"] {
         let (status, answer) = ask(&sandbox, other, None).await;
         assert_eq!((status, &answer["status"]), (422, &"error".into()), "{other}");

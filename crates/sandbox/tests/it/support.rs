@@ -90,7 +90,7 @@ impl Running for Task {
 }
 
 /// A sandbox under test.
-pub(crate) struct Box_ {
+pub(crate) struct Rig {
     pub(crate) ready: Ready,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) http: reqwest::Client,
@@ -115,7 +115,7 @@ pub(crate) fn config(fleet: u16) -> SandboxConfig {
     toml::from_str(&text).expect("a legal configuration")
 }
 
-impl Box_ {
+impl Rig {
     pub(crate) async fn start(config: SandboxConfig) -> Self {
         static TLS: Once = Once::new();
         TLS.call_once(|| {

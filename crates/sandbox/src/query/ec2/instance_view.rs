@@ -9,7 +9,7 @@ use super::super::filter::Filtered;
 use super::super::xml::Set;
 use super::{ACCOUNT, TagItem, VPC, tag_set};
 use crate::names::{ClientToken, ImageId, InstanceId, ReservationId, SubnetId};
-use crate::world::{Instance, InstanceState, Tags};
+use crate::world::{Instance, InstanceState, StateReason, Tags};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +28,7 @@ pub(super) struct InstanceItem {
     instance_state: StateItem,
     private_dns_name: String,
     dns_name: &'static str,
-    reason: String,
+    reason: &'static str,
     ami_launch_index: u32,
     instance_type: String,
     launch_time: String,
@@ -115,7 +115,7 @@ pub(super) fn item(instance: &Instance) -> InstanceItem {
         instance_state: instance.state().into(),
         private_dns_name: if placed { format!("ip-{a}-{b}-{c}-{d}.ec2.internal") } else { String::new() },
         dns_name: "",
-        reason: reason.map(|_| "User initiated").unwrap_or_default().to_owned(),
+        reason: reason.map(StateReason::transition).unwrap_or_default(),
         ami_launch_index: instance.launch_index,
         instance_type: instance.instance_type.clone(),
         launch_time: instance.launched_at.rfc3339(),
