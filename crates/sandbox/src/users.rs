@@ -1,0 +1,25 @@
+//! Simulated users: they come through the front door, edit, leave, open and empty boards, and keep
+//! their own record of everything they did and saw.
+//!
+//! The records are the witness of a demo. What they say is compared with the boards' stored logs
+//! ([`recount`]), measured ([`figures`]) and put into words ([`report`]). Users know nothing of
+//! instances, releases or the daemon: they have a URL and the contract's client.
+
+mod crowd;
+mod figures;
+mod live;
+mod population;
+mod record;
+mod recount;
+mod report;
+mod user;
+
+pub use crowd::{Crowd, CrowdConfig, CrowdError};
+pub use figures::{ClientFigures, Figures, Percentiles, Window};
+pub use live::Live;
+pub use record::{Edit, Mark, Move, Phase, Records, RunEnd, SeenRun, UserRecord};
+pub use recount::{EditCounts, Recount, Stored, StoredEdit};
+pub use report::{
+    AttachRate, Boards, Canary, Clients, Control, Daemon, EditLatency, Edits, Instances, Report, Stall,
+    StepLine, Verdict,
+};

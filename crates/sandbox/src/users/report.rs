@@ -1,0 +1,259 @@
+//! The report of a demo, in users' terms: its shape, its text, and which promises were broken.
+//!
+//! It is a plain value. The users' part comes from [`Recount`] and [`Figures`]; whoever runs the demo
+//! fills in the rest from the ledger, the API and the processes.
+
+mod failures;
+mod text;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::figures::{Figures, Percentiles};
+use super::recount::Recount;
+
+/// How a release ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A canary proved itself.
+    Passed,
+    /// The service runs the version that was asked for.
+    Released,
+    /// It failed, and everything is as it was before.
+    RolledBack,
+    /// A person aborted it.
+    Aborted,
+    /// It never began.
+    Refused,
+    /// It waits for a person.
+    Held,
+    /// It was not over when the report was made.
+    Unfinished,
+}
+
+/// Everything; the keys are fixed, numbers that are not known are `null` and never zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub verdict: Verdict,
+    /// From the request to the verdict.
+    pub seconds: f64,
+    /// None where there was no canary (a rollback).
+    pub canary: Option<Canary>,
+    pub steps: Vec<StepLine>,
+    pub boards: Boards,
+    pub clients: Clients,
+    pub edits: Edits,
+    pub stall_ms: Stall,
+    pub control_stall_ms: Control,
+    pub edit_latency_ms: EditLatency,
+    pub attach_rate: AttachRate,
+    pub aws_calls: BTreeMap<String, u64>,
+    pub instances: Instances,
+    pub daemon: Daemon,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    pub verdict: Verdict,
+}
+
+/// A step as the API told it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepLine {
+    pub name: String,
+    pub seconds: f64,
+    pub outcome: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boards {
+    /// Distinct boards of the whole run.
+    pub total: u64,
+    /// That were on the old servers when these were closed to new ones.
+    pub alive_on_blue_at_close: u64,
+    pub moved: u64,
+    pub failed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Clients {
+    pub total: u64,
+    pub moved: u64,
+    pub reconnects_forced: u64,
+    pub without_socket_ms_max: f64,
+}
+
+/// The recount's figures, as they are.
+pub type Edits = super::recount::EditCounts;
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stall {
+    pub p50: Option<f64>,
+    pub p99: Option<f64>,
+    pub max: Option<f64>,
+}
+
+/// Two percentiles.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Control {
+    pub p50: Option<f64>,
+    pub p99: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EditLatency {
+    pub before: Control,
+    pub during: Control,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachRate {
+    pub limit_per_s: u64,
+    /// The most that any server admitted within 100 ms.
+    pub peak_in_100ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instances {
+    pub launched: u64,
+    pub terminated: u64,
+    pub stopped: u64,
+    /// Running, and nobody's.
+    pub orphaned: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Daemon {
+    pub restarts: u64,
+    /// Unknown where the machine does not tell.
+    pub rss_mb_max: Option<f64>,
+}
+
+impl Stall {
+    fn of(figures: &Percentiles) -> Self {
+        Self { p50: figures.p50_ms, p99: figures.p99_ms, max: figures.max_ms }
+    }
+}
+
+impl Control {
+    fn of(figures: &Percentiles) -> Self {
+        Self { p50: figures.p50_ms, p99: figures.p99_ms }
+    }
+}
+
+impl Report {
+    /// A report with the users' part filled in and the rest as if nothing had been done: `Unfinished`,
+    /// no steps, no calls. `boards.moved` counts boards with a client that was moved.
+    pub fn of_users(figures: &Figures, recount: &Recount) -> Self {
+        let clients = &figures.clients;
+        Self {
+            verdict: Verdict::Unfinished,
+            seconds: 0.0,
+            canary: None,
+            steps: Vec::new(),
+            boards: Boards {
+                total: figures.boards_total,
+                alive_on_blue_at_close: 0,
+                moved: figures.boards_moved,
+                failed: 0,
+            },
+            clients: Clients {
+                total: clients.total,
+                moved: clients.moved,
+                reconnects_forced: clients.reconnects_forced,
+                without_socket_ms_max: clients.without_socket_ms_max,
+            },
+            edits: recount.counts,
+            stall_ms: Stall::of(&figures.stall),
+            control_stall_ms: Control::of(&figures.control_stall),
+            edit_latency_ms: EditLatency {
+                before: Control::of(&figures.latency_before),
+                during: Control::of(&figures.latency_during),
+            },
+            attach_rate: AttachRate { limit_per_s: 0, peak_in_100ms: 0 },
+            aws_calls: BTreeMap::new(),
+            instances: Instances { launched: 0, terminated: 0, stopped: 0, orphaned: 0 },
+            daemon: Daemon { restarts: 0, rss_mb_max: None },
+        }
+    }
+}
+
+/// A report in which every promise is kept.
+#[cfg(test)]
+fn good() -> Report {
+    let counts =
+        super::recount::EditCounts { sent: 9_000, acknowledged: 9_000, stored: 9_000, ..Default::default() };
+    let of = |p50, p99| Percentiles { count: 9, p50_ms: Some(p50), p99_ms: Some(p99), max_ms: Some(p99) };
+    let figures = Figures {
+        boards_total: 240,
+        boards_moved: 200,
+        stall: of(1.5, 12.0),
+        control_stall: of(1.2, 8.0),
+        latency_before: of(1.1, 6.0),
+        latency_during: of(1.3, 9.0),
+        ..Figures::default()
+    };
+    let recount = Recount { counts, examples: vec![] };
+    let step = |name: &str, seconds| StepLine { name: name.to_owned(), seconds, outcome: "did".to_owned() };
+    let mut report = Report::of_users(&figures, &recount);
+    report.verdict = Verdict::Released;
+    report.seconds = 61.25;
+    report.canary = Some(Canary { verdict: Verdict::Passed });
+    report.steps = vec![step("launch", 2.5), step("handover", 7.25)];
+    report.boards.alive_on_blue_at_close = 200;
+    report.clients = Clients { total: 1_400, moved: 990, reconnects_forced: 0, without_socket_ms_max: 0.0 };
+    report.attach_rate = AttachRate { limit_per_s: 500, peak_in_100ms: 50 };
+    report.aws_calls = [("RunInstances".to_owned(), 4), ("DescribeInstances".to_owned(), 60)].into();
+    report.instances = Instances { launched: 8, terminated: 4, stopped: 0, orphaned: 0 };
+    report.daemon = Daemon { restarts: 0, rss_mb_max: Some(42.0) };
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every path to a leaf, dotted; the first entry of a list stands for all.
+    fn keys(value: &serde_json::Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (key, value) in fields {
+                    keys(value, &format!("{path}.{key}"), found);
+                }
+            }
+            serde_json::Value::Array(items) => keys(&items[0], &format!("{path}[]"), found),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => found.push(path.trim_start_matches('.').to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_keys_are_the_agreed_ones() {
+        let mut found = Vec::new();
+        keys(&serde_json::to_value(good()).unwrap(), "", &mut found);
+        found.sort_unstable();
+        let mut agreed: Vec<&str> = "attach_rate.limit_per_s attach_rate.peak_in_100ms \
+            aws_calls.DescribeInstances aws_calls.RunInstances boards.alive_on_blue_at_close boards.failed \
+            boards.moved boards.total canary.verdict clients.moved clients.reconnects_forced clients.total \
+            clients.without_socket_ms_max control_stall_ms.p50 control_stall_ms.p99 daemon.restarts \
+            daemon.rss_mb_max edit_latency_ms.before.p50 edit_latency_ms.before.p99 \
+            edit_latency_ms.during.p50 edit_latency_ms.during.p99 edits.acknowledged edits.duplicated \
+            edits.lost edits.out_of_order edits.sent edits.stored instances.launched instances.orphaned \
+            instances.stopped instances.terminated seconds stall_ms.max stall_ms.p50 stall_ms.p99 \
+            steps[].name steps[].outcome steps[].seconds verdict"
+            .split_whitespace()
+            .collect();
+        agreed.sort_unstable();
+        assert_eq!(found, agreed);
+    }
+
+    #[test]
+    fn a_report_survives_its_file() {
+        let text = serde_json::to_string(&good()).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), good());
+    }
+}
