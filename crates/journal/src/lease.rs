@@ -59,15 +59,26 @@ pub struct Lease {
 impl Lease {
     /// `asked_at` is the holder's own clock before the request was sent: the database's answer cannot have
     /// begun to count earlier than that.
-    pub(crate) fn granted(scope: &Scope, row: &LeaseRow, ttl: Duration, asked_at: Instant) -> Self {
+    pub(crate) fn granted(
+        scope: &Scope,
+        owner: &Owner,
+        epoch: u64,
+        ttl: Duration,
+        asked_at: Instant,
+    ) -> Self {
         let usable = ttl.saturating_sub(ttl / MARGIN_DIVISOR);
         Self {
             scope: scope.clone(),
-            owner: row.owner.clone().unwrap_or_else(|| Owner::new("")),
-            epoch: row.epoch,
+            owner: owner.clone(),
+            epoch,
             ttl,
             deadline: asked_at.checked_add(usable).unwrap_or(asked_at),
         }
+    }
+
+    /// The same lease after a renewal that was asked for at `asked_at`.
+    pub(crate) fn renewed(&self, asked_at: Instant) -> Self {
+        Self::granted(&self.scope, &self.owner, self.epoch, self.ttl, asked_at)
     }
 
     pub fn scope(&self) -> &Scope {
@@ -213,7 +224,7 @@ mod tests {
     #[test]
     fn the_holder_stops_a_tenth_before_the_database_does_counted_from_when_it_asked() {
         let asked_at = Instant::now();
-        let lease = Lease::granted(&Scope::new("boards"), &row("a", 1, 30_000), TTL, asked_at);
+        let lease = Lease::granted(&Scope::new("boards"), &Owner::new("a"), 1, TTL, asked_at);
         assert!(lease.still_held(asked_at + Duration::from_millis(26_999)));
         assert!(!lease.still_held(asked_at + Duration::from_secs(27)));
         assert_eq!(lease.left(asked_at + Duration::from_secs(20)), Duration::from_secs(7));

@@ -72,7 +72,7 @@ impl Store for MemoryStore {
         let now_ms = self.now_ms();
         let mut tables = self.tables();
         let row = lease::grant(tables.lease(scope), scope, owner, now_ms, ttl)?;
-        let lease = Lease::granted(scope, &row, ttl, asked_at);
+        let lease = Lease::granted(scope, owner, row.epoch, ttl, asked_at);
         tables.put_lease(scope, row);
         Ok(lease)
     }
@@ -82,7 +82,7 @@ impl Store for MemoryStore {
         let now_ms = self.now_ms();
         let mut tables = self.tables();
         let row = lease::extend(tables.lease(lease.scope()), lease, now_ms)?;
-        let renewed = Lease::granted(lease.scope(), &row, lease.ttl(), asked_at);
+        let renewed = lease.renewed(asked_at);
         tables.put_lease(lease.scope(), row);
         Ok(renewed)
     }

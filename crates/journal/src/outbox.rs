@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::lease::Scope;
 use crate::store::Trouble;
 
-/// The most messages that one call claims or settles.
+/// The most messages that one call claims.
 pub const OUTBOX_MAX: u32 = 100;
 
 /// A message to be sent.

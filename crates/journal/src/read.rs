@@ -46,7 +46,8 @@ pub enum Broken {
     Link,
     #[error("it says that it belongs elsewhere")]
     Elsewhere,
-    #[error("the stream should end here, and does not")]
+    /// It is not the one that the stream's end names, or comes after the end.
+    #[error("it is not where the stream ends")]
     End,
     #[error("{0}")]
     Record(RecordError),
@@ -82,12 +83,10 @@ pub(crate) fn verify(stream: &Stream, after_seq: u64, raw: RawPage) -> Result<Pa
         return Ok(Page { records: Vec::new(), end_seq: head.seq });
     }
     let broken = |seq, what| ReadError::Broken { stream: stream.clone(), seq, what };
+    // The place before the first row, which is the record that the page follows, if there is one.
     let mut last = Head { seq: after_seq.saturating_sub(1), hash: Head::NONE.hash };
-    // The record before a page is only there to be followed; what it follows was checked when it was read.
+    // What that record follows was checked by whoever read it.
     let mut link_is_known = after_seq == 0;
-    if after_seq == 0 {
-        last.seq = 0;
-    }
     let mut records = Vec::with_capacity(rows.len());
     for (place, sealed) in rows {
         let seq = last.seq.saturating_add(1);
@@ -108,10 +107,10 @@ pub(crate) fn verify(stream: &Stream, after_seq: u64, raw: RawPage) -> Result<Pa
         }
     }
     let is_full = u32::try_from(records.len()).is_ok_and(|count| count >= PAGE);
-    if last.seq > head.seq || (!is_full && last.seq < head.seq) {
+    if !is_full && last.seq < head.seq {
         return Err(broken(last.seq.saturating_add(1), Broken::Missing));
     }
-    if last.seq == head.seq && last.hash != head.hash {
+    if last.seq > head.seq || (last.seq == head.seq && last.hash != head.hash) {
         return Err(broken(last.seq, Broken::End));
     }
     Ok(Page { records, end_seq: head.seq })
@@ -129,5 +128,31 @@ fn refused(stream: &Stream, seq: u64, error: RecordError) -> ReadError {
         | RecordError::Misfiled { .. } => {
             ReadError::Broken { stream: stream.clone(), seq, what: Broken::Record(error) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn a_record_after_the_end_of_its_stream_is_found() {
+        let record = samples::first_record();
+        let raw = RawPage { rows: vec![(1, record.sealed())], head: Head::NONE };
+        let answer = verify(&record.stream, 0, raw);
+        assert!(matches!(answer, Err(ReadError::Broken { seq: 1, what: Broken::End, .. })), "{answer:?}");
+    }
+
+    #[test]
+    fn a_record_that_was_copied_from_another_stream_is_found() {
+        let record = samples::first_record();
+        let other = samples::service_stream();
+        let head = Head { seq: 1, hash: record.hash };
+        let answer = verify(&other, 0, RawPage { rows: vec![(1, record.sealed())], head });
+        assert!(
+            matches!(answer, Err(ReadError::Broken { seq: 1, what: Broken::Elsewhere, .. })),
+            "{answer:?}"
+        );
     }
 }

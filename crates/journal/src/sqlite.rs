@@ -99,7 +99,7 @@ impl Store for SqliteStore {
         let row = lease::grant(found.row.as_ref(), scope, owner, found.now_ms, ttl)?;
         transaction.put_lease(scope, &row).await.map_err(unavailable)?;
         transaction.commit().await.map_err(unavailable)?;
-        Ok(Lease::granted(scope, &row, ttl, asked_at))
+        Ok(Lease::granted(scope, owner, row.epoch, ttl, asked_at))
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
@@ -110,7 +110,7 @@ impl Store for SqliteStore {
         let row = lease::extend(found.row.as_ref(), lease, found.now_ms)?;
         transaction.put_lease(lease.scope(), &row).await.map_err(unavailable)?;
         transaction.commit().await.map_err(unavailable)?;
-        Ok(Lease::granted(lease.scope(), &row, lease.ttl(), asked_at))
+        Ok(lease.renewed(asked_at))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
