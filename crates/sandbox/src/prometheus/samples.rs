@@ -97,7 +97,7 @@ mod tests {
     fn a_sample_is_seen_until_its_instance_fails_a_scrape() {
         let mut samples = scraped();
         let series = Series { instance: "i-1".into(), value: 7.0 };
-        assert_eq!(samples.evaluate(&query(Asks::Value), at_s(12)), [series.clone()]);
+        assert_eq!(samples.evaluate(&query(Asks::Value), at_s(12)), std::slice::from_ref(&series));
         samples.scraped("i-1".into(), at_s(13), None);
         assert_eq!(samples.evaluate(&query(Asks::Value), at_s(13)), []);
         assert_eq!(samples.evaluate(&query(Asks::Value), at_s(12)), [series], "the past is as it was");
