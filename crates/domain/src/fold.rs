@@ -11,7 +11,7 @@ use crate::ids::EffectId;
 use crate::moves::WaveResult;
 use crate::plan::Plan;
 use crate::state::{
-    Bake, BatchState, EffectRecord, Leg, Promoted, ReleaseState, Stance, StepRecord, WaveTally,
+    Bake, BatchState, EffectRecord, Leg, Promoted, ReleaseState, Repeated, Stance, StepRecord, WaveTally,
 };
 use crate::step::Step;
 use crate::time::Timestamp;
@@ -77,6 +77,8 @@ impl ReleaseState {
             no_return: None,
             stance: Stance::Going,
             promoted: Promoted::No,
+            judged: Promoted::No,
+            occupied: BTreeMap::new(),
             progress_at: at,
         }
     }
@@ -128,6 +130,7 @@ impl ReleaseState {
             }
             Event::FoundOccupied { instance } => {
                 self.zeros.remove(instance);
+                self.occupied.insert(instance.clone(), at);
             }
             Event::WayBackBegan { cause } => self.turn_back(cause, at)?,
             Event::PointOfNoReturn => {
@@ -155,11 +158,14 @@ impl ReleaseState {
             let tally = self.waves.entry(effect.wave.direction).or_default();
             tally.begun = tally.begun.max(effect.wave.number);
         }
+        let before = self.effects.get(&intent.id);
+        let was_done = before.is_some_and(|it| it.succeeded() || it.repeated == Repeated::Yes);
         let record = EffectRecord {
             effect: intent.effect.clone(),
             attempt: intent.attempt,
             intended_at: at,
             ended: None,
+            repeated: if was_done { Repeated::Yes } else { Repeated::No },
         };
         self.effects.insert(intent.id.clone(), record);
     }
@@ -177,9 +183,10 @@ impl ReleaseState {
         }
         record.ended = Some((outcome.clone(), at));
         let effect = record.effect.clone();
+        let is_first = record.repeated == Repeated::No;
         match outcome {
             Outcome::Done(done) => {
-                if brings_nearer(done) {
+                if is_first && brings_nearer(done) {
                     self.progress_at = at;
                 }
                 self.take_in(&effect, done)
@@ -225,7 +232,7 @@ impl ReleaseState {
     fn hear(&mut self, word: Word, at: Timestamp) {
         match word {
             Word::Promote => {
-                self.promoted = Promoted::Yes;
+                self.promote();
                 self.stance = Stance::Going;
                 self.progress_at = at;
             }
@@ -238,6 +245,7 @@ impl ReleaseState {
             Word::Retry => {
                 self.stance = Stance::Going;
                 self.bake = None;
+                self.judged = Promoted::No;
                 self.forget_failures();
                 self.progress_at = at;
             }
@@ -246,9 +254,22 @@ impl ReleaseState {
         }
     }
 
-    /// A retry gives every effect that did not succeed a new first try, under its old id.
+    /// A yes answers the question that was asked, and no later one.
+    fn promote(&mut self) {
+        match &self.stance {
+            Stance::Asking { .. } => self.promoted = Promoted::Yes,
+            Stance::Held { .. } => self.judged = Promoted::Yes,
+            Stance::Going | Stance::Paused { .. } | Stance::Closed { .. } => {}
+        }
+    }
+
+    /// A retry gives every effect that did not succeed a new first try, under its old id. Launches are
+    /// remembered: what a launch may have brought has to be found, however it ended.
     fn forget_failures(&mut self) {
-        self.effects.retain(|_, record| matches!(record.ended, None | Some((Outcome::Done(_), _))));
+        self.effects.retain(|_, record| {
+            matches!(record.ended, None | Some((Outcome::Done(_), _)))
+                || matches!(record.effect, Effect::Launch(_))
+        });
     }
 }
 

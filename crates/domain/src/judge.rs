@@ -52,8 +52,8 @@ pub fn judge(evidence: &Evidence<'_>) -> Judgement {
     }
     // green / green.instances > ratio * blue / blue.instances, without division.
     let here = u128::from(green.errors) * u128::from(blue.instances);
-    let allowed =
-        u128::from(evidence.max_error_ratio) * u128::from(blue.errors) * u128::from(green.instances);
+    let allowed = (u128::from(blue.errors) * u128::from(green.instances))
+        .saturating_mul(evidence.max_error_ratio.into());
     if here > allowed {
         return Judgement::Failed(format!(
             "{} errors on {} new instances, {} on {} old ones: more than {} times as many each",
@@ -75,7 +75,7 @@ fn errors(evidence: &Evidence<'_>, fleet: &BTreeSet<InstanceId>) -> Errors {
     for id in fleet {
         let (Some(before), Some(after)) = (evidence.before.get(id), evidence.after.get(id)) else { continue };
         if before.started_at_ms == after.started_at_ms && after.errors >= before.errors {
-            sum.errors += after.errors - before.errors;
+            sum.errors = sum.errors.saturating_add(after.errors - before.errors);
             sum.instances += 1;
         }
     }

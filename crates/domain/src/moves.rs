@@ -1,6 +1,6 @@
 //! A wave: boards that are carried across together, one intent and one outcome in the journal.
 
-use crate::ids::{BoardId, InstanceId, MoveId};
+use crate::ids::{BoardId, InstanceId, MoveId, ReleaseId};
 
 /// Some boards, each with its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,18 @@ impl Direction {
     }
 }
 
+impl MoveId {
+    /// The same for the same move, so that a repeated call is known for what it is, and another one for any
+    /// other: a hash (FNV-1a, 128 bits) of what makes the move this one. Names are free text; the id is not.
+    pub fn of(release: &ReleaseId, direction: Direction, board: &BoardId, epoch: u64) -> Self {
+        const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        let text = format!("{release}\n{}\n{epoch}\n{board}", direction.name());
+        let hash = text.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+        Self::new(format!("{hash:032x}"))
+    }
+}
+
 /// What became of a wave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaveResult {
@@ -54,4 +66,29 @@ pub struct WaveResult {
 pub struct MoveException {
     pub board: BoardId,
     pub why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ServiceName;
+
+    #[test]
+    fn a_move_has_an_id_of_its_own_and_always_the_same() {
+        let release = |number| ReleaseId { service: ServiceName::new("boards"), number };
+        let of = |number, direction, board: &str, epoch| {
+            MoveId::of(&release(number), direction, &BoardId::new(board), epoch)
+        };
+        let one = of(7, Direction::Out, "b1", 3);
+        assert_eq!(one, of(7, Direction::Out, "b1", 3));
+        for other in [
+            of(8, Direction::Out, "b1", 3),
+            of(7, Direction::Back, "b1", 3),
+            of(7, Direction::Out, "b2", 3),
+            of(7, Direction::Out, "b1", 4),
+        ] {
+            assert_ne!(one, other);
+        }
+        assert_eq!(one.as_str().len(), 32);
+    }
 }

@@ -95,8 +95,11 @@ impl Room {
 
     /// Takes a board in if every cap still has room for it.
     fn take(&mut self, row: &BoardRow) -> bool {
-        let (boards, clients, bytes) =
-            (self.boards + 1, self.clients + row.clients, self.bytes.saturating_add(row.bytes));
+        let (boards, clients, bytes) = (
+            self.boards.saturating_add(1),
+            self.clients.saturating_add(row.clients),
+            self.bytes.saturating_add(row.bytes),
+        );
         let fits = dominant(self.caps, boards, clients, bytes) <= WHOLE / 100 * FILL_PERCENT;
         if fits {
             (self.boards, self.clients, self.bytes) = (boards, clients, bytes);
@@ -162,10 +165,10 @@ fn within_pace<'a>(queue: Vec<Assignment<'a>>, size: u64, policy: &HandoverPolic
         let sum = clients.entry(assignment.to.clone()).or_insert(0);
         let here = assignment.board.row.clients;
         // A single board larger than the limit still has to go: alone.
-        if *sum > 0 && *sum + here > limit {
+        if *sum > 0 && sum.saturating_add(here) > limit {
             continue;
         }
-        *sum += here;
+        *sum = sum.saturating_add(here);
         wave.push(assignment);
     }
     wave

@@ -97,7 +97,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{} makes no sense while the release is {state}", word.name())
             }
             Self::NoWayBack { release } => {
-                write!(f, "{release} has begun to terminate the old servers: there is no way back")
+                write!(f, "{release} is past its point of no return: there is no way back")
             }
             Self::KeyReused { key } => write!(f, "the key {key:?} was used for another request"),
             Self::ServiceUnknown { service, known } => {

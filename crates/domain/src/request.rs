@@ -92,6 +92,10 @@ fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result
         }
         (None, Kind::Canary | Kind::Full) => newest_version(facts, &survey.running)?,
     };
+    if request.kind == Kind::Rollback && !facts.history.has_served(&version) {
+        let what = format!("version {version} never served here: a rollback goes to one that did");
+        return Err(Refusal::RequestInvalid { what });
+    }
     let image = facts.images.iter().find(|image| image.version == version);
     image.cloned().ok_or_else(|| match facts.instances.values().any(|it| it.version == version) {
         true => Refusal::ImageGone { version: version.clone() },
@@ -102,15 +106,15 @@ fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result
     })
 }
 
-/// The version whose canary passed last, else that of the newest image; never the one that runs.
+/// The version whose canary passed last since the fleet was last replaced, else that of the newest image; never
+/// one that runs, is older than what runs, or was taken back. Who wants such a one says so.
 fn newest_version(facts: &Facts<'_>, running: &Version) -> Result<Version, Refusal> {
-    let passed = facts
-        .history
-        .releases
-        .iter()
-        .rev()
-        .find(|it| it.version != *running && facts.history.passed_canary(&it.version).is_some());
-    let newest = facts.images.first().map(|image| &image.version).filter(|version| *version != running);
+    let since = facts.history.releases.iter().rev().take_while(|it| !it.replaced_the_fleet());
+    let passed = since
+        .filter(|it| it.kind == Kind::Canary && it.version != *running)
+        .find(|it| facts.history.passed_canary(&it.version).is_some());
+    let newer = facts.images.iter().map(|image| &image.version).take_while(|version| *version != running);
+    let newest = newer.into_iter().find(|version| !facts.history.was_taken_back(version));
     let choice = passed.map(|it| &it.version).or(newest);
     choice.cloned().ok_or_else(|| Refusal::NothingNew { running: running.clone() })
 }
@@ -138,11 +142,12 @@ fn refuse_what_runs(
 
 /// As many as blue runs, or the configured size; a canary as many as its policy says.
 fn green_size(kind: Kind, service: &Service, survey: &Survey) -> u32 {
-    match kind {
+    let size = match kind {
         Kind::Canary => service.canary.count,
         Kind::Full => service.launch.size.unwrap_or(survey.fleet),
         Kind::Rollback => survey.fleet,
-    }
+    };
+    size.max(1)
 }
 
 /// Instances able to serve never fall below what ran before, or what is configured if that is less.
@@ -181,7 +186,16 @@ fn green_group(kind: Kind, facts: &Facts<'_>, leaving: &BTreeSet<InstanceId>) ->
             let holds_blue = |group: &GroupArn| {
                 facts.targets.get(group).is_some_and(|targets| targets.keys().any(|id| leaving.contains(id)))
             };
+            // Canaries of another version may have stayed in green's colour when a release turned back: it has
+            // no share, and they go with the rest of blue.
+            let only_canaries = |group: &GroupArn| {
+                let canaries: BTreeSet<InstanceId> =
+                    routing.canaries.iter().flat_map(|it| survey::members(facts, it)).collect();
+                facts.weights.get(group) == Some(&0)
+                    && survey::members(facts, group).intersection(leaving).all(|id| canaries.contains(id))
+            };
             let free = routing.colours.iter().find(|group| !holds_blue(group));
+            let free = free.or_else(|| routing.colours.iter().find(|group| only_canaries(group)));
             free.cloned().ok_or_else(|| Refusal::NoFreeColour { groups: routing.colours.to_vec() })
         }
     }

@@ -78,21 +78,49 @@ impl ServiceState {
         ReleaseId { service: self.service.clone(), number: last + 1 }
     }
 
-    /// The last canary of this version that passed.
+    /// The last canary of this version that passed, unless the version was taken back since.
     pub fn passed_canary(&self, version: &Version) -> Option<&ReleaseSummary> {
-        self.releases.iter().rev().find(|summary| {
-            summary.kind == Kind::Canary
-                && summary.version == *version
-                && matches!(summary.ended, Some((Verdict::Passed, _)))
+        let since = self.releases.iter().rev().take_while(|it| !it.took_back(version));
+        since
+            .filter(|it| it.kind == Kind::Canary && it.version == *version)
+            .find(|it| it.ended_as(&Verdict::Passed))
+    }
+
+    /// The version that was left for the one that runs, when that was released. Rollbacks do not count: the way
+    /// from one leads further back, never forth again.
+    pub fn version_before(&self, running: &Version) -> Option<&Version> {
+        self.releases.iter().rev().find_map(|it| {
+            let released = it.kind == Kind::Full && it.replaced_the_fleet();
+            (released && it.version == *running && it.from_version != *running).then_some(&it.from_version)
         })
     }
 
-    /// The version that the last finished release left.
-    pub fn version_before(&self, running: &Version) -> Option<&Version> {
-        self.releases.iter().rev().find_map(|summary| {
-            let released = matches!(summary.ended, Some((Verdict::Released, _)));
-            (released && summary.version == *running && summary.from_version != *running)
-                .then_some(&summary.from_version)
-        })
+    /// A rollback left this version, and no release brought it since.
+    pub fn was_taken_back(&self, version: &Version) -> bool {
+        let replaced = self.releases.iter().rev().filter(|it| it.replaced_the_fleet());
+        let mut of_version = replaced.filter(|it| it.version == *version || it.from_version == *version);
+        of_version.next().is_some_and(|it| it.took_back(version))
+    }
+
+    /// The whole fleet was of this version at some time.
+    pub fn has_served(&self, version: &Version) -> bool {
+        self.releases
+            .iter()
+            .any(|it| it.from_version == *version || (it.version == *version && it.replaced_the_fleet()))
+    }
+}
+
+impl ReleaseSummary {
+    /// It brought its version to the whole fleet.
+    pub fn replaced_the_fleet(&self) -> bool {
+        self.ended_as(&Verdict::Released)
+    }
+
+    fn took_back(&self, version: &Version) -> bool {
+        self.kind == Kind::Rollback && self.from_version == *version && self.replaced_the_fleet()
+    }
+
+    fn ended_as(&self, verdict: &Verdict) -> bool {
+        self.ended.as_ref().is_some_and(|(ended, _)| ended == verdict)
     }
 }

@@ -31,8 +31,12 @@ pub struct ReleaseState {
     pub zeros: BTreeMap<InstanceId, Vec<Timestamp>>,
     pub no_return: Option<Timestamp>,
     pub stance: Stance,
-    /// Gates that a person answered with yes.
+    /// The gate at `admit` was answered with yes. An answer to one question answers no other.
     pub promoted: Promoted,
+    /// A person said that the bake was good enough.
+    pub judged: Promoted,
+    /// When a server that had been found empty was seen with boards: zeros from before say nothing.
+    pub occupied: BTreeMap<InstanceId, Timestamp>,
     /// The last event that brought the release nearer to its end.
     pub progress_at: Timestamp,
 }
@@ -87,6 +91,15 @@ pub struct EffectRecord {
     pub intended_at: Timestamp,
     /// None while it is in flight.
     pub ended: Option<(Outcome, Timestamp)>,
+    /// It was done before this try, and the world did not show it: done again is no progress.
+    pub repeated: Repeated,
+}
+
+/// Whether an earlier try of an effect was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeated {
+    No,
+    Yes,
 }
 
 /// One launch batch, with what it has brought so far under all its attempts.
@@ -155,6 +168,12 @@ impl ReleaseState {
     /// What this release launched and did not lose.
     pub fn launched(&self) -> BTreeSet<InstanceId> {
         self.batches.iter().flat_map(|batch| &batch.launched).cloned().collect()
+    }
+
+    /// What this release launched, and what of it died before it served.
+    pub fn brought(&self) -> BTreeSet<InstanceId> {
+        let lost = self.batches.iter().flat_map(|batch| &batch.lost).cloned();
+        self.launched().into_iter().chain(lost).collect()
     }
 
     /// Green as far as it is known: launched, started and taken over.

@@ -8,20 +8,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope};
-use super::{launch, registry};
+use super::{configure, registry};
 use crate::app::{AppState, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{GroupArn, InstanceId, Route};
 use crate::state::Promoted;
+use crate::step::Step;
 use crate::target::Weights;
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    if let Some(progress) = launch::lapsed(scope) {
+    if let Some(progress) = scope.lapsed(Step::Warm, configure::warm) {
         return progress;
     }
-    if let Some(progress) = formats(scope) {
+    if let Err(progress) = formats(scope) {
         return progress;
     }
     match lease_slots(scope) {
@@ -97,7 +98,10 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
         return Ok(None);
     }
     registry::require_groups(scope, slots.iter().map(|slot| &slot.group))?;
-    let leased: BTreeSet<&Route> = scope.state.routes.values().chain(scope.plan().routes.values()).collect();
+    let green = scope.state.green();
+    // The slot of one that died before it served is free again as soon as its group is empty.
+    let ours = scope.state.routes.iter().filter(|(id, _)| green.contains(*id)).map(|(_, route)| route);
+    let leased: BTreeSet<&Route> = ours.chain(scope.plan().routes.values()).collect();
     let mut free = slots.iter().filter(|slot| {
         let targets = scope.world.targets(&slot.group);
         !leased.contains(&slot.route) && targets.is_ok_and(BTreeMap::is_empty)
@@ -112,23 +116,32 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
     Ok(Some(Event::SlotsLeased { routes }))
 }
 
-/// Whether both versions can read each other's boards, by what both say of themselves.
-fn formats(scope: &Scope<'_>) -> Option<Progress> {
-    let formats = |ids: &BTreeSet<InstanceId>| -> Option<Formats> {
-        ids.iter().find_map(|id| scope.world.app(id).ok()).map(|app| app.formats.clone())
-    };
-    let (blue, green) = (formats(&scope.plan().blue)?, formats(&scope.state.green())?);
-    if !green.can_read(&blue) {
-        return Some(Progress::Failed(format!(
+/// Whether both versions can read each other's boards, by what every running server says of itself.
+fn formats(scope: &Scope<'_>) -> Result<(), Progress> {
+    let (old, new) = (spoken(scope, &scope.plan().blue)?, spoken(scope, &scope.state.green())?);
+    let pairs = || old.iter().flat_map(|blue| new.iter().map(move |green| (*blue, *green)));
+    if let Some((blue, _)) = pairs().find(|(blue, green)| !green.can_read(blue)) {
+        return Err(Progress::Failed(format!(
             "version {} cannot read {:?}, which version {} writes",
             scope.plan().image.version,
             blue.writes,
             scope.plan().from_version
         )));
     }
-    let asked = scope.state.promoted == Promoted::Yes;
-    if blue.can_read(&green) || asked {
-        return None;
+    match pairs().find(|(blue, green)| !blue.can_read(green)) {
+        Some((blue, green)) if scope.state.promoted == Promoted::No => Err(Progress::Ask(Gate::NoWayBack {
+            blue_reads: blue.reads.clone(),
+            green_writes: green.writes.clone(),
+        })),
+        Some(_) | None => Ok(()),
     }
-    Some(Progress::Ask(Gate::NoWayBack { blue_reads: blue.reads, green_writes: green.writes }))
+}
+
+/// What the running ones read and write. One that is silent may be the one that cannot.
+fn spoken<'a>(scope: &Scope<'a>, ids: &BTreeSet<InstanceId>) -> Result<Vec<&'a Formats>, Progress> {
+    let said = scope.running(ids).into_iter().map(|id| match scope.world.app(&id) {
+        Ok(app) => Ok(&app.formats),
+        Err(why) => Err(Scope::blind(Source::App(id), why)),
+    });
+    said.collect()
 }

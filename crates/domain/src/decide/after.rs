@@ -7,15 +7,16 @@
 use std::collections::BTreeSet;
 
 use super::registry;
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Scope, Try, next_try};
 use crate::decision::{Decision, Then, Verdict, Wait, WaitingOn};
-use crate::effect::Effect;
+use crate::effect::{Effect, Intent};
 use crate::event::Event;
-use crate::ids::InstanceId;
+use crate::ids::{EffectId, InstanceId};
 use crate::instance::InstanceState;
 use crate::plan::Kind;
-use crate::state::{ReleaseState, Stance};
+use crate::state::{EffectRecord, ReleaseState, Stance};
 use crate::step::Step;
+use crate::time::Timestamp;
 use crate::world::World;
 
 /// Decides about the old servers of a release that is over. `claimed` are instances that a later release of
@@ -56,23 +57,30 @@ pub fn decide_after(state: &ReleaseState, world: &World, claimed: &BTreeSet<Inst
     if state.no_return.is_none() {
         return Decision::Record(vec![Event::PointOfNoReturn]);
     }
-    let mut acts = Acts::new(&scope);
-    acts.want("kept", Effect::Terminate { instances });
-    match acts.or_wait(WaitingOn::Settling { what: "the old servers' end", missing: Vec::new() }) {
-        Progress::Do(intents) => Decision::Do(intents),
-        Progress::Done
-        | Progress::Record(_)
-        | Progress::Wait(..)
-        | Progress::WaitUntil(..)
-        | Progress::Failed(_)
-        | Progress::Turn(_)
-        | Progress::Park(_)
-        | Progress::Ask(_)
-        | Progress::Refuse(_) => later(state, "the old servers' end", due),
+    let effect = Effect::Terminate { instances };
+    let id = scope.id("kept", &effect);
+    match next_try(state, &id, world.at).or_after_refusal(state, &id, world.at) {
+        Try::Now(attempt) => Decision::Do(vec![Intent { id, attempt, effect }]),
+        Try::Later | Try::Refused(_) => later(state, "the old servers' end", due),
     }
 }
 
-fn later(state: &ReleaseState, what: &'static str, until: crate::time::Timestamp) -> Decision {
+impl Try {
+    /// Nobody can say `retry` to a release that is over: what was refused is tried again after a while.
+    fn or_after_refusal(self, state: &ReleaseState, id: &EffectId, now: Timestamp) -> Self {
+        match (self, state.effects.get(id)) {
+            (Self::Refused(why), Some(EffectRecord { attempt, ended: Some((_, at)), .. })) => {
+                match now >= at.after(state.plan.service.patience.step) {
+                    true => Self::Now(attempt + 1),
+                    false => Self::Refused(why),
+                }
+            }
+            (other, _) => other,
+        }
+    }
+}
+
+fn later(state: &ReleaseState, what: &'static str, until: Timestamp) -> Decision {
     Decision::Wait(Wait {
         on: WaitingOn::Settling { what, missing: Vec::new() },
         since: state.progress_at,

@@ -14,11 +14,16 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
         plan.release, plan.kind, plan.image.version, plan.service.name, plan.from_version
     );
     let effect = Effect::Announce { line };
-    let told = scope.state.effects.get(&scope.id("log", &effect));
-    if told.is_some_and(|record| record.ended.is_some()) {
+    let id = scope.id("log", &effect);
+    let told = scope.state.effects.get(&id);
+    let Some(record) = told else {
+        let mut acts = Acts::new(scope);
+        acts.want("log", effect);
+        return acts.or_wait(WaitingOn::Settling { what: "the announcement", missing: Vec::new() });
+    };
+    let until = record.intended_at.after(scope.patience().settle);
+    if record.ended.is_some() || scope.world.at >= until {
         return Progress::Done;
     }
-    let mut acts = Acts::new(scope);
-    acts.want("log", effect);
-    acts.or_wait(WaitingOn::Settling { what: "the announcement", missing: Vec::new() })
+    Progress::WaitUntil(WaitingOn::Effect { id }, until)
 }

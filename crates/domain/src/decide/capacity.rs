@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::registry;
 use super::scope::{Progress, Scope};
 use crate::app::AppState;
-use crate::decision::{Then, WaitingOn};
+use crate::decision::{Source, Then, WaitingOn};
 use crate::ids::InstanceId;
 use crate::target::TargetHealth;
 
@@ -16,21 +16,30 @@ pub(super) fn require(
     able_ones: &BTreeSet<InstanceId>,
     then: Then,
 ) -> Result<(), Progress> {
-    let floor = scope.plan().floor;
-    let able = able_ones.iter().filter(|id| is_able(scope, id)).count();
-    let able = u32::try_from(able).unwrap_or(u32::MAX);
+    let floor = usize::try_from(scope.plan().floor).unwrap_or(usize::MAX);
+    let healthy: Vec<&InstanceId> = able_ones.iter().filter(|id| is_healthy(scope, id)).collect();
+    let able = healthy.iter().filter(|id| is_open(scope, id)).count();
     if able >= floor {
         return Ok(());
     }
-    Err(Progress::Wait(WaitingOn::Capacity { able, floor }, then))
+    // Too few only because some could not be read: that is no lack of capacity, and nothing to turn back on.
+    let silent = healthy.iter().find_map(|id| Some((*id, scope.world.app(id).err()?)));
+    if let Some((id, why)) = silent
+        && healthy.len() >= floor
+    {
+        return Err(Scope::blind(Source::App(id.clone()), why));
+    }
+    let able = u32::try_from(able).unwrap_or(u32::MAX);
+    Err(Progress::Wait(WaitingOn::Capacity { able, floor: scope.plan().floor }, then))
 }
 
-fn is_able(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let healthy = scope
-        .plan()
-        .groups()
-        .iter()
-        .any(|group| registry::health(scope, group, id) == Some(TargetHealth::Healthy));
-    let open = scope.world.app(id).is_ok_and(|app| app.state == AppState::Serving);
-    scope.runs(id) && healthy && open
+/// Runs, and is healthy by the load balancer's word in a colour or canary group.
+pub(super) fn is_healthy(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let groups = scope.plan().groups();
+    let healthy = |group| registry::health(scope, group, id) == Some(TargetHealth::Healthy);
+    scope.runs(id) && groups.iter().any(healthy)
+}
+
+fn is_open(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    scope.world.app(id).is_ok_and(|app| app.state == AppState::Serving)
 }

@@ -8,29 +8,33 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope};
-use super::{capacity, empty, registry, scope};
+use super::{capacity, close, empty, registry, scope, shut};
 use crate::decision::{Reason, Source, Then, WaitingOn};
 use crate::effect::{Effect, Intent, MoveWave, Outcome};
 use crate::event::Event;
 use crate::ids::{EffectId, InstanceId, MoveId};
 use crate::moves::{Direction, Move, Wave};
 use crate::planner::{self, Assignment, Located, Room};
+use crate::state::Promoted;
+use crate::step::Step;
 
 /// From blue to green.
 pub(super) fn out(scope: &Scope<'_>) -> Progress {
+    // A server that started anew is open again, and capacity that was there may be gone.
+    if let Some(progress) = scope.lapsed(Step::Close, close::take) {
+        return progress;
+    }
     carry(
         scope,
-        &Crossing {
-            direction: Direction::Out,
-            from: scope.plan().blue.clone(),
-            to: scope.state.green(),
-            short: Then::WayBack,
-        },
+        &Crossing { direction: Direction::Out, from: scope.plan().blue.clone(), to: scope.state.green() },
     )
 }
 
 /// From green back to blue. Canaries that were taken over stay what they were.
 pub(super) fn back(scope: &Scope<'_>) -> Progress {
+    if let Some(progress) = scope.lapsed(Step::Shut, shut::take) {
+        return progress;
+    }
     let green = scope.state.green();
     carry(
         scope,
@@ -38,17 +42,15 @@ pub(super) fn back(scope: &Scope<'_>) -> Progress {
             direction: Direction::Back,
             from: green.difference(&scope.plan().takeover).cloned().collect(),
             to: scope.plan().blue.clone(),
-            short: Then::Hold,
         },
     )
 }
 
-/// Who is left, who is joined, and what happens when too few of those are able to serve.
+/// Who is left, and who is joined.
 struct Crossing {
     direction: Direction,
     from: BTreeSet<InstanceId>,
     to: BTreeSet<InstanceId>,
-    short: Then,
 }
 
 fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Progress {
@@ -71,12 +73,29 @@ fn try_carry(scope: &Scope<'_>, crossing: &Crossing) -> Result<Progress, Progres
         empty::watch(scope, &crossing.from)?;
         return Ok(Progress::Done);
     }
-    registry::require_groups(scope, &scope.plan().groups())?;
-    capacity::require(scope, &crossing.to, crossing.short)?;
-    match level(scope, crossing)? {
-        0 => Ok(drain(scope, crossing, left)),
-        level => next_wave(scope, crossing, &boards, level),
+    let events = before_a_board_leaves(scope, crossing.direction, &boards);
+    if !events.is_empty() {
+        return Ok(Progress::Record(events));
     }
+    registry::require_groups(scope, &scope.plan().groups())?;
+    let rooms = rooms(scope, &crossing.to)?;
+    match level(scope, crossing, &rooms)? {
+        0 => Ok(drain(scope, crossing, left)),
+        level => next_wave(scope, crossing.direction, &boards, &rooms, level),
+    }
+}
+
+/// Zeros from before say nothing of a server that has boards. And the first board that goes where its old
+/// server could not read it any more is the point of no return that a person agreed to.
+fn before_a_board_leaves(scope: &Scope<'_>, direction: Direction, boards: &[Located<'_>]) -> Vec<Event> {
+    let holders: BTreeSet<&InstanceId> = boards.iter().map(|board| board.on).collect();
+    let occupied = holders.into_iter().filter(|id| scope.state.zeros.contains_key(*id));
+    let mut events: Vec<Event> = occupied.map(|id| Event::FoundOccupied { instance: id.clone() }).collect();
+    let agreed = scope.state.promoted == Promoted::Yes && scope.state.no_return.is_none();
+    if agreed && direction == Direction::Out {
+        events.push(Event::PointOfNoReturn);
+    }
+    events
 }
 
 /// A wave whose end is not known yet.
@@ -118,9 +137,10 @@ fn located<'a>(scope: &Scope<'a>, from: &BTreeSet<InstanceId>) -> Result<Vec<Loc
 }
 
 /// The best that all of both sides know, and the policy allows.
-fn level(scope: &Scope<'_>, crossing: &Crossing) -> Result<u8, Progress> {
+fn level(scope: &Scope<'_>, crossing: &Crossing, rooms: &[Room]) -> Result<u8, Progress> {
     let mut level = scope.plan().service.handover.level_max;
-    for id in scope.running(&crossing.from).union(&scope.running(&crossing.to)) {
+    let leaving = scope.running(&crossing.from);
+    for id in leaving.iter().chain(rooms.iter().map(|room| &room.instance)) {
         match scope.world.app(id) {
             Ok(app) => level = level.min(app.level),
             Err(why) => return Err(Scope::blind(Source::App(id.clone()), why)),
@@ -141,26 +161,26 @@ fn drain(scope: &Scope<'_>, crossing: &Crossing, left: u64) -> Progress {
 
 fn next_wave(
     scope: &Scope<'_>,
-    crossing: &Crossing,
+    direction: Direction,
     boards: &[Located<'_>],
+    rooms: &[Room],
     level: u8,
 ) -> Result<Progress, Progress> {
-    let tally = scope.state.tally(crossing.direction);
+    let tally = scope.state.tally(direction);
     let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
-    if let Some(progress) = stuck(scope, crossing.direction, left) {
+    if let Some(progress) = stuck(scope, direction, left) {
         return Err(progress);
     }
-    let rooms = rooms(scope, &crossing.to)?;
-    let assignments = planner::assign(boards, &rooms)
+    let assignments = planner::assign(boards, rooms)
         .map_err(|planner::FitsNowhere(board)| Progress::Park(Reason::BoardFitsNowhere { board }))?;
-    let at_start = left + tally.boards_moved;
+    let at_start = left.saturating_add(tally.boards_moved);
     let policy = &scope.plan().service.handover;
     let number = tally.begun + 1;
     let chosen = planner::wave(assignments, number, at_start, policy);
-    let moves = chosen.into_iter().map(|it| a_move(scope, crossing.direction, it)).collect();
+    let moves = chosen.into_iter().map(|it| a_move(scope, direction, it)).collect();
     let effect = Effect::Move(Box::new(MoveWave {
         release: scope.plan().release.clone(),
-        wave: Wave { number, direction: crossing.direction, moves },
+        wave: Wave { number, direction, moves },
         level,
         seal_ttl: policy.seal_ttl,
         attach_deadline: policy.attach_deadline,
@@ -187,10 +207,10 @@ fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress>
     (!rested).then_some(Progress::Wait(WaitingOn::Boards { left }, Then::Hold))
 }
 
-/// The servers that boards may go to now, with what they hold already.
+/// The servers that boards may go to now, healthy and open, with what they hold already.
 fn rooms(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<Vec<Room>, Progress> {
     let mut rooms = Vec::new();
-    for id in scope.running(to) {
+    for id in to.iter().filter(|id| capacity::is_healthy(scope, id)).cloned() {
         match scope.world.app(&id) {
             Ok(app) if app.state == crate::app::AppState::Serving => rooms.push(Room {
                 instance: id,
@@ -211,7 +231,7 @@ fn a_move(scope: &Scope<'_>, direction: Direction, assignment: Assignment<'_>) -
     let row = assignment.board.row;
     let release = &scope.plan().release;
     Move {
-        id: MoveId::new(format!("{release}/{}/{}@{}", direction.name(), row.board, row.epoch)),
+        id: MoveId::of(release, direction, &row.board, row.epoch),
         board: row.board.clone(),
         epoch: row.epoch,
         from: assignment.board.on.clone(),

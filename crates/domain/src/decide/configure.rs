@@ -9,10 +9,11 @@ use super::scope::{Acts, Progress, Scope};
 use crate::decision::WaitingOn;
 use crate::effect::{Done, Effect, Outcome};
 use crate::ids::InstanceId;
+use crate::step::Step;
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
     // A pause of hours voids what was true before it: an instance may have died since.
-    if let Some(progress) = launch::lapsed(scope) {
+    if let Some(progress) = scope.lapsed(Step::Launch, launch::take) {
         return progress;
     }
     let mut acts = Acts::new(scope);
@@ -37,7 +38,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
 }
 
 pub(super) fn warm(scope: &Scope<'_>) -> Progress {
-    if let Some(progress) = launch::lapsed(scope) {
+    // An instance that was replaced since is configured, and its version asked for, like the others.
+    if let Some(progress) = scope.lapsed(Step::Configure, take) {
         return progress;
     }
     let mut acts = Acts::new(scope);

@@ -6,14 +6,18 @@
 //! If killed here: terminating again changes nothing.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::scope::{Acts, Progress, Scope};
-use super::{empty, launch, registry};
+use super::{carry, empty, launch, registry};
 use crate::decision::{Then, WaitingOn};
-use crate::effect::{Effect, Intent, Outcome};
-use crate::ids::{GroupArn, InstanceId};
-use crate::instance::Origin;
+use crate::effect::{Done, Effect, Intent, Outcome};
+use crate::ids::InstanceId;
 use crate::step::Step;
+
+/// How long EC2 may not show what it has launched.
+/// Source: EC2 API, eventual consistency: back off up to five minutes.
+const VISIBLE_WITHIN: Duration = Duration::from_mins(5);
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
     match try_take(scope) {
@@ -24,16 +28,25 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
 fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
     scope.require_instances()?;
     settle_launches(scope)?;
-    registry::require_groups(scope, &registry::all_groups(scope))?;
+    let strays = launch::strays(scope);
+    if !strays.is_empty() {
+        return Ok(Progress::Record(strays));
+    }
+    let groups = registry::all_groups(scope);
+    registry::require_groups(scope, &groups)?;
     let fresh = brought(scope);
     if scope.state.was_entered(Step::Admit) {
-        let holders: BTreeSet<InstanceId> =
-            fresh.iter().filter(|id| !super::retire::was_stopped(scope, id)).cloned().collect();
-        empty::watch(scope, &holders)?;
+        // One that took a board again is emptied again, and blue must be able to serve still.
+        if let Some(progress) = scope.lapsed(Step::Return, carry::back) {
+            return Ok(progress);
+        }
+        empty::watch(scope, &fresh)?;
+    } else {
+        let in_traffic = |id: &&InstanceId| groups.iter().any(|it| registry::health(scope, it, id).is_some());
+        empty::watch(scope, fresh.iter().filter(in_traffic))?;
     }
     let mut acts = Acts::new(scope);
-    let mut listed = registry::deregister(&mut acts, scope, &fresh);
-    listed.extend(leave_green_group(&mut acts, scope));
+    let listed = registry::deregister(&mut acts, scope, &fresh);
     if !listed.is_empty() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "deregistration", missing: listed }));
     }
@@ -45,16 +58,12 @@ fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
     Ok(acts.or_wait(WaitingOn::Settling { what: "the new servers' end", missing: staying }))
 }
 
-/// Launched by this release by the journal's word or by their tags, and spares; never a taken-over canary.
+/// Launched by this release by the journal's word, and spares; never a taken-over canary or an old server. A
+/// canary stays in green's group as well: clients came to it that way, and deregistering would cut them off.
 fn brought(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
-    let mut brought = launch::fresh(scope);
-    brought.extend(scope.state.batches.iter().flat_map(|batch| &batch.lost).cloned());
-    let name = scope.plan().release.to_string();
-    let tagged = scope.world.instances.known().into_iter().flatten().filter(|(_, it)| match &it.origin {
-        Origin::Release { release, .. } => *release == name,
-        Origin::Adopted => false,
-    });
-    brought.extend(tagged.map(|(id, _)| id.clone()));
+    let mut brought = scope.state.brought();
+    brought.extend(scope.plan().spares.iter().cloned());
+    brought.retain(|id| !scope.plan().takeover.contains(id) && !scope.plan().blue.contains(id));
     brought
 }
 
@@ -75,29 +84,13 @@ fn settle_launches(scope: &Scope<'_>) -> Result<(), Progress> {
                     return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
                 }
             },
+            Some(_) if launch::may_have_launched(scope, id) => {
+                return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
+            }
             Some((Outcome::Done(_) | Outcome::Refused(_), _)) => {}
         }
     }
     if intents.is_empty() { Ok(()) } else { Err(Progress::Do(intents)) }
-}
-
-/// Taken-over canaries leave green's group, and keep their own.
-fn leave_green_group(acts: &mut Acts<'_>, scope: &Scope<'_>) -> Vec<InstanceId> {
-    let group: &GroupArn = &scope.plan().green_group;
-    let listed: Vec<InstanceId> = scope
-        .plan()
-        .takeover
-        .iter()
-        .filter(|id| registry::health(scope, group, id).is_some())
-        .cloned()
-        .collect();
-    if !listed.is_empty() {
-        acts.want(
-            &format!("{group}/takeover"),
-            Effect::Deregister { group: group.clone(), instances: listed.clone() },
-        );
-    }
-    listed
 }
 
 fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, fresh: &BTreeSet<InstanceId>) {
@@ -107,19 +100,37 @@ fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, fresh: &BTreeSet<Instan
     if !stop.is_empty() {
         acts.want("spares", Effect::Stop { instances: stop });
     }
-    let terminate: Vec<InstanceId> =
-        fresh.iter().filter(|id| !spares.contains(*id) && !is_ended(scope, id)).cloned().collect();
-    if !terminate.is_empty() {
-        acts.want("new", Effect::Terminate { instances: terminate });
+    let staying = fresh.iter().filter(|id| !spares.contains(*id) && !is_ended(scope, id));
+    let (listed, unseen): (Vec<_>, Vec<_>) =
+        staying.cloned().partition(|id| scope.world.instance(id).is_some());
+    if !listed.is_empty() {
+        acts.want("new", Effect::Terminate { instances: listed });
+    }
+    // One that EC2 does not know fails the whole call: each alone.
+    for id in unseen {
+        acts.want(id.as_str(), Effect::Terminate { instances: vec![id.clone()] });
     }
 }
 
-/// A spare is stopped, anything else is gone. What the journal knows and EC2 does not list yet is not gone:
-/// it may only be invisible; what EC2 never listed within the patience of the step is.
+/// A spare is stopped, anything else is gone. What the journal knows and EC2 does not list is not gone for that:
+/// it may only be invisible yet.
 fn is_ended(scope: &Scope<'_>, id: &InstanceId) -> bool {
     match scope.world.instance(id) {
         Some(it) if scope.plan().spares.contains(id) => it.state.is_down(),
         Some(it) => it.state.is_gone(),
-        None => scope.world.at >= scope.entered_at().after(scope.patience().settle),
+        None => !may_be_invisible(scope, id),
     }
+}
+
+/// Launched a moment ago, and no terminate of it was taken yet.
+fn may_be_invisible(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let launched = scope.state.effects.values().find_map(|record| match &record.ended {
+        Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => Some(*at),
+        Some(_) | None => None,
+    });
+    let terminated = scope.state.effects.values().any(|record| {
+        record.succeeded()
+            && matches!(&record.effect, Effect::Terminate { instances } if instances.contains(id))
+    });
+    !terminated && launched.is_some_and(|at| scope.world.at < at.after(VISIBLE_WITHIN))
 }

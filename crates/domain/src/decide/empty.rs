@@ -6,8 +6,11 @@
 
 use super::scope::{Progress, Scope};
 use crate::decision::{Reason, Source, Then, WaitingOn};
+use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::InstanceId;
+use crate::instance::InstanceState;
+use crate::time::Timestamp;
 
 /// Zeros that are asked for, from distinct samples.
 const ZEROS: usize = 2;
@@ -22,6 +25,9 @@ pub(super) fn watch<'i>(
     let mut events = Vec::new();
     let mut waiting = Vec::new();
     for id in instances {
+        if was_ended(scope, id) {
+            continue;
+        }
         if scope.is_down(id) {
             unowned(scope, id)?;
             continue;
@@ -41,8 +47,9 @@ pub(super) fn watch<'i>(
         if seen.map_or(0, Vec::len) < ZEROS {
             events.extend(zero(scope, id));
             waiting.push(id.clone());
-        } else {
-            own_word(scope, id)?;
+        } else if own_word(scope, id)? > 0 {
+            events.push(Event::FoundOccupied { instance: id.clone() });
+            waiting.push(id.clone());
         }
     }
     match (events.is_empty(), waiting.is_empty()) {
@@ -57,17 +64,32 @@ fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
     let sampled_at = scope.world.boards_sampled_at(id)?;
     let earliest = match scope.state.zeros.get(id).and_then(|zeros| zeros.last()) {
         Some(last) => last.after(scope.patience().zeros_apart),
-        None => scope.emptying_since(),
+        None => scope.emptying_since().max(scope.occupied_at(id)),
     };
     (sampled_at > earliest).then(|| Event::FoundEmpty { instance: id.clone(), sampled_at })
 }
 
-fn own_word(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress> {
+fn own_word(scope: &Scope<'_>, id: &InstanceId) -> Result<u64, Progress> {
     match scope.world.app(id) {
-        Ok(app) if app.boards == 0 => Ok(()),
-        Ok(app) => Err(Progress::Wait(WaitingOn::Boards { left: app.boards }, Then::Hold)),
+        Ok(app) => Ok(app.boards),
         Err(why) => Err(Scope::blind(Source::App(id.clone()), why)),
     }
+}
+
+/// This release asked for its end, when it was empty and out of every group, and it does not run any more. One
+/// that runs, whatever was asked for, is looked at like the others.
+fn was_ended(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let is_up = scope.world.instance(id).is_some_and(|it| match it.state {
+        InstanceState::Pending | InstanceState::Running => true,
+        InstanceState::Stopping
+        | InstanceState::Stopped
+        | InstanceState::ShuttingDown
+        | InstanceState::Terminated => false,
+    });
+    let asked = scope.state.effects.values().any(|record| {
+        matches!(&record.effect, Effect::Stop { instances } | Effect::Terminate { instances } if instances.contains(id))
+    });
+    asked && !is_up
 }
 
 /// The ownership table names no board on a dead server, by two other servers' reading.
@@ -88,10 +110,15 @@ pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress
 
 impl Scope<'_> {
     /// Since when the servers are being emptied: zeros from before say nothing.
-    fn emptying_since(&self) -> crate::time::Timestamp {
+    fn emptying_since(&self) -> Timestamp {
         use crate::step::Step;
         let emptying =
             self.state.steps.iter().rev().find(|record| matches!(record.step, Step::Handover | Step::Return));
         emptying.map_or_else(|| self.entered_at(), |record| record.entered_at)
+    }
+
+    /// When it was last seen with boards after it had been found empty.
+    fn occupied_at(&self, id: &InstanceId) -> Timestamp {
+        self.state.occupied.get(id).copied().unwrap_or(self.state.began_at)
     }
 }

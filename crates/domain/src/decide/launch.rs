@@ -6,22 +6,28 @@
 //! If killed here: the same ids bring the same instances.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::scope::{Acts, Progress, Scope, Try, next_try};
-use crate::decision::WaitingOn;
-use crate::effect::{Effect, LaunchBatch};
+use crate::decision::{Then, WaitingOn};
+use crate::effect::{Done, Effect, LaunchBatch, Outcome};
 use crate::event::Event;
-use crate::ids::InstanceId;
-use crate::instance::InstanceState;
+use crate::ids::{EffectId, InstanceId};
+use crate::instance::{Instance, InstanceState, Origin};
 use crate::state::{BatchState, EffectRecord};
-use crate::step::Step;
 
 /// A batch that came short this often will not come.
 const ATTEMPTS: u32 = 5;
+/// EC2's clock and ours.
+const CLOCKS_APART: Duration = Duration::from_mins(5);
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
     if let Err(progress) = scope.require_instances() {
         return progress;
+    }
+    let strays = strays(scope);
+    if !strays.is_empty() {
+        return Progress::Record(strays);
     }
     if let Some(lost) = lost_for_good(scope) {
         return Progress::Failed(format!("{lost} was to be part of the new fleet and is gone"));
@@ -40,12 +46,6 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
         return Progress::Done;
     }
     acts.or_wait(WaitingOn::Instances { missing })
-}
-
-/// For the steps after: the launch as work still to do, when an instance died since.
-pub(super) fn lapsed(scope: &Scope<'_>) -> Option<Progress> {
-    let progress = take(&Scope { step: Step::Launch, ..*scope });
-    (!progress.is_done()).then_some(progress)
 }
 
 /// A spare or a canary that is gone cannot be replaced by a batch: the plan named it.
@@ -94,12 +94,68 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
         acts.want(&subject, effect);
         return Ok(());
     }
+    if refused.is_some() && may_have_launched(scope, &id) {
+        let goal =
+            WaitingOn::Settling { what: "EC2's list of a launch that was refused", missing: Vec::new() };
+        return Err(Progress::Wait(goal, Then::WayBack));
+    }
     if batch.attempt >= ATTEMPTS {
         let why = refused.unwrap_or_else(|| format!("{missing} instances of batch {index} did not stay"));
         return Err(Progress::Failed(why));
     }
     let attempt = batch.attempt + 1;
     Err(Progress::Record(vec![Event::BatchRaised { batch: index, attempt, count: missing, lost }]))
+}
+
+/// A later try was refused a moment ago: an earlier one, whose end nobody saw, may have come through, and EC2's
+/// list may not show it yet.
+pub(super) fn may_have_launched(scope: &Scope<'_>, id: &EffectId) -> bool {
+    scope.state.effects.get(id).is_some_and(|record| match &record.ended {
+        Some((Outcome::Refused(_), at)) => {
+            record.attempt > 1 && scope.world.at < at.after(scope.patience().settle)
+        }
+        Some((Outcome::Done(_) | Outcome::Unknown(_), _)) | None => false,
+    })
+}
+
+/// What EC2 lists under the tags of a launch of ours, and its answer did not name: the token of a launch is
+/// spent when one of its instances was terminated, and then only the tags tell of the others. Taken in only
+/// with an intent of this very journal, and never what the plan knows in another role: a journal that was lost
+/// counts releases from the beginning.
+pub(super) fn strays(scope: &Scope<'_>) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (id, record) in &scope.state.effects {
+        let (Effect::Launch(batch), Some((outcome, _))) = (&record.effect, &record.ended) else { continue };
+        let mut ids: Vec<InstanceId> = match outcome {
+            Outcome::Done(Done::Launched(ids)) => ids.clone(),
+            Outcome::Done(Done::Nothing | Done::Moved(_)) | Outcome::Refused(_) => Vec::new(),
+            // Its token is asked again first.
+            Outcome::Unknown(_) => continue,
+        };
+        let known = ids.len();
+        ids.extend(unheard_of(scope, batch));
+        if ids.len() > known {
+            let outcome = Outcome::Done(Done::Launched(ids));
+            events.push(Event::Ended { id: id.clone(), attempt: record.attempt, outcome });
+        }
+    }
+    events
+}
+
+fn unheard_of(scope: &Scope<'_>, launch: &LaunchBatch) -> Vec<InstanceId> {
+    let (plan, brought) = (scope.plan(), scope.state.brought());
+    let mine = |it: &Instance| match &it.origin {
+        Origin::Release { release, batch, attempt } => {
+            *release == launch.release.to_string() && *batch == launch.batch && *attempt == launch.attempt
+        }
+        Origin::Adopted => false,
+    };
+    let known = |id| [&plan.blue, &plan.spares, &plan.takeover, &brought].iter().any(|ids| ids.contains(id));
+    let listed = scope.world.instances.known().into_iter().flatten();
+    let fresh = listed.filter(|(id, it)| {
+        mine(it) && !known(*id) && it.launched_at.after(CLOCKS_APART) >= scope.state.began_at
+    });
+    fresh.map(|(id, _)| id.clone()).collect()
 }
 
 /// Everything that RunInstances gets, the same for the same attempt.

@@ -40,11 +40,15 @@ pub fn needs(state: &ReleaseState) -> Needs {
         }
         Step::Retire => {
             needs.slots = slots(state);
+            needs.board_lists.clone_from(&plan.blue);
             needs.ownership.clone_from(&plan.blue);
         }
         Step::Discard => {
             needs.slots = slots(state);
-            needs.ownership = green;
+            needs.board_lists.clone_from(&green);
+            // What died before it served is looked at as well.
+            needs.instances.extend(state.brought());
+            needs.ownership = green.union(&state.brought()).cloned().collect();
         }
     }
     needs

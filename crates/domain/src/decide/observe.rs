@@ -18,9 +18,6 @@ use crate::state::{Bake, Promoted};
 use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    if scope.state.promoted == Promoted::Yes && scope.state.bake.is_some() {
-        return Progress::Done;
-    }
     if let Err(progress) = scope.require_instances() {
         return progress;
     }
@@ -33,6 +30,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
     }
     match &scope.state.bake {
         None => begin(scope),
+        // Judged by a person; that the new servers still serve was seen in this very pass.
+        Some(_) if scope.state.judged == Promoted::Yes => Progress::Done,
         Some(bake) => go_on(scope, bake),
     }
 }

@@ -59,11 +59,12 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
         failed.push(check_name.clone());
         events.push(Event::Checked { check: check_name, result: CheckResult::Failed(sentence) });
     }
-    if scope.state.checks.is_empty() {
-        return Progress::Record(events);
-    }
     let recorded = scope.state.checks.iter().filter(|(_, it)| matches!(it, CheckResult::Failed(_)));
     let refused: Vec<CheckName> = recorded.map(|(name, _)| name.clone()).collect();
+    // What passed before a pause of hours may not pass now.
+    if scope.state.checks.is_empty() || (refused.is_empty() && !failed.is_empty()) {
+        return Progress::Record(events);
+    }
     if refused.is_empty() { Progress::Done } else { Progress::Refuse(refused) }
 }
 

@@ -5,13 +5,12 @@
 //! Assumptions: what EC2 says is stopped does not run.
 //! If killed here: deregistering and stopping again change nothing.
 
-use std::collections::BTreeSet;
-
 use super::scope::{Acts, Progress, Scope};
-use super::{capacity, empty, registry};
-use crate::decision::{Then, WaitingOn};
+use super::{carry, registry};
+use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
+use crate::step::Step;
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
     match try_take(scope) {
@@ -21,15 +20,12 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
 
 fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
     scope.require_instances()?;
+    // An old server that was opened again, or took a board again, is closed and emptied like the first time.
+    if let Some(progress) = scope.lapsed(Step::Handover, carry::out) {
+        return Ok(progress);
+    }
     registry::require_groups(scope, &registry::all_groups(scope))?;
     let blue = &scope.plan().blue;
-    let up: BTreeSet<InstanceId> =
-        blue.iter().filter(|id| !scope.is_down(id) && !was_stopped(scope, id)).cloned().collect();
-    let dead: BTreeSet<InstanceId> =
-        blue.iter().filter(|id| scope.is_down(id) && !was_stopped(scope, id)).cloned().collect();
-    capacity::require(scope, &scope.state.green(), Then::WayBack)?;
-    empty::watch(scope, up.iter().chain(&dead))?;
-
     let mut acts = Acts::new(scope);
     let listed = registry::deregister(&mut acts, scope, blue);
     if !listed.is_empty() {
@@ -44,24 +40,4 @@ fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
         return Ok(Progress::Done);
     }
     Ok(acts.or_wait(WaitingOn::Settling { what: "stopped", missing: stopping }))
-}
-
-/// This release asked for it to be stopped: it was empty then, and out of every group.
-pub(super) fn was_stopped(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    scope.state.effects.values().any(|record| match &record.effect {
-        Effect::Stop { instances } => instances.contains(id),
-        Effect::Launch(_)
-        | Effect::Start { .. }
-        | Effect::Terminate { .. }
-        | Effect::Register { .. }
-        | Effect::Deregister { .. }
-        | Effect::SetWeights { .. }
-        | Effect::Open { .. }
-        | Effect::CloseToNew { .. }
-        | Effect::Configure { .. }
-        | Effect::WarmUp { .. }
-        | Effect::Move(_)
-        | Effect::Drain { .. }
-        | Effect::Announce { .. } => false,
-    })
 }

@@ -70,6 +70,12 @@ impl<'a> Scope<'a> {
         record.map_or(self.state.began_at, |record| record.entered_at)
     }
 
+    /// An earlier step whose goal is not true any more, as work still to do.
+    pub(super) fn lapsed(&self, step: Step, take: fn(&Scope<'_>) -> Progress) -> Option<Progress> {
+        let progress = take(&Scope { step, ..*self });
+        (!progress.is_done()).then_some(progress)
+    }
+
     /// A reading that is missing; without it nothing is decided.
     pub(super) fn blind(what: Source, why: &Why) -> Progress {
         Progress::Wait(WaitingOn::Reading { what, why: why.clone() }, Then::Hold)

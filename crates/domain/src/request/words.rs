@@ -1,6 +1,6 @@
 //! What a person says to a release, and what follows from it.
 
-use crate::decision::Cause;
+use crate::decision::{Cause, Reason};
 use crate::event::{Event, Word};
 use crate::ids::Actor;
 use crate::refusal::Refusal;
@@ -21,7 +21,7 @@ pub fn may_say(
     match (word, &state.stance) {
         (Word::Pause, Stance::Going)
         | (Word::Resume, Stance::Paused { .. })
-        | (Word::Promote, Stance::Asking { .. } | Stance::Held { .. })
+        | (Word::Promote, Stance::Asking { .. } | Stance::Held { reason: Reason::Undecided { .. }, .. })
         | (Word::Retry, Stance::Held { .. }) => Ok(vec![said]),
         (Word::Abort, _) => match (&state.leg, state.no_return) {
             (Leg::Out, None) => {

@@ -1,9 +1,18 @@
 //! What an operator would write, what the engine decides, until the end: every file of `tests/scenarios` is
 //! played on a small pure stage, and what was decided is compared with the golden text beside it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may panic, and tells what it knows nothing special about as it is"
+)]
+
+mod fate;
 mod narrate;
 mod planning;
 mod script;
+mod setup;
 mod stage;
 
 use std::fs;

@@ -64,7 +64,7 @@ fn the_first_waves_are_a_trial_with_the_smallest_boards() {
     let boards: Vec<Located<'_>> = rows.iter().map(|row| Located { on: &on, row }).collect();
     let caps = Caps { boards: 1_000_000, clients: 100_000, bytes: 1_000_000 };
     let rooms: Vec<Room> = (0..3).map(|n| Room { caps, ..room(n) }).collect();
-    let policy = crate::stage::service().handover;
+    let policy = crate::setup::service().handover;
     let wave = |number| {
         planner::wave(planner::assign(&boards, &rooms).unwrap(), number, 1_000, &policy)
             .iter()

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use segue_domain::decide;
 use segue_domain::decision::Decision;
 use segue_domain::event::{Event, ServiceEvent, Word};
 use segue_domain::ids::{Actor, BoardId, CheckName, InstanceId, ServiceName, Version};
@@ -16,6 +15,7 @@ use segue_domain::service_state::ServiceState;
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_domain::target::TargetHealth;
+use segue_domain::{decide, decide_after, needs, needs_after};
 
 use crate::narrate;
 use crate::stage::Stage;
@@ -74,6 +74,12 @@ impl Play {
     fn fate(&mut self, words: &[&str]) {
         match words {
             ["prometheus", state] => self.stage.prometheus_up = *state == "up",
+            ["fate", what, verb] => self.stage.fates.set(what, verb),
+            ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
+            ["claims", id, version] => self.server(id).claims = Some(Version::new(*version)),
+            ["silent", id] => self.server(id).silent = true,
+            ["answers", id] => self.server(id).silent = false,
+            ["restarted-open", id] => self.server(id).open = segue_domain::app::AppState::Serving,
             ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
             ["unhealthy", id] => self.server(id).health = TargetHealth::Unhealthy,
             ["healthy", id] => self.server(id).health = TargetHealth::Healthy,
@@ -118,7 +124,7 @@ impl Play {
     }
 
     fn plan(&mut self, asked: &Request) -> Result<(), Refusal> {
-        let images = self.stage.images();
+        let images = crate::setup::images();
         let world = self.stage.world();
         let targets = self.stage.groups.keys().map(|name| (name.clone(), self.stage.targets(name))).collect();
         let plan = request::plan(
@@ -166,7 +172,7 @@ impl Play {
             if until.is_some_and(|step| state.was_entered(step)) {
                 return;
             }
-            let decision = decide(state, &self.stage.world());
+            let decision = decide(state, &self.stage.seen(&needs(state)));
             if self.follow(&decision) {
                 return;
             }
@@ -186,7 +192,7 @@ impl Play {
             Decision::Do(intents) => {
                 for intent in intents {
                     self.record(&[Event::Intended(intent.clone())]);
-                    let outcome = self.stage.apply(intent);
+                    let outcome = self.stage.fulfil(intent);
                     narrate::outcome(&mut self.story, &outcome);
                     let (id, attempt) = (intent.id.clone(), intent.attempt);
                     self.record(&[Event::Ended { id, attempt, outcome }]);
@@ -218,8 +224,8 @@ impl Play {
     fn cleanup(&mut self) {
         for _ in 0..PASSES {
             let claimed = std::collections::BTreeSet::new();
-            let decision =
-                segue_domain::decide_after(self.release.as_ref().unwrap(), &self.stage.world(), &claimed);
+            let state = self.release.as_ref().unwrap();
+            let decision = decide_after(state, &self.stage.seen(&needs_after(state)), &claimed);
             if self.follow(&decision) {
                 return;
             }

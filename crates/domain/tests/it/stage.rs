@@ -1,25 +1,18 @@
 //! A small world for decisions: every effect works at once, unless the script says otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use segue_domain::app::{AppState, AppStatus, BoardRow, BoardState, Caps, Formats};
 use segue_domain::effect::{Done, Effect, Intent, LaunchBatch, Outcome};
 use segue_domain::event::Vital;
-use segue_domain::ids::{
-    BoardId, Commit, ForwardArn, GroupArn, ImageId, InstanceId, PoolName, Route, ServiceName, SubnetId,
-    TemplateId, Version,
-};
-use segue_domain::instance::{Image, Instance, InstanceState, Origin};
+use segue_domain::ids::{BoardId, GroupArn, ImageId, InstanceId, PoolName, Route, SubnetId, Version};
+use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::moves::WaveResult;
 use segue_domain::reading::{Reading, Why};
-use segue_domain::service::{
-    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
-    Workload,
-};
+use segue_domain::service::Service;
 use segue_domain::target::{TargetHealth, Targets, Weights};
 use segue_domain::time::Timestamp;
-use segue_domain::world::World;
+use segue_domain::world::{Needs, World};
 
 /// One server as it really is.
 pub(crate) struct Server {
@@ -30,6 +23,10 @@ pub(crate) struct Server {
     pub(crate) errors: u64,
     pub(crate) started_at_ms: u64,
     pub(crate) health: TargetHealth,
+    /// Its process runs, and its control port does not answer.
+    pub(crate) silent: bool,
+    /// What it says of its version, when that is not its image's.
+    pub(crate) claims: Option<Version>,
 }
 
 /// Everything outside of the engine.
@@ -46,61 +43,17 @@ pub(crate) struct Stage {
     pub(crate) stubborn: BTreeSet<BoardId>,
     /// What version 2 writes and version 1 cannot read.
     pub(crate) new_format: bool,
+    pub(crate) fates: crate::fate::Fates,
     launched: u32,
 }
 
-fn group(name: &str) -> GroupArn {
+pub(crate) fn group(name: &str) -> GroupArn {
     GroupArn::new(name)
-}
-
-pub(crate) fn service() -> Service {
-    let slots = (1..=12)
-        .map(|n| Slot { route: Route::new(format!("s{n:02}")), group: group(&format!("slot-{n:02}")) });
-    Service {
-        name: ServiceName::new("boards"),
-        environment: "stage".into(),
-        region: "eu-west-1".into(),
-        workload: Workload::Boards,
-        pool: PoolName::new("main"),
-        launch: LaunchSpec {
-            template: TemplateId::new("lt-1"),
-            subnets: vec![SubnetId::new("subnet-a"), SubnetId::new("subnet-b")],
-            size: None,
-            configure: None,
-            warm: None,
-        },
-        routing: Routing {
-            forward: ForwardArn::new("listener"),
-            colours: [group("a"), group("b")],
-            canaries: vec![group("canary-1"), group("canary-2")],
-            slots: slots.collect(),
-        },
-        canary: CanaryPolicy { count: 1, bake: Duration::from_secs(10), min_boards: 5, max_error_ratio: 2 },
-        full: FullPolicy {
-            bake: Duration::from_secs(3),
-            needs_canary: NeedsCanary::Yes,
-            keep_old: Duration::from_secs(60),
-        },
-        handover: HandoverPolicy {
-            level_max: 2,
-            seal_ttl: Duration::from_secs(1),
-            attach_deadline: Duration::from_secs(10),
-            attach_rate_per_s: 200,
-            wave_boards: 20,
-            switching_at_once: 4,
-        },
-        patience: Patience {
-            step: Duration::from_secs(60),
-            settle: Duration::from_secs(5),
-            max_age: Duration::from_secs(10),
-            zeros_apart: Duration::from_secs(1),
-        },
-    }
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let service = service();
+        let service = crate::setup::service();
         let routing = &service.routing;
         let names = routing.colours.iter().chain(&routing.canaries);
         let groups = names.clone().chain(routing.slots.iter().map(|slot| &slot.group));
@@ -115,19 +68,10 @@ impl Stage {
             room: None,
             stubborn: BTreeSet::new(),
             new_format: false,
+            fates: crate::fate::Fates::default(),
             launched: 0,
             service,
         }
-    }
-
-    pub(crate) fn images(&self) -> Vec<Image> {
-        let image = |n: u32| Image {
-            id: ImageId::new(format!("ami-{n}")),
-            version: Version::new(n.to_string()),
-            commit: Some(Commit::new(format!("c{n}"))),
-            created_at: Timestamp::from_ms(i64::from(n)),
-        };
-        vec![image(3), image(2), image(1)]
     }
 
     /// Servers of version 1 that serve in colour `a`, with boards of four clients each.
@@ -175,6 +119,8 @@ impl Stage {
             errors: 0,
             started_at_ms: 1_000,
             health: TargetHealth::Healthy,
+            silent: false,
+            claims: None,
         };
         self.servers.insert(id.clone(), server);
         id
@@ -264,7 +210,24 @@ impl Stage {
         self.set_state(ids, state);
     }
 
-    /// What the engine sees, everything at once.
+    /// What the engine sees: instances, groups and shares always, the rest only when it is asked for.
+    pub(crate) fn seen(&self, needs: &Needs) -> World {
+        let mut world = self.world();
+        let colours = self.service.routing.colours.iter().chain(&self.service.routing.canaries);
+        let groups: BTreeSet<&GroupArn> = colours.chain(&needs.slots).collect();
+        world.targets.retain(|group, _| groups.contains(group));
+        if needs.subnets.is_empty() {
+            world.subnets = Reading::Unknown(Why::NotAsked);
+        }
+        world.boards.retain(|id, _| needs.instances.contains(id));
+        world.apps.retain(|id, _| needs.instances.contains(id));
+        world.board_lists.retain(|id, _| needs.board_lists.contains(id));
+        world.vitals.retain(|id, _| needs.vitals.contains(id));
+        world.ownership.retain(|id, _| needs.ownership.contains(id));
+        world
+    }
+
+    /// Everything that there is to see.
     pub(crate) fn world(&self) -> World {
         let mut world = World::unseen(self.now);
         world.instances =
@@ -273,7 +236,7 @@ impl Stage {
         let subnets = self.service.launch.subnets.iter();
         world.subnets = Reading::fresh(subnets.map(|subnet| (subnet.clone(), 100)).collect());
         world.targets =
-            self.groups.iter().map(|(name, _)| (name.clone(), Reading::fresh(self.targets(name)))).collect();
+            self.groups.keys().map(|name| (name.clone(), Reading::fresh(self.targets(name)))).collect();
         for (id, server) in &self.servers {
             let up = server.instance.state == InstanceState::Running;
             let seen = up && self.prometheus_up;
@@ -281,8 +244,9 @@ impl Stage {
             let vital = Vital { errors: server.errors, started_at_ms: server.started_at_ms };
             world.boards.insert(id.clone(), reading(seen, boards));
             world.vitals.insert(id.clone(), reading(seen, vital));
-            world.apps.insert(id.clone(), reading(up, self.status(server)));
-            world.board_lists.insert(id.clone(), reading(up, rows(server)));
+            let answers = up && !server.silent;
+            world.apps.insert(id.clone(), reading(answers, self.status(server)));
+            world.board_lists.insert(id.clone(), reading(answers, rows(server)));
             let owned = vec![Reading::fresh(boards), Reading::fresh(boards)];
             world.ownership.insert(id.clone(), owned);
         }
@@ -298,7 +262,7 @@ impl Stage {
     }
 
     fn status(&self, server: &Server) -> AppStatus {
-        let version = server.instance.version.clone();
+        let version = server.claims.clone().unwrap_or_else(|| server.instance.version.clone());
         let newer = self.new_format && version.as_str() != "1";
         let formats = match newer {
             true => Formats { reads: vec!["f1".to_owned(), "f2".to_owned()], writes: "f2".to_owned() },
