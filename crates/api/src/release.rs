@@ -145,6 +145,9 @@ pub struct WaitingView {
 /// Where the boards are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BoardsView {
+    /// On the old servers when these were closed to new ones, by their own lists. Absent before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alive_at_close: Option<u64>,
     /// Moves that ended well, from the journal.
     pub moved: u64,
     /// Moves that did not.

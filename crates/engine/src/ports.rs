@@ -6,6 +6,8 @@
 
 mod boards;
 mod cloud;
+#[cfg(any(test, feature = "fakes"))]
+pub mod contract;
 mod error;
 mod hooks;
 mod load_balancer;
@@ -13,7 +15,9 @@ mod metrics;
 mod notify;
 mod time;
 
-pub use boards::{AttachPlan, Boards, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, Target};
+pub use boards::{
+    AttachPlan, Boards, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
+};
 pub use cloud::{Cloud, ImageQuery};
 pub use error::{CallError, Class};
 pub use hooks::Hooks;

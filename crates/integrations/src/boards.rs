@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use segue_domain::app::{AppStatus, BoardRow};
 use segue_domain::ids::{BoardId, InstanceId, MoveId, Route};
 use segue_engine::ports::{
-    AttachPlan, Boards, CallError, Clock, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, Target,
+    AttachPlan, Boards, CallError, Clock, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed,
+    StandbyTerms, Target,
 };
 use segue_handover::auth::{Key, UnixMs};
 use segue_handover::clock::WallClock;
@@ -137,13 +138,13 @@ impl Boards for ContractBoards {
         &self,
         at: &Target,
         items: &[MoveItem],
-        ttl: Duration,
+        terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError> {
         let client = self.client(at)?;
         let mut outcomes = Vec::with_capacity(items.len());
         for chunk in items.chunks(wire::MAX_MOVES_PER_CALL) {
             let requests: Result<Vec<_>, CallError> =
-                chunk.iter().map(|item| rows::prepare(item, ttl)).collect();
+                chunk.iter().map(|item| rows::prepare(item, terms)).collect();
             let answer = client.prepare_all(requests?).await;
             let answer = answer.map_err(|error| failed("prepare", at, &error))?;
             outcomes.extend(answer.answers.into_iter().map(|item| {

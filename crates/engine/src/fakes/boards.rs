@@ -8,7 +8,9 @@ use segue_domain::ids::{BoardId, InstanceId, MoveId, Route};
 
 use super::FakePort;
 use super::state::State;
-use crate::ports::{AttachPlan, Boards, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, Target};
+use crate::ports::{
+    AttachPlan, Boards, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
+};
 
 #[async_trait]
 impl Boards for FakePort {
@@ -74,11 +76,11 @@ impl Boards for FakePort {
         &self,
         at: &Target,
         items: &[MoveItem],
-        ttl: Duration,
+        terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError> {
         self.call("prepare", |state| {
             state.obey(at)?;
-            Ok(items.iter().map(|item| state.prepare(&at.instance, item, ms(ttl))).collect())
+            Ok(items.iter().map(|item| state.prepare(&at.instance, item, ms(terms.ttl))).collect())
         })
         .await
     }

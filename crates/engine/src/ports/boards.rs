@@ -40,7 +40,7 @@ pub trait Boards: Send + Sync {
         &self,
         at: &Target,
         items: &[MoveItem],
-        ttl: Duration,
+        terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError>;
 
     async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError>;
@@ -60,6 +60,14 @@ pub struct MoveItem {
     pub id: MoveId,
     pub board: BoardId,
     pub from_epoch: u64,
+}
+
+/// How a new server keeps boards ready, and how fast it lets their clients in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandbyTerms {
+    pub ttl: Duration,
+    /// The most attaches that the server admits in a second, all boards together.
+    pub attach_rate_per_s: u32,
 }
 
 /// What a new server says of a board that it has got ready.

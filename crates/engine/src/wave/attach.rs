@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::sides::Lists;
 use super::{Carrying, item, standing};
 use crate::outside::Call;
-use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Prepared};
+use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Prepared, StandbyTerms};
 use crate::retry::Repeat;
 
 const PREPARE: Call = Call::new("boards", "prepare");
@@ -52,7 +52,8 @@ impl<'a> Carrying<'a> {
     async fn prepare(&self, fresh: Vec<&'a Move>) -> Vec<(&'a Move, Prepared)> {
         let by_server = grouped(&fresh, |one| &one.to);
         let calls = self.chunks(&by_server).map(|(to, moves)| self.prepare_at(to, moves));
-        let answers: BTreeMap<MoveId, ItemOutcome<Prepared>> = join_all(calls).await.into_iter().flatten().collect();
+        let answers: BTreeMap<MoveId, ItemOutcome<Prepared>> =
+            join_all(calls).await.into_iter().flatten().collect();
         self.sort_answers(fresh, answers, "could not get it ready")
     }
 
@@ -60,10 +61,12 @@ impl<'a> Carrying<'a> {
         let items: Vec<MoveItem> = moves.iter().map(|one| item(one)).collect();
         // Long enough for the attach and the switch, short enough to clean up after a daemon that died.
         let ttl = self.effect.attach_deadline + self.effect.seal_ttl * 2 + self.outside.limits.write_timeout;
+        let terms = StandbyTerms { ttl, attach_rate_per_s: self.effect.attach_rate_per_s };
         let boards = &self.outside.ports.boards;
         let answer = match self.sides.target(to) {
             Ok(at) => {
-                let answer = self.outside.write(PREPARE, Repeat::KnownById, || boards.prepare(at, &items, ttl));
+                let answer =
+                    self.outside.write(PREPARE, Repeat::KnownById, || boards.prepare(at, &items, terms));
                 answer.await.map_err(|error| error.what)
             }
             Err(why) => Err(why),
@@ -78,7 +81,8 @@ impl<'a> Carrying<'a> {
         let connects: BTreeMap<&MoveId, &str> =
             prepared.iter().map(|(one, ready)| (&one.id, ready.connect.as_str())).collect();
         let calls = self.chunks(&by_server).map(|(from, moves)| self.offer_at(from, moves, &connects));
-        let answers: BTreeMap<MoveId, ItemOutcome<()>> = join_all(calls).await.into_iter().flatten().collect();
+        let answers: BTreeMap<MoveId, ItemOutcome<()>> =
+            join_all(calls).await.into_iter().flatten().collect();
         let offered = self.sort_answers(moves, answers, "could not offer it to its clients");
         // Until they are counted, nobody may be taken for all of them.
         offered.into_iter().map(|(one, ())| Attaching { one, clients: u64::MAX }).collect()
@@ -115,10 +119,8 @@ impl<'a> Carrying<'a> {
         let is_last = Instant::now() >= deadline;
         let old_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.from).collect();
         let new_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.to).collect();
-        let (old, new) = tokio::join!(
-            self.sides.read(old_servers.into_iter()),
-            self.sides.read(new_servers.into_iter())
-        );
+        let (old, new) =
+            tokio::join!(self.sides.read(old_servers.into_iter()), self.sides.read(new_servers.into_iter()));
         let (mut ready, mut left) = (Vec::new(), Vec::new());
         for mut it in waiting {
             if let Ok(Some(row)) = old.row(&it.one.from, &it.one.board) {
@@ -164,7 +166,11 @@ impl<'a> Carrying<'a> {
 fn turn(it: &Attaching<'_>, new: &Lists, is_last: bool) -> Turn {
     match new.row(&it.one.to, &it.one.board) {
         Ok(Some(row)) if standing::is_standby(it.one, Some(row)) => {
-            if row.attached >= it.clients || is_last { Turn::Switch } else { Turn::Wait }
+            if row.attached >= it.clients || is_last {
+                Turn::Switch
+            } else {
+                Turn::Wait
+            }
         }
         // Still loading, or the server did not answer this time.
         Ok(Some(_)) | Err(_) if !is_last => Turn::Wait,

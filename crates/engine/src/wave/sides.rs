@@ -52,9 +52,8 @@ impl Lists {
 
 impl<'a> Sides<'a> {
     pub(super) fn new(outside: &'a Outside, book: &AddressBook, moves: &'a [Move]) -> Self {
-        let side = |of: fn(&Move) -> &InstanceId| {
-            moves.iter().map(|one| (of(one), book.target(of(one)))).collect()
-        };
+        let side =
+            |of: fn(&Move) -> &InstanceId| moves.iter().map(|one| (of(one), book.target(of(one)))).collect();
         Self { outside, old: side(|one| &one.from), new: side(|one| &one.to) }
     }
 

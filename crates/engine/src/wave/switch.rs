@@ -48,7 +48,8 @@ impl<'a> Carrying<'a> {
         let at = self.sides.target(&one.to).map_err(CallError::refused)?;
         let boards = &self.outside.ports.boards;
         let activate = || boards.activate(at, item, sealed);
-        let epoch = self.outside.write_within(ACTIVATE, Repeat::KnownById, self.switch_limit(), activate).await?;
+        let epoch =
+            self.outside.write_within(ACTIVATE, Repeat::KnownById, self.switch_limit(), activate).await?;
         tracing::trace!(board = %one.board, epoch, "switched");
         Ok(())
     }

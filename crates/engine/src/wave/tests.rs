@@ -9,7 +9,7 @@ use segue_domain::moves::{Direction, Wave};
 use super::*;
 use crate::fakes::{FakeWorld, Nth, What};
 use crate::outside::Limits;
-use crate::ports::Class;
+use crate::ports::{Class, StandbyTerms};
 
 /// Two old servers with boards, a new one without, and a wave that carries all of them across.
 struct Story {
@@ -24,7 +24,7 @@ impl Story {
         let world = FakeWorld::with_fleet(3, boards);
         world.calm_users();
         let to = InstanceId::new("i-0003");
-        let outside = world.outside(Limits::default(), Duration::from_secs(120)).await;
+        let outside = world.outside(Limits::default(), Duration::from_mins(2)).await;
         let mut story = Self { world, outside, effect: empty_wave(), to };
         story.effect.wave.moves = story.moves().await;
         story
@@ -123,7 +123,8 @@ async fn a_refused_activate_leaves_the_board_where_it_is_open_again() {
     assert_eq!((result.boards_moved, result.exceptions.len()), (1, 1));
     assert_eq!(result.exceptions[0].why, "the new server did not take it: conflict");
     assert_eq!(story.world.violations(), Vec::<String>::new());
-    let rows = [story.boards(&InstanceId::new("i-0001")).await, story.boards(&InstanceId::new("i-0002")).await];
+    let rows =
+        [story.boards(&InstanceId::new("i-0001")).await, story.boards(&InstanceId::new("i-0002")).await];
     let stayed: Vec<_> = rows.iter().flatten().map(|row| (row.state, row.epoch)).collect();
     assert_eq!(stayed, [(BoardState::Active, 2)]);
 }
@@ -143,7 +144,10 @@ async fn a_board_that_was_left_sealed_by_a_dead_daemon_is_finished() {
     let book = story.book();
     let (from, to) = (book.target(&one.from).unwrap(), book.target(&one.to).unwrap());
     let boards = &story.outside.ports.boards;
-    boards.prepare(&to, &[item(one)], Duration::from_secs(9)).await.unwrap();
+    boards
+        .prepare(&to, &[item(one)], StandbyTerms { ttl: Duration::from_secs(9), attach_rate_per_s: 100 })
+        .await
+        .unwrap();
     boards.seal(&from, &item(one), Duration::from_secs(1)).await.unwrap();
     assert_eq!(story.carry().await, Ok(moved(2, 6)));
     assert!(story.is_across());
@@ -154,7 +158,7 @@ async fn a_board_that_was_left_sealed_with_nobody_ready_is_called_off_and_serves
     let story = Story::new(3).await;
     let one = &story.effect.wave.moves[0];
     let from = story.book().target(&one.from).unwrap();
-    story.outside.ports.boards.seal(&from, &item(one), Duration::from_secs(60)).await.unwrap();
+    story.outside.ports.boards.seal(&from, &item(one), Duration::from_mins(1)).await.unwrap();
     let result = story.carry().await.unwrap();
     assert_eq!((result.boards_moved, result.exceptions.len()), (1, 1));
     let rows = story.boards(&one.from).await;

@@ -1,10 +1,8 @@
 //! The contract's words in the domain's, and back.
 
-use std::time::Duration;
-
 use segue_domain::app::{AppState, AppStatus, BoardRow, BoardState, Caps, Formats};
 use segue_domain::ids::{BoardId, MoveId, Route, Version};
-use segue_engine::ports::{AttachPlan, CallError, EndOf, MoveItem};
+use segue_engine::ports::{AttachPlan, CallError, EndOf, MoveItem, StandbyTerms};
 use segue_handover::wire;
 
 use super::failure::{id, in_time};
@@ -50,13 +48,13 @@ pub(super) fn board(row: wire::BoardRow) -> BoardRow {
     }
 }
 
-pub(super) fn prepare(item: &MoveItem, ttl: Duration) -> Result<wire::PrepareRequest, CallError> {
+pub(super) fn prepare(item: &MoveItem, terms: StandbyTerms) -> Result<wire::PrepareRequest, CallError> {
     Ok(wire::PrepareRequest {
         move_id: id(wire::MoveId::parse(item.id.as_str()))?,
         board: id(wire::BoardId::parse(item.board.as_str()))?,
         from_epoch: wire::Epoch(item.from_epoch),
-        ttl_ms: in_time(ttl),
-        attach_rate_per_s: None,
+        ttl_ms: in_time(terms.ttl),
+        attach_rate_per_s: Some(rate(terms.attach_rate_per_s)?),
     })
 }
 

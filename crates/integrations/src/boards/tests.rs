@@ -208,14 +208,16 @@ async fn a_plural_call_is_answered_item_by_item() {
         {"move": "m2", "board": "b2", "result": {"problem": problem("held", 409)}},
     ]});
     let server = Server::answering([(200, answers)]).await;
+    let terms = StandbyTerms { ttl: Duration::from_mins(1), attach_rate_per_s: 250 };
     let other = MoveItem { id: MoveId::new("m2"), board: BoardId::new("b2"), from_epoch: 1 };
-    let outcomes = server.boards.prepare(&server.at, &[item(), other], Duration::from_mins(1)).await;
+    let outcomes = server.boards.prepare(&server.at, &[item(), other], terms).await;
     let outcomes = outcomes.expect("answers");
     let connect = "wss://h/{board}?srv=s07".to_owned();
     assert_eq!(outcomes[0], Ok(Prepared { seq: 9, connect }));
     assert!(outcomes[1].as_ref().is_err_and(|why| why.contains("because")), "{outcomes:?}");
     assert_eq!(server.asked()[0].line, "POST /handover/v1/moves:prepare");
     assert_eq!(server.asked()[0].body["moves"][0]["ttl_ms"], 60_000);
+    assert_eq!(server.asked()[0].body["moves"][0]["attach_rate_per_s"], 250);
 }
 
 #[tokio::test]

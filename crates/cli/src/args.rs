@@ -1,0 +1,192 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use segue_api::{IdempotencyKey, Override, ReleaseId};
+use segue_sandbox::SandboxArgs;
+use segue_sandbox::app::AppArgs;
+use segue_sandbox::store::StoreArgs;
+use url::Url;
+
+use crate::demo::DemoArgs;
+
+/// Releases stateful websocket applications on AWS without anyone noticing.
+#[derive(Debug, Parser)]
+#[command(name = "segue", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The daemon's address
+    #[arg(
+        long,
+        global = true,
+        env = "SEGUE_DAEMON",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7788"
+    )]
+    pub(crate) daemon: Url,
+    /// How data is written to stdout
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon
+    Serve {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Show it all on this machine: a canary and a full release under live users
+    Demo(DemoArgs),
+    /// Run a stand-in for AWS on this machine
+    Sandbox(SandboxArgs),
+    /// Bring one new version up beside the fleet, and watch it under real traffic
+    Canary(ReleaseArgs),
+    /// Carry a whole service to a version
+    Release(ReleaseArgs),
+    /// Carry a whole service back to the version before
+    Rollback(RollbackArgs),
+    /// Tell what runs and what a release waits for
+    Status {
+        /// A service or a release; everything when it is left out
+        what: Option<String>,
+        /// Stay, and show every change, until the release ends
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Say yes where a release asks or holds
+    Promote(VerbArgs),
+    /// Begin nothing new until `resume`
+    Pause(VerbArgs),
+    /// Go on after a pause
+    Resume(VerbArgs),
+    /// Turn a release back
+    Abort(VerbArgs),
+    /// Try again what a release holds on
+    Retry(VerbArgs),
+    /// List releases, the newest first
+    History {
+        /// Only of this service
+        service: Option<String>,
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
+    },
+    #[command(hide = true)]
+    DemoApp(AppArgs),
+    #[command(hide = true)]
+    DemoStore(StoreArgs),
+    #[command(hide = true)]
+    InstanceInit(segue_sandbox::InstanceInitArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    pub(crate) service: String,
+    /// The version; the daemon chooses the newest that is ready when it is left out
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    pub(crate) service: String,
+    /// The version to go back to; the one before when it is left out
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// Why, for the journal
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Set a preflight check aside, with the reason
+    #[arg(long = "override", value_name = "CHECK=REASON", value_parser = parse_override)]
+    pub(crate) overrides: Vec<Override>,
+    /// Makes the request repeatable: the same key and request give the same release
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct WaitArgs {
+    /// Stay until the release ends or needs a person; the exit code says how
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// With --wait: stay at most so long (90s, 10m, 4h)
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerbArgs {
+    pub(crate) release: ReleaseId,
+    /// Why, for the journal
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+fn parse_override(text: &str) -> Result<Override, String> {
+    match text.split_once('=') {
+        Some((check, reason)) if !check.is_empty() && !reason.trim().is_empty() => {
+            Ok(Override { check: check.to_owned(), reason: reason.to_owned() })
+        }
+        Some(_) | None => Err("write the check's name, = and the reason: canary=\"hot fix\"".to_owned()),
+    }
+}
+
+/// A span as people write it: `10s`, `5m`, `4h`, `1h30m`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("`{text}` is no time span: write 10s, 5m or 4h"))?;
+    Duration::try_from(span).map_err(|_| format!("`{text}` is negative"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_span_is_read_as_people_write_it() {
+        assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5_400)));
+        assert!(parse_duration("-3s").is_err() && parse_duration("soon").is_err());
+    }
+
+    #[test]
+    fn an_override_needs_its_reason() {
+        assert!(parse_override("canary=hot fix").is_ok());
+        assert!(parse_override("canary").is_err() && parse_override("canary= ").is_err());
+    }
+}

@@ -1,0 +1,214 @@
+//! The daemon as a process of its own, as an init system would keep it: started again when it dies.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use segue_sandbox::Ready;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use url::Url;
+
+use super::DemoArgs;
+use super::place::Place;
+use crate::output::say;
+
+/// Until it says where it listens.
+const START: Duration = Duration::from_secs(30);
+const END: Duration = Duration::from_secs(10);
+/// How often its memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOG: &str = "daemon.log";
+/// One that dies this often will not live.
+const RESTARTS_MAX: u32 = 100;
+
+/// A daemon that is kept alive.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    url: Url,
+    seen: Arc<Seen>,
+    stop: tokio::sync::watch::Sender<Stop>,
+    keeper: tokio::task::JoinHandle<()>,
+}
+
+/// What was seen of it.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pid: AtomicU32,
+    restarts: AtomicU32,
+    rss_kib_max: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    No,
+    Now,
+}
+
+impl Daemon {
+    pub(super) async fn start(place: &Place, ready: &Ready, args: &DemoArgs) -> Result<Self> {
+        place.write("handover.key", &ready.handover_key)?;
+        let listen = settled_address(args.listen).await?;
+        let config = place.write("segue.toml", &super::config::daemon(place, ready, args, listen))?;
+        let start = Start { config, log: place.path(LOG) };
+        let (child, url) = match start.once().await {
+            Ok(started) => started,
+            Err(error) => bail!("{error:#}:\n{}", place.tail(LOG)),
+        };
+        let seen = Arc::new(Seen::default());
+        let (stop, stopped) = tokio::sync::watch::channel(Stop::No);
+        let keeper = tokio::spawn(keep(child, start, Arc::clone(&seen), stopped));
+        Ok(Self { url, seen, stop, keeper })
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.seen.pid.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn restarts(&self) -> u32 {
+        self.seen.restarts.load(Ordering::Relaxed)
+    }
+
+    /// The most memory that it held at one time.
+    pub(super) fn rss_mb_max(&self) -> f64 {
+        let kib = u32::try_from(self.seen.rss_kib_max.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        f64::from(kib) / 1024.0
+    }
+
+    pub(super) async fn end(self) {
+        self.stop.send_replace(Stop::Now);
+        if self.keeper.await.is_err() {
+            say("demo: the daemon's keeper failed");
+        }
+    }
+}
+
+/// Everything to start it, again and again.
+#[derive(Debug)]
+struct Start {
+    config: std::path::PathBuf,
+    log: std::path::PathBuf,
+}
+
+impl Start {
+    async fn once(&self) -> Result<(Child, Url)> {
+        let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("serve")
+            .arg("--config")
+            .arg(&self.config)
+            // The sandbox knows nobody; AWS's own tools want to be somebody.
+            .env("AWS_ACCESS_KEY_ID", "AKIDSANDBOX")
+            .env("AWS_SECRET_ACCESS_KEY", "sandbox-secret")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .process_group(0)
+            .spawn()
+            .context("the daemon did not start")?;
+        let stdout = child.stdout.take().context("the daemon has no stdout")?;
+        let url = tokio::time::timeout(START, listening(stdout))
+            .await
+            .with_context(|| format!("the daemon was not ready within {} s", START.as_secs()))??;
+        Ok((child, url))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Listening {
+    listening: Url,
+}
+
+async fn listening(stdout: ChildStdout) -> Result<Url> {
+    let mut line = String::new();
+    let bytes = BufReader::new(stdout).read_line(&mut line).await?;
+    if bytes == 0 {
+        bail!("the daemon ended before it was ready");
+    }
+    let said: Listening =
+        serde_json::from_str(&line).with_context(|| format!("the daemon said {:?}", line.trim()))?;
+    Ok(said.listening)
+}
+
+/// Watches it, and starts it again when it dies.
+async fn keep(mut child: Child, start: Start, seen: Arc<Seen>, mut stop: tokio::sync::watch::Receiver<Stop>) {
+    loop {
+        seen.pid.store(child.id().unwrap_or(0), Ordering::Relaxed);
+        let ended = tokio::select! {
+            ended = child.wait() => ended,
+            () = asked_to_stop(&mut stop) => {
+                terminate(&mut child, END).await;
+                return;
+            }
+            () = weigh(&seen) => continue,
+        };
+        say(&format!("demo: the daemon ended ({}); it is started again", how(&ended)));
+        if seen.restarts.fetch_add(1, Ordering::Relaxed) >= RESTARTS_MAX {
+            say("demo: the daemon does not stay alive; giving up on it");
+            return;
+        }
+        match start.once().await {
+            Ok((next, _)) => {
+                child = next;
+                say(&format!("demo: the daemon is process {}", child.id().unwrap_or(0)));
+            }
+            Err(error) => {
+                say(&format!("demo: the daemon could not be started again: {error:#}"));
+                return;
+            }
+        }
+    }
+}
+
+async fn asked_to_stop(stop: &mut tokio::sync::watch::Receiver<Stop>) {
+    // A sender that is gone wants it to end as well.
+    drop(stop.wait_for(|stop| *stop == Stop::Now).await);
+}
+
+fn how(ended: &std::io::Result<std::process::ExitStatus>) -> String {
+    match ended {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Looks at the daemon's memory now and then.
+async fn weigh(seen: &Seen) {
+    tokio::time::sleep(LOOK_EVERY).await;
+    let pid = seen.pid.load(Ordering::Relaxed);
+    let Ok(status) = tokio::fs::read_to_string(format!("/proc/{pid}/status")).await else { return };
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse().ok());
+    if let Some(kib) = kib {
+        seen.rss_kib_max.fetch_max(kib, Ordering::Relaxed);
+    }
+}
+
+/// A port of its own, so that a daemon that is started again is found where it was.
+async fn settled_address(listen: SocketAddr) -> Result<SocketAddr> {
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("{listen} cannot be listened on; --listen names another address"))?;
+    Ok(listener.local_addr()?)
+}
+
+/// Asks a process to end, and ends it when it does not.
+pub(super) async fn terminate(child: &mut Child, within: Duration) {
+    let Some(pid) = child.id() else { return };
+    // `kill` from the shell's own tools: the standard library can only kill at once.
+    let asked = Command::new("kill").arg(pid.to_string()).status().await;
+    let ended = tokio::time::timeout(within, child.wait()).await;
+    if asked.is_err() || ended.is_err() {
+        // It is gone already when this fails.
+        let _gone = child.kill().await;
+    }
+}

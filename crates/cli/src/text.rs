@@ -1,0 +1,204 @@
+//! Views of the API as text for people: aligned, readable without colour, the same everywhere.
+
+use std::fmt::Write as _;
+
+use segue_api::{
+    CheckVerdict, Count, FleetRole, FleetView, History, Problem, ReleaseState, ReleaseView, ServiceList,
+    ServiceView, StepOutcome, StepState, StepView, Time, Verdict, WaitingView,
+};
+
+/// One release, whole: its steps with what each waits on, since when, until when, and what happens then.
+pub(crate) fn release(release: &ReleaseView) -> String {
+    let mut text = format!("{}\n", headline(release));
+    for check in release.checks.iter().filter(|check| check.verdict != CheckVerdict::Passed) {
+        let verdict = match check.verdict {
+            CheckVerdict::Passed => "passed",
+            CheckVerdict::Failed => "failed",
+            CheckVerdict::Unknown => "unknown",
+            CheckVerdict::Overridden => "overridden",
+        };
+        line(&mut text, &format!("    check {} {verdict}: {}", check.name, check.sentence));
+    }
+    for each in &release.steps {
+        step(&mut text, each);
+    }
+    if !release.way_back.is_empty() {
+        line(&mut text, "  the way back");
+        for each in &release.way_back {
+            step(&mut text, each);
+        }
+    }
+    let boards = &release.boards;
+    line(
+        &mut text,
+        &format!(
+            "  boards: {} on blue, {} on green, {} moved, {} failed",
+            boards.on_blue, boards.on_green, boards.moved, boards.failed
+        ),
+    );
+    if let Some(because) = &release.because {
+        line(&mut text, &format!("  because: {} ({})", because.sentence, because.code));
+        if let Some(hint) = &because.hint {
+            line(&mut text, &format!("  hint: {hint}"));
+        }
+    }
+    text
+}
+
+/// `boards-12  full 2 after 1  running`
+pub(crate) fn headline(release: &ReleaseView) -> String {
+    let from = release.from_version.as_ref().map(|from| format!(" after {from}")).unwrap_or_default();
+    format!("{}  {} {}{from}  {}", release.id, release.kind, release.version, state(release))
+}
+
+/// What was accepted, and how to go on.
+pub(crate) fn accepted(release: &ReleaseView) -> String {
+    format!("{}\n`segue status {} --watch` shows it", headline(release), release.id)
+}
+
+/// One line: where a release is now.
+pub(crate) fn now(release: &ReleaseView) -> String {
+    let id = &release.id;
+    let Some(step) = release.current_step() else { return format!("{id}: {}", state(release)) };
+    match &step.waiting {
+        Some(wait) => format!("{id}: {}: {}", step.name, wait.on),
+        None => format!("{id}: {}", step.name),
+    }
+}
+
+fn state(release: &ReleaseView) -> &'static str {
+    match (release.state, release.verdict) {
+        (ReleaseState::Running, _) => "running",
+        (ReleaseState::Paused, _) => "paused",
+        (ReleaseState::Asking, _) => "asking",
+        (ReleaseState::Held, _) => "held",
+        (ReleaseState::Closed, Some(Verdict::Passed)) => "passed",
+        (ReleaseState::Closed, Some(Verdict::Released)) => "released",
+        (ReleaseState::Closed, Some(Verdict::RolledBack)) => "rolled back",
+        (ReleaseState::Closed, Some(Verdict::Aborted)) => "aborted",
+        (ReleaseState::Closed, Some(Verdict::Refused)) => "refused",
+        (ReleaseState::Closed, None) => "closed",
+    }
+}
+
+fn step(text: &mut String, step: &StepView) {
+    let mark = match step.state {
+        StepState::Pending => ' ',
+        StepState::Running => '>',
+        StepState::Done => '+',
+        StepState::Failed => '!',
+    };
+    let how = match step.outcome {
+        Some(StepOutcome::FoundDone) => "found done",
+        Some(StepOutcome::Did) => "done",
+        Some(StepOutcome::TookOver) => "taken over and done",
+        Some(StepOutcome::Skipped) => "skipped",
+        None => "",
+    };
+    let seconds = step.seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
+    line(text, &format!("  {mark} {:<10} {seconds:>6}  {how}", step.name));
+    if let Some(wait) = &step.waiting {
+        line(text, &format!("      waits: {}", wait.on));
+        line(text, &format!("      {}", span(wait)));
+    }
+}
+
+fn span(wait: &WaitingView) -> String {
+    match &wait.until {
+        Some(until) => format!("since {}, until {}, then {}", clock(&wait.since), clock(until), wait.then),
+        None => format!("since {}, {}", clock(&wait.since), wait.then),
+    }
+}
+
+/// The time of day of a time stamp, which is what one compares with the clock on the wall (UTC).
+fn clock(time: &Time) -> String {
+    let written = time.to_string();
+    written.get(11..19).map_or(written.clone(), |day| format!("{day}Z"))
+}
+
+pub(crate) fn history(history: &History) -> String {
+    if history.releases.is_empty() {
+        return "no releases yet".to_owned();
+    }
+    let rows =
+        history.releases.iter().map(|release| format!("{}  {}", release.created_at, headline(release)));
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn services(list: &ServiceList) -> String {
+    let services: Vec<String> = list.services.iter().map(service).collect();
+    if services.is_empty() { "no services are configured".to_owned() } else { services.join("\n") }
+}
+
+pub(crate) fn service(service: &ServiceView) -> String {
+    let version = service.version.as_deref().unwrap_or("unknown");
+    let mut text =
+        format!("{}  {} in {}  version {version}\n", service.name, service.environment, service.region);
+    for id in &service.active {
+        line(&mut text, &format!("  release {id} is on: `segue status {id} --watch`"));
+    }
+    if let Some(why) = &service.unknown {
+        line(&mut text, &format!("  the fleets are unknown: {why}"));
+    }
+    for each in &service.fleets {
+        fleet(&mut text, each);
+    }
+    text
+}
+
+fn fleet(text: &mut String, fleet: &FleetView) {
+    let role = match fleet.role {
+        FleetRole::Blue => "blue",
+        FleetRole::Green => "green",
+        FleetRole::Canary => "canary",
+        FleetRole::Spare => "spare",
+    };
+    let count = fleet.instances.len();
+    line(
+        text,
+        &format!(
+            "  {role:<7} version {}  {count} instances  {} boards",
+            fleet.version,
+            boards(&fleet.boards)
+        ),
+    );
+    for instance in &fleet.instances {
+        let slot = instance.slot.as_deref().unwrap_or("-");
+        line(
+            text,
+            &format!(
+                "    {:<20} {:<10} {:<14} slot {slot:<5} {} boards, {} clients",
+                instance.id,
+                format!("{:?}", instance.state).to_lowercase(),
+                format!("{:?}", instance.health).to_lowercase(),
+                instance.boards,
+                instance.clients
+            ),
+        );
+    }
+}
+
+fn boards(count: &Count) -> String {
+    match count {
+        Count::Known { count, .. } => count.to_string(),
+        Count::Unknown { why } => format!("unknown ({why})"),
+    }
+}
+
+/// A refusal as a person reads it.
+pub(crate) fn problem(problem: &Problem) -> String {
+    let mut text = format!("refused ({}): {}", problem.code, problem.detail);
+    for error in &problem.errors {
+        // Each mistake on a line of its own.
+        let _infallible = write!(text, "\n  {}: {}", error.place, error.detail);
+    }
+    if let Some(hint) = &problem.hint {
+        let _infallible = write!(text, "\nhint: {hint}");
+    }
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
+}

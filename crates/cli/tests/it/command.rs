@@ -1,0 +1,159 @@
+//! Commands against a daemon that answers what a test wants, and against none.
+
+use std::process::{Command, Output};
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse as _;
+use axum::routing::{get, post};
+
+const SEGUE: &str = env!("CARGO_BIN_EXE_segue");
+
+/// One run of the program; the daemon's address first.
+async fn segue(daemon: &str, args: &'static [&'static str]) -> Output {
+    let daemon = daemon.to_owned();
+    let run = move || Command::new(SEGUE).args(["--daemon", &daemon]).args(args).output().unwrap();
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+async fn daemon(routes: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    format!("http://{address}")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn release(state: &str, verdict: Option<&str>) -> serde_json::Value {
+    let mut view = serde_json::json!({
+        "id": "boards-7", "service": "boards", "kind": "canary", "version": "2", "from_version": "1",
+        "state": state, "direction": "forward",
+        "steps": [
+            {"name": "resolve", "state": "done", "outcome": "found_done", "seconds": 0,
+             "started_at": "2026-11-21T23:00:00.000Z", "ended_at": "2026-11-21T23:00:00.100Z"},
+            {"name": "observe", "state": "running", "started_at": "2026-11-21T23:00:01.000Z", "seconds": 4,
+             "waiting": {"on": "the bake: 6 boards, 5 wanted", "on_kind": "bake",
+                         "since": "2026-11-21T23:00:01.000Z", "until": "2026-11-21T23:00:11.000Z",
+                         "then": "it goes on"}},
+            {"name": "announce", "state": "pending"}
+        ],
+        "way_back": [], "checks": [], "actor": "ann", "created_at": "2026-11-21T22:59:59.000Z",
+        "boards": {"moved": 0, "failed": 0,
+                   "on_blue": {"state": "known", "count": 180, "age_ms": 300},
+                   "on_green": {"state": "unknown", "why": "no sample"}}
+    });
+    if let Some(verdict) = verdict {
+        view["verdict"] = verdict.into();
+    }
+    view
+}
+
+/// A daemon that knows one release, in one state.
+async fn daemon_with(view: serde_json::Value) -> String {
+    let one = move || {
+        let view = view.clone();
+        async move { ([(header::ETAG, "\"1\"")], axum::Json(view)) }
+    };
+    let accepted = one.clone();
+    daemon(
+        Router::new()
+            .route("/v1/releases/boards-7", get(one))
+            .route("/v1/releases", post(move || async move { (StatusCode::ACCEPTED, accepted().await) })),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn status_shows_each_step_with_what_it_waits_on_since_when_and_until_when() {
+    let daemon = daemon_with(release("running", None)).await;
+    let shown = segue(&daemon, &["status", "boards-7"]).await;
+    assert!(shown.status.success());
+    insta::assert_snapshot!(stdout(&shown));
+}
+
+#[tokio::test]
+async fn watching_a_release_that_is_over_ends_with_its_exit_code() {
+    for (state, verdict, code) in [
+        ("closed", Some("passed"), 0),
+        ("closed", Some("released"), 0),
+        ("closed", Some("refused"), 2),
+        ("closed", Some("rolled_back"), 3),
+        ("closed", Some("aborted"), 4),
+        ("held", None, 5),
+        ("asking", None, 5),
+    ] {
+        let daemon = daemon_with(release(state, verdict)).await;
+        let watched = segue(&daemon, &["status", "boards-7", "--watch"]).await;
+        assert_eq!(watched.status.code(), Some(code), "{state} {verdict:?}");
+        let waited = segue(&daemon, &["canary", "boards", "--version", "2", "--wait"]).await;
+        assert_eq!(waited.status.code(), Some(code), "{state} {verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_release_held_on_its_way_back_has_a_code_of_its_own() {
+    let mut view = release("held", None);
+    view["direction"] = "back".into();
+    let daemon = daemon_with(view).await;
+    assert_eq!(segue(&daemon, &["status", "boards-7", "--watch"]).await.status.code(), Some(6));
+}
+
+#[tokio::test]
+async fn a_timeout_leaves_the_release_alone_and_says_so() {
+    let daemon = daemon_with(release("running", None)).await;
+    let args = &["canary", "boards", "--version", "2", "--wait", "--timeout", "1s"];
+    let waited = segue(&daemon, args).await;
+    assert_eq!(waited.status.code(), Some(124));
+    assert!(stderr(&waited).contains("boards-7 goes on"), "{}", stderr(&waited));
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_sentence_a_code_and_a_hint() {
+    let refuse = || async {
+        let problem = serde_json::json!({
+            "type": "about:blank", "title": "no such version", "status": 422,
+            "detail": "no image of this service carries version 9; the newest are 2, 1",
+            "code": "version-unknown", "hint": "check the AMI's releaseVersion tag"
+        });
+        (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            problem.to_string(),
+        )
+            .into_response()
+    };
+    let daemon = daemon(Router::new().route("/v1/releases", post(refuse))).await;
+    let refused = segue(&daemon, &["canary", "boards", "--version", "9"]).await;
+    assert_eq!(refused.status.code(), Some(2));
+    insta::assert_snapshot!(stderr(&refused));
+}
+
+#[tokio::test]
+async fn without_a_daemon_it_is_said_how_to_start_one() {
+    // Bound and dropped: nobody listens there.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = segue(&format!("http://{free}"), &["status"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("segue serve --config FILE"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_configuration_with_several_mistakes_starts_nothing_and_tells_them_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("segue.toml");
+    std::fs::write(&file, "[daemon]\nlisten = \"nowhere\"\njurnal = \"x\"\n[prometheus]\nurl = 3\n").unwrap();
+    let run = move || Command::new(SEGUE).args(["serve", "--config"]).arg(&file).output().unwrap();
+    let refused = tokio::task::spawn_blocking(run).await.unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let text = stderr(&refused);
+    for word in ["listen", "jurnal", "url", "hint"] {
+        assert!(text.contains(word), "{word} is missing:\n{text}");
+    }
+}

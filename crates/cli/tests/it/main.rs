@@ -1,0 +1,4 @@
+//! The command line, as a person and a script use it.
+
+mod command;
+mod help;

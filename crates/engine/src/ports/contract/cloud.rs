@@ -1,0 +1,138 @@
+//! What every [`Cloud`] must do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use segue_domain::effect::LaunchBatch;
+use segue_domain::ids::{EffectId, InstanceId, ReleaseId, ServiceName, SubnetId, TemplateId, Version};
+use segue_domain::instance::{Image, Instance, InstanceState, Origin};
+
+use super::eventually;
+use crate::ports::{Class, Cloud, ImageQuery};
+
+/// A place where instances may be launched and ended.
+#[derive(Debug, Clone)]
+pub struct CloudFixture {
+    pub service: ServiceName,
+    pub images: ImageQuery,
+    /// A version that has an image; another one must exist beside it.
+    pub version: Version,
+    pub template: TemplateId,
+    pub subnet: SubnetId,
+    /// Makes this run's tokens its own.
+    pub run: u64,
+    pub patience: Duration,
+}
+
+/// Runs the whole suite.
+pub async fn cloud(cloud: Arc<dyn Cloud>, fixture: CloudFixture) {
+    let image = images(cloud.as_ref(), &fixture).await;
+    what_is_not_there_is_refused(cloud.as_ref(), &fixture).await;
+    let launched = a_launch_is_known_by_its_id(cloud.as_ref(), &fixture, &image).await;
+    an_instance_stops_and_starts(cloud.as_ref(), &fixture, &launched).await;
+    an_end_is_for_ever(cloud.as_ref(), &fixture, &image, &launched).await;
+}
+
+async fn images(cloud: &dyn Cloud, fixture: &CloudFixture) -> Image {
+    let images = cloud.images(&fixture.images).await.expect("images are listed");
+    assert!(images.is_sorted_by(|a, b| a.created_at >= b.created_at), "images come newest first: {images:?}");
+    let mut other = fixture.images.clone();
+    other.tags.insert("service".to_owned(), "nobody".to_owned());
+    assert_eq!(cloud.images(&other).await, Ok(Vec::new()), "images of another service are not ours");
+    let image = images.into_iter().find(|image| image.version == fixture.version);
+    image.expect("the fixture's version has an image")
+}
+
+async fn what_is_not_there_is_refused(cloud: &dyn Cloud, fixture: &CloudFixture) {
+    assert_eq!(cloud.template_exists(&fixture.template).await, Ok(true));
+    assert_eq!(cloud.template_exists(&TemplateId::new("lt-0ffffffffffffffff")).await, Ok(false));
+    let free = cloud.free_addresses(std::slice::from_ref(&fixture.subnet)).await.expect("subnets are listed");
+    assert!(free.get(&fixture.subnet).is_some_and(|free| *free > 0), "free addresses: {free:?}");
+    let nowhere = cloud.free_addresses(&[SubnetId::new("subnet-0ffffffffffffffff")]).await;
+    assert_eq!(nowhere.map_err(|error| error.class), Err(Class::Refused));
+    let nobody = cloud.stop(&[InstanceId::new("i-0ffffffffffffffff")]).await;
+    assert_eq!(nobody.map_err(|error| error.class), Err(Class::Refused));
+}
+
+fn token(fixture: &CloudFixture) -> EffectId {
+    EffectId::new(format!("contract-{}/out/launch/launch/0/1", fixture.run))
+}
+
+fn batch(fixture: &CloudFixture, image: &Image) -> LaunchBatch {
+    LaunchBatch {
+        release: ReleaseId { service: fixture.service.clone(), number: fixture.run },
+        service: fixture.service.clone(),
+        version: image.version.clone(),
+        image: image.id.clone(),
+        template: fixture.template.clone(),
+        subnet: fixture.subnet.clone(),
+        count: 2,
+        batch: 0,
+        attempt: 1,
+    }
+}
+
+async fn a_launch_is_known_by_its_id(
+    cloud: &dyn Cloud,
+    fixture: &CloudFixture,
+    image: &Image,
+) -> Vec<InstanceId> {
+    let (id, batch) = (token(fixture), batch(fixture, image));
+    let launched = cloud.launch(&id, &batch).await.expect("a batch is launched");
+    assert_eq!(launched.len(), 2);
+    assert_eq!(
+        cloud.launch(&id, &batch).await,
+        Ok(launched.clone()),
+        "the same id brings the same instances"
+    );
+    let other = LaunchBatch { count: 1, ..batch.clone() };
+    let mismatch = cloud.launch(&id, &other).await.map_err(|error| error.class);
+    assert_eq!(mismatch, Err(Class::Bug), "the same id with other parameters is our mistake");
+    reach(cloud, fixture, &launched, InstanceState::Running).await;
+    for id in &launched {
+        let it = one(cloud, fixture, id).await.expect("it was just seen");
+        assert_eq!((&it.image, &it.version, &it.subnet), (&image.id, &image.version, &fixture.subnet));
+        assert!(it.address.is_some(), "a running instance has an address: {it:?}");
+        let release = batch.release.to_string();
+        assert_eq!(it.origin, Origin::Release { release, batch: 0, attempt: 1 });
+    }
+    launched
+}
+
+async fn an_instance_stops_and_starts(cloud: &dyn Cloud, fixture: &CloudFixture, launched: &[InstanceId]) {
+    let first = launched.get(..1).unwrap_or_default();
+    cloud.stop(first).await.expect("a running instance is stopped");
+    reach(cloud, fixture, first, InstanceState::Stopped).await;
+    cloud.stop(first).await.expect("a stopped instance is stopped again");
+    cloud.start(first).await.expect("a stopped instance is started");
+    reach(cloud, fixture, first, InstanceState::Running).await;
+}
+
+async fn an_end_is_for_ever(
+    cloud: &dyn Cloud,
+    fixture: &CloudFixture,
+    image: &Image,
+    launched: &[InstanceId],
+) {
+    cloud.terminate(launched).await.expect("instances are terminated");
+    cloud.terminate(launched).await.expect("and terminated again");
+    eventually("the end of the instances", fixture.patience, || async {
+        let all = cloud.instances(&fixture.service).await.unwrap_or_default();
+        launched.iter().all(|id| all.get(id).is_none_or(|it| it.state.is_gone()))
+    })
+    .await;
+    let spent = cloud.launch(&token(fixture), &batch(fixture, image)).await.map_err(|error| error.class);
+    assert_eq!(spent, Err(Class::Refused), "the id of terminated instances is refused for ever");
+}
+
+async fn one(cloud: &dyn Cloud, fixture: &CloudFixture, id: &InstanceId) -> Option<Instance> {
+    cloud.instances(&fixture.service).await.ok()?.remove(id)
+}
+
+async fn reach(cloud: &dyn Cloud, fixture: &CloudFixture, ids: &[InstanceId], state: InstanceState) {
+    eventually(&format!("{ids:?} {state}"), fixture.patience, || async {
+        let all = cloud.instances(&fixture.service).await.unwrap_or_default();
+        ids.iter().all(|id| all.get(id).is_some_and(|it| it.state == state))
+    })
+    .await;
+}

@@ -1,0 +1,56 @@
+//! The daemon is killed five times while it releases, twice of these in the handover.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::program::{self, Running, assert_nobody_noticed};
+
+/// Waits for a line that begins so, and kills the daemon there. Answers nothing: the demo starts it again.
+fn kill_at(demo: &mut Running, pid: &mut String, beginning: &str) {
+    loop {
+        let line = demo.line().unwrap_or_else(|| panic!("the demo ended before {beginning:?} was seen"));
+        remember(&line, pid);
+        if line.starts_with(beginning) {
+            break;
+        }
+    }
+    let killed = Command::new("kill").args(["-KILL", pid]).status().unwrap();
+    assert!(killed.success(), "process {pid} could not be killed at {beginning:?}");
+    let dead = pid.clone();
+    while *pid == dead {
+        let line = demo.line().expect("the demo starts the daemon again");
+        remember(&line, pid);
+    }
+}
+
+fn remember(line: &str, pid: &mut String) {
+    if let Some((_, rest)) = line.split_once("the daemon is process ") {
+        rest.split_whitespace().next().unwrap().clone_into(pid);
+    }
+}
+
+#[test]
+fn a_daemon_that_is_killed_five_times_loses_nothing_and_launches_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let mut demo = program::start(&[
+        "demo", "--servers", "2", "--boards", "40", "--clients", "200", "--bake", "6s", "--seed", "7", "--report",
+        file.to_str().unwrap(),
+    ]);
+    let mut pid = String::new();
+    kill_at(&mut demo, &mut pid, "boards-1: ");
+    kill_at(&mut demo, &mut pid, "boards-1: observe");
+    kill_at(&mut demo, &mut pid, "boards-2: ");
+    kill_at(&mut demo, &mut pid, "boards-2: handover");
+    kill_at(&mut demo, &mut pid, "boards-2: ");
+    let ended = demo.end();
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stderr, ended.stdout);
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(report["verdict"], "released");
+    assert_nobody_noticed(&report);
+    assert_eq!(report["daemon"]["restarts"], 5);
+    assert_eq!(report["instances"]["launched"], 4);
+    assert_eq!(report["instances"]["stopped"], 2);
+    assert_eq!(report["instances"]["terminated"], 0);
+}

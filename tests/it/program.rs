@@ -1,0 +1,96 @@
+//! The program `segue` as a user starts it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A line that does not come within this will not come.
+const LINE: Duration = Duration::from_secs(120);
+
+/// Built by the same `cargo test --workspace` that built this test, and beside it.
+pub(crate) fn path() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let program = folder.join("segue");
+    assert!(program.exists(), "{} is missing: run `cargo test --workspace`", program.display());
+    program
+}
+
+/// A program that runs, and its lines as they come.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+}
+
+/// Starts it; stderr is what is listened to.
+pub(crate) fn start(args: &[&str]) -> Running {
+    let mut child = Command::new(path())
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (tell, lines) = channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    Running { child, lines, heard: Vec::new() }
+}
+
+impl Running {
+    /// The next line; none when it has ended.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(LINE) {
+            Ok(line) => {
+                self.heard.push(line.clone());
+                Some(line)
+            }
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                panic!("silent for {LINE:?}; it said:\n{}", self.heard.join("\n"))
+            }
+        }
+    }
+
+    /// Everything to its end: exit code, stdout, and what was said.
+    pub(crate) fn end(mut self) -> Ended {
+        while self.line().is_some() {}
+        let output: Output = self.child.wait_with_output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        Ended { code: output.status.code(), stdout, stderr: self.heard.join("\n") }
+    }
+}
+
+/// How it ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The promises of every report, whatever was done to the daemon meanwhile.
+#[track_caller]
+pub(crate) fn assert_nobody_noticed(report: &Value) {
+    for (path, zero) in [
+        ("/edits/lost", 0.0),
+        ("/edits/duplicated", 0.0),
+        ("/edits/out_of_order", 0.0),
+        ("/instances/orphaned", 0.0),
+        ("/clients/reconnects_forced", 0.0),
+        ("/clients/without_socket_ms_max", 0.0),
+        ("/boards/failed", 0.0),
+    ] {
+        assert_eq!(report.pointer(path).and_then(Value::as_f64), Some(zero), "{path} in {report:#}");
+    }
+    let number = |path: &str| report.pointer(path).and_then(Value::as_u64).unwrap();
+    assert_eq!(number("/boards/moved"), number("/boards/alive_on_blue_at_close"), "{report:#}");
+    assert!(number("/boards/moved") > 0 && number("/clients/moved") > 0, "{report:#}");
+    assert_eq!(number("/edits/sent"), number("/edits/stored"), "{report:#}");
+    assert_eq!(number("/edits/sent"), number("/edits/acknowledged"), "{report:#}");
+    assert!(number("/edits/sent") > 100, "{report:#}");
+}

@@ -1,0 +1,210 @@
+//! What bad input gets, from the real program: a code, a sentence, a hint, exit code 2, and nothing changed.
+//!
+//! One sandbox with a small fleet and no users, one daemon, and requests that must not be taken.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::program;
+
+/// A process that is ended with its test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SIGTERM, so that a sandbox ends its instances.
+        let _gone = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ended = self.0.wait();
+    }
+}
+
+/// Starts a process that says one line of JSON when it is ready.
+fn start(args: &[&str], env: &[(&str, &str)]) -> (Process, Value) {
+    let mut child = Command::new(program::path())
+        .args(args)
+        .envs(env.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let process = Process(child);
+    let said = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{args:?} said {line:?}: {error}"));
+    (process, said)
+}
+
+struct Playground {
+    daemon: String,
+    admin: String,
+    _processes: [Process; 2],
+}
+
+fn playground(folder: &Path) -> Playground {
+    let file = |name: &str| folder.join(name).display().to_string();
+    let sandbox_config =
+        format!("service = \"boards\"\ndata_dir = \"{}\"\n[fleet]\nversion = \"1\"\ncount = 2\n", file("sandbox"));
+    std::fs::write(file("sandbox.toml"), sandbox_config).unwrap();
+    let (sandbox, ready) = start(&["sandbox", "--config", &file("sandbox.toml")], &[]);
+    std::fs::write(file("key"), ready["handover_key"].as_str().unwrap()).unwrap();
+    std::fs::write(file("segue.toml"), daemon_config(&ready, &file("journal.db"), &file("key"))).unwrap();
+    let credentials = [
+        ("AWS_ACCESS_KEY_ID", "AKIDSANDBOX"),
+        ("AWS_SECRET_ACCESS_KEY", "sandbox-secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let (daemon, listening) = start(&["serve", "--config", &file("segue.toml")], &credentials);
+    Playground {
+        daemon: listening["listening"].as_str().unwrap().to_owned(),
+        admin: ready["admin"].as_str().unwrap().to_owned(),
+        _processes: [daemon, sandbox],
+    }
+}
+
+fn daemon_config(ready: &Value, journal: &str, key: &str) -> String {
+    let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+    let group = |name: &str| text(&format!("/target_groups/{name}"));
+    let mut config = format!(
+        r#"[daemon]
+listen = "127.0.0.1:0"
+journal = "{journal}"
+tick = "200ms"
+[aws]
+endpoint = "{}"
+[prometheus]
+url = "{}"
+[handover]
+key_file = "{key}"
+[[service]]
+name = "boards"
+environment = "test"
+region = "{}"
+[service.images]
+tags = {{ service = "boards" }}
+[service.launch]
+template = "{}"
+subnets = ["{}"]
+[service.canary]
+bake = "1h"
+[service.patience]
+settle = "2s"
+max_age = "3s"
+[service.routing]
+forward = "{}"
+colours = ["{}", "{}"]
+canaries = ["{}"]
+"#,
+        text("/aws"),
+        text("/prometheus"),
+        text("/region"),
+        text("/launch_template"),
+        text("/subnets/0"),
+        text("/listener_arn"),
+        group("a"),
+        group("b"),
+        group("canary-1"),
+    );
+    for slot in ready["slots"].as_array().unwrap() {
+        let (route, group) = (slot["value"].as_str().unwrap(), slot["target_group"].as_str().unwrap());
+        config.push_str(&format!("[[service.routing.slots]]\nroute = \"{route}\"\ngroup = \"{group}\"\n"));
+    }
+    config
+}
+
+impl Playground {
+    fn segue(&self, args: &[&str]) -> Output {
+        Command::new(program::path()).args(["--daemon", &self.daemon]).args(args).output().unwrap()
+    }
+
+    #[track_caller]
+    fn refuses(&self, args: &[&str], code: &str) {
+        let output = self.segue(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(&format!("refused ({code}): ")), "{args:?}: {said}");
+        assert!(said.contains("\nhint: "), "{args:?}: {said}");
+    }
+
+    #[track_caller]
+    fn accepts(&self, args: &[&str], exit: i32) {
+        let output = self.segue(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
+    }
+
+    /// Calls that change something at AWS, by the sandbox's ledger.
+    fn changes(&self) -> u64 {
+        let address = self.admin.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let ledger = get(&address, "/admin/ledger");
+        let changing = ["RunInstances", "TerminateInstances", "RegisterTargets", "ModifyListener", "ModifyRule"];
+        changing.iter().filter_map(|call| ledger["calls"][call].as_u64()).sum()
+    }
+}
+
+/// One plain request; a whole client would be more than this needs.
+fn get(address: &str, path: &str) -> Value {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let json = body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap();
+    serde_json::from_str(json).unwrap()
+}
+
+#[test]
+fn every_refusal_has_its_code_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ground = playground(folder.path());
+    let before = ground.changes();
+    ground.refuses(&["canary", "boards", "--version", "9"], "version-unknown");
+    ground.refuses(&["canary", "boards", "--version", "1"], "version-running");
+    ground.refuses(&["rollback", "boards"], "nothing-before");
+    ground.refuses(&["canary", "nothing", "--version", "2"], "service-unknown");
+    ground.refuses(&["abort", "boards-7"], "release-unknown");
+    assert_eq!(ground.changes(), before, "a refusal changed something at AWS");
+
+    // A full release without its canary is taken, and refused by preflight before anything is done.
+    ground.accepts(&["release", "boards", "--version", "2", "--wait"], 2);
+    assert_eq!(ground.changes(), before, "preflight changed something at AWS");
+    ground.refuses(&["abort", "boards-1"], "release-over");
+
+    ground.accepts(&["canary", "boards", "--version", "2", "--idempotency-key", "once"], 0);
+    ground.accepts(&["canary", "boards", "--version", "2", "--idempotency-key", "once"], 0);
+    ground.refuses(&["canary", "boards", "--version", "1", "--idempotency-key", "once"], "key-reused");
+    ground.refuses(&["release", "boards", "--version", "2"], "release-active");
+    ground.refuses(&["resume", "boards-2"], "not-now");
+    ground.accepts(&["pause", "boards-2"], 0);
+    ground.accepts(&["resume", "boards-2"], 0);
+    ground.accepts(&["abort", "boards-2", "--reason", "enough", "--wait"], 4);
+    ground.refuses(&["abort", "boards-2"], "release-over");
+
+    let history = ground.segue(&["history", "--output", "json"]);
+    let history: Value = serde_json::from_slice(&history.stdout).unwrap();
+    let verdicts: Vec<&str> =
+        history["releases"].as_array().unwrap().iter().map(|it| it["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["aborted", "refused"], "the newest first");
+}
+
+#[test]
+fn an_address_that_is_taken_or_not_loopback_is_refused_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("segue.toml");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/segue.example.toml");
+    let example = std::fs::read_to_string(example).unwrap();
+    let open = example.replacen("[daemon]\n", "[daemon]\nlisten = \"0.0.0.0:0\"\n", 1);
+    std::fs::write(&file, open).unwrap();
+    let output = Command::new(program::path())
+        .args(["serve", "--config", file.to_str().unwrap()])
+        .env("SEGUE_HANDOVER_KEY", "0123456789abcdef0123456789abcdef")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("loopback") && said.contains("hint: "), "{said}");
+}
