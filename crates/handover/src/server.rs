@@ -12,6 +12,7 @@ mod health;
 mod latency;
 mod pace;
 mod paced;
+mod patrol;
 mod registry;
 mod routes;
 mod slot;
@@ -65,6 +66,8 @@ pub struct ServerConfig {
     pub boards: BoardLimits,
     pub sockets: SocketLimits,
     pub heartbeat_every: Duration,
+    /// How often the ownership table is compared with what is served.
+    pub patrol_every: Duration,
     /// How long to wait for one answer of the store.
     pub store_timeout: Duration,
     /// How long a control call waits for a board before it answers `still_working`.
@@ -123,6 +126,7 @@ impl ServerConfig {
             boards: BoardLimits::default(),
             sockets: SocketLimits::default(),
             heartbeat_every: Duration::from_secs(1),
+            patrol_every: Duration::from_secs(3),
             store_timeout: Duration::from_secs(2),
             answer_within: Duration::from_millis(DEFAULT_SEAL_TTL_MS - 100),
             new_document,
@@ -190,7 +194,7 @@ impl Server {
         });
         let began = Instant::now();
         let (admission, attaches) = Paced::new(config.attach_rate_per_s, config.attach_queue, began);
-        let (offers, pending_offers) = Paced::new(config.attach_rate_per_s, paced::MAX_PENDING_OFFERS, began);
+        let (offers, pending_offers) = Paced::new(paced::MAX_RATE_PER_S, paced::MAX_PENDING_OFFERS, began);
         let server = Self(Arc::new(Inner {
             desk: Mutex::new(Desk::new(config.route.clone())),
             guard: Mutex::new(Guard::new(config.key.clone(), config.server.clone())),
@@ -209,6 +213,7 @@ impl Server {
         server.0.keep(tokio::spawn(server.0.admission.run(attaches)).abort_handle());
         server.0.keep(tokio::spawn(server.0.offers.run(pending_offers)).abort_handle());
         server.0.keep(tokio::spawn(heartbeat(weak.clone())).abort_handle());
+        server.0.keep(tokio::spawn(patrol::patrol(weak.clone())).abort_handle());
         server.0.keep(tokio::spawn(health::sample(weak)).abort_handle());
         server
     }

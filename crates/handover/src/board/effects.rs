@@ -111,6 +111,10 @@ impl Effects {
         self.0.push(effect);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn send(&mut self, conn: ConnId, message: ServerMessage) {
         self.push(Effect::Send(conn, message));
     }

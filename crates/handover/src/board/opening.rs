@@ -93,6 +93,8 @@ impl Board {
             }
             // The owner is gone and a client asks for the board: what a client's join does to any board.
             (Phase::Standby(_), Ownership::Free) => self.activate_for_joiners(now, row.epoch, fx),
+            // Somebody else claimed it since, and this server had nothing to write that would have told.
+            (Phase::Serving(_), _) if row.epoch > self.epoch => self.lost_ownership(now, &row, fx),
             (
                 Phase::Serving(_)
                 | Phase::Sealed(_)
@@ -156,6 +158,18 @@ impl Board {
             fx.push(Effect::Loaded(now.since(opening.began)));
         }
         self.serve(now, epoch, last_seq, None, fx);
+    }
+
+    /// The ownership table does not seem to give this board to this server: look at its row.
+    pub(crate) fn doubt(&mut self, fx: &mut Effects) {
+        if matches!(self.phase, Phase::Serving(_)) && self.asked.is_none() {
+            self.ask(Ask::Row, fx);
+        }
+    }
+
+    /// Whether this server takes itself for the owner, and under which epoch.
+    pub(crate) fn believes_to_own(&self) -> Option<Epoch> {
+        matches!(self.phase, Phase::Serving(_)).then_some(self.epoch)
     }
 
     fn ownership(&self, row: &Row) -> Ownership {

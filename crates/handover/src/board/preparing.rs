@@ -46,10 +46,15 @@ impl Board {
                 let detail = "the board is being opened or closed here";
                 return Err(Problem::new(ProblemCode::StillWorking, detail));
             }
-            Phase::Released(_) | Phase::Absent(_) | Phase::Gone if here.doors == Doors::Closed => {
+            // Its clients are on their way after the board; they are not torn off for it to come back.
+            Phase::Released(_) => {
+                let detail = "clients of the board's last stay are still leaving";
+                return Err(Problem::new(ProblemCode::StillWorking, detail));
+            }
+            Phase::Absent(_) | Phase::Gone if here.doors == Doors::Closed => {
                 return Err(Problem::new(ProblemCode::WrongState, "this server is closed to new boards"));
             }
-            Phase::Released(_) | Phase::Absent(_) | Phase::Gone => self.become_standby(now, request, fx),
+            Phase::Absent(_) | Phase::Gone => self.become_standby(now, request, fx),
         }
         Ok(self.prepare_answer(here.connect))
     }
@@ -72,8 +77,6 @@ impl Board {
     }
 
     fn become_standby(&mut self, now: Moment, request: &PrepareRequest, fx: &mut Effects) {
-        // Leftovers of an earlier stay are sent to where the board is now; it comes back only later.
-        self.close_leftovers(fx);
         self.history = self.settings.empty_history(&self.id);
         self.durable = Seq::ZERO;
         self.epoch = Epoch::ZERO;

@@ -1,6 +1,6 @@
 //! What happens to a board because time passes.
 
-use super::Board;
+use super::{Board, Doors};
 use super::effects::{Effects, Moment};
 use super::phase::{ClosingStep, ClosingWhy, Phase, SealStep, Standby, StandbyStep};
 
@@ -33,7 +33,7 @@ impl Board {
         own.into_iter().chain(self.writer.retry_at()).min()
     }
 
-    pub(crate) fn wake(&mut self, now: Moment, fx: &mut Effects) {
+    pub(crate) fn wake(&mut self, now: Moment, doors: Doors, fx: &mut Effects) {
         self.retry_write(now, fx);
         self.retry_release(now, fx);
         self.retry_activation(now, fx);
@@ -42,7 +42,12 @@ impl Board {
                 if serving.offer.take_if(|offer| offer.until <= now).is_some() {
                     self.idle_if_empty(now);
                 } else if serving.offer.is_none() && serving.idle_at.is_some_and(|at| at <= now) {
-                    self.begin_closing(ClosingWhy::Empty, fx);
+                    match doors {
+                        Doors::Open => self.begin_closing(ClosingWhy::Empty, fx),
+                        // A server that is left keeps what it has: whoever comes back to the board finds it
+                        // where the move takes it, and what was counted is what is moved.
+                        Doors::Closed => serving.idle_at = Some(now.after(self.settings.limits.linger)),
+                    }
                 }
             }
             Phase::Sealed(sealing) => match sealing.step {

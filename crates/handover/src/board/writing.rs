@@ -167,8 +167,8 @@ impl Board {
         }
     }
 
-    /// A write was fenced: somebody else owns the board, whatever this server believed.
-    fn lost_ownership(&mut self, now: Moment, row: &Row, fx: &mut Effects) {
+    /// Somebody else owns the board, whatever this server believed.
+    pub(super) fn lost_ownership(&mut self, now: Moment, row: &Row, fx: &mut Effects) {
         let connect = self.connect_of(row);
         match &self.phase {
             // The move went through. Clients close by themselves when they have heard `go`.

@@ -1,7 +1,8 @@
 //! How long a client was without any open socket: the figure that promise P2 is about.
 //!
-//! Counted where sockets open and close, from the first one on until the client leaves. A socket that
-//! the server has closed does not count, whatever it was for.
+//! Counted where sockets open and close, from the moment the client is first served until it leaves:
+//! being led from the front door to the right server is still joining. A socket that the server has
+//! closed does not count, whatever it was for.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 pub struct Presence {
     open: u32,
     opened: u32,
+    served: bool,
     since: Option<Instant>,
     longest: Duration,
 }
@@ -26,9 +28,14 @@ impl Presence {
         }
     }
 
+    /// A server serves the client: from here on it has something to lose.
+    pub(super) fn served(&mut self) {
+        self.served = true;
+    }
+
     pub(super) fn closed(&mut self, at: Instant) {
         self.open = self.open.saturating_sub(1);
-        if self.open == 0 {
+        if self.open == 0 && self.served {
             self.since = Some(at);
         }
     }
@@ -48,8 +55,8 @@ impl Presence {
         self.opened
     }
 
-    /// The longest time without an open socket up to `now`. Zero before the first one was opened:
-    /// nobody loses what he never had.
+    /// The longest time without an open socket up to `now`. Zero before the client was served: nobody
+    /// loses what he never had.
     pub fn longest_without(&self, now: Instant) -> Duration {
         let current = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         self.longest.max(current)
@@ -66,7 +73,11 @@ mod tests {
         let at = |ms| began + Duration::from_millis(ms);
         let mut presence = Presence::default();
         assert_eq!(presence.longest_without(at(50)), Duration::ZERO);
+        presence.opened(at(60));
+        presence.closed(at(70));
         presence.opened(at(100));
+        assert_eq!(presence.longest_without(at(105)), Duration::ZERO, "it was led on, and not served yet");
+        presence.served();
         presence.opened(at(110));
         presence.closed(at(120));
         assert_eq!(presence.longest_without(at(130)), Duration::ZERO);
@@ -76,6 +87,6 @@ mod tests {
         presence.closed(at(160));
         presence.opened(at(163));
         assert_eq!(presence.longest_without(at(900)), Duration::from_millis(10));
-        assert_eq!((presence.open(), presence.opened_total()), (1, 4));
+        assert_eq!((presence.open(), presence.opened_total()), (1, 5));
     }
 }

@@ -155,7 +155,9 @@ impl Session {
                 Action::Set(timer, after) => self.timers.set(timer, after),
                 Action::Clear(timer) => self.timers.clear(timer),
                 Action::Tell(told) => {
-                    if matches!(told, Told::Left { .. }) {
+                    if matches!(told, Told::Joined { .. }) {
+                        self.presence.served();
+                    } else if matches!(told, Told::Left { .. }) {
                         self.presence.left();
                     }
                     self.told.push_back(told);

@@ -19,7 +19,7 @@ use crate::wire::{AttachFigures, MoveId};
 pub(super) const MAX_PENDING_OFFERS: usize = 100_000;
 
 /// The most per second that is ever asked for: it bounds what a pace remembers.
-const MAX_RATE_PER_S: u32 = 1_000_000;
+pub(super) const MAX_RATE_PER_S: NonZeroU32 = NonZeroU32::new(1_000_000).expect("a million is not zero");
 
 /// Something that waits for its turn.
 pub(super) trait Turn: Send + 'static {
@@ -114,7 +114,7 @@ pub(super) struct QueueFull;
 impl<T: Turn> Paced<T> {
     pub(super) fn new(max_per_s: NonZeroU32, queue: usize, began: Instant) -> (Self, mpsc::Receiver<T>) {
         let (sender, receiver) = mpsc::channel(queue);
-        let max_per_s = max_per_s.min(NonZeroU32::new(MAX_RATE_PER_S).unwrap_or(max_per_s));
+        let max_per_s = max_per_s.min(MAX_RATE_PER_S);
         let shared = Arc::new(Shared {
             began,
             max_per_s,

@@ -99,12 +99,24 @@ impl Slot {
         link: Option<(ConnId, Link)>,
         event: impl FnOnce(&mut Board, Moment, &mut Effects) -> R,
     ) -> Option<R> {
+        let (result, _) = self.happen(link, event)?;
+        self.changed.notify_waiters();
+        Some(result)
+    }
+
+    /// Says also how many effects there were.
+    fn happen<R>(
+        self: &Arc<Self>,
+        link: Option<(ConnId, Link)>,
+        event: impl FnOnce(&mut Board, Moment, &mut Effects) -> R,
+    ) -> Option<(R, usize)> {
         let server = self.server.upgrade()?;
         let mut state = self.lock();
         state.links.extend(link);
         let now = server.now();
         let mut effects = Effects::default();
         let result = event(&mut state.board, now, &mut effects);
+        let effects_count = effects.len();
         let mut is_gone = false;
         loop {
             let done = self.carry_out(&server, &mut state, effects);
@@ -124,8 +136,7 @@ impl Slot {
         if is_gone {
             server.boards.remove(self);
         }
-        self.changed.notify_waiters();
-        Some(result)
+        Some((result, effects_count))
     }
 
     /// Makes the same idempotent call at every change of the board until it has an answer.
@@ -139,7 +150,12 @@ impl Slot {
             tokio::pin!(changed);
             // Registered before the call, so that no change between the two is missed.
             changed.as_mut().enable();
-            match self.apply(&mut call)? {
+            let (answer, effects) = self.happen(None, &mut call)?;
+            // A call that only looked must not wake the others, or itself.
+            if answer.is_ready() || effects > 0 {
+                self.changed.notify_waiters();
+            }
+            match answer {
                 Poll::Ready(answer) => return Some(answer),
                 Poll::Pending => tokio::time::timeout_at(deadline, changed).await.ok()?,
             }
@@ -239,7 +255,8 @@ impl Slot {
             tokio::time::sleep_until(began + at.0).await;
             if let Some(slot) = slot.upgrade() {
                 slot.lock().wake_at = None;
-                slot.apply(Board::wake);
+                let Some(doors) = slot.server.upgrade().map(|server| server.lock_desk().doors()) else { return };
+                slot.apply(|board, now, fx| board.wake(now, doors, fx));
             }
         });
     }

@@ -98,7 +98,7 @@ fn join(
     hello: &Hello,
 ) -> Result<Arc<Slot>, End> {
     let slot_of = || Some(server.boards.get_or_add(board, || Slot::new(server, board.clone())));
-    enter(who.conn, link, slot_of, |board, now, fx| board.join(now, who, hello.clone(), fx))
+    enter(server, who.conn, link, slot_of, |board, now, fx| board.join(now, who, hello.clone(), fx))
         .unwrap_or(Err(End::Close(CLOSE_OVERLOADED, "the board does not settle")))
 }
 
@@ -128,8 +128,9 @@ async fn attach(
         }
     }
     let slot_of = || server.boards.get(board);
-    let attached =
-        enter(who.conn, link, slot_of, |board, _, fx| board.attach(who, client.clone(), move_id.clone(), fx));
+    let attached = enter(server, who.conn, link, slot_of, |board, _, fx| {
+        board.attach(who, client.clone(), move_id.clone(), fx)
+    });
     if let Some(result) = attached {
         return result;
     }
@@ -143,6 +144,7 @@ async fn attach(
 
 /// Brings a newcomer to its board. `None`: there is no such board.
 fn enter(
+    server: &Inner,
     conn: ConnId,
     link: &Link,
     slot_of: impl Fn() -> Option<Arc<Slot>>,
@@ -152,7 +154,8 @@ fn enter(
         let slot = slot_of()?;
         match slot.apply_linked(Some((conn, link.clone())), &mut event) {
             Some(Arrival::Taken) => return Some(Ok(slot)),
-            Some(Arrival::Again) => {}
+            // Not waiting for whoever made it go: out of the list with it.
+            Some(Arrival::Again) => server.boards.remove(&slot),
             None => return Some(Err(End::Gone)),
         }
     }

@@ -36,7 +36,8 @@ macro_rules! move_request {
 }
 move_request!(PrepareRequest, OfferRequest, SealRequest, ActivateRequest, EndRequest);
 
-/// `POST prepare`, on the new server.
+/// `POST prepare`, on the new server. `still_working` while the board is being opened or closed there, or
+/// while clients of its last stay are still leaving: ask again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrepareRequest {
     #[serde(rename = "move")]

@@ -1,37 +1,34 @@
-//! Two kinds of helpers: a server with its control client, and a websocket that says and hears exactly
-//! what a test wants.
+//! What the tests need: servers with their control clients, bare websockets, moves step by step.
+
+mod gated_store;
+mod moving;
+mod peer;
 
 use std::future::IntoFuture as _;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
-use futures_util::{SinkExt, StreamExt};
 use segue_handover::auth::Key;
 use segue_handover::clock::WallClock;
 use segue_handover::control::{ControlClient, ControlTarget};
 use segue_handover::document::Document;
 use segue_handover::server::{Server, ServerConfig};
-use segue_handover::store::memory::MemoryStore;
-use segue_handover::store::{Append, BoardStore, Claim, Page, Release, Row, StoreError};
+use segue_handover::store::BoardStore;
 use segue_handover::wire::{
-    ActivateAnswer, ActivateRequest, Attach, BoardId, BoardState, ClientId, ClientMessage, Connect, Cseq,
-    EndAnswer, EndRequest, Entry, Epoch, Generation, Go, Hello, MoveId, Offer, OfferAnswer, OfferRequest, Op,
-    Outcome, OwnersPage, Payload, PrepareAnswer, PrepareRequest, PrepareState, SUBPROTOCOL, SealAnswer,
-    SealRequest, Sealed, Seq, ServerId, ServerMessage, Welcome,
+    BoardId, BoardState, ClientId, Connect, Entry, Generation, MoveId, Payload, ServerId, Welcome,
 };
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+pub(crate) use gated_store::GatedStore;
+pub(crate) use moving::Moving;
+pub(crate) use peer::{Peer, hello};
 
 /// Long enough for a busy machine; nothing waits this long when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -70,87 +67,6 @@ impl Document for Numbers {
 
     fn size_bytes(&self) -> usize {
         self.0.len() * 8
-    }
-}
-
-/// The memory store behind two gates: claims and appends wait while theirs is shut.
-#[derive(Default)]
-pub(crate) struct GatedStore {
-    pub(crate) inner: MemoryStore,
-    pub(crate) claims: Gate,
-    pub(crate) appends: Gate,
-}
-
-pub(crate) struct Gate {
-    shut: watch::Sender<bool>,
-    waiting: watch::Sender<u32>,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { shut: watch::Sender::new(false), waiting: watch::Sender::new(0) }
-    }
-}
-
-impl Gate {
-    pub(crate) fn shut(&self) {
-        self.shut.send_replace(true);
-    }
-
-    pub(crate) fn open(&self) {
-        self.shut.send_replace(false);
-    }
-
-    /// Until `number` calls wait.
-    pub(crate) async fn wait_for_waiting(&self, number: u32) {
-        let mut waiting = self.waiting.subscribe();
-        let arrived = waiting.wait_for(|waiting| *waiting >= number);
-        tokio::time::timeout(PATIENCE, arrived).await.expect("they come").expect("the gate is there");
-    }
-
-    async fn pass(&self) {
-        self.waiting.send_modify(|waiting| *waiting += 1);
-        let mut shut = self.shut.subscribe();
-        shut.wait_for(|shut| !shut).await.expect("the gate is there");
-        self.waiting.send_modify(|waiting| *waiting -= 1);
-    }
-}
-
-#[async_trait]
-impl BoardStore for GatedStore {
-    async fn row(&self, board: &BoardId) -> Result<Row, StoreError> {
-        self.inner.row(board).await
-    }
-
-    async fn claim(&self, board: &BoardId, expect: Epoch, server: &ServerId) -> Result<Claim, StoreError> {
-        self.claims.pass().await;
-        self.inner.claim(board, expect, server).await
-    }
-
-    async fn load(&self, board: &BoardId, after: Seq) -> Result<Page, StoreError> {
-        self.inner.load(board, after).await
-    }
-
-    async fn append(&self, board: &BoardId, epoch: Epoch, entries: &[Entry]) -> Result<Append, StoreError> {
-        self.appends.pass().await;
-        self.inner.append(board, epoch, entries).await
-    }
-
-    async fn release(&self, board: &BoardId, epoch: Epoch, server: &ServerId) -> Result<Release, StoreError> {
-        self.inner.release(board, epoch, server).await
-    }
-
-    async fn owners(
-        &self,
-        server: &ServerId,
-        cursor: Option<&BoardId>,
-        limit: u32,
-    ) -> Result<OwnersPage, StoreError> {
-        self.inner.owners(server, cursor, limit).await
-    }
-
-    async fn heartbeat(&self, server: &ServerId, connect: Option<&Connect>) -> Result<(), StoreError> {
-        self.inner.heartbeat(server, connect).await
     }
 }
 
@@ -258,237 +174,6 @@ pub(crate) async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
         }
     };
     tokio::time::timeout(PATIENCE, asked).await.expect("it comes about");
-}
-
-pub(crate) fn hello(client: &str) -> ClientMessage {
-    ClientMessage::Hello(Hello { client: client_id(client), last_seq: None, epoch: None })
-}
-
-/// A websocket client without any rules of its own.
-pub(crate) struct Peer {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-}
-
-impl Peer {
-    pub(crate) async fn open(connect: &Connect) -> Self {
-        let mut request = connect.as_str().into_client_request().expect("a URL");
-        let protocol = SUBPROTOCOL.parse().expect("a header value");
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        Self { socket: connect_async(request).await.expect("connects").0 }
-    }
-
-    pub(crate) async fn open_plain(connect: &Connect) -> Self {
-        Self { socket: connect_async(connect.as_str()).await.expect("connects").0 }
-    }
-
-    /// A second socket for a move.
-    pub(crate) async fn attach(offer: &Offer, client: &str) -> Self {
-        let mut peer = Self::open(&offer.connect).await;
-        peer.say(&ClientMessage::Attach(Attach {
-            move_id: offer.move_id.clone(),
-            token: offer.token.clone(),
-            client: client_id(client),
-            last_seq: None,
-        }))
-        .await;
-        peer
-    }
-
-    pub(crate) async fn say(&mut self, message: &ClientMessage) {
-        self.socket.send(Message::text(message.to_text())).await.expect("sends");
-    }
-
-    pub(crate) async fn op(&mut self, cseq: u64) {
-        let payload = Payload::of(&cseq).expect("a number is JSON");
-        self.say(&ClientMessage::Op(Op { cseq: Cseq(cseq), payload })).await;
-    }
-
-    async fn frame(&mut self) -> Message {
-        let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
-        next.expect("something is said").expect("the socket is open").expect("the socket works")
-    }
-
-    /// The next message.
-    pub(crate) async fn hear(&mut self) -> ServerMessage {
-        loop {
-            match self.frame().await {
-                Message::Text(text) => return ServerMessage::parse(text.as_str()).expect("a message"),
-                Message::Ping(_) => {}
-                other => panic!("{other:?} instead of a message"),
-            }
-        }
-    }
-
-    /// The close that is next.
-    pub(crate) async fn close_code(&mut self) -> u16 {
-        loop {
-            match self.frame().await {
-                Message::Close(Some(frame)) => return frame.code.into(),
-                Message::Ping(_) => {}
-                other => panic!("{other:?} instead of a close"),
-            }
-        }
-    }
-
-    /// The first message that fits; others are passed over.
-    pub(crate) async fn until<T>(&mut self, fits: impl Fn(ServerMessage) -> Option<T>) -> T {
-        loop {
-            if let Some(found) = fits(self.hear().await) {
-                return found;
-            }
-        }
-    }
-
-    pub(crate) async fn welcome(&mut self) -> Welcome {
-        self.until(|message| if let ServerMessage::Welcome(welcome) = message { Some(welcome) } else { None })
-            .await
-    }
-
-    pub(crate) async fn offer(&mut self) -> Offer {
-        self.until(|message| if let ServerMessage::Offer(offer) = message { Some(offer) } else { None }).await
-    }
-
-    pub(crate) async fn sealed(&mut self) -> Sealed {
-        self.until(|message| if let ServerMessage::Sealed(sealed) = message { Some(sealed) } else { None })
-            .await
-    }
-
-    pub(crate) async fn go(&mut self) -> Go {
-        self.until(|message| if let ServerMessage::Go(go) = message { Some(go) } else { None }).await
-    }
-
-    /// Until the client's edit is durable.
-    pub(crate) async fn durable(&mut self, cseq: u64) {
-        self.until(|message| match message {
-            ServerMessage::Ack(ack) if ack.durable && ack.cseq >= Cseq(cseq) => Some(()),
-            _ => None,
-        })
-        .await;
-    }
-
-    /// Makes an edit and waits until it is durable.
-    pub(crate) async fn edit(&mut self, cseq: u64) {
-        self.op(cseq).await;
-        self.durable(cseq).await;
-    }
-
-    /// `moved`, then the close that goes with it; says where to.
-    pub(crate) async fn moved(&mut self) -> Option<Connect> {
-        let connect =
-            self.until(
-                |message| if let ServerMessage::Moved(moved) = message { Some(moved.connect) } else { None },
-            );
-        let connect = connect.await;
-        assert_eq!(self.close_code().await, segue_handover::wire::CLOSE_MOVED);
-        connect
-    }
-
-    pub(crate) async fn leave(mut self) {
-        match self.socket.close(None).await {
-            Ok(()) | Err(tungstenite::Error::ConnectionClosed) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
-/// One board's move, asked step by step.
-pub(crate) struct Moving<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) board: &'a str,
-    pub(crate) from_epoch: u64,
-    pub(crate) seal_ttl_ms: u64,
-}
-
-impl<'a> Moving<'a> {
-    pub(crate) fn new(name: &'a str, board: &'a str, from_epoch: u64) -> Self {
-        Self { name, board, from_epoch, seal_ttl_ms: 5_000 }
-    }
-
-    pub(crate) fn prepare_request(&self) -> PrepareRequest {
-        PrepareRequest {
-            move_id: move_id(self.name),
-            board: board_id(self.board),
-            from_epoch: Epoch(self.from_epoch),
-            ttl_ms: 60_000,
-            attach_rate_per_s: None,
-        }
-    }
-
-    /// Prepares and waits until the standby is ready.
-    pub(crate) async fn prepare(&self, new: &Node) -> PrepareAnswer {
-        loop {
-            let answer = new.control.prepare(&self.prepare_request()).await.expect("prepares");
-            if answer.state != PrepareState::Loading {
-                return answer;
-            }
-        }
-    }
-
-    pub(crate) async fn wait_attached(&self, new: &Node, wanted: u32) {
-        let request = self.prepare_request();
-        eventually(async || new.control.prepare(&request).await.expect("prepares").attached >= wanted).await;
-    }
-
-    pub(crate) fn offer_request(&self, connect: &Connect) -> OfferRequest {
-        OfferRequest {
-            move_id: move_id(self.name),
-            board: board_id(self.board),
-            connect: connect.clone(),
-            rate_per_s: per_s(1_000),
-            deadline_ms: 15_000,
-        }
-    }
-
-    pub(crate) async fn offer(&self, old: &Node, connect: &Connect) -> OfferAnswer {
-        old.control.offer(&self.offer_request(connect)).await.expect("offers")
-    }
-
-    pub(crate) fn seal_request(&self, standby_seq: Option<Seq>) -> SealRequest {
-        SealRequest {
-            move_id: move_id(self.name),
-            board: board_id(self.board),
-            epoch: Epoch(self.from_epoch),
-            seal_ttl_ms: self.seal_ttl_ms,
-            standby_seq,
-        }
-    }
-
-    pub(crate) async fn seal(&self, old: &Node, standby_seq: Option<Seq>) -> SealAnswer {
-        old.control.seal(&self.seal_request(standby_seq)).await.expect("seals")
-    }
-
-    pub(crate) fn activate_request(&self, seal: SealAnswer) -> ActivateRequest {
-        ActivateRequest {
-            move_id: move_id(self.name),
-            board: board_id(self.board),
-            from_epoch: Epoch(self.from_epoch),
-            final_seq: Some(seal.final_seq),
-            delta: seal.delta,
-            digest: seal.digest,
-            force: false,
-        }
-    }
-
-    pub(crate) async fn activate(&self, new: &Node, seal: SealAnswer) -> ActivateAnswer {
-        new.control.activate(&self.activate_request(seal)).await.expect("activates")
-    }
-
-    pub(crate) async fn end(&self, node: &Node, outcome: Outcome) -> EndAnswer {
-        let request = EndRequest { move_id: move_id(self.name), board: board_id(self.board), outcome };
-        node.control.end(&request).await.expect("ends")
-    }
-
-    /// The whole way, for as many clients as attach by themselves.
-    pub(crate) async fn run(&self, old: &Node, new: &Node) {
-        let prepared = self.prepare(new).await;
-        let offered = self.offer(old, &prepared.connect).await;
-        self.wait_attached(new, offered.offered).await;
-        let seal = self.seal(old, Some(prepared.seq)).await;
-        let activated = self.activate(new, seal).await;
-        assert_eq!(activated.epoch, Epoch(self.from_epoch + 1));
-        self.end(old, Outcome::Release).await;
-        self.end(new, Outcome::Release).await;
-    }
 }
 
 /// Every client's edits, in their order, each once; and the log without a hole.

@@ -1,0 +1,267 @@
+//! What the shell does for a board, without sockets and tasks.
+
+use futures_util::FutureExt as _;
+
+use super::{Down, ENDED, Up, World, connect_of, the_board};
+use crate::auth::{Key, is_attach_token};
+use crate::board::joining::cancel;
+use crate::board::settings::Settings;
+use crate::board::testing::TestDocument;
+use crate::board::{
+    Answer, Arrival, Ask, Board, BoardLimits, ConnId, Doors, Effect, Effects, Moment, Newcomer, Shut, Speaks,
+    Ticket,
+};
+use crate::store::{BoardStore, StoreError};
+use crate::wire::{
+    CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Entry, Epoch, Level, ServerId,
+};
+
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(in crate::board::tests) struct Server {
+    pub(super) id: ServerId,
+    pub(super) settings: Arc<Settings>,
+    pub(super) board: Option<Board>,
+    pub(super) requests: Vec<Request>,
+}
+
+/// Something the store was asked and has not answered.
+#[derive(Debug)]
+pub(super) enum Request {
+    Ask(Ticket, Ask),
+    Write(Ticket, Epoch, Vec<Entry>),
+}
+
+impl Server {
+    pub(super) fn new(number: usize, level: Level) -> Self {
+        let id = ServerId::parse(&format!("s{number}")).expect("an id");
+        let settings = Arc::new(Settings {
+            server: id.clone(),
+            key: Key::new("the key of this world").expect("long enough"),
+            version: "1".to_owned(),
+            level,
+            // Small, so that snapshots, long deltas and reading at activation happen.
+            limits: BoardLimits {
+                recent_edits: 4,
+                resume_updates: 3,
+                write_edits: 3,
+                ..BoardLimits::default()
+            },
+            new_document: Arc::new(|_: &_| -> Box<dyn crate::document::Document> {
+                Box::new(TestDocument::default())
+            }),
+        });
+        Self { id, settings, board: None, requests: Vec::new() }
+    }
+}
+
+impl World {
+    /// Something happens to the board of a server, if it has one.
+    pub(super) fn apply<R>(
+        &mut self,
+        server: usize,
+        event: impl FnOnce(&mut Board, Moment, &mut Effects) -> R,
+    ) -> Option<R> {
+        let mut effects = Effects::default();
+        let result = event(self.servers[server].board.as_mut()?, self.now, &mut effects);
+        for effect in effects {
+            self.carry_out_effect(server, effect);
+        }
+        Some(result)
+    }
+
+    fn carry_out_effect(&mut self, server: usize, effect: Effect) {
+        match effect {
+            Effect::Send(conn, message) => self.push_down(server, conn, Down::Say(message)),
+            Effect::Tell(message) => {
+                let served: Vec<ConnId> = self.servers[server]
+                    .board
+                    .as_ref()
+                    .map(|board| board.served().collect())
+                    .unwrap_or_default();
+                for conn in served {
+                    self.push_down(server, conn, Down::Say(message.clone()));
+                }
+            }
+            Effect::Offer { conn, move_id, message } => {
+                let board = self.servers[server].board.as_ref();
+                if board.is_some_and(|board| board.offer_stands(&move_id)) {
+                    self.push_down(server, conn, Down::Say(message));
+                }
+            }
+            Effect::Close(conn, shut) => self.close(server, conn, shut),
+            Effect::Ask { ticket, ask } => self.servers[server].requests.push(Request::Ask(ticket, ask)),
+            Effect::Write { ticket, epoch, entries } => {
+                self.servers[server].requests.push(Request::Write(ticket, epoch, entries));
+            }
+            Effect::Forget => self.servers[server].board = None,
+            Effect::Durable(_) | Effect::Loaded(_) | Effect::Report(_) => {}
+        }
+    }
+
+    fn push_down(&mut self, server: usize, conn: ConnId, down: Down) {
+        if let Some(wire) = self.wires.iter_mut().find(|wire| wire.server == server && wire.conn == conn) {
+            wire.down.push_back(down);
+        }
+    }
+
+    fn close(&mut self, server: usize, conn: ConnId, shut: Shut) {
+        let code = match shut {
+            Shut::Normal => 1000,
+            Shut::Moved => CLOSE_MOVED,
+            Shut::Replaced => CLOSE_REPLACED,
+            Shut::Overloaded => CLOSE_OVERLOADED,
+        };
+        self.push_down(server, conn, Down::Closed(code));
+        for wire in &mut self.wires {
+            if wire.server == server && wire.conn == conn {
+                wire.conn = ENDED;
+                wire.up.clear();
+            }
+        }
+    }
+
+    pub(super) fn deliver_up(&mut self, wire: usize) {
+        let Some(up) = self.wires[wire].up.pop_front() else { return };
+        let (server, conn) = (self.wires[wire].server, self.wires[wire].conn);
+        if conn == ENDED {
+            return;
+        }
+        match up {
+            Up::Bye => {
+                self.wires[wire].conn = ENDED;
+                self.apply(server, |board, now, fx| board.leave(now, conn, fx));
+            }
+            Up::Say(message) if self.wires[wire].has_arrived => match message {
+                ClientMessage::Op(op) => {
+                    self.apply(server, |board, now, fx| board.op(now, conn, op, fx));
+                }
+                ClientMessage::Resume(resume) => {
+                    self.apply(server, |board, _, fx| board.resume(conn, resume.from, fx));
+                }
+                ClientMessage::Hello(_) | ClientMessage::Attach(_) => panic!("a second first message"),
+            },
+            Up::Say(message) => {
+                self.wires[wire].has_arrived = true;
+                self.arrive(server, Newcomer { conn, speaks: Speaks::Handover }, message);
+            }
+        }
+    }
+
+    fn arrive(&mut self, server: usize, who: Newcomer, first: ClientMessage) {
+        match first {
+            ClientMessage::Hello(hello) => {
+                self.have_board(server);
+                let arrival = self.apply(server, |board, now, fx| board.join(now, who, hello, fx));
+                assert_eq!(arrival, Some(Arrival::Taken), "a board that is gone is not in the list");
+            }
+            ClientMessage::Attach(attach) => {
+                let key = &self.servers[server].settings.key;
+                assert!(is_attach_token(key, &attach.move_id, &the_board(), &attach.client, &attach.token));
+                let move_id = attach.move_id.clone();
+                let arrival =
+                    self.apply(server, |board, _, fx| board.attach(who, attach.client, move_id, fx));
+                if arrival.is_none() {
+                    let mut effects = Effects::default();
+                    cancel(who.conn, attach.move_id, &mut effects);
+                    effects.into_iter().for_each(|effect| self.carry_out_effect(server, effect));
+                }
+            }
+            ClientMessage::Op(_) | ClientMessage::Resume(_) => panic!("not a first message"),
+        }
+    }
+
+    pub(super) fn have_board(&mut self, server: usize) {
+        if self.servers[server].board.is_none() {
+            let settings = Arc::clone(&self.servers[server].settings);
+            self.servers[server].board = Some(Board::absent(settings, the_board(), self.now));
+        }
+    }
+
+    pub(super) fn wake(&mut self, server: usize) {
+        self.apply(server, |board, now, fx| board.wake(now, Doors::Open, fx));
+    }
+
+    /// The store does what it was asked, and says so.
+    pub(super) fn answer(&mut self, server: usize, at: usize) {
+        let request = self.servers[server].requests.remove(at);
+        let id = self.servers[server].id.clone();
+        let board = the_board();
+        let store = &self.store;
+        match request {
+            Request::Ask(ticket, ask) => {
+                let answer = match ask {
+                    Ask::Row => Answer::Row(at_once(store.row(&board))),
+                    Ask::Claim { expect } => Answer::Claim(at_once(store.claim(&board, expect, &id))),
+                    Ask::Load { after } => Answer::Page(at_once(store.load(&board, after))),
+                    Ask::Release { epoch } => Answer::Release(at_once(store.release(&board, epoch, &id))),
+                };
+                self.apply(server, |board, now, fx| board.answered(now, ticket, answer, Doors::Open, fx));
+            }
+            Request::Write(ticket, epoch, entries) => {
+                let result = at_once(store.append(&board, epoch, &entries));
+                self.apply(server, |board, now, fx| board.written(now, ticket, result, fx));
+            }
+        }
+    }
+
+    /// The store does it, and nobody hears so.
+    pub(super) fn lose_answer(&mut self, server: usize, at: usize) {
+        let id = self.servers[server].id.clone();
+        let board = the_board();
+        match &self.servers[server].requests[at] {
+            Request::Ask(_, Ask::Claim { expect }) => drop(at_once(self.store.claim(&board, *expect, &id))),
+            Request::Ask(_, Ask::Release { epoch }) => drop(at_once(self.store.release(&board, *epoch, &id))),
+            Request::Ask(_, Ask::Row | Ask::Load { .. }) => {}
+            Request::Write(_, epoch, entries) => drop(at_once(self.store.append(&board, *epoch, entries))),
+        }
+        self.fail_request(server, at);
+    }
+
+    /// The store does nothing.
+    pub(super) fn fail_request(&mut self, server: usize, at: usize) {
+        fn lost<T>() -> Result<T, StoreError> {
+            Err(StoreError::Unavailable("in this world".to_owned()))
+        }
+        match self.servers[server].requests.remove(at) {
+            Request::Ask(ticket, ask) => {
+                let answer = match ask {
+                    Ask::Row => Answer::Row(lost()),
+                    Ask::Claim { .. } => Answer::Claim(lost()),
+                    Ask::Load { .. } => Answer::Page(lost()),
+                    Ask::Release { .. } => Answer::Release(lost()),
+                };
+                self.apply(server, |board, now, fx| board.answered(now, ticket, answer, Doors::Open, fx));
+            }
+            Request::Write(ticket, ..) => {
+                self.apply(server, |board, now, fx| board.written(now, ticket, lost(), fx));
+            }
+        }
+    }
+
+    /// The process dies, with everything that it had not sent; another one takes its place at once.
+    pub(super) fn crash(&mut self, server: usize) {
+        self.servers[server].board = None;
+        self.servers[server].requests.clear();
+        for wire in self.wires.iter_mut().filter(|wire| wire.server == server && wire.conn != ENDED) {
+            wire.conn = ENDED;
+            wire.up.clear();
+            wire.down.push_back(Down::Closed(1006));
+        }
+    }
+
+    /// Rightly or wrongly, the others take it for dead.
+    pub(super) fn suspect(&mut self, server: usize) {
+        self.store.bury(&self.servers[server].id);
+    }
+
+    pub(super) fn heartbeat(&mut self, server: usize) {
+        let connect = connect_of(server);
+        drop(at_once(self.store.heartbeat(&self.servers[server].id, Some(&connect))));
+    }
+}
+
+fn at_once<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    answer.now_or_never().expect("memory does not wait")
+}
