@@ -94,9 +94,12 @@ impl FakeWorld {
     /// The world as it is now: everything that was due by now has happened.
     fn now(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        state.settle(ms);
+        state.settle(self.now_ms());
         state
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -115,10 +118,11 @@ impl FakePort {
     ) -> Result<T, CallError> {
         // Let others run: a call to the outside never answers at once.
         tokio::task::yield_now().await;
-        let nth = self.world.choke.enter(method);
-        self.world.choke.before(&self.life, method, nth).await?;
+        let (choke, life) = (&self.world.choke, &self.life);
+        let nth = choke.enter(method);
+        choke.before(life, method, nth, self.world.now_ms()).await?;
         let result = effect(&mut self.world.now());
-        self.world.choke.after(&self.life, method, nth).await?;
+        choke.after(life, method, nth, self.world.now_ms()).await?;
         result
     }
 }

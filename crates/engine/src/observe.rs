@@ -62,7 +62,10 @@ pub(crate) async fn observe(outside: &Outside, service: &Service, needs: &Needs,
     }
 }
 
-pub(crate) async fn instances(outside: &Outside, service: &Service) -> Reading<BTreeMap<InstanceId, Instance>> {
+pub(crate) async fn instances(
+    outside: &Outside,
+    service: &Service,
+) -> Reading<BTreeMap<InstanceId, Instance>> {
     let call = Call::new("cloud", "instances");
     reading(outside.read(call, outside.ports.cloud.instances(&service.name)).await)
 }

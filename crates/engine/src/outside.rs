@@ -83,7 +83,10 @@ pub struct Outside {
 
 impl std::fmt::Debug for Outside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outside").field("limits", &self.limits).field("term", &self.term).finish_non_exhaustive()
+        f.debug_struct("Outside")
+            .field("limits", &self.limits)
+            .field("term", &self.term)
+            .finish_non_exhaustive()
     }
 }
 
@@ -138,7 +141,12 @@ impl Outside {
 }
 
 fn no_answer(call: Call, limit: Duration) -> CallError {
-    CallError::unknown(format!("{}.{} gave no answer within {} ms", call.port, call.method, limit.as_millis()))
+    CallError::unknown(format!(
+        "{}.{} gave no answer within {} ms",
+        call.port,
+        call.method,
+        limit.as_millis()
+    ))
 }
 
 #[cfg(test)]

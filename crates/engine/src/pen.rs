@@ -75,7 +75,9 @@ impl Pen {
                 AppendError::Unwritable(_) => return Err(WriteError::Unwritable(chain(&error))),
                 AppendError::Unavailable(_) => Found::Nothing,
                 // An earlier try of this very append may be what is in its place.
-                AppendError::Conflict { .. } | AppendError::OutcomeUnknown(_) => self.find(&lease, append).await,
+                AppendError::Conflict { .. } | AppendError::OutcomeUnknown(_) => {
+                    self.find(&lease, append).await
+                }
             };
             match found {
                 Found::Written(records) => return Ok(self.told(records)),

@@ -94,7 +94,7 @@ impl ReleaseLoop<'_> {
         let span = tracing::info_span!("release", %release);
         async {
             if let Err(error) = self.recover().await {
-                return self.ended_by(&error);
+                return Self::ended_by(&error);
             }
             self.go(stop).await
         }
@@ -132,21 +132,17 @@ impl ReleaseLoop<'_> {
                 Ok(Next::Rest) => {
                     passes = 0;
                     if let Err(error) = self.rest(&mut flights, stop).await {
-                        return self.ended_by(&error);
+                        return Self::ended_by(&error);
                     }
                 }
                 Ok(Next::End(ended)) => return ended,
-                Err(error) => return self.ended_by(&error),
+                Err(error) => return Self::ended_by(&error),
             }
         }
     }
 
     /// Waits for the first of: a landing, a signal, the order to stop, the tick.
-    async fn rest(
-        &self,
-        flights: &mut Flights,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), LedgerError> {
+    async fn rest(&self, flights: &mut Flights, stop: &mut watch::Receiver<bool>) -> Result<(), LedgerError> {
         tokio::select! {
             biased;
             landed = flights.next_landings() => self.append_landings(landed).await,
@@ -282,12 +278,12 @@ impl ReleaseLoop<'_> {
             Ok(())
         };
         match tokio::time::timeout(grace, landing).await {
-            Ok(Err(error)) => self.ended_by(&error),
+            Ok(Err(error)) => Self::ended_by(&error),
             Ok(Ok(())) | Err(_) => Ended::Stopped,
         }
     }
 
-    fn ended_by(&self, error: &LedgerError) -> Ended {
+    fn ended_by(error: &LedgerError) -> Ended {
         match error {
             LedgerError::Write(WriteError::Lost) | LedgerError::Moved => Ended::Lost,
             // It cannot be written down, not even that it is held: it stays as it is until somebody looks.

@@ -20,8 +20,8 @@ use segue_domain::service_state::ServiceState;
 use segue_domain::world::{Needs, World};
 use tokio::sync::{Mutex, Notify, watch};
 
-use crate::observe;
 use crate::ledger::{self, After, Ledger, LedgerError, OpenError, Watch};
+use crate::observe;
 use crate::outside::{Limits, Outside, Ports};
 use crate::pen::{By, Pen};
 use crate::ports::ImageQuery;

@@ -15,7 +15,7 @@ async fn outcome(world: &FakeWorld, lease: Duration, effect: Effect) -> Acted {
     act(&outside, &book, &Intent { id: EffectId::new("boards-1/launch/0"), attempt: 1, effect }).await
 }
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 fn launch(world: &FakeWorld) -> Effect {
     let service = world.service();

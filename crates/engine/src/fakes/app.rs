@@ -42,7 +42,15 @@ impl Held {
 impl App {
     pub(super) fn new(version: Version, started_at_ms: u64) -> Self {
         let boards = BTreeMap::new();
-        Self { version, state: AppState::Serving, level: 2, route: None, generation: 0, started_at_ms, boards }
+        Self {
+            version,
+            state: AppState::Serving,
+            level: 2,
+            route: None,
+            generation: 0,
+            started_at_ms,
+            boards,
+        }
     }
 
     /// Boards that it holds.
@@ -76,7 +84,7 @@ impl State {
             let Some(app) = &mut machine.app else { continue };
             app.boards.retain(|_, held| {
                 let over = held.until_ms.is_some_and(|until| until <= now_ms);
-                !(over && !held.state.is_owned_here())
+                !over || held.state.is_owned_here()
             });
             for (board, held) in &mut app.boards {
                 if held.until_ms.is_some_and(|until| until <= now_ms)
@@ -110,7 +118,9 @@ impl State {
         }
         let apps = self.machines.values().filter_map(|machine| machine.app.as_ref());
         let old = apps.filter_map(|app| app.boards.get(board)).find(|held| held.offered.is_some());
-        let Some((old, (since_ms, rate_per_s))) = old.and_then(|old| Some((old, old.offered?))) else { return 0 };
+        let Some((old, (since_ms, rate_per_s))) = old.and_then(|old| Some((old, old.offered?))) else {
+            return 0;
+        };
         let by_now = (self.now_ms - since_ms).saturating_mul(u64::from(rate_per_s)) / 1_000;
         by_now.min(old.clients)
     }
@@ -148,7 +158,12 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn seal(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> Result<Sealed, CallError> {
+    pub(super) fn seal(
+        &mut self,
+        id: &InstanceId,
+        item: &MoveItem,
+        ttl_ms: u64,
+    ) -> Result<Sealed, CallError> {
         let until_ms = self.now_ms + ttl_ms;
         let held = self.holds(id, item)?;
         if held.state != BoardState::Sealed {
@@ -171,7 +186,8 @@ impl State {
             return Err(CallError::refused(format!("{owner:?} holds it under epoch {epoch}")));
         }
         let clients = owner.map_or(0, |owner| self.release(&owner, &item.board));
-        self.rows.insert(item.board.clone(), super::state::OwnerRow { epoch: epoch + 1, owner: Some(id.clone()) });
+        self.rows
+            .insert(item.board.clone(), super::state::OwnerRow { epoch: epoch + 1, owner: Some(id.clone()) });
         let mut held = Held::active(epoch + 1, clients);
         held.moving = Some(item.id.clone());
         self.app(id)?.boards.insert(item.board.clone(), held);
@@ -190,11 +206,15 @@ impl State {
     pub(super) fn end(&mut self, id: &InstanceId, moves: &[(MoveId, BoardId)], outcome: EndOf) {
         for (one, board) in moves {
             let Ok(app) = self.app(id) else { return };
-            let Some(held) = app.boards.get_mut(board).filter(|held| held.moving.as_ref() == Some(one)) else {
+            let Some(held) = app.boards.get_mut(board).filter(|held| held.moving.as_ref() == Some(one))
+            else {
                 continue;
             };
             match (held.state, outcome) {
-                (BoardState::Released | BoardState::Standby | BoardState::Loading, _) => {
+                (
+                    BoardState::Released | BoardState::Standby | BoardState::Loading | BoardState::Passing,
+                    _,
+                ) => {
                     app.boards.remove(board);
                 }
                 (BoardState::Sealed | BoardState::Offered, EndOf::Abort) => {
@@ -215,7 +235,8 @@ impl State {
                 | BoardState::Offered
                 | BoardState::Released
                 | BoardState::Loading
-                | BoardState::Standby => held = Held::active(held.epoch, held.clients),
+                | BoardState::Standby
+                | BoardState::Passing => held = Held::active(held.epoch, held.clients),
             }
         }
         if let Ok(app) = self.app(id) {

@@ -29,7 +29,7 @@ pub(super) const FORWARD: &str = "forward";
 const TEMPLATE: &str = "lt-1";
 const GROUPS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
 const SUBNETS: [&str; 2] = ["subnet-1", "subnet-2"];
-const SLOTS: u32 = 24;
+const SLOTS: u32 = 12;
 
 /// The version that runs when a story begins.
 pub const FIRST: &str = "1";

@@ -7,6 +7,7 @@ use segue_domain::ids::{BoardId, InstanceId};
 use segue_domain::instance::Origin;
 
 use super::FakeWorld;
+use super::app::App;
 use super::state::State;
 
 impl State {
@@ -57,7 +58,7 @@ impl State {
     fn lost_or_double(&self) -> Vec<String> {
         let mut holders: BTreeMap<&BoardId, Vec<(&InstanceId, u64)>> = BTreeMap::new();
         for (id, machine) in &self.machines {
-            for (board, held) in machine.app.iter().flat_map(|app| app.owned()) {
+            for (board, held) in machine.app.iter().flat_map(App::owned) {
                 holders.entry(board).or_default().push((id, held.epoch));
             }
         }

@@ -58,7 +58,9 @@ pub(super) struct OwnerRow {
 pub(super) enum Sight {
     Clear,
     /// Its last samples are from this time.
-    Stale { since_ms: u64 },
+    Stale {
+        since_ms: u64,
+    },
     /// It answers, and knows nobody.
     Empty,
 }
@@ -66,8 +68,11 @@ pub(super) enum Sight {
 impl State {
     /// Lets everything happen that is due by then.
     pub(super) fn settle(&mut self, now_ms: u64) {
-        self.now_ms = self.now_ms.max(now_ms);
-        let now_ms = self.now_ms;
+        // What is due now was settled when now began; a call leaves nothing that is due at once.
+        if now_ms <= self.now_ms {
+            return;
+        }
+        self.now_ms = now_ms;
         for machine in self.machines.values_mut() {
             machine.settle(now_ms);
         }

@@ -9,14 +9,15 @@ use segue_journal::{
     Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd,
 };
 
-use super::choke::{Choke, Life};
+use super::FakeWorld;
+use super::choke::Life;
 use crate::ports::CallError;
 
 /// One daemon's hold of the journal.
 #[derive(Clone)]
 pub struct ChokedStore {
     store: Arc<dyn Store>,
-    choke: Arc<Choke>,
+    world: FakeWorld,
     life: Life,
 }
 
@@ -26,18 +27,29 @@ impl std::fmt::Debug for ChokedStore {
     }
 }
 
-impl super::FakeWorld {
+impl FakeWorld {
     /// The journal as one life of a daemon sees it.
     pub fn store_of(&self, store: Arc<dyn Store>, life: &Life) -> ChokedStore {
-        ChokedStore { store, choke: Arc::clone(&self.choke), life: life.clone() }
+        ChokedStore { store, world: self.clone(), life: life.clone() }
+    }
+}
+
+impl ChokedStore {
+    async fn before(&self, method: &'static str) -> Result<u64, CallError> {
+        let nth = self.world.choke.enter(method);
+        self.world.choke.before(&self.life, method, nth, self.world.now_ms()).await?;
+        Ok(nth)
+    }
+
+    async fn after(&self, method: &'static str, nth: u64) -> Result<(), CallError> {
+        self.world.choke.after(&self.life, method, nth, self.world.now_ms()).await
     }
 }
 
 #[async_trait]
 impl Reader for ChokedStore {
     async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError> {
-        let nth = self.choke.enter("page");
-        self.choke.before(&self.life, "page", nth).await.map_err(|error| ReadError::Unavailable(error.into()))?;
+        self.before("page").await.map_err(|error| ReadError::Unavailable(error.into()))?;
         self.store.page(stream, after_seq).await
     }
 
@@ -53,11 +65,10 @@ impl Store for ChokedStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
-        let nth = self.choke.enter("renew");
         let unavailable = |error: CallError| RenewError::Unavailable(error.into());
-        self.choke.before(&self.life, "renew", nth).await.map_err(unavailable)?;
+        let nth = self.before("renew").await.map_err(unavailable)?;
         let renewed = self.store.renew(lease).await;
-        self.choke.after(&self.life, "renew", nth).await.map_err(unavailable)?;
+        self.after("renew", nth).await.map_err(unavailable)?;
         renewed
     }
 
@@ -66,12 +77,9 @@ impl Store for ChokedStore {
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
-        let nth = self.choke.enter("append");
-        let before = self.choke.before(&self.life, "append", nth).await;
-        before.map_err(|error| AppendError::Unavailable(error.into()))?;
+        let nth = self.before("append").await.map_err(|error| AppendError::Unavailable(error.into()))?;
         let appended = self.store.append(lease, append).await;
-        let after = self.choke.after(&self.life, "append", nth).await;
-        after.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
+        self.after("append", nth).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
         appended
     }
 

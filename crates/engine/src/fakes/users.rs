@@ -71,7 +71,8 @@ impl State {
 
     /// Servers that get new clients: healthy in a group with a share, and open.
     pub(super) fn front_door(&self) -> Vec<InstanceId> {
-        let shared = self.groups.iter().filter(|(group, _)| self.weights.get(*group).is_some_and(|it| *it > 0));
+        let shared =
+            self.groups.iter().filter(|(group, _)| self.weights.get(*group).is_some_and(|it| *it > 0));
         let targets = shared.flat_map(|(_, targets)| targets);
         let able = targets.filter(|(id, target)| {
             let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());

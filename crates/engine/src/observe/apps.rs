@@ -58,7 +58,9 @@ async fn status(
     id: InstanceId,
 ) -> Reading<AppStatus> {
     match address(instances, book, &id) {
-        Ok(at) => reading(outside.read(Call::new("boards", "status"), outside.ports.boards.status(&at)).await),
+        Ok(at) => {
+            reading(outside.read(Call::new("boards", "status"), outside.ports.boards.status(&at)).await)
+        }
         Err(why) => Reading::Unknown(why),
     }
 }
@@ -70,13 +72,20 @@ async fn board_list(
     id: InstanceId,
 ) -> Reading<Vec<BoardRow>> {
     match address(instances, book, &id) {
-        Ok(at) => reading(outside.read(Call::new("boards", "boards"), outside.ports.boards.boards(&at)).await),
+        Ok(at) => {
+            reading(outside.read(Call::new("boards", "boards"), outside.ports.boards.boards(&at)).await)
+        }
         Err(why) => Reading::Unknown(why),
     }
 }
 
 /// The ownership table's word on a dead server, through servers that this release looks at and that live.
-async fn ownership(outside: &Outside, needs: &Needs, book: &AddressBook, dead: InstanceId) -> Vec<Reading<u64>> {
+async fn ownership(
+    outside: &Outside,
+    needs: &Needs,
+    book: &AddressBook,
+    dead: InstanceId,
+) -> Vec<Reading<u64>> {
     // Servers that are not being left themselves are asked first.
     let (leaving, staying): (Vec<&InstanceId>, Vec<&InstanceId>) =
         book.everyone().filter(|id| **id != dead).partition(|id| needs.ownership.contains(*id));

@@ -5,7 +5,7 @@ use crate::fakes::{FakeWorld, Nth, What};
 use crate::outside::Limits;
 
 async fn look(world: &FakeWorld, needs: &Needs) -> World {
-    let outside = world.outside(Limits::default(), Duration::from_secs(60)).await;
+    let outside = world.outside(Limits::default(), Duration::from_mins(1)).await;
     observe(&outside, &world.service(), needs, Timestamp::from_ms(0)).await
 }
 

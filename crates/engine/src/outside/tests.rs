@@ -26,10 +26,8 @@ async fn a_call_that_finds_no_place_was_never_sent() {
         tokio::time::sleep(Duration::from_secs(7)).await;
         Ok(())
     };
-    let (first, second) = tokio::join!(
-        outside.ask(CALL, Duration::from_secs(8), slow),
-        outside.read(CALL, async { Ok(()) }),
-    );
+    let (first, second) =
+        tokio::join!(outside.ask(CALL, Duration::from_secs(8), slow), outside.read(CALL, async { Ok(()) }),);
     assert_eq!(first, Ok(()));
     assert_eq!(second.unwrap_err().class, Class::Retry);
 }

@@ -31,7 +31,7 @@ async fn tried(
 
 #[tokio::test(start_paused = true)]
 async fn what_left_nothing_behind_is_tried_again_until_it_goes_through() {
-    let outside = outside(Duration::from_secs(60)).await;
+    let outside = outside(Duration::from_mins(1)).await;
     let throttled = Err(CallError::retry("throttled"));
     let answers = [throttled.clone(), throttled, Ok(())];
     assert_eq!(tried(&outside, Repeat::NothingHappened, &answers).await, (Ok(()), 3));
@@ -39,7 +39,7 @@ async fn what_left_nothing_behind_is_tried_again_until_it_goes_through() {
 
 #[tokio::test(start_paused = true)]
 async fn tries_are_used_up() {
-    let outside = outside(Duration::from_secs(60)).await;
+    let outside = outside(Duration::from_mins(1)).await;
     let answers = vec![Err(CallError::retry("throttled")); 4];
     let (result, tries) = tried(&outside, Repeat::NothingHappened, &answers).await;
     assert_eq!((result.unwrap_err().class, tries), (Class::Retry, 4));
@@ -47,7 +47,7 @@ async fn tries_are_used_up() {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_have_happened_is_repeated_only_when_the_other_side_knows_it_by_an_id() {
-    let outside = outside(Duration::from_secs(60)).await;
+    let outside = outside(Duration::from_mins(1)).await;
     let answers = [Err(CallError::unknown("cut")), Ok(())];
     let (blind, tries) = tried(&outside, Repeat::NothingHappened, &answers).await;
     assert_eq!((blind.unwrap_err().class, tries), (Class::Unknown, 1));
@@ -56,7 +56,7 @@ async fn what_may_have_happened_is_repeated_only_when_the_other_side_knows_it_by
 
 #[tokio::test(start_paused = true)]
 async fn after_a_try_that_may_have_happened_a_throttled_one_does_not_prove_that_nothing_did() {
-    let outside = outside(Duration::from_secs(60)).await;
+    let outside = outside(Duration::from_mins(1)).await;
     let mut answers = vec![Err(CallError::retry("throttled")); 4];
     answers[0] = Err(CallError::unknown("cut"));
     let (result, _) = tried(&outside, Repeat::KnownById, &answers).await;
@@ -72,7 +72,7 @@ async fn nothing_is_sent_when_the_lease_would_end_before_the_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn refusals_and_broken_contracts_are_never_repeated() {
-    let outside = outside(Duration::from_secs(60)).await;
+    let outside = outside(Duration::from_mins(1)).await;
     for error in [CallError::refused("forbidden"), CallError::bug("not JSON")] {
         let (result, tries) = tried(&outside, Repeat::KnownById, &[Err(error.clone())]).await;
         assert_eq!((result, tries), (Err(error), 1));

@@ -122,7 +122,9 @@ async fn tend_one(
                 }
             }
             Decision::Over => return Ok(true),
-            Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) => return Ok(false),
+            Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) => {
+                return Ok(false);
+            }
         }
     }
     Ok(false)

@@ -32,10 +32,7 @@ pub(crate) async fn read_history(
     read(reader, service).await.map(|(_, state)| state)
 }
 
-async fn read(
-    reader: &dyn Reader,
-    service: &ServiceName,
-) -> Result<(u64, ServiceState), BookError> {
+async fn read(reader: &dyn Reader, service: &ServiceName) -> Result<(u64, ServiceState), BookError> {
     let records = reader.read(&Stream::service(service), 0).await;
     let records = records.map_err(|source| BookError { service: service.clone(), source })?;
     let events = records.iter().filter_map(|record| Some((record.at, record.fact.service()?)));

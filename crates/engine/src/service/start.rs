@@ -118,7 +118,8 @@ impl Desk {
         let slots = routing.slots.iter().map(|slot| &slot.group);
         let groups: BTreeSet<GroupArn> =
             routing.colours.iter().chain(&routing.canaries).chain(slots).cloned().collect();
-        let images = outside.read(Call::new("cloud", "images"), outside.ports.cloud.images(&self.setup.images));
+        let images =
+            outside.read(Call::new("cloud", "images"), outside.ports.cloud.images(&self.setup.images));
         let (images, instances, targets, weights) = tokio::join!(
             images,
             observe::instances(outside, service),

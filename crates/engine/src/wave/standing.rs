@@ -46,7 +46,9 @@ pub(super) fn of(one: &Move, old: &Lists, new: &Lists) -> Standing {
             }
             BoardState::Sealed => Standing::SealedAlone,
             BoardState::Active | BoardState::Offered => Standing::Fresh,
-            BoardState::Released | BoardState::Loading | BoardState::Standby => Standing::Gone,
+            BoardState::Released | BoardState::Loading | BoardState::Standby | BoardState::Passing => {
+                Standing::Gone
+            }
         },
     }
 }

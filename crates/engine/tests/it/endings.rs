@@ -30,9 +30,14 @@ pub(crate) fn is_gone(world: &FakeWorld, version: &str) {
         assert_eq!(world.fleet(version, state), Vec::new(), "{version} {state}");
     }
     let ids: Vec<_> = world.instances().into_values().filter(|it| it.version.as_str() == version).collect();
-    for group in world.service().routing.slots.iter().map(|slot| slot.group.as_str().to_owned()).chain(
-        ["a", "b", "canary-1"].map(str::to_owned),
-    ) {
+    for group in world
+        .service()
+        .routing
+        .slots
+        .iter()
+        .map(|slot| slot.group.as_str().to_owned())
+        .chain(["a", "b", "canary-1"].map(str::to_owned))
+    {
         let targets = world.targets(&group);
         assert!(ids.iter().all(|it| !targets.contains_key(&it.id)), "{group}: {targets:?}");
     }
@@ -42,7 +47,10 @@ pub(crate) fn is_gone(world: &FakeWorld, version: &str) {
 #[track_caller]
 pub(crate) fn shares(world: &FakeWorld, expected: &[(&str, u16)]) {
     let weights = world.weights();
-    let shares: Vec<(&str, u16)> =
-        weights.iter().filter(|(_, share)| **share > 0).map(|(group, share)| (group.as_str(), *share)).collect();
+    let shares: Vec<(&str, u16)> = weights
+        .iter()
+        .filter(|(_, share)| **share > 0)
+        .map(|(group, share)| (group.as_str(), *share))
+        .collect();
     assert_eq!(shares, expected);
 }

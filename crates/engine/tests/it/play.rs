@@ -1,9 +1,13 @@
 //! A play: a daemon that may die, is started again, and an operator who goes on whatever happens to it.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::decision::Verdict;
 use segue_domain::event::{Event, RequestKey, Word};
 use segue_domain::fold;
 use segue_domain::ids::{Actor, ReleaseId, ServiceName, Version};
@@ -15,21 +19,23 @@ use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
 use segue_engine::{By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
-use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, Via};
+use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, StreamEnd, Via};
 use tokio::time::{sleep, timeout};
 
 /// A play that is not over by then never ends.
 const LONGEST: Duration = Duration::from_hours(2);
 /// From the death of a daemon to the start of the next.
 const RESTART: Duration = Duration::from_secs(3);
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(300);
 
 /// The operator's view of the world, the journal and whatever daemon lives right now.
 #[derive(Clone)]
 pub(crate) struct Operator {
     pub(crate) world: FakeWorld,
     pub(crate) store: Arc<MemoryStore>,
-    daemon: Arc<Mutex<Option<Daemon>>>,
+    daemon: Rc<RefCell<Option<Daemon>>>,
+    /// What was read of each stream so far: reading verifies every record, and the operator looks often.
+    read: Rc<RefCell<BTreeMap<Stream, Vec<Record>>>>,
 }
 
 #[derive(Clone)]
@@ -48,18 +54,19 @@ pub(crate) async fn play<F: Future<Output = ()>>(
     let operator = Operator {
         world: world.clone(),
         store: Arc::new(world.store()),
-        daemon: Arc::default(),
+        daemon: Rc::default(),
+        read: Rc::default(),
     };
-    let starts = Mutex::new(0);
+    let starts = Cell::new(0);
     let daemons = async {
         loop {
-            *starts.lock().unwrap() += 1;
+            starts.set(starts.get() + 1);
             let life = Life::new();
-            let engine = Arc::new(begin(&operator, service.clone(), &life));
-            *operator.daemon.lock().unwrap() = Some(Daemon { engine, life: life.clone() });
+            let engine = Arc::new(begin(world, &operator.store, service.clone(), ("daemon", &life)));
+            operator.daemon.replace(Some(Daemon { engine, life: life.clone() }));
             life.death().await;
             // The last hold of it is gone when the operator gives up its own.
-            *operator.daemon.lock().unwrap() = None;
+            operator.daemon.take();
             sleep(RESTART).await;
         }
     };
@@ -69,19 +76,22 @@ pub(crate) async fn play<F: Future<Output = ()>>(
             () = daemons => {}
         }
     };
-    if timeout(LONGEST, play).await.is_err() {
-        panic!("the play never ended: {}", operator.tail().await);
-    }
-    let starts = *starts.lock().unwrap();
-    starts
+    let ended = timeout(LONGEST, play).await;
+    assert!(ended.is_ok(), "the play never ended: {}", operator.tail().await);
+    starts.get()
 }
 
-fn begin(operator: &Operator, service: Service, life: &Life) -> Engine {
-    let world = &operator.world;
-    let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(&operator.store);
+/// A daemon of this name, on its way to the lease.
+pub(crate) fn begin(
+    world: &FakeWorld,
+    store: &Arc<MemoryStore>,
+    service: Service,
+    (owner, life): (&str, &Life),
+) -> Engine {
+    let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
     let settings = Settings {
         scope: Scope::new("segue"),
-        owner: Owner::new("daemon"),
+        owner: Owner::new(owner),
         lease_ttl: Duration::from_secs(30),
         limits: Limits { attach_poll: Duration::from_millis(50), ..Limits::default() },
         rhythm: Rhythm { tick: Duration::from_secs(1), effects_at_once: 32 },
@@ -95,7 +105,7 @@ fn begin(operator: &Operator, service: Service, life: &Life) -> Engine {
     Engine::begin(settings, means)
 }
 
-fn by() -> By {
+pub(crate) fn by() -> By {
     By { actor: Actor::new("ann"), via: Via::Cli, reason: None }
 }
 
@@ -107,7 +117,7 @@ impl Operator {
     /// Does something at the daemon that lives, again and again until one of them lived long enough to answer.
     async fn ask<T, F: Future<Output = T>>(&self, question: impl Fn(Arc<Engine>) -> F) -> T {
         loop {
-            let daemon = self.daemon.lock().unwrap().clone();
+            let daemon = self.daemon.borrow().clone();
             let Some(daemon) = daemon else {
                 sleep(LOOK).await;
                 continue;
@@ -129,12 +139,8 @@ impl Operator {
     /// Asks for a release; asks again under the same key when no answer came.
     pub(crate) async fn try_start(&self, kind: Kind, version: Option<&str>) -> Result<ReleaseId, Refusal> {
         let key = format!("{kind}-{version:?}-{}", self.releases().await);
-        let request = Request {
-            kind,
-            version: version.map(Version::new),
-            parent: None,
-            overrides: std::collections::BTreeMap::new(),
-        };
+        let request =
+            Request { kind, version: version.map(Version::new), parent: None, overrides: BTreeMap::new() };
         self.ask(|engine| {
             let (request, key) = (request.clone(), key.clone());
             let key = RequestKey { key, digest: "same".to_owned() };
@@ -147,8 +153,12 @@ impl Operator {
         self.try_start(kind, version).await.unwrap_or_else(|refusal| panic!("{kind} was refused: {refusal}"))
     }
 
+    async fn streams(&self) -> Vec<StreamEnd> {
+        self.store.streams(Stream::RELEASES).await.expect("the journal is whole")
+    }
+
     async fn releases(&self) -> usize {
-        self.store.streams(Stream::RELEASES).await.unwrap().len()
+        self.streams().await.len()
     }
 
     /// Says a word, and makes sure that it was heard once.
@@ -174,22 +184,38 @@ impl Operator {
     }
 
     pub(crate) async fn records(&self, release: &ReleaseId) -> Vec<Record> {
-        self.store.read(&Stream::release(release), 0).await.unwrap()
+        let stream = Stream::release(release);
+        let known = self.read.borrow().get(&stream).and_then(|records| records.last()).map_or(0, |it| it.seq);
+        let fresh = self.store.read(&stream, known).await.expect("the journal is whole");
+        let mut read = self.read.borrow_mut();
+        let records = read.entry(stream).or_default();
+        records.extend(fresh);
+        records.clone()
     }
 
     /// The release as the journal tells it.
     pub(crate) async fn state(&self, release: &ReleaseId) -> ReleaseState {
         let records = self.records(release).await;
-        let events = records.iter().map(|record| (record.at, record.fact.release().unwrap()));
-        fold(events).unwrap().unwrap()
+        let events = records.iter().filter_map(|record| Some((record.at, record.fact.release()?)));
+        fold(events).expect("what was written folds").expect("the release was planned")
     }
 
     /// Waits until the journal says so.
-    pub(crate) async fn until(&self, release: &ReleaseId, is_so: impl Fn(&ReleaseState) -> bool) -> ReleaseState {
+    pub(crate) async fn until(
+        &self,
+        release: &ReleaseId,
+        is_so: impl Fn(&ReleaseState) -> bool,
+    ) -> ReleaseState {
+        let mut seen = 0;
         loop {
-            let state = self.state(release).await;
-            if is_so(&state) {
-                return state;
+            let end = self.store.page(&Stream::release(release), u64::MAX).await;
+            let end = end.expect("the journal is whole").end_seq;
+            if end > seen {
+                seen = end;
+                let state = self.state(release).await;
+                if is_so(&state) {
+                    return state;
+                }
             }
             sleep(LOOK).await;
         }
@@ -203,16 +229,17 @@ impl Operator {
     /// Waits for the verdict; its name.
     pub(crate) async fn verdict(&self, release: &ReleaseId) -> &'static str {
         let state = self.until(release, |state| state.verdict().is_some()).await;
-        state.verdict().unwrap().name()
+        state.verdict().map_or("none", Verdict::name)
     }
 
     /// The end of every stream, for a message.
     async fn tail(&self) -> String {
         let mut tail = String::new();
-        for end in self.store.streams(Stream::RELEASES).await.unwrap() {
-            for record in self.store.read(&end.stream, end.seq.saturating_sub(12)).await.unwrap() {
+        for end in self.streams().await {
+            let last = self.store.read(&end.stream, end.seq.saturating_sub(12)).await;
+            for record in last.unwrap_or_default() {
                 let line = segue_engine::headline(&record.fact);
-                tail.push_str(&format!("\n{} {:>4} {line}", record.stream, record.seq));
+                tail = format!("{tail}\n{} {:>4} {line}", record.stream, record.seq);
             }
         }
         tail

@@ -9,7 +9,8 @@ use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::state::Stance;
 use segue_domain::step::Step;
-use segue_engine::fakes::{FIRST, Fate, FakeWorld, Nth, SECOND, What};
+use segue_engine::fakes::{FIRST, FakeWorld, Fate, Nth, SECOND, What};
+use segue_engine::ports::Class;
 use tokio::time::sleep;
 
 use crate::endings::{is_gone, lawful, serves, shares};
@@ -49,11 +50,12 @@ fn the_second_version_took_over(it: &Operator) {
 
 pub(crate) async fn full_release_takes_its_canary_over(it: Operator) {
     canary_passes(it.clone()).await;
-    let canary = it.world.fleet(SECOND, "running");
+    let canaries = it.world.fleet(SECOND, "running");
+    let canary = canaries.first().expect("a canary runs");
     let release = it.start(Kind::Full, None).await;
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
-    assert!(it.world.fleet(SECOND, "running").contains(&canary[0]), "the canary was not taken over");
+    assert!(it.world.fleet(SECOND, "running").contains(canary), "the canary was not taken over");
     assert_eq!(it.world.instances().len(), 6, "something was launched twice");
 }
 
@@ -174,7 +176,11 @@ async fn a_rollback_starts_the_old_servers_and_brings_every_board_back() {
         sleep(Duration::from_mins(12)).await;
         lawful(&it.world);
         serves(&it.world, FIRST, "a", 3);
-        assert_eq!(it.world.fleet(SECOND, "terminated").len(), 3, "the rolled back version is not kept for ever");
+        assert_eq!(
+            it.world.fleet(SECOND, "terminated").len(),
+            3,
+            "the rolled back version is not kept for ever"
+        );
     })
     .await;
 }
@@ -264,6 +270,24 @@ async fn a_paused_release_does_nothing_until_it_is_resumed() {
         sleep(Duration::from_mins(30)).await;
         assert_eq!(it.world.choke().calls("close"), calls);
         it.say(&release, Word::Resume).await;
+        assert_eq!(it.verdict(&release).await, "released");
+        the_second_version_took_over(&it);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_contract_holds_the_release_until_a_person_says_retry() {
+    let world = world();
+    world.choke().add("register", Nth::Only(1), What::FailBefore(Class::Bug));
+    play(&world, world.service(), |it| async move {
+        let release = it.start(Kind::Full, Some(SECOND)).await;
+        let held = it.until(&release, |state| matches!(state.stance, Stance::Held { .. })).await;
+        let bug = matches!(&held.stance, Stance::Held { reason: Reason::Bug { .. }, .. });
+        assert!(bug, "{:?}", held.stance);
+        sleep(Duration::from_mins(5)).await;
+        assert!(it.state(&release).await.verdict().is_none(), "it went on by itself");
+        it.say(&release, Word::Retry).await;
         assert_eq!(it.verdict(&release).await, "released");
         the_second_version_took_over(&it);
     })

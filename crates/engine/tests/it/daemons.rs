@@ -1,0 +1,152 @@
+//! Several daemons, one lease: who acts, who waits, and what happens when the journal does not answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use segue_domain::ids::{ReleaseId, ServiceName, Version};
+use segue_domain::plan::Kind;
+use segue_domain::refusal::Refusal;
+use segue_domain::request::Request;
+use segue_domain::state::ReleaseState;
+use segue_engine::Engine;
+use segue_engine::fakes::{FakeWorld, Life, Nth, SECOND, What};
+use segue_engine::ports::Class;
+use segue_journal::{MemoryStore, Reader, Stream};
+use tokio::time::{sleep, timeout};
+
+use crate::endings::{lawful, serves};
+use crate::play::{begin, by};
+use crate::stories::world;
+
+/// One world and one journal for all daemons.
+struct Place {
+    world: FakeWorld,
+    store: Arc<MemoryStore>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let world = world();
+        let store = Arc::new(world.store());
+        Self { world, store }
+    }
+
+    fn daemon(&self, name: &str, life: &Life) -> Engine {
+        begin(&self.world, &self.store, self.world.service(), (name, life))
+    }
+
+    async fn epochs(&self, release: &ReleaseId) -> Vec<u64> {
+        let records = self.store.read(&Stream::release(release), 0).await.expect("the journal is whole");
+        let mut epochs: Vec<u64> = records.iter().map(|record| record.epoch).collect();
+        epochs.dedup();
+        epochs
+    }
+}
+
+async fn full_release(daemon: &Engine) -> Result<ReleaseId, Refusal> {
+    let version = Some(Version::new(SECOND));
+    let request = Request { kind: Kind::Full, version, parent: None, overrides: BTreeMap::new() };
+    daemon.start(&ServiceName::new("boards"), request, None, by()).await
+}
+
+async fn until(daemon: &Engine, release: &ReleaseId, is_so: impl Fn(&ReleaseState) -> bool) {
+    let seen = async {
+        loop {
+            let watch = daemon.watch(release).await.expect("the release is known");
+            if is_so(&watch.borrow().state) {
+                return;
+            }
+            sleep(Duration::from_millis(300)).await;
+        }
+    };
+    assert!(timeout(Duration::from_mins(30), seen).await.is_ok(), "it was never so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_daemon_waits_for_the_lease_and_goes_on_when_the_first_is_gone() {
+    let place = Place::new();
+    let (first_life, second_life) = (Life::new(), Life::new());
+    let first = place.daemon("first", &first_life);
+    first.leading().await;
+    let second = place.daemon("second", &second_life);
+    let release = full_release(&first).await.expect("the first takes it");
+    let refused = full_release(&second).await;
+    assert!(matches!(refused, Err(Refusal::CannotSee { .. })), "{refused:?}");
+    until(&second, &release, |state| !state.launched().is_empty()).await;
+    assert!(!second.is_leading());
+    first_life.kill();
+    drop(first);
+    let waited = timeout(Duration::from_secs(32), second.leading()).await;
+    assert!(waited.is_ok(), "the lease of a dead daemon ends by itself");
+    until(&second, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+    serves(&place.world, SECOND, "b", 3);
+    assert_eq!(place.epochs(&release).await, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_stops_gives_the_lease_back_at_once() {
+    let place = Place::new();
+    let mut first = place.daemon("first", &Life::new());
+    first.leading().await;
+    let release = full_release(&first).await.expect("it takes it");
+    until(&first, &release, |state| !state.launched().is_empty()).await;
+    first.stop().await;
+    let second = place.daemon("second", &Life::new());
+    assert!(timeout(Duration::from_secs(2), second.leading()).await.is_ok(), "the lease was not given back");
+    until(&second, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+    serves(&place.world, SECOND, "b", 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_cannot_renew_its_lease_drops_everything_and_comes_back() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    place.world.choke().add("renew", Nth::Each, What::FailBefore(Class::Retry));
+    place.world.choke().add("append", Nth::Each, What::FailBefore(Class::Retry));
+    sleep(Duration::from_secs(27)).await;
+    let launches = place.world.choke().calls("launch");
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(place.world.choke().calls("launch"), launches, "it acted without a journal");
+    place.world.choke().heal("renew");
+    place.world.choke().heal("append");
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+    serves(&place.world, SECOND, "b", 3);
+    let epochs = place.epochs(&release).await;
+    assert!(epochs.len() > 1, "it went on under its old epoch: {epochs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_record_is_told_once_and_in_order() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    let mut events = daemon.events();
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    let mut told = Vec::new();
+    while let Ok(record) = events.try_recv() {
+        told.extend((record.stream == Stream::release(&release)).then_some(record.seq));
+    }
+    let written = daemon.records(&release, 0).await.expect("the journal is whole");
+    assert_eq!(told, written.iter().map(|record| record.seq).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_sees_on_what_a_release_waits() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    let mut watch = daemon.watch(&release).await.expect("it is on");
+    let seen = timeout(Duration::from_mins(5), watch.wait_for(|it| it.waiting.is_some())).await;
+    let seen = seen.expect("it waits for something").expect("the daemon lives").clone();
+    assert!(seen.world.is_some() && seen.seq > 1);
+    let services = daemon.services();
+    assert_eq!(services.iter().filter_map(|it| it.active.as_ref()).count(), 1);
+}
