@@ -37,9 +37,14 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
 }
 
+/// [`serve_with`] what the file says.
+pub async fn serve(config: &Path) -> Result<(), StartError> {
+    serve_with(config, &Overrides::default()).await
+}
+
 /// Runs the daemon until it is told to stop (SIGTERM, SIGINT). When it is ready to work it prints one line of
 /// JSON on stdout: `{"listening":"http://127.0.0.1:7788"}`.
-pub async fn serve(config: &Path, overrides: &Overrides) -> Result<(), StartError> {
+pub async fn serve_with(config: &Path, overrides: &Overrides) -> Result<(), StartError> {
     let config = Config::load(config)?;
     let address = overrides.listen.unwrap_or(config.daemon.listen);
     if !address.ip().is_loopback() {

@@ -102,9 +102,10 @@ impl Server {
     pub async fn stop(mut self) {
         self.hush();
         self.router = Router::new();
-        match Arc::get_mut(&mut self.engine) {
-            Some(engine) => engine.stop().await,
-            None => tracing::warn!("a request is still being answered; the lease ends by itself"),
+        if let Some(engine) = Arc::get_mut(&mut self.engine) {
+            engine.stop().await;
+        } else {
+            tracing::warn!("a request is still being answered; the lease ends by itself");
         }
     }
 }

@@ -33,15 +33,6 @@ pub enum StartError {
     HttpClient(#[source] reqwest::Error),
 }
 
-/// Whose turn it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    /// The daemon refuses to run like this: what it was told has to change first. Exit code 2.
-    Asker,
-    /// Something else failed; the same start may do another time. Exit code 1.
-    World,
-}
-
 impl StartError {
     /// Stable, with a page under docs/errors.
     pub fn code(&self) -> &'static str {
@@ -76,18 +67,34 @@ impl StartError {
         }
     }
 
-    pub fn blame(&self) -> Blame {
+    /// Whether the daemon refuses to run like this (exit code 2): what it was told has to change first.
+    /// Otherwise something failed (exit code 1), and the same start may work another time.
+    pub fn is_refusal(&self) -> bool {
         match self {
             Self::Config(_)
             | Self::ListenNotLoopback { .. }
             | Self::JournalNewer { .. }
-            | Self::Journal(OpenError::Newer { .. } | OpenError::NotAJournal { .. }) => Blame::Asker,
+            | Self::Journal(OpenError::Newer { .. } | OpenError::NotAJournal { .. }) => true,
             Self::CannotListen { .. }
             | Self::Journal(
                 OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
             )
             | Self::JournalUnreadable(_)
-            | Self::HttpClient(_) => Blame::World,
+            | Self::HttpClient(_) => false,
+        }
+    }
+
+    /// All of it for a person: the sentence, what it comes from, the code and the hint.
+    pub fn told(&self) -> String {
+        let mut text = format!("error[{}]: {self}", self.code());
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        match self.hint() {
+            Some(hint) => format!("{text}\n  hint: {hint}"),
+            None => text,
         }
     }
 }

@@ -72,6 +72,8 @@ pub enum BoardState {
     Released,
     Loading,
     Standby,
+    /// Being opened or closed: in a moment it is one of the others, or not there.
+    Passing,
 }
 
 impl BoardState {
@@ -79,7 +81,7 @@ impl BoardState {
     pub fn is_owned_here(self) -> bool {
         match self {
             Self::Active | Self::Offered | Self::Sealed => true,
-            Self::Released | Self::Loading | Self::Standby => false,
+            Self::Released | Self::Loading | Self::Standby | Self::Passing => false,
         }
     }
 }

@@ -166,13 +166,14 @@ impl Ledger {
         let records = events.into_iter().map(|event| by.record(at, event)).collect();
         let mine = StreamAppend { stream: self.stream.clone(), expected_seq: entry.seq, records };
         let streams = std::iter::once(mine).chain(others).collect();
-        self.pen.write(&Append { streams, outbox: Vec::new() }).await?;
+        let written = self.pen.write(&Append { streams, outbox: Vec::new() }).await?;
         entry.seq = entry.seq.saturating_add(count);
         entry.state = Arc::new(next);
         self.watch.send_modify(|watch| {
             watch.seq = entry.seq;
             watch.state = Arc::clone(&entry.state);
         });
+        self.pen.herald.tell(written);
         Ok(())
     }
 

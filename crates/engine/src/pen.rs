@@ -61,13 +61,14 @@ impl By {
 }
 
 impl Pen {
-    /// Writes all of it or nothing.
+    /// Writes all of it or nothing. Who asked tells it to everybody ([`Herald::tell`]) once its own picture is
+    /// true again.
     pub(crate) async fn write(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
         let lease = self.term.lease();
         let mut tries = 0;
         loop {
             let error = match self.store.append(&lease, append).await {
-                Ok(appended) => return Ok(self.told(appended.records)),
+                Ok(appended) => return Ok(appended.records),
                 Err(error) => error,
             };
             let found = match &error {
@@ -80,7 +81,7 @@ impl Pen {
                 }
             };
             match found {
-                Found::Written(records) => return Ok(self.told(records)),
+                Found::Written(records) => return Ok(records),
                 Found::Overtaken => {
                     tracing::error!(error = chain(&error), "the lease was lost");
                     self.term.lose();
@@ -105,11 +106,6 @@ impl Pen {
                 Found::Nothing
             }
         }
-    }
-
-    fn told(&self, records: Vec<Record>) -> Vec<Record> {
-        self.herald.tell(records.clone());
-        records
     }
 }
 

@@ -18,6 +18,7 @@ use segue_domain::request::may_say;
 use segue_domain::service::Service;
 use segue_domain::service_state::ServiceState;
 use segue_domain::world::{Needs, World};
+use segue_journal::ReadError;
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::ledger::{self, After, Ledger, LedgerError, OpenError, Watch};
@@ -32,6 +33,9 @@ use book::ServiceBook;
 
 pub use book::BookError;
 pub(crate) use book::read_history;
+
+/// Ticks from one look after what earlier releases left to the next.
+const IDLE_TICKS: u32 = 10;
 
 /// A service and its ways out.
 #[derive(Debug, Clone)]
@@ -64,6 +68,17 @@ pub(crate) enum DeskError {
     Service(#[from] BookError),
     #[error(transparent)]
     Release(#[from] OpenError),
+}
+
+impl DeskError {
+    /// The journal only did not answer.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Service(error) => error.may_pass(),
+            Self::Release(OpenError::Read { source, .. }) => matches!(source, ReadError::Unavailable(_)),
+            Self::Release(OpenError::Fold { .. } | OpenError::Empty { .. }) => false,
+        }
+    }
 }
 
 impl Desk {
@@ -154,14 +169,9 @@ impl Desk {
             biased;
             _ = stop.changed() => return,
             () = self.begun.notified() => return,
-            () = tokio::time::sleep(self.rhythm.tick) => {}
+            () = tokio::time::sleep(self.rhythm.tick.saturating_mul(IDLE_TICKS)) => {}
         }
-        // Nobody begins a release while something of an earlier one is ended.
-        let book = self.book.lock().await;
-        if book.state.active().is_none() {
-            let mut aftercare = self.aftercare.lock().await;
-            aftercare.tend(&self.outside, self.pen.clock.as_ref()).await;
-        }
+        self.aftercare.lock().await.tend(&self.outside, self.pen.clock.as_ref(), &self.book).await;
     }
 
     /// A person's word to a release.

@@ -136,9 +136,10 @@ impl Board {
                 Counts { boards: 1, standbys: 0, clients, attached }
             }
             Phase::Standby(standby) => match standby.step {
-                StandbyStep::Reading | StandbyStep::Ready | StandbyStep::Filling(_) => {
-                    Counts { boards: 0, standbys: 1, clients, attached }
-                }
+                StandbyStep::Looking
+                | StandbyStep::Reading
+                | StandbyStep::Ready
+                | StandbyStep::Filling(_) => Counts { boards: 0, standbys: 1, clients, attached },
                 StandbyStep::Claiming(_) | StandbyStep::Backoff(..) | StandbyStep::CatchingUp(_) => {
                     Counts { boards: 1, standbys: 1, clients, attached }
                 }
@@ -158,7 +159,7 @@ impl Board {
             Phase::Closing(_) => Some(BoardState::Closing),
             Phase::Released(_) => Some(BoardState::Released),
             Phase::Standby(standby) => match standby.step {
-                StandbyStep::Reading => Some(BoardState::Loading),
+                StandbyStep::Looking | StandbyStep::Reading => Some(BoardState::Loading),
                 StandbyStep::Ready
                 | StandbyStep::Filling(_)
                 | StandbyStep::Claiming(_)

@@ -97,7 +97,8 @@ pub trait BoardStore: Send + Sync + 'static {
     async fn row(&self, board: &BoardId) -> Result<Row, StoreError>;
 
     /// Compare-and-set from `expect` to `expect + 1`, whoever owns the row. When the row is already at
-    /// `expect + 1` and owned by `server`, the answer is `Claimed` again.
+    /// `expect + 1` and owned by `server`, the answer is `Claimed` again: the claim whose answer was lost.
+    /// Whoever calls must therefore have seen the row at `expect` in its own lifetime.
     async fn claim(&self, board: &BoardId, expect: Epoch, server: &ServerId) -> Result<Claim, StoreError>;
 
     /// The log after `after`.

@@ -39,7 +39,7 @@ impl AwsConfig {
     pub(crate) fn read(mut table: Table<'_>) -> Option<Self> {
         let endpoint = table.optional("endpoint", &shape::http_url("\"http://127.0.0.1:4566\""));
         table.done();
-        Some(Self { endpoint: endpoint? })
+        Some(Self { endpoint: endpoint.ok()? })
     }
 }
 

@@ -8,9 +8,9 @@ use super::shape::{self, Shape};
 use super::table::Table;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const WEEK: Duration = Duration::from_hours(7 * 24);
 
 pub(crate) fn canary(mut table: Table<'_>) -> Option<CanaryPolicy> {
     let count = table.or("count", 1, &shape::number32(1, 100, "1"));
@@ -46,11 +46,11 @@ pub(crate) fn handover(mut table: Table<'_>) -> Option<HandoverPolicy> {
     let attach_rate_per_s = table.or("attach_rate_per_s", 100, &shape::number32(1, 10_000, "100"));
     let wave_boards = table.or("wave_boards", 50, &shape::number32(1, 1_000, "50"));
     let switching_at_once = table.or("switching_at_once", 8, &shape::number32(1, 1_000, "8"));
-    if let (Some(wave), Some(at_once)) = (wave_boards, switching_at_once) {
-        if at_once > wave {
-            let what = format!("{at_once} boards cannot switch at once in waves of {wave}");
-            table.report("switching_at_once", what, format!("write at most {wave}, or raise `wave_boards`"));
-        }
+    if let (Some(wave), Some(at_once)) = (wave_boards, switching_at_once)
+        && at_once > wave
+    {
+        let what = format!("{at_once} boards cannot switch at once in waves of {wave}");
+        table.report("switching_at_once", what, format!("write at most {wave}, or raise `wave_boards`"));
     }
     table.done();
     Some(HandoverPolicy {
@@ -68,11 +68,11 @@ pub(crate) fn patience(mut table: Table<'_>) -> Option<Patience> {
     let settle = table.or("settle", MINUTE, &span(SECOND, HOUR, "\"1m\""));
     let max_age = table.or("max_age", 45 * SECOND, &span(SECOND, HOUR, "\"45s\""));
     let zeros_apart = table.or("zeros_apart", 30 * SECOND, &span(SECOND / 10, HOUR, "\"30s\""));
-    if let (Some(step), Some(settle)) = (step, settle) {
-        if settle >= step {
-            let what = format!("{} is not shorter than `step`", shape::spoken(settle));
-            table.report("settle", what, format!("write less than {}", shape::spoken(step)));
-        }
+    if let (Some(step), Some(settle)) = (step, settle)
+        && settle >= step
+    {
+        let what = format!("{} is not shorter than `step`", shape::spoken(settle));
+        table.report("settle", what, format!("write less than {}", shape::spoken(step)));
     }
     table.done();
     Some(Patience { step: step?, settle: settle?, max_age: max_age?, zeros_apart: zeros_apart? })

@@ -50,8 +50,8 @@ pub(crate) fn required(
     env_key: &'static str,
     environment: &Environment,
 ) -> Option<SecretString> {
-    let file = table.optional(file_key, &path())?;
-    let variable = table.optional(env_key, &variable())?;
+    let file = table.optional(file_key, &path()).ok()?;
+    let variable = table.optional(env_key, &variable()).ok()?;
     match (file, variable) {
         (Some(file), None) => keep(table, file_key, from_file(Path::new(&file))),
         (None, Some(name)) => keep(table, env_key, from_variable(&name, environment)),
@@ -70,7 +70,7 @@ pub(crate) fn required(
 }
 
 fn keep(table: &Table<'_>, key: &'static str, read: Result<String, Unfit>) -> Option<SecretString> {
-    match read.and_then(fit) {
+    match read.and_then(|read| fit(&read)) {
         Ok(secret) => Some(SecretString::from(secret)),
         Err(unfit) => {
             table.report(key, unfit.what, unfit.hint);
@@ -107,7 +107,7 @@ fn from_variable(name: &str, environment: &Environment) -> Result<String, Unfit>
 }
 
 /// The end of the file's last line belongs to the file, not to the secret.
-fn fit(read: String) -> Result<String, Unfit> {
+fn fit(read: &str) -> Result<String, Unfit> {
     let secret = read.trim_end_matches(['\r', '\n']);
     if secret.len() < SECRET_BYTES_MIN {
         return Err(Unfit {

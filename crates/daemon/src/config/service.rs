@@ -107,7 +107,7 @@ fn read_launch(mut table: Table<'_>) -> Option<LaunchSpec> {
     Some(LaunchSpec {
         template: TemplateId::new(template?),
         subnets: subnets?.into_iter().map(|subnet| SubnetId::new(subnet.value)).collect(),
-        size: size?,
+        size: size.ok()?,
         configure: (!configure.is_empty()).then_some(configure),
         warm: warm?,
     })

@@ -38,7 +38,7 @@ pub(crate) fn text(what: &str, example: &'static str) -> Shape<String> {
 }
 
 pub(crate) fn boolean() -> Shape<bool> {
-    Shape { what: "true or false".to_owned(), example: "true", read: Box::new(|value| value.as_bool()) }
+    Shape { what: "true or false".to_owned(), example: "true", read: Box::new(as_bool) }
 }
 
 /// A whole number within limits.
@@ -114,6 +114,10 @@ pub(crate) fn spoken(span: Duration) -> String {
     format!("{span:#}")
 }
 
+fn as_bool(value: &DeValue<'_>) -> Option<bool> {
+    value.as_bool()
+}
+
 fn integer(value: &DeValue<'_>) -> Option<u64> {
     let number = value.as_integer()?;
     u64::from_str_radix(number.as_str(), number.radix()).ok()
@@ -130,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_duration_is_text_with_its_unit_and_has_limits() {
-        let shape = duration(Duration::from_secs(1), Duration::from_secs(36_000), "\"4h\"");
-        assert_eq!(read(&shape, "\"4h\""), Some(Duration::from_secs(14_400)));
-        assert_eq!(read(&shape, "\"1h 30m\""), Some(Duration::from_secs(5_400)));
+        let shape = duration(Duration::from_secs(1), Duration::from_hours(10), "\"4h\"");
+        assert_eq!(read(&shape, "\"4h\""), Some(Duration::from_hours(4)));
+        assert_eq!(read(&shape, "\"1h 30m\""), Some(Duration::from_mins(90)));
         for wrong in ["\"4\"", "4", "\"-4h\"", "\"0s\"", "\"11h\"", "\"soon\"", "\"\""] {
             assert_eq!(read(&shape, wrong), None, "{wrong}");
         }

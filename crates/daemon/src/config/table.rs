@@ -23,6 +23,10 @@ pub(crate) struct Table<'d> {
     known: Vec<&'static str>,
 }
 
+/// It is wrong, and the mistake was noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Noted;
+
 /// A value with its place, for rules that look at several values.
 pub(crate) struct Placed<T> {
     pub(crate) value: T,
@@ -54,17 +58,15 @@ impl<'d> Table<'d> {
         self.shaped(self.key(key), value, shape)
     }
 
-    /// A value that may be left out: `Some(None)` when it was, `None` when it is wrong.
-    pub(crate) fn optional<T>(&mut self, key: &'static str, shape: &Shape<T>) -> Option<Option<T>> {
-        match self.take(key) {
-            Some(value) => self.shaped(self.key(key), value, shape).map(|placed| Some(placed.value)),
-            None => Some(None),
-        }
+    /// A value that may be left out; an error when it is wrong.
+    pub(crate) fn optional<T>(&mut self, key: &'static str, shape: &Shape<T>) -> Result<Option<T>, Noted> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        self.shaped(self.key(key), value, shape).map(|placed| Some(placed.value)).ok_or(Noted)
     }
 
     /// A value, or what is used unless it is set.
     pub(crate) fn or<T>(&mut self, key: &'static str, default: T, shape: &Shape<T>) -> Option<T> {
-        self.optional(key, shape).map(|value| value.unwrap_or(default))
+        self.optional(key, shape).ok().map(|value| value.unwrap_or(default))
     }
 
     /// A list that must be there, its items with their places; `None` when one is wrong.
@@ -200,14 +202,12 @@ impl<'d> Table<'d> {
     }
 
     fn shaped<T>(&self, key: String, value: &Spanned<DeValue<'_>>, shape: &Shape<T>) -> Option<Placed<T>> {
-        match (shape.read)(value.get_ref()) {
-            Some(read) => Some(Placed { value: read, key, span: value.span() }),
-            None => {
-                let hint = format!("write {}, for example {}", shape.what, shape.example);
-                self.document.report(&value.span(), key, wrong_type(value, &shape.what), hint);
-                None
-            }
+        if let Some(read) = (shape.read)(value.get_ref()) {
+            return Some(Placed { value: read, key, span: value.span() });
         }
+        let hint = format!("write {}, for example {}", shape.what, shape.example);
+        self.document.report(&value.span(), key, wrong_type(value, &shape.what), hint);
+        None
     }
 
     fn under(&self) -> String {

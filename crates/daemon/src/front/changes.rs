@@ -16,6 +16,13 @@ pub(crate) struct Changes {
     watch: Option<watch::Receiver<Watch>>,
 }
 
+/// A source that ended must not be asked again: it would answer at once, for ever.
+enum Woken {
+    Change,
+    EventsEnded,
+    WatchEnded,
+}
+
 impl Changes {
     /// What happens from here on is a change.
     pub(super) fn new(
@@ -43,12 +50,6 @@ impl Changes {
                 None => std::future::pending().await,
             }
         };
-        // A source that ended must not be asked again: it would answer at once, for ever.
-        enum Woken {
-            Change,
-            EventsEnded,
-            WatchEnded,
-        }
         let woken = tokio::select! {
             received = appended => match received {
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => Woken::Change,

@@ -76,8 +76,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
         let read = axum::extract::Query::<T>::from_request_parts(parts, state).await;
         read.map(|axum::extract::Query(query)| Self(query))
-            .map_err(|rejection| Fault::QueryInvalid { what: rejection.body_text() })
+            .map_err(|rejection| Fault::QueryInvalid { what: bare(&rejection.body_text()) })
     }
+}
+
+/// What is wrong, without the framework's own introduction.
+fn bare(text: &str) -> String {
+    text.split_once("query string: ").map_or(text, |(_, what)| what).to_owned()
 }
 
 /// The release that the path names.

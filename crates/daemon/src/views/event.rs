@@ -9,9 +9,10 @@ use segue_journal::{About, Record, Stream};
 use super::{id, time};
 use crate::words;
 
-/// The place of a record among all of the journal: by time, then by stream and place.
+/// The place of a record: in its stream by number, among the other streams by time.
 ///
-/// Within one stream the place decides, so nothing is missed when the wall clock steps back.
+/// Within one stream it is exact. Over all streams it errs on the side of telling twice: what others had in
+/// the same millisecond comes again, and a reader knows it by its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) at: Timestamp,
@@ -33,12 +34,12 @@ impl Cursor {
         Some(Self { at, stream, seq })
     }
 
-    /// Whether `record` comes after this place.
+    /// Whether `record` may come after this place.
     pub(crate) fn is_before(&self, record: &Record) -> bool {
         if record.stream == self.stream {
             return record.seq > self.seq;
         }
-        (self.at, &self.stream) < (record.at, &record.stream)
+        self.at <= record.at
     }
 }
 

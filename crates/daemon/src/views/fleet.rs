@@ -100,10 +100,11 @@ fn health(id: &InstanceId, service: &Service, world: &World) -> Health {
     let mut is_unread = false;
     for group in routing.colours.iter().chain(&routing.canaries) {
         match world.targets(group) {
-            Ok(targets) => match targets.get(id) {
-                Some(health) => return worded(*health),
-                None => {}
-            },
+            Ok(targets) => {
+                if let Some(health) = targets.get(id) {
+                    return worded(*health);
+                }
+            }
             Err(_) => is_unread = true,
         }
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope};
 use super::{capacity, close, empty, registry, scope, shut};
+use crate::app::BoardState;
 use crate::decision::{Reason, Source, Then, WaitingOn};
 use crate::effect::{Effect, Intent, MoveWave, Outcome};
 use crate::event::Event;
@@ -64,9 +65,14 @@ fn try_carry(scope: &Scope<'_>, crossing: &Crossing) -> Result<Progress, Progres
     if let Some(progress) = unfinished(scope, crossing.direction) {
         return Ok(progress);
     }
-    let boards = located(scope, &crossing.from)?;
+    let Lists { boards, passing } = located(scope, &crossing.from)?;
     let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
-    if crossing.direction == Direction::Out && scope.state.boards_at_close.is_none() {
+    let uncounted = crossing.direction == Direction::Out && scope.state.boards_at_close.is_none();
+    // What is just being opened or closed can neither be counted nor be taken for gone.
+    if passing > 0 && (uncounted || boards.is_empty()) {
+        return Ok(Progress::Wait(WaitingOn::Boards { left: left + passing }, Then::Hold));
+    }
+    if uncounted {
         return Ok(Progress::Record(vec![Event::BoardsCounted { on_blue: left }]));
     }
     if boards.is_empty() {
@@ -117,12 +123,21 @@ fn wave_id(scope: &Scope<'_>, number: u32) -> EffectId {
     EffectId::new(format!("{}move/{number}", scope.id_prefix()))
 }
 
-/// Every board that lives on one of these servers, by the servers' own lists.
-fn located<'a>(scope: &Scope<'a>, from: &BTreeSet<InstanceId>) -> Result<Vec<Located<'a>>, Progress> {
+/// The boards of some servers, by the servers' own lists.
+struct Lists<'a> {
+    /// Those that live there.
+    boards: Vec<Located<'a>>,
+    /// How many are just being opened or closed.
+    passing: u64,
+}
+
+fn located<'a>(scope: &Scope<'a>, from: &BTreeSet<InstanceId>) -> Result<Lists<'a>, Progress> {
     let mut boards = Vec::new();
+    let mut passing = 0;
     for id in scope.running(from) {
         match scope.world.board_lists.get_key_value(&id) {
             Some((on, crate::reading::Reading::Known { value, .. })) => {
+                passing += value.iter().map(|row| u64::from(row.state == BoardState::Passing)).sum::<u64>();
                 boards.extend(
                     value.iter().filter(|row| row.state.is_owned_here()).map(|row| Located { on, row }),
                 );
@@ -133,7 +148,7 @@ fn located<'a>(scope: &Scope<'a>, from: &BTreeSet<InstanceId>) -> Result<Vec<Loc
             None => return Err(Scope::blind(Source::BoardList(id), &crate::reading::Why::NotAsked)),
         }
     }
-    Ok(boards)
+    Ok(Lists { boards, passing })
 }
 
 /// The best that all of both sides know, and the policy allows.

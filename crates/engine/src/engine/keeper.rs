@@ -25,6 +25,12 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         let term = Arc::new(Term::new(lease));
         let tenure = Arc::new(Tenure::open(&shared, Arc::clone(&term)).await);
         shared.tenure.send_replace(Some(Arc::clone(&tenure)));
+        if term.is_lost() {
+            tracing::error!("the journal cannot be read; the lease is asked for again");
+            shared.tenure.send_replace(None);
+            tokio::time::sleep(ASK_AGAIN).await;
+            continue;
+        }
         let mut tasks = Tasks::begin(&tenure, &stop);
         tokio::select! {
             biased;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use segue_domain::ids::ServiceName;
 use tokio::sync::watch;
@@ -10,7 +11,14 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::Shared;
 use crate::outside::Term;
 use crate::pen::{Pen, chain};
-use crate::service::Desk;
+use crate::service::{Desk, DeskError, ServiceSetup};
+
+/// Tries to take a service up while the journal does not answer, and the pause between them. Together shorter
+/// than a lease: nobody renews it meanwhile.
+const OPEN_TRIES: u32 = 5;
+const OPEN_PAUSE: Duration = Duration::from_secs(1);
+/// Before a service whose task broke down is taken up again.
+const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// One term, and the services in it.
 pub(super) struct Tenure {
@@ -26,31 +34,46 @@ pub(super) enum Standing {
 }
 
 impl Tenure {
-    /// Takes every service up. One that cannot be is left alone, and says why.
+    /// Takes every service up. One that cannot be is left alone, and says why; when the journal does not answer
+    /// at all, the term is given up and another one begins.
     pub(super) async fn open(shared: &Shared, term: Arc<Term>) -> Self {
-        let means = &shared.means;
         let mut desks = BTreeMap::new();
-        for setup in &means.services {
-            let pen = Pen {
-                store: Arc::clone(&means.store),
-                term: Arc::clone(&term),
-                herald: shared.herald.clone(),
-                clock: Arc::clone(&means.clock),
-                entropy: Arc::clone(&means.entropy),
-            };
-            let (limits, rhythm) = (shared.settings.limits.clone(), shared.settings.rhythm.clone());
-            let opened = Desk::open(setup.clone(), pen, limits, rhythm, Arc::clone(&shared.stats)).await;
-            let standing = match opened {
+        for setup in &shared.means.services {
+            let name = setup.service.name.clone();
+            let standing = match open_desk(shared, setup, &term).await {
                 Ok(desk) => Standing::Served(Arc::new(desk)),
                 Err(error) => {
                     let why = chain(&error);
-                    tracing::error!(service = %setup.service.name, why, "the service is not served");
+                    tracing::error!(service = %name, why, "the service is not served");
+                    if error.may_pass() {
+                        term.lose();
+                    }
                     Standing::Broken(why)
                 }
             };
-            desks.insert(setup.service.name.clone(), standing);
+            desks.insert(name, standing);
         }
         Self { term, desks }
+    }
+}
+
+async fn open_desk(shared: &Shared, setup: &ServiceSetup, term: &Arc<Term>) -> Result<Desk, DeskError> {
+    let (means, settings) = (&shared.means, &shared.settings);
+    let mut tries = 0;
+    loop {
+        let pen = Pen {
+            store: Arc::clone(&means.store),
+            term: Arc::clone(term),
+            herald: shared.herald.clone(),
+            clock: Arc::clone(&means.clock),
+            entropy: Arc::clone(&means.entropy),
+        };
+        let (limits, rhythm) = (settings.limits.clone(), settings.rhythm.clone());
+        tries += 1;
+        match Desk::open(setup.clone(), pen, limits, rhythm, Arc::clone(&shared.stats)).await {
+            Err(error) if error.may_pass() && tries < OPEN_TRIES => tokio::time::sleep(OPEN_PAUSE).await,
+            opened => return opened,
+        }
     }
 }
 
@@ -66,16 +89,19 @@ impl Tasks {
         let mut tasks = Self { tasks: JoinSet::new(), desks: BTreeMap::new(), stop: stop.clone() };
         for standing in tenure.desks.values() {
             match standing {
-                Standing::Served(desk) => tasks.run(Arc::clone(desk)),
+                Standing::Served(desk) => tasks.run(Arc::clone(desk), Duration::ZERO),
                 Standing::Broken(_) => {}
             }
         }
         tasks
     }
 
-    fn run(&mut self, desk: Arc<Desk>) {
+    fn run(&mut self, desk: Arc<Desk>, pause: Duration) {
         let (runner, stop) = (Arc::clone(&desk), self.stop.clone());
-        let handle = self.tasks.spawn(async move { runner.run(stop).await });
+        let handle = self.tasks.spawn(async move {
+            tokio::time::sleep(pause).await;
+            runner.run(stop).await;
+        });
         self.desks.insert(handle.id(), desk);
     }
 
@@ -92,6 +118,6 @@ impl Tasks {
         let Some(desk) = self.desks.remove(&error.id()) else { return };
         tracing::error!(%error, "a service's task broke down");
         desk.park(format!("the service's task broke down: {error}")).await;
-        self.run(desk);
+        self.run(desk, BROKEN_PAUSE);
     }
 }

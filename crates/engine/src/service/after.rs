@@ -1,7 +1,7 @@
 //! After the verdict: the old servers of releases that are over are kept for a while, and then ended.
 //!
-//! Guarantees: only while no release of the service is on, and nobody begins one meanwhile (the desk holds its
-//! book); only what no later release has plans for; the same intents and outcomes in the same stream as
+//! Guarantees: only while no release of the service is on, and nobody begins one meanwhile (the book is held
+//! while anything is done); only what no later release has plans for; the same intents and outcomes in the same stream as
 //! everything else.
 
 use std::collections::BTreeSet;
@@ -12,10 +12,11 @@ use segue_domain::decision::{Decision, Verdict};
 use segue_domain::effect::Intent;
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
-use segue_domain::instance::Instance;
 use segue_domain::plan::Kind;
 use segue_domain::service_state::{ReleaseSummary, ServiceState};
 use segue_domain::state::ReleaseState;
+use segue_domain::world::World;
+use tokio::sync::Mutex;
 
 use crate::act::act;
 use crate::book::AddressBook;
@@ -25,6 +26,7 @@ use crate::outside::Outside;
 use crate::pen::{By, Pen};
 use crate::ports::Clock;
 use crate::run::unseen_ends;
+use crate::service::book::ServiceBook;
 
 /// Releases that are looked after; older ones left nothing that is still kept.
 const TENDED_MAX: usize = 50;
@@ -66,7 +68,7 @@ impl Aftercare {
     }
 
     /// One round: whatever is due for each of them.
-    pub(super) async fn tend(&mut self, outside: &Arc<Outside>, clock: &dyn Clock) {
+    pub(super) async fn tend(&mut self, outside: &Outside, clock: &dyn Clock, book: &Mutex<ServiceBook>) {
         let mut claims = Vec::new();
         for tended in &self.tended {
             let (_, state) = tended.ledger.now().await;
@@ -75,7 +77,8 @@ impl Aftercare {
         for (index, tended) in self.tended.iter_mut().enumerate().filter(|(_, tended)| !tended.is_over) {
             let later = claims.iter().skip(index.saturating_add(1));
             let claimed: BTreeSet<InstanceId> = later.flatten().cloned().collect();
-            match tend_one(&tended.ledger, outside, clock, &claimed).await {
+            let round = Round { ledger: &tended.ledger, outside, clock, claimed };
+            match round.tend(book).await {
                 Ok(is_over) => tended.is_over = is_over,
                 Err(error) => {
                     tracing::error!(%error, "what a release left behind could not be cleared up");
@@ -96,52 +99,74 @@ fn leaves_something(summary: &ReleaseSummary) -> bool {
     released && summary.kind != Kind::Canary
 }
 
-/// Whether nothing is left to be done.
-async fn tend_one(
-    ledger: &Ledger,
-    outside: &Arc<Outside>,
-    clock: &dyn Clock,
-    claimed: &BTreeSet<InstanceId>,
-) -> Result<bool, LedgerError> {
-    for _ in 0..ROUND_MAX {
-        let (_, state) = ledger.now().await;
-        let unseen = unseen_ends(&state);
-        if !unseen.is_empty() {
-            append(ledger, unseen).await?;
-            continue;
-        }
-        let needs = needs_after(&state);
-        let world = observe(outside, &state.plan.service, &needs, clock.now()).await;
-        match decide_after(&state, &world, claimed) {
-            Decision::Record(events) => append(ledger, events).await?,
-            Decision::Do(intents) => {
-                append(ledger, intents.iter().cloned().map(Event::Intended).collect()).await?;
-                let instances = world.instances.known();
-                for intent in intents {
-                    end_one(ledger, outside, instances, intent).await?;
-                }
-            }
+/// One release in one round.
+struct Round<'a> {
+    ledger: &'a Ledger,
+    outside: &'a Outside,
+    clock: &'a dyn Clock,
+    /// What later releases have plans for.
+    claimed: BTreeSet<InstanceId>,
+}
+
+impl Round<'_> {
+    /// Whether nothing is left to be done. Looking holds nobody up; before anything is done, the book is
+    /// taken, so that nobody begins a release meanwhile, and it is looked at again.
+    async fn tend(&self, book: &Mutex<ServiceBook>) -> Result<bool, LedgerError> {
+        let (decision, _) = self.look().await;
+        match decision {
             Decision::Over => return Ok(true),
             Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) => {
                 return Ok(false);
             }
+            Decision::Record(_) | Decision::Do(_) => {}
         }
+        let book = book.lock().await;
+        if book.state.active().is_some() {
+            return Ok(false);
+        }
+        self.clear_up().await
     }
-    Ok(false)
-}
 
-async fn end_one(
-    ledger: &Ledger,
-    outside: &Outside,
-    instances: Option<&std::collections::BTreeMap<InstanceId, Instance>>,
-    intent: Intent,
-) -> Result<(), LedgerError> {
-    let book = AddressBook::new(instances, outside.term.epoch());
-    let acted = act(outside, &book, &intent).await;
-    let Intent { id, attempt, .. } = intent;
-    append(ledger, vec![Event::Ended { id, attempt, outcome: acted.outcome }]).await
-}
+    async fn clear_up(&self) -> Result<bool, LedgerError> {
+        for _ in 0..ROUND_MAX {
+            let (_, state) = self.ledger.now().await;
+            let unseen = unseen_ends(&state);
+            if !unseen.is_empty() {
+                self.append(unseen).await?;
+            }
+            let (decision, world) = self.look().await;
+            match decision {
+                Decision::Record(events) => self.append(events).await?,
+                Decision::Do(intents) => {
+                    self.append(intents.iter().cloned().map(Event::Intended).collect()).await?;
+                    let book = AddressBook::new(world.instances.known(), self.outside.term.epoch());
+                    for intent in intents {
+                        self.act(&book, intent).await?;
+                    }
+                }
+                Decision::Over => return Ok(true),
+                Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) => {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(false)
+    }
 
-async fn append(ledger: &Ledger, events: Vec<Event>) -> Result<(), LedgerError> {
-    ledger.append(After::Anything, &By::engine(), events).await
+    async fn look(&self) -> (Decision, World) {
+        let (_, state) = self.ledger.now().await;
+        let needs = needs_after(&state);
+        let world = observe(self.outside, &state.plan.service, &needs, self.clock.now()).await;
+        (decide_after(&state, &world, &self.claimed), world)
+    }
+
+    async fn act(&self, book: &AddressBook, intent: Intent) -> Result<(), LedgerError> {
+        let acted = act(self.outside, book, &intent).await;
+        let Intent { id, attempt, .. } = intent;
+        self.append(vec![Event::Ended { id, attempt, outcome: acted.outcome }]).await
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<(), LedgerError> {
+        self.ledger.append(After::Anything, &By::engine(), events).await
+    }
 }

@@ -24,6 +24,13 @@ pub struct BookError {
     source: ReadError,
 }
 
+impl BookError {
+    /// The journal only did not answer.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self.source, ReadError::Unavailable(_))
+    }
+}
+
 /// A service's history, without a lease.
 pub(crate) async fn read_history(
     reader: &dyn Reader,

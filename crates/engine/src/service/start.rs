@@ -57,8 +57,7 @@ impl Desk {
             from_version: plan.from_version.clone(),
             request: key,
         };
-        let ledger = self.begin(&mut book, plan, began, by).await?;
-        self.set_active(Some(ledger));
+        self.begin(&mut book, plan, began, by).await?;
         self.begun.notify_one();
         Ok(release)
     }
@@ -76,7 +75,7 @@ impl Desk {
         plan: Plan,
         began: ServiceEvent,
         by: &By,
-    ) -> Result<Arc<Ledger>, Refusal> {
+    ) -> Result<(), Refusal> {
         let at = self.pen.clock.now();
         let release = plan.release.clone();
         let state = ReleaseState::planned(plan.clone(), at);
@@ -88,11 +87,14 @@ impl Desk {
         let events = [began];
         let streams = vec![book.part(at, by, &events), first];
         let written = self.pen.write(&Append { streams, outbox: Vec::new() }).await;
-        written.map_err(|error| Refusal::CannotSee { what: error.to_string() })?;
+        let written = written.map_err(|error| Refusal::CannotSee { what: error.to_string() })?;
         book.applied(at, &events);
         self.history.send_replace(book.state.clone());
         let known = Watch { release, seq: 1, state: Arc::new(state), waiting: None, world: None };
-        Ok(Arc::new(Ledger::new(self.pen.clone(), known)))
+        let ledger = Arc::new(Ledger::new(self.pen.clone(), known));
+        self.set_active(Some(ledger));
+        self.pen.herald.tell(written);
+        Ok(())
     }
 
     async fn planned(&self, request: &Request, history: &ServiceState) -> Result<Plan, Refusal> {

@@ -122,6 +122,20 @@ async fn a_daemon_that_cannot_renew_its_lease_drops_everything_and_comes_back() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_read_for_a_while_is_read_again() {
+    let place = Place::new();
+    place.world.choke().add("page", Nth::Each, What::FailBefore(Class::Retry));
+    let daemon = place.daemon("only", &Life::new());
+    sleep(Duration::from_mins(1)).await;
+    let refused = full_release(&daemon).await;
+    assert!(matches!(refused, Err(Refusal::CannotSee { .. })), "{refused:?}");
+    place.world.choke().heal("page");
+    sleep(Duration::from_secs(10)).await;
+    daemon.leading().await;
+    full_release(&daemon).await.expect("it reads its journal");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_record_is_told_once_and_in_order() {
     let place = Place::new();
     let daemon = place.daemon("only", &Life::new());

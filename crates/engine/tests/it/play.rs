@@ -72,6 +72,7 @@ pub(crate) async fn play<F: Future<Output = ()>>(
     };
     let play = async {
         tokio::select! {
+            biased;
             () = script(operator.clone()) => {}
             () = daemons => {}
         }

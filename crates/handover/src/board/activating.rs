@@ -128,7 +128,10 @@ impl Board {
             StandbyStep::Filling(goal) | StandbyStep::Claiming(goal) | StandbyStep::Backoff(goal, _) => {
                 Some(goal)
             }
-            other @ (StandbyStep::Reading | StandbyStep::Ready | StandbyStep::CatchingUp(_)) => {
+            other @ (StandbyStep::Looking
+            | StandbyStep::Reading
+            | StandbyStep::Ready
+            | StandbyStep::CatchingUp(_)) => {
                 standby.step = other;
                 None
             }
@@ -220,8 +223,11 @@ impl Board {
     }
 
     fn held_elsewhere(&self, row: Row) -> Problem {
+        Problem::new(ProblemCode::Held, "the compare-and-set was lost").with_holder(self.holder_of(row))
+    }
+
+    pub(super) fn holder_of(&self, row: Row) -> Holder {
         let connect = self.connect_of(&row);
-        let holder = Holder { epoch: row.epoch, owner: row.owner.map(|owner| owner.server), connect };
-        Problem::new(ProblemCode::Held, "the compare-and-set was lost").with_holder(holder)
+        Holder { epoch: row.epoch, owner: row.owner.map(|owner| owner.server), connect }
     }
 }

@@ -50,6 +50,7 @@ impl Board {
             return;
         }
         match answer {
+            Answer::Row(row) if self.is_standby_looking() => self.standby_row_answered(now, row, fx),
             Answer::Row(row) => self.row_answered(now, row, doors, fx),
             Answer::Claim(claim) => match &self.phase {
                 Phase::Opening(_) => self.opening_claim_answered(now, claim, doors, fx),
@@ -211,6 +212,10 @@ impl Board {
     /// Puts entries from the database or from a delta behind what is there.
     pub(super) fn replay(&mut self, entries: Vec<Entry>) -> Result<(), OutOfOrder> {
         entries.into_iter().try_for_each(|entry| self.history.replay(entry))
+    }
+
+    fn is_standby_looking(&self) -> bool {
+        matches!(&self.phase, Phase::Standby(standby) if matches!(standby.step, StandbyStep::Looking))
     }
 
     /// Whether the store is not being asked anything for a standby.

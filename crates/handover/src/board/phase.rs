@@ -125,6 +125,11 @@ pub(super) struct Standby {
 
 #[derive(Debug)]
 pub(super) enum StandbyStep {
+    /// Is the board at the epoch that the move starts from?
+    ///
+    /// A claim that is repeated wins again, so it must never be made from an epoch that only an earlier
+    /// life of this server has seen: that life may have written under the next one.
+    Looking,
     /// Warming up.
     Reading,
     Ready,

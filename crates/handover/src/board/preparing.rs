@@ -6,7 +6,7 @@ use super::joining::cancel;
 use super::phase::{Absent, FailedMove, Phase, Serving, Standby, StandbyStep};
 use super::telling::send_away;
 use super::{Board, from_ms};
-use crate::store::{Page, StoreError};
+use crate::store::{Page, Row, StoreError};
 use crate::wire::{
     Connect, Epoch, Level, MoveId, PrepareAnswer, PrepareRequest, PrepareState, Problem, ProblemCode, Seq,
 };
@@ -61,7 +61,11 @@ impl Board {
 
     fn prepare_answer(&self, connect: Connect) -> PrepareAnswer {
         let state = match &self.phase {
-            Phase::Standby(standby) if matches!(standby.step, StandbyStep::Reading) => PrepareState::Loading,
+            Phase::Standby(standby)
+                if matches!(standby.step, StandbyStep::Looking | StandbyStep::Reading) =>
+            {
+                PrepareState::Loading
+            }
             Phase::Serving(_) => PrepareState::Active,
             Phase::Standby(_)
             | Phase::Opening(_)
@@ -81,16 +85,42 @@ impl Board {
         self.durable = Seq::ZERO;
         self.epoch = Epoch::ZERO;
         self.writer.forget();
-        let is_warm = self.settings.level >= Level::Warm;
         self.phase = Phase::Standby(Standby {
             move_id: request.move_id.clone(),
             from_epoch: request.from_epoch,
             expires: now.after(from_ms(request.ttl_ms)),
             began: now,
-            step: if is_warm { StandbyStep::Reading } else { StandbyStep::Ready },
+            step: StandbyStep::Looking,
         });
-        if is_warm {
-            self.ask(Ask::Load { after: Seq::ZERO }, fx);
+        self.ask(Ask::Row, fx);
+    }
+
+    /// The row was read, for the move itself.
+    pub(super) fn standby_row_answered(
+        &mut self,
+        now: Moment,
+        row: Result<Row, StoreError>,
+        fx: &mut Effects,
+    ) {
+        let Phase::Standby(standby) = &mut self.phase else { return };
+        let from_epoch = standby.from_epoch;
+        match row {
+            Ok(row) if row.epoch == from_epoch => {
+                let is_warm = self.settings.level >= Level::Warm;
+                standby.step = if is_warm { StandbyStep::Reading } else { StandbyStep::Ready };
+                if is_warm {
+                    self.ask(Ask::Load { after: Seq::ZERO }, fx);
+                }
+            }
+            Ok(row) => {
+                let detail = format!("the board is at epoch {}, not {from_epoch}", row.epoch);
+                let problem = Problem::new(ProblemCode::WrongEpoch, detail).with_holder(self.holder_of(row));
+                self.lose(now, problem, fx);
+            }
+            Err(_no_answer) => {
+                let detail = "the ownership table could not be read";
+                self.lose(now, Problem::new(ProblemCode::StoreUnavailable, detail), fx);
+            }
         }
     }
 
@@ -125,7 +155,10 @@ impl Board {
             }
             StandbyStep::Filling(_) => self.fill_answered(now, page, fx),
             StandbyStep::CatchingUp(_) => self.catch_up_answered(now, page, fx),
-            StandbyStep::Ready | StandbyStep::Claiming(_) | StandbyStep::Backoff(..) => {}
+            StandbyStep::Looking
+            | StandbyStep::Ready
+            | StandbyStep::Claiming(_)
+            | StandbyStep::Backoff(..) => {}
         }
     }
 

@@ -1,8 +1,8 @@
 //! What happens to a board because time passes.
 
-use super::{Board, Doors};
 use super::effects::{Effects, Moment};
 use super::phase::{ClosingStep, ClosingWhy, Phase, SealStep, Standby, StandbyStep};
+use super::{Board, Doors};
 
 impl Board {
     /// When the board wants to be woken next. Waking it too early, or twice, does nothing.
@@ -24,7 +24,7 @@ impl Board {
             Phase::Released(released) => Some(released.close_at),
             Phase::Standby(standby) => match &standby.step {
                 StandbyStep::Backoff(_, at) => Some(*at),
-                StandbyStep::Reading | StandbyStep::Ready => Some(standby.expires),
+                StandbyStep::Looking | StandbyStep::Reading | StandbyStep::Ready => Some(standby.expires),
                 StandbyStep::Filling(_) | StandbyStep::Claiming(_) | StandbyStep::CatchingUp(_) => None,
             },
             Phase::Absent(absent) => Some(absent.forget_at),
@@ -73,7 +73,7 @@ impl Standby {
     /// An activation is under way: it may have been decided already, so it cannot be called off.
     pub(super) fn is_committing(&self) -> bool {
         match self.step {
-            StandbyStep::Reading | StandbyStep::Ready => false,
+            StandbyStep::Looking | StandbyStep::Reading | StandbyStep::Ready => false,
             StandbyStep::Filling(_)
             | StandbyStep::Claiming(_)
             | StandbyStep::Backoff(..)

@@ -255,7 +255,9 @@ impl Slot {
             tokio::time::sleep_until(began + at.0).await;
             if let Some(slot) = slot.upgrade() {
                 slot.lock().wake_at = None;
-                let Some(doors) = slot.server.upgrade().map(|server| server.lock_desk().doors()) else { return };
+                let Some(doors) = slot.server.upgrade().map(|server| server.lock_desk().doors()) else {
+                    return;
+                };
                 slot.apply(|board, now, fx| board.wake(now, doors, fx));
             }
         });

@@ -76,7 +76,7 @@ async fn a_server_that_was_given_up_for_dead_cannot_write_and_steps_down() {
     let store = Arc::new(GatedStore::default());
     let slow = |config: &mut segue_handover::server::ServerConfig| {
         // Its heartbeat does not come back by itself within this test.
-        config.heartbeat_every = std::time::Duration::from_secs(3_600);
+        config.heartbeat_every = std::time::Duration::from_hours(1);
     };
     let cut_off = Node::start_with("cut-off", &store, slow).await;
     let other = Node::start("other", &store).await;

@@ -72,11 +72,7 @@ async fn what_was_not_durable_at_the_seal_is_written_by_the_new_server() {
     for cseq in 2..=4 {
         ann.op(cseq).await;
     }
-    ann.until(|message| match message {
-        ServerMessage::Ack(ack) if ack.cseq == Cseq(4) && !ack.durable => Some(()),
-        _ => None,
-    })
-    .await;
+    ann.ack(|ack| ack.cseq == Cseq(4) && !ack.durable).await;
     // The seal does not wait for the store, and neither does the switch.
     let seal = step.seal(&old, Some(prepared.seq)).await;
     assert_eq!((seal.final_seq, seal.delta.as_ref().map(Vec::len)), (Seq(4), Some(3)));

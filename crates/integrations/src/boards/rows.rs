@@ -31,10 +31,8 @@ pub(super) fn board(row: wire::BoardRow) -> BoardRow {
         board: BoardId::new(row.board.as_str()),
         epoch: row.epoch.get(),
         state: match row.state {
-            // It is about to be served here, or its last edits still are: nobody else may count it as theirs.
-            wire::BoardState::Opening | wire::BoardState::Active | wire::BoardState::Closing => {
-                BoardState::Active
-            }
+            wire::BoardState::Opening | wire::BoardState::Closing => BoardState::Passing,
+            wire::BoardState::Active => BoardState::Active,
             wire::BoardState::Offered => BoardState::Offered,
             wire::BoardState::Sealed => BoardState::Sealed,
             wire::BoardState::Released => BoardState::Released,

@@ -106,7 +106,7 @@ async fn a_status_is_read_in_the_domains_words_and_the_call_is_signed_for_the_in
 }
 
 #[tokio::test]
-async fn all_pages_of_boards_are_read_and_one_that_is_opening_or_closing_is_held_here() {
+async fn all_pages_of_boards_are_read_and_one_that_is_opening_or_closing_is_neither_here_nor_gone() {
     let server = Server::answering([
         (200, json!({"boards": [row("b1", "opening"), row("b2", "sealed")], "next": "b2"})),
         (200, json!({"boards": [row("b3", "closing"), row("b4", "standby")], "next": null})),
@@ -117,9 +117,9 @@ async fn all_pages_of_boards_are_read_and_one_that_is_opening_or_closing_is_held
     assert_eq!(
         states,
         [
-            ("b1", BoardState::Active),
+            ("b1", BoardState::Passing),
             ("b2", BoardState::Sealed),
-            ("b3", BoardState::Active),
+            ("b3", BoardState::Passing),
             ("b4", BoardState::Standby)
         ]
     );

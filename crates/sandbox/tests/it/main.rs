@@ -9,3 +9,4 @@ mod elb;
 mod monitoring;
 mod processes;
 mod support;
+mod users;

@@ -140,7 +140,7 @@ impl World {
     /// One of the things that may happen now.
     pub(super) fn step(&mut self, choice: usize) {
         // Faults are possible at any time, and still not the rule.
-        let is_faulty = self.has_faults && choice % 8 == 0;
+        let is_faulty = self.has_faults && choice.is_multiple_of(8);
         let mut possible = self.possible();
         if is_faulty {
             self.add_faults(&mut possible);
@@ -221,7 +221,7 @@ impl World {
                 self.apply(server, |board, _, fx| board.doubt(fx));
             }
         }
-        self.wires.retain(|wire| wire.is_alive());
+        self.wires.retain(Wire::is_alive);
     }
 
     fn edit(&mut self, user: usize) {
@@ -314,7 +314,8 @@ impl World {
                 assert_eq!(
                     u64::try_from(kept).ok(),
                     Some(cseq.get()),
-                    "{name} was told that {cseq} is durable"
+                    "{name} was told that {cseq} is durable; {:?}",
+                    self.story
                 );
             }
             Told::Update(update) => {

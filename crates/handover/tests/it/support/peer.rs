@@ -2,8 +2,8 @@
 
 use futures_util::{SinkExt, StreamExt};
 use segue_handover::wire::{
-    Attach, CLOSE_MOVED, ClientMessage, Connect, Cseq, Go, Hello, Offer, Op, Payload, SUBPROTOCOL, Sealed,
-    ServerMessage, Welcome,
+    Ack, Attach, CLOSE_MOVED, ClientMessage, Connect, Cseq, Go, Hello, Offer, Op, Payload, SUBPROTOCOL,
+    Sealed, ServerMessage, Welcome,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -63,22 +63,22 @@ impl Peer {
     /// The next message.
     pub(crate) async fn hear(&mut self) -> ServerMessage {
         loop {
-            match self.frame().await {
-                Message::Text(text) => return ServerMessage::parse(text.as_str()).expect("a message"),
-                Message::Ping(_) => {}
-                other => panic!("{other:?} instead of a message"),
+            let frame = self.frame().await;
+            if let Message::Text(text) = &frame {
+                return ServerMessage::parse(text.as_str()).expect("a message");
             }
+            assert!(frame.is_ping(), "{frame:?} instead of a message");
         }
     }
 
     /// The close that is next.
     pub(crate) async fn close_code(&mut self) -> u16 {
         loop {
-            match self.frame().await {
-                Message::Close(Some(frame)) => return frame.code.into(),
-                Message::Ping(_) => {}
-                other => panic!("{other:?} instead of a close"),
+            let frame = self.frame().await;
+            if let Message::Close(Some(frame)) = &frame {
+                return frame.code.into();
             }
+            assert!(frame.is_ping(), "{frame:?} instead of a close");
         }
     }
 
@@ -109,13 +109,17 @@ impl Peer {
         self.until(|message| if let ServerMessage::Go(go) = message { Some(go) } else { None }).await
     }
 
+    /// The first acknowledgement that fits.
+    pub(crate) async fn ack(&mut self, fits: impl Fn(&Ack) -> bool) -> Ack {
+        self.until(
+            |message| if let ServerMessage::Ack(ack) = message { Some(ack).filter(&fits) } else { None },
+        )
+        .await
+    }
+
     /// Until the client's edit is durable.
     pub(crate) async fn durable(&mut self, cseq: u64) {
-        self.until(|message| match message {
-            ServerMessage::Ack(ack) if ack.durable && ack.cseq >= Cseq(cseq) => Some(()),
-            _ => None,
-        })
-        .await;
+        self.ack(|ack| ack.durable && ack.cseq >= Cseq(cseq)).await;
     }
 
     /// Makes an edit and waits until it is durable.

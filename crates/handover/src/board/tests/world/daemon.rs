@@ -59,7 +59,7 @@ impl World {
             }
             Stage::Wait(seq) => Some(Stage::Wait(*seq)),
             Stage::Seal(seq) => self.seal(&moving, *seq),
-            Stage::Activate(seal) => self.activate(&moving, seal),
+            Stage::Activate(seal) => Some(self.activate(&moving, seal)),
             Stage::End(outcome) => self.end(&moving, *outcome),
         };
         self.daemon.at = stage.map(|stage| Moving { stage, ..moving });
@@ -109,10 +109,9 @@ impl World {
         };
         match self.apply(moving.old, |board, now, fx| board.offer(now, &request, fx)) {
             Some(Ok(_)) => Some(Stage::Wait(seq)),
-            Some(Err(_)) => Some(Stage::End(Outcome::Abort)),
             // The old server is dead: a standby that may take over does.
             None if self.servers[moving.old].settings.level == Level::Failover => self.fail_over(moving),
-            None => Some(Stage::End(Outcome::Abort)),
+            Some(Err(_)) | None => Some(Stage::End(Outcome::Abort)),
         }
     }
 
@@ -132,14 +131,13 @@ impl World {
         };
         match self.apply(moving.old, |board, now, fx| board.seal(now, &request, fx)) {
             Some(Poll::Ready(Ok(seal))) => Some(Stage::Activate(seal)),
-            Some(Poll::Ready(Err(_))) => Some(Stage::End(Outcome::Abort)),
             Some(Poll::Pending) => Some(Stage::Seal(standby_seq)),
             None if self.servers[moving.old].settings.level == Level::Failover => self.fail_over(moving),
-            None => Some(Stage::End(Outcome::Abort)),
+            Some(Poll::Ready(Err(_))) | None => Some(Stage::End(Outcome::Abort)),
         }
     }
 
-    fn activate(&mut self, moving: &Moving, seal: &SealAnswer) -> Option<Stage> {
+    fn activate(&mut self, moving: &Moving, seal: &SealAnswer) -> Stage {
         let request = ActivateRequest {
             move_id: moving.move_id.clone(),
             board: the_board(),
@@ -150,9 +148,9 @@ impl World {
             force: false,
         };
         match self.ask_activation(moving, &request) {
-            Some(Poll::Pending) => Some(Stage::Activate(seal.clone())),
-            Some(Poll::Ready(Ok(()))) => Some(Stage::End(Outcome::Release)),
-            Some(Poll::Ready(Err(_))) | None => Some(Stage::End(Outcome::Abort)),
+            Some(Poll::Pending) => Stage::Activate(seal.clone()),
+            Some(Poll::Ready(Ok(()))) => Stage::End(Outcome::Release),
+            Some(Poll::Ready(Err(_))) | None => Stage::End(Outcome::Abort),
         }
     }
 

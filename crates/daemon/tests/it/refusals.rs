@@ -1,0 +1,117 @@
+//! What bad requests get: a problem document with a stable code, a sentence and a hint; nothing changed.
+
+use std::fmt::Write as _;
+
+use axum::http::Method;
+
+use crate::rig::{CANARY, FULL, JSON, Rig, request};
+
+struct Case<'a> {
+    method: Method,
+    path: &'a str,
+    headers: &'a [(&'a str, &'a str)],
+    body: &'a str,
+}
+
+fn post<'a>(path: &'a str, body: &'a str) -> Case<'a> {
+    Case { method: Method::POST, path, headers: &[JSON], body }
+}
+
+fn get(path: &str) -> Case<'_> {
+    Case { method: Method::GET, path, headers: &[], body: "" }
+}
+
+/// Each request with its answer, as one text.
+async fn told(rig: &Rig, cases: &[Case<'_>]) -> String {
+    let mut text = String::new();
+    for Case { method, path, headers, body } in cases {
+        let answer = rig.ask(request(method.clone(), path, headers, body)).await;
+        let shown: String = body.chars().take(100).collect();
+        let problem: serde_json::Value = answer.json();
+        let problem = serde_json::to_string_pretty(&problem).expect("JSON");
+        writeln!(text, "{method} {path} {shown}").expect("a string takes it");
+        writeln!(text, "{} {}\n{problem}\n", answer.status, answer.header("content-type"))
+            .expect("a string takes it");
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_for_a_release_that_cannot_be_is_refused_with_a_reason() {
+    let rig = Rig::ready().await;
+    let cases = [
+        post("/v1/releases", r#"{"service":"bords","kind":"full"}"#),
+        post("/v1/releases", r#"{"service":"boards","kind":"full","version":"77"}"#),
+        post("/v1/releases", r#"{"service":"boards","kind":"full","version":"1"}"#),
+        post("/v1/releases", r#"{"service":"boards","kind":"rollback"}"#),
+        post("/v1/releases", r#"{"service":"boards","kind":"canary","to":"1"}"#),
+        post("/v1/releases", r#"{"service":"boards","kind":"rollback","version":"1"}"#),
+        post("/v1/releases", r#"{"service":"boards","kind":"full","version":" "}"#),
+        post(
+            "/v1/releases",
+            r#"{"service":"boards","kind":"full","overrides":[{"check":"slots","reason":""}]}"#,
+        ),
+    ];
+    insta::assert_snapshot!(told(&rig, &cases).await);
+    let history: segue_api::History = rig.get("/v1/releases").await.json();
+    assert!(history.releases.is_empty(), "nothing was changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_release_and_a_word_at_the_wrong_time_are_refused() {
+    let rig = Rig::ready().await;
+    rig.canary().await;
+    let early = [
+        post("/v1/releases", FULL),
+        post("/v1/releases/boards-1/resume", ""),
+        post("/v1/releases/boards-1/retry", ""),
+        post("/v1/releases/boards-9/abort", ""),
+        post("/v1/releases/rooms-1/abort", ""),
+        get("/v1/releases/boards-9"),
+        get("/v1/releases/boards-9/events"),
+        get("/v1/releases?service=rooms"),
+        get("/v1/services/rooms"),
+    ];
+    let mut text = told(&rig, &early).await;
+    rig.post("/v1/releases/boards-1/abort", "").await;
+    rig.until_closed("boards-1").await;
+    text.push_str(&told(&rig, &[post("/v1/releases/boards-1/abort", "")]).await);
+    insta::assert_snapshot!(text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_none_is_told_what_is_wrong_with_it() {
+    let rig = Rig::ready().await;
+    let long = format!("{{\"service\":\"{}\"}}", "b".repeat(70_000));
+    let key = [JSON, ("idempotency-key", "two words")];
+    let actor = [JSON, ("segue-actor", " ")];
+    let foreign = [JSON, ("origin", "http://elsewhere.example"), ("host", "127.0.0.1:7788")];
+    let with = |headers, body| Case { method: Method::POST, path: "/v1/releases", headers, body };
+    let cases = [
+        post("/v1/releases", "{"),
+        post("/v1/releases", r#"{"service":"boards","kind":"full","verison":"2"}"#),
+        post("/v1/releases", r#"{"service":"boards","kind":"rolling"}"#),
+        post("/v1/releases", &long),
+        with(&[], CANARY),
+        with(&key, CANARY),
+        with(&actor, CANARY),
+        with(&foreign, CANARY),
+        post("/v1/releases/boards-1/destroy", ""),
+        get("/v1/releases/Boards"),
+        get("/v1/releases/boards-1?wait=2m"),
+        get("/v1/releases?limit=0"),
+        get("/v1/releases?limt=3"),
+        get("/v1/events?after=yesterday"),
+        get("/v2/releases"),
+        Case { method: Method::DELETE, path: "/v1/releases", headers: &[], body: "" },
+    ];
+    insta::assert_snapshot!(told(&rig, &cases).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_this_daemon_may_do_what_another_sites_may_not() {
+    let rig = Rig::ready().await;
+    let own = [JSON, ("origin", "http://127.0.0.1:7788"), ("host", "127.0.0.1:7788")];
+    let answer = rig.ask(request(Method::POST, "/v1/releases", &own, CANARY)).await;
+    assert_eq!(answer.status.as_u16(), 202, "{}", answer.body);
+}
