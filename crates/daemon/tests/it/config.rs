@@ -44,7 +44,7 @@ fn the_annotated_example_is_a_configuration() {
     let example = include_str!("../../../../deploy/segue.example.toml");
     let config = parse(example).expect("the example has no mistake");
     let boards = config.services.first().expect("it configures a service");
-    assert_eq!(boards.service.canary.bake, Duration::from_secs(4 * 3_600));
+    assert_eq!(boards.service.canary.bake, Duration::from_hours(4));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn what_is_left_out_has_the_documented_value() {
     assert_eq!(boards.images.tags["service"], "boards");
     let service = &boards.service;
     assert_eq!(service.workload, Workload::Boards);
-    assert_eq!(service.canary.bake, Duration::from_secs(4 * 3_600));
+    assert_eq!(service.canary.bake, Duration::from_hours(4));
     assert_eq!(service.canary.min_boards, 5);
     assert_eq!(service.full.needs_canary, NeedsCanary::Yes);
     assert_eq!(service.handover.seal_ttl, Duration::from_secs(1));
