@@ -9,7 +9,17 @@ fn a_canary_a_full_release_and_a_rollback_go_unnoticed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let demo = program::start(&[
-        "demo", "--servers", "2", "--boards", "40", "--clients", "200", "--bake", "6s", "--rollback", "--report",
+        "demo",
+        "--servers",
+        "2",
+        "--boards",
+        "40",
+        "--clients",
+        "200",
+        "--bake",
+        "8s",
+        "--rollback",
+        "--report",
         file.to_str().unwrap(),
     ]);
     let ended = demo.end();
@@ -24,7 +34,16 @@ fn a_canary_a_full_release_and_a_rollback_go_unnoticed() {
     let steps: Vec<&str> =
         report["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
     let all = [
-        "resolve", "preflight", "launch", "configure", "warm", "admit", "observe", "close", "handover", "retire",
+        "resolve",
+        "preflight",
+        "launch",
+        "configure",
+        "warm",
+        "admit",
+        "observe",
+        "close",
+        "handover",
+        "retire",
         "announce",
     ];
     assert_eq!(steps, all);

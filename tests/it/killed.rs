@@ -35,7 +35,18 @@ fn a_daemon_that_is_killed_five_times_loses_nothing_and_launches_nothing_twice()
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let mut demo = program::start(&[
-        "demo", "--servers", "2", "--boards", "40", "--clients", "200", "--bake", "6s", "--seed", "7", "--report",
+        "demo",
+        "--servers",
+        "2",
+        "--boards",
+        "40",
+        "--clients",
+        "200",
+        "--bake",
+        "8s",
+        "--seed",
+        "7",
+        "--report",
         file.to_str().unwrap(),
     ]);
     let mut pid = String::new();

@@ -1,6 +1,7 @@
 //! End to end: the real program, its own processes, real sockets, on the embedded sandbox.
 
-mod contracts;
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod demo;
 mod killed;
 mod program;

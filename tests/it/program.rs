@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// A line that does not come within this will not come.
-const LINE: Duration = Duration::from_secs(120);
+const LINE: Duration = Duration::from_mins(2);
 
 /// Built by the same `cargo test --workspace` that built this test, and beside it.
 pub(crate) fn path() -> PathBuf {

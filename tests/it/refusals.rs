@@ -2,6 +2,7 @@
 //!
 //! One sandbox with a small fleet and no users, one daemon, and requests that must not be taken.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -46,8 +47,10 @@ struct Playground {
 
 fn playground(folder: &Path) -> Playground {
     let file = |name: &str| folder.join(name).display().to_string();
-    let sandbox_config =
-        format!("service = \"boards\"\ndata_dir = \"{}\"\n[fleet]\nversion = \"1\"\ncount = 2\n", file("sandbox"));
+    let sandbox_config = format!(
+        "service = \"boards\"\ndata_dir = \"{}\"\n[fleet]\nversion = \"1\"\ncount = 2\n",
+        file("sandbox")
+    );
     std::fs::write(file("sandbox.toml"), sandbox_config).unwrap();
     let (sandbox, ready) = start(&["sandbox", "--config", &file("sandbox.toml")], &[]);
     std::fs::write(file("key"), ready["handover_key"].as_str().unwrap()).unwrap();
@@ -110,7 +113,7 @@ canaries = ["{}"]
     );
     for slot in ready["slots"].as_array().unwrap() {
         let (route, group) = (slot["value"].as_str().unwrap(), slot["target_group"].as_str().unwrap());
-        config.push_str(&format!("[[service.routing.slots]]\nroute = \"{route}\"\ngroup = \"{group}\"\n"));
+        writeln!(config, "[[service.routing.slots]]\nroute = \"{route}\"\ngroup = \"{group}\"").unwrap();
     }
     config
 }
@@ -140,7 +143,8 @@ impl Playground {
     fn changes(&self) -> u64 {
         let address = self.admin.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let ledger = get(&address, "/admin/ledger");
-        let changing = ["RunInstances", "TerminateInstances", "RegisterTargets", "ModifyListener", "ModifyRule"];
+        let changing =
+            ["RunInstances", "TerminateInstances", "RegisterTargets", "ModifyListener", "ModifyRule"];
         changing.iter().filter_map(|call| ledger["calls"][call].as_u64()).sum()
     }
 }
@@ -148,6 +152,7 @@ impl Playground {
 /// One plain request; a whole client would be more than this needs.
 fn get(address: &str, path: &str) -> Value {
     use std::io::{Read as _, Write as _};
+
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

@@ -162,9 +162,8 @@ fn parse_override(text: &str) -> Result<Override, String> {
 
 /// A span as people write it: `10s`, `5m`, `4h`, `1h30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("`{text}` is no time span: write 10s, 5m or 4h"))?;
-    Duration::try_from(span).map_err(|_| format!("`{text}` is negative"))
+    let span: jiff::SignedDuration = text.parse().map_err(|error| format!("write 10s, 5m or 4h: {error}"))?;
+    Duration::try_from(span).map_err(|error| format!("a time span is not negative: {error}"))
 }
 
 #[cfg(test)]
@@ -180,7 +179,7 @@ mod tests {
     #[test]
     fn a_span_is_read_as_people_write_it() {
         assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_mins(90)));
         assert!(parse_duration("-3s").is_err() && parse_duration("soon").is_err());
     }
 

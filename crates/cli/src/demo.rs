@@ -72,7 +72,7 @@ pub(crate) struct DemoArgs {
 /// How long users edit before anything is released: what is normal must be known.
 const QUIET: Duration = Duration::from_secs(4);
 /// Until everybody is in.
-const JOINING: Duration = Duration::from_secs(60);
+const JOINING: Duration = Duration::from_mins(1);
 /// The one service of the demo.
 const SERVICE: &str = "boards";
 

@@ -37,7 +37,7 @@ async fn ask(
     if wait.wait {
         return wait::until_it_ends(common, &client, &release.id, wait.timeout).await;
     }
-    output::data(common.output, &release, |release| text::accepted(release))?;
+    output::data(common.output, &release, text::accepted)?;
     Ok(Exit::Done)
 }
 

@@ -12,7 +12,7 @@ use super::DemoArgs;
 use super::place::Place;
 
 /// Until the fleet is healthy.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Until every instance has ended.
 const END: Duration = Duration::from_secs(15);
 const LOG: &str = "sandbox.log";

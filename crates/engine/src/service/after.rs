@@ -112,6 +112,11 @@ impl Round<'_> {
     /// Whether nothing is left to be done. Looking holds nobody up; before anything is done, the book is
     /// taken, so that nobody begins a release meanwhile, and it is looked at again.
     async fn tend(&self, book: &Mutex<ServiceBook>) -> Result<bool, LedgerError> {
+        let (_, state) = self.ledger.now().await;
+        let unseen = unseen_ends(&state);
+        if !unseen.is_empty() {
+            self.append(unseen).await?;
+        }
         let (decision, _) = self.look().await;
         match decision {
             Decision::Over => return Ok(true),
@@ -129,11 +134,6 @@ impl Round<'_> {
 
     async fn clear_up(&self) -> Result<bool, LedgerError> {
         for _ in 0..ROUND_MAX {
-            let (_, state) = self.ledger.now().await;
-            let unseen = unseen_ends(&state);
-            if !unseen.is_empty() {
-                self.append(unseen).await?;
-            }
             let (decision, world) = self.look().await;
             match decision {
                 Decision::Record(events) => self.append(events).await?,

@@ -53,6 +53,12 @@ async fn a_full_release_survives_the_daemons_death_at_every_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_old_servers_end_survives_the_daemons_death_at_every_place() {
+    let (known, _) = places(stories::full_release).await;
+    sweep_after(known, "the old servers' end", stories::the_old_servers_end).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_takeover_survives_the_daemons_death_at_every_place() {
     let (known, _) = places(stories::canary_passes).await;
     sweep_after(known, "full after canary", stories::full_release_takes_its_canary_over).await;

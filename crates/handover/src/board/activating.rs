@@ -217,9 +217,11 @@ impl Board {
 
     fn activated(&mut self, now: Moment, won: Won, fx: &mut Effects) {
         let Phase::Standby(standby) = &self.phase else { return };
-        let move_id = standby.move_id.clone();
-        let came_by = CameBy { move_id, epoch: won.epoch, seq: self.history.seq() };
-        self.serve(now, won.epoch, won.last_seq, Some(came_by), fx);
+        let (move_id, epoch, seq) = (standby.move_id.clone(), won.epoch, self.history.seq());
+        // Claimed for joiners from a later epoch, it is not the move that brought the board here.
+        let is_by_move = epoch == standby.from_epoch.next();
+        let came_by = is_by_move.then_some(CameBy { move_id, epoch, seq });
+        self.serve(now, won.epoch, won.last_seq, came_by, fx);
     }
 
     fn held_elsewhere(&self, row: Row) -> Problem {

@@ -1,7 +1,9 @@
 //! What a board can be, and what belongs to each.
 
 use super::effects::Moment;
-use crate::wire::{Connect, Digest, Entry, Epoch, MoveId, OfferAnswer, Problem, SealAnswer, Seq};
+use crate::wire::{
+    Connect, Digest, Entry, Epoch, MoveId, OfferAnswer, Problem, ProblemCode, SealAnswer, Seq,
+};
 
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -178,5 +180,10 @@ impl Absent {
     /// Why this move failed here, if it did.
     pub(super) fn failure_of(&self, move_id: &MoveId) -> Option<&Problem> {
         self.failed.as_ref().filter(|failed| failed.move_id == *move_id).map(|failed| &failed.problem)
+    }
+
+    /// The same, unless trying again may help.
+    pub(super) fn lasting_failure_of(&self, move_id: &MoveId) -> Option<&Problem> {
+        self.failure_of(move_id).filter(|problem| problem.code != ProblemCode::StoreUnavailable)
     }
 }

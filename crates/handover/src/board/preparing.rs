@@ -35,6 +35,11 @@ impl Board {
         if self.settings.level < Level::Attach {
             return Err(Problem::new(ProblemCode::Unsupported, "this application only knows drain"));
         }
+        if let Phase::Absent(absent) = &self.phase
+            && let Some(failure) = absent.lasting_failure_of(&request.move_id)
+        {
+            return Err(failure.clone());
+        }
         match &mut self.phase {
             Phase::Standby(standby) if standby.move_id == request.move_id => {
                 standby.expires = now.after(from_ms(request.ttl_ms));

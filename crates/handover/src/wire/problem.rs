@@ -23,7 +23,7 @@ pub enum ProblemCode {
     StaleGeneration,
     /// This server neither owns nor prepares the board.
     UnknownBoard,
-    /// This server owns the board under another epoch; `holder` says which.
+    /// The board is at another epoch; `holder` says which.
     WrongEpoch,
     /// Somebody else owns the board; `holder` says who.
     Held,
@@ -83,7 +83,7 @@ impl ProblemCode {
             Self::WrongInstance => "the call is for another server",
             Self::StaleGeneration => "a newer daemon has spoken",
             Self::UnknownBoard => "this server neither owns nor prepares the board",
-            Self::WrongEpoch => "the board is here under another epoch",
+            Self::WrongEpoch => "the board is at another epoch",
             Self::Held => "somebody else owns the board",
             Self::OtherMove => "the board is in another move",
             Self::WrongState => "the call does not fit the board's state",

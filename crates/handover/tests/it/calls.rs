@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use segue_handover::control::{ControlError, ErrorClass};
 use segue_handover::wire::{
-    BoardState, EndAnswer, EndRequest, Epoch, Generation, ItemResult, Outcome, PREFIX, Problem, ProblemCode,
-    Seq, ServerId,
+    BoardState, EndAnswer, EndRequest, Epoch, Generation, ItemAnswer, ItemResult, Outcome, PREFIX,
+    PrepareAnswer, PrepareState, Problem, ProblemCode, Seq, ServerId,
 };
 
-use crate::support::{GatedStore, Moving, Node, Peer, board_id, control_client, move_id};
+use crate::support::{GatedStore, Moving, Node, Peer, board_id, control_client, eventually, move_id};
 
 #[tokio::test]
 async fn every_call_about_a_move_gives_the_same_answer_again() {
@@ -97,11 +97,18 @@ async fn a_wave_is_one_call_answered_item_by_item() {
         .zip(boards.into_iter().chain(["nobody"]))
         .map(|(name, board)| Moving::new(name, board, 1))
         .collect();
-    let prepared = new.control.prepare_all(wave.iter().map(Moving::prepare_request).collect()).await;
-    assert!(prepared.expect("answers").answers.iter().all(|item| matches!(item.result, ItemResult::Ok(_))));
-    for step in &wave {
-        step.prepare(&new).await;
-    }
+    let requests = || wave.iter().map(Moving::prepare_request).collect();
+    let is_done = |item: &ItemAnswer<PrepareAnswer>| match &item.result {
+        ItemResult::Ok(answer) => answer.state == PrepareState::Standby,
+        ItemResult::Problem(problem) => {
+            assert_eq!((item.board.as_str(), problem.code), ("nobody", ProblemCode::WrongEpoch));
+            true
+        }
+    };
+    eventually(async || {
+        new.control.prepare_all(requests()).await.expect("answers").answers.iter().all(is_done)
+    })
+    .await;
     let seals = wave.iter().map(|step| step.seal_request(Some(Seq(1)))).collect();
     let sealed = old.control.seal_all(seals).await.expect("answers").answers;
     let mut activations = Vec::new();
