@@ -364,7 +364,6 @@ impl World {
         self.has_faults = false;
         for server in 0..self.servers.len() {
             self.heartbeat(server);
-            self.happen(Next::Patrol(server));
         }
         for turn in 0..MAX_HEALING {
             if self.is_settled() {
@@ -377,7 +376,14 @@ impl World {
                 .filter(|next| !matches!(next, Next::Daemon | Next::Time | Next::Edit(_)))
                 .collect();
             let turn = usize::try_from(turn).expect("small");
-            self.happen(busy.get(turn % busy.len().max(1)).copied().unwrap_or(Next::Time));
+            if let Some(next) = busy.get(turn % busy.len().max(1)) {
+                self.happen(*next);
+                continue;
+            }
+            self.happen(Next::Time);
+            for server in 0..self.servers.len() {
+                self.happen(Next::Patrol(server));
+            }
         }
         panic!("it does not settle: {:?}\n{:#?}", self.story, (&self.servers, &self.users, &self.wires));
     }

@@ -40,6 +40,18 @@ enum Holds {
     Sealed,
 }
 
+/// A mistake that is put in on purpose, to see whether the world finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plant {
+    Nothing,
+    /// The client does not send again on `go`.
+    ForgetsToResend,
+    /// The server applies an edit that it has already.
+    AppliesTwice,
+    /// The database takes what a server writes that lost the board.
+    DoesNotFence,
+}
+
 /// One server's memory of the board: an edit is (whose, cseq).
 #[derive(Debug)]
 struct Server {
@@ -62,6 +74,7 @@ struct Link {
 /// The database, two servers, a client.
 #[derive(Debug)]
 struct World {
+    plant: Plant,
     rng: fastrand::Rng,
     state: ClientState,
     epoch: u64,
@@ -80,10 +93,11 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, plant: Plant) -> Self {
         let (state, actions) = ClientState::start(client(ME), Timing::default());
         let server = || Server { holds: Holds::Nothing, epoch: 0, log: vec![] };
         let mut world = Self {
+            plant,
             rng: fastrand::Rng::with_seed(seed),
             state,
             epoch: 0,
@@ -104,7 +118,11 @@ impl World {
         world
     }
 
-    fn carry_out(&mut self, actions: Vec<Action>) {
+    fn carry_out(&mut self, mut actions: Vec<Action>) {
+        let switched = |action: &Action| matches!(action, Action::Tell(Told::Switched { .. }));
+        if self.plant == Plant::ForgetsToResend && actions.iter().any(switched) {
+            actions.retain(|action| !matches!(action, Action::Send { message: ClientMessage::Op(_), .. }));
+        }
         for action in actions {
             match action {
                 Action::Open { socket, target } => self.opening.push((socket, target)),
@@ -186,7 +204,9 @@ impl World {
     }
 
     fn flush(&mut self, at: usize) {
-        self.step_down(at);
+        if self.plant != Plant::DoesNotFence {
+            self.step_down(at);
+        }
         if matches!(self.servers[at].holds, Holds::Active | Holds::Sealed) {
             self.durable.clone_from(&self.servers[at].log);
             let (cseq, seq) = (Cseq(count(&self.durable, ME)), Seq(number(self.durable.len())));
@@ -285,7 +305,8 @@ impl World {
 
     fn op(&mut self, at: usize, socket: SocketId, op: &Op) {
         let last = count(&self.servers[at].log, ME);
-        if op.cseq.get() == last + 1 {
+        let twice = self.plant == Plant::AppliesTwice && op.cseq.get() == last;
+        if op.cseq.get() == last + 1 || twice {
             self.apply(at, ME);
         } else if op.cseq.get() > last {
             self.say(socket, ServerMessage::Nack(Nack { expected: Cseq(last + 1) }));
@@ -477,8 +498,8 @@ impl World {
 }
 
 /// One world, from its seed; says how many moves the client switched over.
-fn live(seed: u64) -> u32 {
-    let mut world = World::new(seed);
+fn live(seed: u64, plant: Plant) -> u32 {
+    let mut world = World::new(seed, plant);
     for _ in 0..world.rng.u32(50..1_500) {
         world.step();
     }
@@ -492,8 +513,16 @@ fn live(seed: u64) -> u32 {
 fn every_edit_is_stored_exactly_once_whatever_the_order_of_things() {
     let mut switches = 0;
     for seed in 0..6_000 {
-        let lived = std::panic::catch_unwind(|| live(seed));
+        let lived = std::panic::catch_unwind(|| live(seed, Plant::Nothing));
         switches += lived.unwrap_or_else(|_| panic!("seed {seed}"));
     }
     assert!(switches > 4_000, "{switches} switches are too few to prove anything");
+}
+
+#[test]
+fn a_mistake_put_in_on_purpose_is_found() {
+    for plant in [Plant::ForgetsToResend, Plant::AppliesTwice, Plant::DoesNotFence] {
+        let found = (0..200).any(|seed| std::panic::catch_unwind(|| live(seed, plant)).is_err());
+        assert!(found, "{plant:?}");
+    }
 }
