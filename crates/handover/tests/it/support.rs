@@ -14,6 +14,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use segue_handover::auth::Key;
 use segue_handover::clock::WallClock;
 use segue_handover::control::{ControlClient, ControlTarget};
@@ -23,7 +24,7 @@ use segue_handover::store::BoardStore;
 use segue_handover::wire::{
     BoardId, BoardState, ClientId, Connect, Entry, Generation, MoveId, Payload, ServerId, Welcome,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 pub(crate) use gated_store::GatedStore;
@@ -115,7 +116,7 @@ impl Node {
         let routes = Router::new().route("/board/{board}", get(upgrade)).with_state(server.clone());
         let control_url = format!("http://{}", control.local_addr().expect("bound")).parse().expect("a URL");
         let tasks = vec![
-            tokio::spawn(axum::serve(traffic, routes).into_future()).abort_handle(),
+            tokio::spawn(axum::serve(traffic.tap_io(at_once), routes).into_future()).abort_handle(),
             tokio::spawn(axum::serve(control, server.control_router()).into_future()).abort_handle(),
         ];
         let control = control_client(&control_url, &id, Generation(1));

@@ -11,7 +11,7 @@ use crate::board::{
     Answer, Arrival, Ask, Board, BoardLimits, ConnId, Doors, Effect, Effects, Moment, Newcomer, Shut, Speaks,
     Ticket,
 };
-use crate::store::{BoardStore, StoreError};
+use crate::store::{Append, BoardStore, StoreError};
 use crate::wire::{
     CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Entry, Epoch, Level, ServerId,
 };
@@ -24,13 +24,23 @@ pub(in crate::board::tests) struct Server {
     pub(super) settings: Arc<Settings>,
     pub(super) board: Option<Board>,
     pub(super) requests: Vec<Request>,
+    /// How many boards there were here, one after the other.
+    boards: u32,
 }
 
 /// Something the store was asked and has not answered.
 #[derive(Debug)]
-pub(super) enum Request {
-    Ask(Ticket, Ask),
-    Write(Ticket, Epoch, Vec<Entry>),
+pub(super) struct Request {
+    /// Which of the boards asked: another one must not hear the answer.
+    by: u32,
+    ticket: Ticket,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Ask(Ask),
+    Write(Epoch, Vec<Entry>),
 }
 
 impl Server {
@@ -52,7 +62,7 @@ impl Server {
                 Box::new(TestDocument::default())
             }),
         });
-        Self { id, settings, board: None, requests: Vec::new() }
+        Self { id, settings, board: None, requests: Vec::new(), boards: 0 }
     }
 }
 
@@ -91,13 +101,18 @@ impl World {
                 }
             }
             Effect::Close(conn, shut) => self.close(server, conn, shut),
-            Effect::Ask { ticket, ask } => self.servers[server].requests.push(Request::Ask(ticket, ask)),
+            Effect::Ask { ticket, ask } => self.request(server, ticket, What::Ask(ask)),
             Effect::Write { ticket, epoch, entries } => {
-                self.servers[server].requests.push(Request::Write(ticket, epoch, entries));
+                self.request(server, ticket, What::Write(epoch, entries));
             }
             Effect::Forget => self.servers[server].board = None,
             Effect::Durable(_) | Effect::Loaded(_) | Effect::Report(_) => {}
         }
+    }
+
+    fn request(&mut self, server: usize, ticket: Ticket, what: What) {
+        let server = &mut self.servers[server];
+        server.requests.push(Request { by: server.boards, ticket, what });
     }
 
     fn push_down(&mut self, server: usize, conn: ConnId, down: Down) {
@@ -176,6 +191,7 @@ impl World {
         if self.servers[server].board.is_none() {
             let settings = Arc::clone(&self.servers[server].settings);
             self.servers[server].board = Some(Board::absent(settings, the_board(), self.now));
+            self.servers[server].boards += 1;
         }
     }
 
@@ -186,35 +202,33 @@ impl World {
     /// The store does what it was asked, and says so.
     pub(super) fn answer(&mut self, server: usize, at: usize) {
         let request = self.servers[server].requests.remove(at);
-        let id = self.servers[server].id.clone();
-        let board = the_board();
+        let (board, id) = (the_board(), self.servers[server].id.clone());
         let store = &self.store;
-        match request {
-            Request::Ask(ticket, ask) => {
+        match &request.what {
+            What::Ask(ask) => {
                 let answer = match ask {
                     Ask::Row => Answer::Row(at_once(store.row(&board))),
-                    Ask::Claim { expect } => Answer::Claim(at_once(store.claim(&board, expect, &id))),
-                    Ask::Load { after } => Answer::Page(at_once(store.load(&board, after))),
-                    Ask::Release { epoch } => Answer::Release(at_once(store.release(&board, epoch, &id))),
+                    Ask::Claim { expect } => Answer::Claim(at_once(store.claim(&board, *expect, &id))),
+                    Ask::Load { after } => Answer::Page(at_once(store.load(&board, *after))),
+                    Ask::Release { epoch } => Answer::Release(at_once(store.release(&board, *epoch, &id))),
                 };
-                self.apply(server, |board, now, fx| board.answered(now, ticket, answer, Doors::Open, fx));
+                self.hear_answer(server, &request, answer);
             }
-            Request::Write(ticket, epoch, entries) => {
-                let result = at_once(store.append(&board, epoch, &entries));
-                self.apply(server, |board, now, fx| board.written(now, ticket, result, fx));
+            What::Write(epoch, entries) => {
+                let result = at_once(store.append(&board, *epoch, entries));
+                self.hear_written(server, &request, result);
             }
         }
     }
 
     /// The store does it, and nobody hears so.
     pub(super) fn lose_answer(&mut self, server: usize, at: usize) {
-        let id = self.servers[server].id.clone();
-        let board = the_board();
-        match &self.servers[server].requests[at] {
-            Request::Ask(_, Ask::Claim { expect }) => drop(at_once(self.store.claim(&board, *expect, &id))),
-            Request::Ask(_, Ask::Release { epoch }) => drop(at_once(self.store.release(&board, *epoch, &id))),
-            Request::Ask(_, Ask::Row | Ask::Load { .. }) => {}
-            Request::Write(_, epoch, entries) => drop(at_once(self.store.append(&board, *epoch, entries))),
+        let (board, id) = (the_board(), self.servers[server].id.clone());
+        match &self.servers[server].requests[at].what {
+            What::Ask(Ask::Claim { expect }) => drop(at_once(self.store.claim(&board, *expect, &id))),
+            What::Ask(Ask::Release { epoch }) => drop(at_once(self.store.release(&board, *epoch, &id))),
+            What::Ask(Ask::Row | Ask::Load { .. }) => {}
+            What::Write(epoch, entries) => drop(at_once(self.store.append(&board, *epoch, entries))),
         }
         self.fail_request(server, at);
     }
@@ -224,19 +238,27 @@ impl World {
         fn lost<T>() -> Result<T, StoreError> {
             Err(StoreError::Unavailable("in this world".to_owned()))
         }
-        match self.servers[server].requests.remove(at) {
-            Request::Ask(ticket, ask) => {
-                let answer = match ask {
-                    Ask::Row => Answer::Row(lost()),
-                    Ask::Claim { .. } => Answer::Claim(lost()),
-                    Ask::Load { .. } => Answer::Page(lost()),
-                    Ask::Release { .. } => Answer::Release(lost()),
-                };
-                self.apply(server, |board, now, fx| board.answered(now, ticket, answer, Doors::Open, fx));
-            }
-            Request::Write(ticket, ..) => {
-                self.apply(server, |board, now, fx| board.written(now, ticket, lost(), fx));
-            }
+        let request = self.servers[server].requests.remove(at);
+        match &request.what {
+            What::Ask(Ask::Row) => self.hear_answer(server, &request, Answer::Row(lost())),
+            What::Ask(Ask::Claim { .. }) => self.hear_answer(server, &request, Answer::Claim(lost())),
+            What::Ask(Ask::Load { .. }) => self.hear_answer(server, &request, Answer::Page(lost())),
+            What::Ask(Ask::Release { .. }) => self.hear_answer(server, &request, Answer::Release(lost())),
+            What::Write(..) => self.hear_written(server, &request, lost()),
+        }
+    }
+
+    fn hear_answer(&mut self, server: usize, request: &Request, answer: Answer) {
+        if request.by == self.servers[server].boards {
+            let ticket = request.ticket;
+            self.apply(server, |board, now, fx| board.answered(now, ticket, answer, Doors::Open, fx));
+        }
+    }
+
+    fn hear_written(&mut self, server: usize, request: &Request, result: Result<Append, StoreError>) {
+        if request.by == self.servers[server].boards {
+            let ticket = request.ticket;
+            self.apply(server, |board, now, fx| board.written(now, ticket, result, fx));
         }
     }
 
