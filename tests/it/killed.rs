@@ -15,6 +15,7 @@ fn kill_at(demo: &mut Running, pid: &mut String, beginning: &str) {
             break;
         }
     }
+    assert!(pid.parse::<u32>().is_ok_and(|pid| pid > 1), "{pid:?} is no process to kill");
     let killed = Command::new("kill").args(["-KILL", pid]).status().unwrap();
     assert!(killed.success(), "process {pid} could not be killed at {beginning:?}");
     let dead = pid.clone();

@@ -23,6 +23,7 @@ use segue_handover::wire::Connect;
 use segue_sandbox::Ready;
 use segue_sandbox::users::{Crowd, CrowdConfig, Phase, Report};
 use serde::Serialize;
+use tokio::process::Command;
 
 use crate::args::{Output, parse_duration};
 use crate::exit::Exit;
@@ -140,6 +141,17 @@ async fn show(args: &DemoArgs, place: &Place) -> Result<Exit> {
     daemon.end().await;
     sandbox.end().await;
     Ok(exit)
+}
+
+/// This program as a process of its own, which does not outlive the demo, however that ends.
+fn child(command: &str) -> Result<Command> {
+    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let mut child = Command::new(&program);
+    child
+        .args(["instance-init", "--parent", &std::process::id().to_string(), "--"])
+        .arg(program)
+        .arg(command);
+    Ok(child)
 }
 
 fn crowd_config(args: &DemoArgs, ready: &Ready) -> Result<CrowdConfig> {

@@ -59,6 +59,7 @@ impl Daemon {
             Err(error) => bail!("{error:#}:\n{}", place.tail(LOG)),
         };
         let seen = Arc::new(Seen::default());
+        seen.pid.store(child.id().unwrap_or(0), Ordering::Relaxed);
         let (stop, stopped) = tokio::sync::watch::channel(Stop::No);
         let keeper = tokio::spawn(keep(child, start, Arc::clone(&seen), stopped));
         Ok(Self { url, seen, stop, keeper })
@@ -100,8 +101,7 @@ struct Start {
 impl Start {
     async fn once(&self) -> Result<(Child, Url)> {
         let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("serve")
+        let mut child = super::child("serve")?
             .arg("--config")
             .arg(&self.config)
             // The sandbox knows nobody; AWS's own tools want to be somebody.

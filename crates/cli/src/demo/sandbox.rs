@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use segue_sandbox::{FleetConfig, Ready, SandboxConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::DemoArgs;
 use super::place::Place;
@@ -27,8 +27,7 @@ impl Sandbox {
     pub(super) async fn start(place: &Place, args: &DemoArgs) -> Result<Self> {
         let config = place.write("sandbox.toml", &toml::to_string(&config(place, args))?)?;
         let log = std::fs::File::create(place.path(LOG))?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("sandbox")
+        let mut child = super::child("sandbox")?
             .arg("--config")
             .arg(config)
             .stdin(Stdio::null())
