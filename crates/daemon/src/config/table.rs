@@ -124,7 +124,7 @@ impl<'d> Table<'d> {
         let value = self.take(key)?;
         let Some(entries) = value.get_ref().as_table() else {
             let path = self.key(key);
-            let hint = format!("begin it with a line `[{}]`", header(&path));
+            let hint = format!("begin it with a line `{}`", header(&path));
             self.document.report(&value.span(), path, wrong_type(value, "a table"), hint);
             return None;
         };
@@ -134,7 +134,7 @@ impl<'d> Table<'d> {
     /// An array of tables: `[[service]]`.
     pub(crate) fn tables(&mut self, key: &'static str) -> Vec<Self> {
         let path = self.key(key);
-        let hint = format!("begin each with a line `[[{}]]`", header(&path));
+        let hint = format!("begin each with a line `[{}]`", header(&path));
         let Some(value) = self.take(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
             self.document.report(&value.span(), path, wrong_type(value, "a list of tables"), hint);
@@ -211,7 +211,7 @@ impl<'d> Table<'d> {
     }
 
     fn under(&self) -> String {
-        if self.path.is_empty() { String::new() } else { format!(" under `[{}]`", header(&self.path)) }
+        if self.path.is_empty() { String::new() } else { format!(" under `{}`", header(&self.path)) }
     }
 
     fn key(&self, key: &str) -> String {
@@ -223,8 +223,9 @@ fn wrong_type(value: &Spanned<DeValue<'_>>, wanted: &str) -> String {
     format!("{} is not {wanted}", shape::shown(value.get_ref()))
 }
 
-/// A key path as the header of a table writes it: without the places in lists.
+/// A key path as the header of its table, without the places in lists: `[service.canary]`, `[[service]]`.
 fn header(path: &str) -> String {
     let names = path.split('.').map(|name| name.split('[').next().unwrap_or(name));
-    names.collect::<Vec<_>>().join(".")
+    let names = names.collect::<Vec<_>>().join(".");
+    if path.ends_with(']') { format!("[[{names}]]") } else { format!("[{names}]") }
 }

@@ -103,6 +103,42 @@ async fn an_abort_is_gone_back_and_says_who_wanted_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_canary_that_fails_says_which_step_failed_why_and_how_it_went_back() {
+    let rig = Rig::ready().await;
+    rig.world.errors_per_s("2", 50);
+    rig.canary().await;
+    let view = rig.until_closed("boards-1").await;
+    assert_eq!(view.verdict, Some(Verdict::RolledBack), "{view:?}");
+    assert_eq!(view.because.as_ref().map(|it| it.code.as_str()), Some("canary-failed"));
+    let failed: Vec<_> = view.steps.iter().filter(|step| step.state == StepState::Failed).collect();
+    assert_eq!(failed.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["observe"]);
+    assert!(failed.iter().all(|step| step.started_at.is_some() && step.ended_at.is_none()));
+    assert!(!view.way_back.is_empty());
+    assert!(view.way_back.iter().all(|step| step.state == StepState::Done), "{:?}", view.way_back);
+    let announce = view.steps.last().expect("steps");
+    assert_eq!((announce.name.as_str(), announce.state), ("announce", StepState::Pending));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_is_held_says_why_and_what_to_do() {
+    let rig = Rig::ready().await;
+    rig.canary().await;
+    rig.world.stop_scraping();
+    for _ in 0..600 {
+        go_on(1).await;
+        let view = rig.release("boards-1").await;
+        if view.state == ReleaseState::Held {
+            let because = view.because.expect("a held release says why");
+            assert_eq!(because.code, "blind", "{because:?}");
+            assert!(because.hint.is_some_and(|hint| hint.contains("segue retry")));
+            assert!(matches!(view.boards.on_blue, segue_api::Count::Unknown { .. }), "{:?}", view.boards);
+            return;
+        }
+    }
+    panic!("it was never held");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_verb_needs_no_body() {
     let rig = Rig::ready().await;
     rig.canary().await;

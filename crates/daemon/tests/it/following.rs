@@ -44,6 +44,20 @@ async fn a_long_poll_for_nothing_ends_after_its_time_with_the_same_tag() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_that_passes_is_no_change() {
+    let rig = Rig::ready().await;
+    rig.world.calm_users();
+    rig.canary().await;
+    rig.post("/v1/releases/boards-1/pause", "").await;
+    go_on(30).await;
+    let before = rig.get("/v1/releases/boards-1").await;
+    go_on(7).await;
+    let after = rig.get("/v1/releases/boards-1").await;
+    assert_ne!(before.body, after.body, "the seconds of the running step go on");
+    assert_eq!(before.header("etag"), after.header("etag"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_daemon_that_stops_ends_its_long_polls() {
     let rig = Rig::ready().await;
     rig.canary().await;
