@@ -81,12 +81,24 @@ fn declared(items: &[Item], folder: &str, used: Use, out: &mut Vec<(Vec<String>,
         let name = module.ident.to_string();
         match (&module.content, explicit_path(module)) {
             (Some((_, inner)), _) => declared(inner, &format!("{folder}/{name}"), used, out),
-            (None, Some(path)) => out.push((vec![format!("{folder}/{path}")], used)),
+            (None, Some(path)) => out.push((vec![resolved(&format!("{folder}/{path}"))], used)),
             (None, None) => {
                 out.push((vec![format!("{folder}/{name}.rs"), format!("{folder}/{name}/mod.rs")], used));
             }
         }
     }
+}
+
+/// The path without its steps back: `a/b/../c` is `a/c`.
+fn resolved(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 fn explicit_path(module: &ItemMod) -> Option<String> {

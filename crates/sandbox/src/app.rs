@@ -2,7 +2,7 @@
 //! sandbox's store.
 //!
 //! It is what an application that adopts the contract looks like, and small on purpose: a document, a
-//! few routes, a metrics page. Everything that makes a move seamless is in the library. It has no users
+//! few routes, a metrics page. Everything that makes a move go unnoticed is in the library. It has no users
 //! of its own and lets everybody onto every board.
 
 mod document;

@@ -39,8 +39,8 @@ impl State {
         }
     }
 
-    /// The oldest board that can be left is left. A server that is closed keeps it, empty; an open one lets
-    /// it go.
+    /// The newest board is left, on a server that is open: a closed one keeps what it has. The old boards stay
+    /// to the end of the story, so that a release can be held to each of them.
     fn leave_one(&mut self) {
         let full = self.rows.values().filter(|row| row.owner.is_some()).count() >= self.users.boards_wanted;
         let left = self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
@@ -48,7 +48,7 @@ impl State {
             let resting = app.boards.iter().filter(|(_, held)| held.state == BoardState::Active);
             resting.map(move |(board, _)| (board.clone(), id.clone()))
         });
-        let Some((board, id)) = open.min().filter(|_| full) else { return };
+        let Some((board, id)) = open.max().filter(|_| full) else { return };
         if let Ok(app) = self.app(&id) {
             app.boards.remove(&board);
         }

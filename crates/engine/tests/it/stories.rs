@@ -5,6 +5,7 @@ use std::time::Duration;
 use segue_domain::decision::Reason;
 use segue_domain::event::Word;
 use segue_domain::ids::ReleaseId;
+use segue_domain::moves::Direction;
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::state::Stance;
@@ -37,6 +38,7 @@ pub(crate) async fn full_release(it: Operator) {
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
     assert_eq!(it.world.fleet(FIRST, "stopped").len(), 3);
+    every_board_was_counted(&it, &release).await;
 }
 
 pub(crate) async fn the_old_servers_end(it: Operator) {
@@ -79,6 +81,14 @@ pub(crate) async fn rollback(it: Operator) {
     is_gone(&it.world, SECOND);
     shares(&it.world, &[("a", 3)]);
     assert_eq!(it.world.instances().len(), 6, "a rollback launches nothing");
+    every_board_was_counted(&it, &release).await;
+}
+
+/// Every board that lived on the old servers when they were closed was moved, and counted once.
+async fn every_board_was_counted(it: &Operator, release: &ReleaseId) {
+    let state = it.state(release).await;
+    let tally = state.tally(Direction::Out);
+    assert_eq!((Some(tally.boards_moved), tally.gone), (state.boards_at_close, 0), "{tally:?}");
 }
 
 pub(crate) async fn abort_in(it: Operator, step: Step) {
@@ -150,6 +160,7 @@ pub(crate) async fn a_handover_with_exceptions(it: Operator) {
     let release = it.start(Kind::Full, Some(SECOND)).await;
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
+    every_board_was_counted(&it, &release).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,7 +252,9 @@ async fn at_level_0_the_servers_are_drained() {
     let mut service = world.service();
     service.handover.level_max = 0;
     play(&world, service, |it| async move {
-        full_release(it.clone()).await;
+        let release = it.start(Kind::Full, Some(SECOND)).await;
+        assert_eq!(it.verdict(&release).await, "released");
+        the_second_version_took_over(&it);
         assert_eq!(it.world.choke().calls("seal"), 0);
         assert!(it.world.choke().calls("drain") >= 3);
     })

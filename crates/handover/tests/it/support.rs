@@ -151,6 +151,11 @@ impl Node {
     }
 }
 
+/// An edit is one small packet; it must not wait for the next one.
+fn at_once(stream: &mut TcpStream) {
+    stream.set_nodelay(true).expect("the stream is open");
+}
+
 async fn upgrade(
     State(server): State<Server>,
     Path(board): Path<String>,

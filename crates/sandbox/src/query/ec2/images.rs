@@ -1,4 +1,4 @@
-//! `DescribeImages`.
+//! The answer to `DescribeImages`: which images there are.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>
 
 use serde::Serialize;

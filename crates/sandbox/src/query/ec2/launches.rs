@@ -1,4 +1,4 @@
-//! `RunInstances`.
+//! The answer to `RunInstances`: what was launched.
 //!
 //! Read into a typed request, so that "the same parameters" of a client token means equal requests. What a
 //! real launch would take and the sandbox has no use for (security groups, key pairs, profiles) is refused,

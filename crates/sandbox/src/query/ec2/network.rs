@@ -1,4 +1,4 @@
-//! `DescribeSubnets`.
+//! The answer to `DescribeSubnets`: where there is room.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>
 
 use serde::Serialize;
