@@ -76,7 +76,7 @@ async fn filters_choose_by_tag_state_image_subnet_and_token() {
         ("reservation-id", &run.one("reservationId")),
     ] {
         let form = [("Action", "DescribeInstances"), ("Filter.1.Name", name), ("Filter.1.Value.1", value)];
-        assert_eq!(sandbox.ec2(&form).await.all("instanceId"), [id.clone()], "{name}");
+        assert_eq!(sandbox.ec2(&form).await.all("instanceId"), std::slice::from_ref(&id), "{name}");
     }
     let form = [("Action", "DescribeInstances"), ("Filter.1.Name", "colour"), ("Filter.1.Value.1", "x")];
     assert_eq!(sandbox.ec2(&form).await.refusal(), (400, "InvalidParameterValue".into()));

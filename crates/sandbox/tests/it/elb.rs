@@ -83,7 +83,7 @@ async fn groups_are_found_by_name_and_show_their_attributes() {
     let sandbox = Rig::start(config(0)).await;
     let group = sandbox.group("canary-2");
     let form = [("Action", "DescribeTargetGroups"), ("Names.member.1", "board-canary-2")];
-    assert_eq!(sandbox.elb(&form).await.all("TargetGroupArn"), [group.clone()]);
+    assert_eq!(sandbox.elb(&form).await.all("TargetGroupArn"), std::slice::from_ref(&group));
     let balancer = sandbox.ready.load_balancer_arn.clone();
     let form = [("Action", "DescribeTargetGroups"), ("LoadBalancerArn", balancer.as_str())];
     assert_eq!(sandbox.elb(&form).await.all("TargetGroupArn").len(), 45);
