@@ -84,11 +84,13 @@ pub(crate) async fn rollback(it: Operator) {
     every_board_was_counted(&it, &release).await;
 }
 
-/// Every board that lived on the old servers when they were closed was moved, and counted once.
+/// Every board that lived on the old servers when they were closed was moved, and counted once. While a daemon
+/// is dead, a user may leave a board that has just moved: then nobody can tell any more that it had.
 async fn every_board_was_counted(it: &Operator, release: &ReleaseId) {
     let state = it.state(release).await;
     let tally = state.tally(Direction::Out);
-    assert_eq!((Some(tally.boards_moved), tally.gone), (state.boards_at_close, 0), "{tally:?}");
+    assert_eq!(Some(tally.boards_moved + tally.gone), state.boards_at_close, "{tally:?}");
+    assert!(tally.gone <= 1, "{tally:?}");
 }
 
 pub(crate) async fn abort_in(it: Operator, step: Step) {
