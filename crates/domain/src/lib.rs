@@ -1,8 +1,8 @@
 //! What Segue knows and how it decides; nothing else.
 //!
 //! Everything here is a value or a function from values to values: ids and units, what was planned
-//! ([`plan`]), what has happened ([`event`], [`fold`]), what the world looks like now ([`world`]) and
-//! what to do next ([`decide`]).
+//! ([`plan`]), what has happened ([`event`], [`mod@fold`]), what the world looks like now ([`world`]) and
+//! what to do next ([`mod@decide`]).
 //!
 //! Architecture invariant: this crate has no I/O, async, clock, randomness, logging or serialization.
 //! It cannot fail except by returning a value.

@@ -1,5 +1,5 @@
 //! What the engine asks of the outside world: one small trait for each outside system, whole values in and
-//! out, held as `Arc<dyn _>`. Every port has a stateful fake in [`crate::fakes`] and one contract suite that
+//! out, held as `Arc<dyn _>`. Every port has a stateful fake in `crate::fakes` and one contract suite that
 //! the fake and the real adapter both pass.
 //!
 //! A port makes one try. Retries, their jitter and their limits live in [`crate::retry`] and nowhere else.
