@@ -6,6 +6,7 @@ use crate::program::{self, assert_nobody_noticed};
 
 #[test]
 fn a_canary_a_full_release_and_a_rollback_go_unnoticed() {
+    let _alone = program::alone();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let demo = program::start(&[

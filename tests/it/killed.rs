@@ -33,6 +33,7 @@ fn remember(line: &str, pid: &mut String) {
 
 #[test]
 fn a_daemon_that_is_killed_five_times_loses_nothing_and_launches_nothing_twice() {
+    let _alone = program::alone();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let mut demo = program::start(&[

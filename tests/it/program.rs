@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,6 +19,12 @@ pub(crate) fn path() -> PathBuf {
     let program = folder.join("segue");
     assert!(program.exists(), "{} is missing: run `cargo test --workspace`", program.display());
     program
+}
+
+/// One whole product at a time: two would measure each other.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A program that runs, and its lines as they come.

@@ -164,6 +164,7 @@ fn get(address: &str, path: &str) -> Value {
 
 #[test]
 fn every_refusal_has_its_code_and_changes_nothing() {
+    let _alone = program::alone();
     let folder = tempfile::tempdir().unwrap();
     let ground = playground(folder.path());
     let before = ground.changes();
