@@ -27,6 +27,28 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A process that stays until its test ends.
+pub(crate) struct Staying(Child);
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        // SIGTERM, so that a sandbox ends its instances.
+        let _gone = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ended = self.0.wait();
+    }
+}
+
+/// Starts what says one line of JSON on stdout when it is ready, and stays.
+pub(crate) fn ready(command: &mut Command) -> (Staying, Value) {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let staying = Staying(child);
+    let said =
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{command:?} said {line:?}: {error}"));
+    (staying, said)
+}
+
 /// A program that runs, and its lines as they come.
 pub(crate) struct Running {
     pub(crate) child: Child,

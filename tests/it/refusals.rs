@@ -2,120 +2,43 @@
 //!
 //! One sandbox with a small fleet and no users, one daemon, and requests that must not be taken.
 
-use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::program;
-
-/// A process that is ended with its test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // SIGTERM, so that a sandbox ends its instances.
-        let _gone = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ended = self.0.wait();
-    }
-}
-
-/// Starts a process that says one line of JSON when it is ready.
-fn start(args: &[&str], env: &[(&str, &str)]) -> (Process, Value) {
-    let mut child = Command::new(program::path())
-        .args(args)
-        .envs(env.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let process = Process(child);
-    let said = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{args:?} said {line:?}: {error}"));
-    (process, said)
-}
+use crate::program::{self, Staying};
 
 struct Playground {
     daemon: String,
     admin: String,
-    _processes: [Process; 2],
+    _processes: [Staying; 2],
 }
 
 fn playground(folder: &Path) -> Playground {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let sandbox_config = format!(
-        "service = \"boards\"\ndata_dir = \"{}\"\n[fleet]\nversion = \"1\"\ncount = 2\n",
-        file("sandbox")
+    let file = folder.join("segue.toml");
+    let segue = || {
+        let mut segue = Command::new(program::path());
+        segue.current_dir(folder).stderr(Stdio::null());
+        segue
+    };
+    let (sandbox, ready) =
+        program::ready(segue().args(["sandbox", "--fleet", "2", "--serve-config", "segue.toml"]));
+    let written = std::fs::read_to_string(&file).unwrap();
+    // A canary that ends while it is being refused things would end the test's story.
+    let config = written.replace("127.0.0.1:7788", "127.0.0.1:0").replace("bake = \"10s\"", "bake = \"1h\"");
+    assert!(config.contains("127.0.0.1:0") && config.contains("\"1h\"\nmin_boards"), "{written}");
+    std::fs::write(&file, config).unwrap();
+    let (daemon, listening) = program::ready(
+        segue()
+            .args(["serve", "--config", "segue.toml"])
+            .envs([("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "sandbox")]),
     );
-    std::fs::write(file("sandbox.toml"), sandbox_config).unwrap();
-    let (sandbox, ready) = start(&["sandbox", "--config", &file("sandbox.toml")], &[]);
-    std::fs::write(file("key"), ready["handover_key"].as_str().unwrap()).unwrap();
-    std::fs::write(file("segue.toml"), daemon_config(&ready, &file("journal.db"), &file("key"))).unwrap();
-    let credentials = [
-        ("AWS_ACCESS_KEY_ID", "AKIDSANDBOX"),
-        ("AWS_SECRET_ACCESS_KEY", "sandbox-secret"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-    ];
-    let (daemon, listening) = start(&["serve", "--config", &file("segue.toml")], &credentials);
     Playground {
         daemon: listening["listening"].as_str().unwrap().to_owned(),
         admin: ready["admin"].as_str().unwrap().to_owned(),
         _processes: [daemon, sandbox],
     }
-}
-
-fn daemon_config(ready: &Value, journal: &str, key: &str) -> String {
-    let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
-    let group = |name: &str| text(&format!("/target_groups/{name}"));
-    let mut config = format!(
-        r#"[daemon]
-listen = "127.0.0.1:0"
-journal = "{journal}"
-tick = "200ms"
-[aws]
-endpoint = "{}"
-[prometheus]
-url = "{}"
-[handover]
-key_file = "{key}"
-[[service]]
-name = "boards"
-environment = "test"
-region = "{}"
-[service.images]
-tags = {{ service = "boards" }}
-[service.launch]
-template = "{}"
-subnets = ["{}"]
-[service.canary]
-bake = "1h"
-[service.patience]
-settle = "2s"
-max_age = "3s"
-[service.routing]
-forward = "{}"
-colours = ["{}", "{}"]
-canaries = ["{}"]
-"#,
-        text("/aws"),
-        text("/prometheus"),
-        text("/region"),
-        text("/launch_template"),
-        text("/subnets/0"),
-        text("/listener_arn"),
-        group("a"),
-        group("b"),
-        group("canary-1"),
-    );
-    for slot in ready["slots"].as_array().unwrap() {
-        let (route, group) = (slot["value"].as_str().unwrap(), slot["target_group"].as_str().unwrap());
-        writeln!(config, "[[service.routing.slots]]\nroute = \"{route}\"\ngroup = \"{group}\"").unwrap();
-    }
-    config
 }
 
 impl Playground {

@@ -21,10 +21,10 @@ const TABLE: [Row; 12] = [
     Row { name: "domain", may_use: &[], tests_may_use: &[] },
     Row { name: "journal", may_use: &["domain"], tests_may_use: &[] },
     Row { name: "engine", may_use: &["domain", "journal"], tests_may_use: &[] },
-    // The adapter is tried on the stand-in; the stand-in never knows the adapter.
+    // Adapters are tried on the stand-in; the stand-in never knows an adapter.
     Row { name: "aws", may_use: &["domain", "engine"], tests_may_use: &["sandbox"] },
     Row { name: "handover", may_use: &[], tests_may_use: &[] },
-    Row { name: "integrations", may_use: &["domain", "engine", "handover"], tests_may_use: &[] },
+    Row { name: "integrations", may_use: &["domain", "engine", "handover"], tests_may_use: &["sandbox"] },
     Row { name: "api", may_use: &[], tests_may_use: &[] },
     Row {
         name: "daemon",

@@ -10,6 +10,8 @@
 mod balancer;
 mod calls;
 mod client;
+#[cfg(test)]
+mod contracts;
 mod ec2;
 mod errors;
 mod images;

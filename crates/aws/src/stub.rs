@@ -153,9 +153,14 @@ impl Stub {
         Self::at(&TcpListener::bind("127.0.0.1:0").await.expect("a port"))
     }
 
-    fn at(listener: &TcpListener) -> Self {
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    /// None at all: the clients speak to somebody else.
+    pub(crate) fn elsewhere(endpoint: &str) -> Self {
+        let endpoint = endpoint.to_owned();
         Self { endpoint, limits: LIMITS, script: Arc::default(), counts: CallCounts::new() }
+    }
+
+    fn at(listener: &TcpListener) -> Self {
+        Self::elsewhere(&format!("http://{}", listener.local_addr().expect("an address")))
     }
 
     pub(crate) async fn cloud(&self) -> Arc<dyn Cloud> {

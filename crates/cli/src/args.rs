@@ -56,7 +56,7 @@ pub(crate) enum Command {
     /// Show it all on this machine: a canary and a full release under live users
     Demo(DemoArgs),
     /// Run a stand-in for AWS on this machine
-    Sandbox(SandboxArgs),
+    Sandbox(SandboxCommand),
     /// Bring one new version up beside the fleet, and watch it under real traffic
     Canary(ReleaseArgs),
     /// Carry a whole service to a version
@@ -94,6 +94,18 @@ pub(crate) enum Command {
     DemoStore(StoreArgs),
     #[command(hide = true)]
     InstanceInit(segue_sandbox::InstanceInitArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxCommand {
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
+    /// Simulated users who edit boards on the fleet, five on each
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=20_000))]
+    pub(crate) clients: u32,
+    /// Write a configuration for `segue serve` that fits the sandbox; its key and journal lie beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) serve_config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod ask;
+mod sandbox;
 mod status;
 mod verb;
 mod wait;
@@ -17,7 +18,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Serve { config } => serve(&config).await,
         Command::Demo(args) => demo::run(args).await,
-        Command::Sandbox(args) => done(segue_sandbox::run(args).await),
+        Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::DemoApp(args) => done(segue_sandbox::app::run(args).await),
         Command::DemoStore(args) => done(segue_sandbox::store::run(args).await.map_err(Into::into)),
         Command::InstanceInit(_) => Ok(Exit::Error),

@@ -4,7 +4,6 @@
 //! The demo is an observer: it asks the daemon's API for releases as anybody does, and takes its figures
 //! from the users' own records, the boards' stored logs and the sandbox's ledger.
 
-mod config;
 mod daemon;
 mod figures;
 mod journey;
@@ -74,6 +73,8 @@ pub(crate) struct DemoArgs {
 const QUIET: Duration = Duration::from_secs(4);
 /// Until everybody is in.
 const JOINING: Duration = Duration::from_mins(1);
+/// Boards that the canary holds at least while it is watched, or the demo's release waits for a person.
+pub(crate) const CANARY_MIN_BOARDS: u32 = 5;
 /// The one service of the demo.
 const SERVICE: &str = "boards";
 
@@ -155,10 +156,15 @@ fn child(command: &str) -> Result<Command> {
 }
 
 fn crowd_config(args: &DemoArgs, ready: &Ready) -> Result<CrowdConfig> {
-    let host = ready.load_balancer.trim_start_matches("http://").trim_end_matches('/');
-    let front_door = Connect::parse(&format!("ws://{host}/board/{{board}}"))?;
+    let front_door = front_door(ready)?;
     let (boards, clients) = (usize::try_from(args.boards)?, usize::try_from(args.clients)?);
     Ok(CrowdConfig::demo(front_door, boards, clients, args.edits_per_s, args.seed))
+}
+
+/// Where users find a board that they know nothing of.
+pub(crate) fn front_door(ready: &Ready) -> Result<Connect> {
+    let host = ready.load_balancer.trim_start_matches("http://").trim_end_matches('/');
+    Ok(Connect::parse(&format!("ws://{host}/board/{{board}}"))?)
 }
 
 /// The report as a file: the release's keys, and the rollback's below its own.

@@ -4,6 +4,7 @@
 
 mod args;
 mod commands;
+mod daemon_config;
 mod demo;
 mod exit;
 mod output;

@@ -4,6 +4,8 @@
 //! Nothing here retries, decides or remembers anything about a release.
 
 pub mod boards;
+#[cfg(test)]
+mod contracts;
 pub mod hooks;
 pub mod http;
 pub mod log;

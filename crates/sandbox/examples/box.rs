@@ -37,7 +37,7 @@ struct EchoArgs {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Sandbox(args) => segue_sandbox::run(args).await,
+        Command::Sandbox(args) => segue_sandbox::run(args, |_| Ok(())).await,
         Command::InstanceInit(args) => instance_init(&args),
         Command::DemoStore(args) => Ok(store::run(args).await?),
         Command::DemoApp(args) => {

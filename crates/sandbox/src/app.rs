@@ -33,6 +33,11 @@ use crate::store::client::StoreClient;
 
 pub use document::Notes;
 
+/// The most attaches that a server admits in a second, unless it is told otherwise.
+pub(crate) const ATTACH_RATE_PER_S: NonZeroU32 = NonZeroU32::new(1_000).expect("it is not zero");
+/// How long a board without clients stays open, unless a server is told otherwise.
+pub(crate) const LINGER_MS: u64 = 1_000;
+
 /// How the application is started. An instance gives it all of this in the environment.
 #[derive(Clone, clap::Args)]
 pub struct AppArgs {
@@ -67,10 +72,10 @@ pub struct AppArgs {
     #[arg(long, env = "APP_LEVEL", default_value = "2", value_parser = parse_level)]
     pub app_level: Level,
     /// The most attaches admitted per second.
-    #[arg(long, env = "ATTACH_RATE_PER_S", default_value = "1000")]
+    #[arg(long, env = "ATTACH_RATE_PER_S", default_value_t = ATTACH_RATE_PER_S)]
     pub attach_rate_per_s: NonZeroU32,
     /// How long a board without clients stays open.
-    #[arg(long, env = "LINGER_MS", default_value_t = 1_000)]
+    #[arg(long, env = "LINGER_MS", default_value_t = LINGER_MS)]
     pub linger_ms: u64,
 }
 

@@ -23,7 +23,8 @@ pub struct SandboxConfig {
     pub service: String,
     /// Makes ids and weighted draws repeatable; another for each run when it is left out.
     pub seed: Option<u64>,
-    /// Logs and the store's file; a new folder under the system's temporary one when it is left out.
+    /// Logs and the store's file. When it is left out: a new folder under the system's temporary one, which is
+    /// removed when the sandbox ends well.
     pub data_dir: Option<PathBuf>,
     /// The secret of the control contract; a new one when it is left out.
     pub handover_key: Option<String>,
@@ -87,7 +88,8 @@ pub struct LoadBalancerConfig {
     pub connect_timeout_ms: u64,
     /// Clients' connections at once.
     pub connections_max: usize,
-    /// How long a deregistered target drains (300 by default on AWS, at most 3600).
+    /// How long a deregistered target drains (300 by default on AWS, at most 3600; 1 here, because nobody
+    /// wants to watch it).
     pub deregistration_delay_s: u64,
     /// What becomes of sockets that still live then.
     pub at_delay_end: AtDelayEnd,
@@ -170,7 +172,7 @@ impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             region: "eu-west-1".to_owned(),
-            service: "board".to_owned(),
+            service: "boards".to_owned(),
             seed: None,
             data_dir: None,
             handover_key: None,
@@ -184,6 +186,13 @@ impl Default for SandboxConfig {
             images: ["1", "2"].map(ImageConfig::demo).into(),
             fleet: None,
         }
+    }
+}
+
+impl FleetConfig {
+    /// Nobody yet, in a version.
+    pub fn of(version: String) -> Self {
+        Self { version, count: 0, weight: full_weight(), tags: BTreeMap::new() }
     }
 }
 
@@ -226,7 +235,7 @@ impl Default for LoadBalancerConfig {
             idle_timeout_s: 60,
             connect_timeout_ms: 3_000,
             connections_max: 30_000,
-            deregistration_delay_s: 300,
+            deregistration_delay_s: 1,
             at_delay_end: AtDelayEnd::Close,
         }
     }

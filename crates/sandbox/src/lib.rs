@@ -16,6 +16,7 @@ mod connections;
 mod fetch;
 mod fleet;
 mod health;
+mod in_process;
 mod init;
 mod lb;
 mod logfile;
@@ -41,6 +42,7 @@ pub use config::{
     LoadBalancerConfig, PrometheusConfig, SandboxConfig, StoreConfig,
 };
 pub use connections::TargetConnections;
+pub use in_process::InProcess;
 pub use init::{InstanceInitArgs, instance_init};
 pub use names::{ClientToken, GroupArn, ImageId, InstanceId, ReservationId, RuleArn, SubnetId, TemplateId};
 pub use process::ProcessRunner;

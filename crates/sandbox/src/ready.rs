@@ -23,6 +23,8 @@ pub struct Ready {
     pub store: Option<SocketAddr>,
     /// The region whose names are used.
     pub region: String,
+    /// The service that images and fleet belong to.
+    pub service: String,
     /// The images by version.
     pub images: BTreeMap<String, ImageId>,
     /// The launch template.

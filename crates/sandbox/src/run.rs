@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::SandboxConfig;
+use crate::config::{FleetConfig, SandboxConfig};
 use crate::logfile;
 use crate::process::{Process, ProcessRunner};
+use crate::ready::Ready;
 use crate::runner::Running;
 use crate::sandbox::{Sandbox, Start};
 use crate::world::Launch;
@@ -34,15 +35,38 @@ pub struct SandboxArgs {
     /// What the sandbox is made of, in TOML; without it there are two images and no fleet.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Servers that run already when the sandbox is ready, of the configured fleet's version, or of the first
+    /// image's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub fleet: Option<u16>,
 }
 
-/// Runs a sandbox until SIGINT or SIGTERM. Prints one line of JSON ([`crate::Ready`]) when it is ready.
-pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
+impl SandboxArgs {
+    /// The configuration file with what the command line says besides.
+    fn config(&self) -> anyhow::Result<SandboxConfig> {
+        let mut config = read_config(self.config.as_deref())?;
+        if let Some(count) = self.fleet {
+            let first = config.images.first().context("a fleet needs an image")?;
+            let version = first.version.clone();
+            config.fleet.get_or_insert_with(|| FleetConfig::of(version)).count = count;
+        }
+        config.check()?;
+        Ok(config)
+    }
+}
+
+/// Runs a sandbox until SIGINT or SIGTERM. When it is ready, `on_ready` is called; then one line of JSON
+/// ([`Ready`]) is printed. What `on_ready` returns is kept until the sandbox ends.
+pub async fn run<Kept>(
+    args: SandboxArgs,
+    on_ready: impl FnOnce(&Ready) -> anyhow::Result<Kept>,
+) -> anyhow::Result<()> {
     // Before anything is started: a signal from now on ends whatever has been.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let config = read_config(args.config.as_deref())?;
+    let config = args.config()?;
     raise_descriptors();
+    let is_temporary = config.data_dir.is_none();
     let data_dir = data_dir(&config)?;
     let segue = std::env::current_exe().context("this program's own path is not known")?;
     let runner = ProcessRunner { segue, logs: data_dir.clone() };
@@ -51,7 +75,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         listen: args.listen,
         handover_key: config.handover_key.clone().unwrap_or_else(fresh_key),
         config,
-        data_dir,
+        data_dir: data_dir.clone(),
         runner: Arc::new(runner),
         store: Some(address),
         now: jiff::Timestamp::now(),
@@ -61,21 +85,29 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
-    say(&serde_json::to_string(sandbox.ready())?)?;
-    let ended = tokio::select! {
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        how = store.ended() => Some(how),
+    let told = on_ready(sandbox.ready()).and_then(|kept| {
+        say(&serde_json::to_string(sandbox.ready())?)?;
+        Ok(kept)
+    });
+    let ended = match told {
+        Err(error) => Err(error),
+        Ok(_kept) => tokio::select! {
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+            how = store.ended() => Err(anyhow!("the store process ended by itself: {how}")),
+        },
     };
     sandbox.shutdown().await;
-    if let Some(how) = ended {
-        bail!("the store process ended by itself: {how}");
-    }
     store.ask_to_end();
     if tokio::time::timeout(STORE_LIMIT, store.ended()).await.is_err() {
         store.kill();
     }
-    Ok(())
+    if ended.is_ok() && is_temporary {
+        // Whoever wants the logs of a sandbox that ended well names a folder for them.
+        std::fs::remove_dir_all(&data_dir)
+            .with_context(|| format!("cannot remove {}", data_dir.display()))?;
+    }
+    ended
 }
 
 fn read_config(path: Option<&Path>) -> anyhow::Result<SandboxConfig> {
@@ -83,7 +115,6 @@ fn read_config(path: Option<&Path>) -> anyhow::Result<SandboxConfig> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let config: SandboxConfig = toml::from_str(&text)
         .with_context(|| format!("{} is not a sandbox's configuration", path.display()))?;
-    config.check()?;
     Ok(config)
 }
 

@@ -200,6 +200,7 @@ fn ready(
         admin: url(&listeners.admin)?,
         store: start.store,
         region: start.config.region.clone(),
+        service: start.config.service.clone(),
         images: seeded.images,
         launch_template: seeded.template,
         subnets: seeded.subnets,

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::DemoArgs;
 use super::place::Place;
+use crate::daemon_config::DaemonConfig;
 use crate::output::say;
 
 /// Until it says where it listens.
@@ -50,9 +51,15 @@ enum Stop {
 
 impl Daemon {
     pub(super) async fn start(place: &Place, ready: &Ready, args: &DemoArgs) -> Result<Self> {
-        place.write("handover.key", &ready.handover_key)?;
-        let listen = settled_address(args.listen).await?;
-        let config = place.write("segue.toml", &super::config::daemon(place, ready, args, listen))?;
+        let config = DaemonConfig {
+            ready,
+            listen: settled_address(args.listen).await?,
+            journal: &place.path("journal.db"),
+            key_file: &place.write("handover.key", &ready.handover_key)?,
+            canary_bake: args.bake,
+            canary_min_boards: super::CANARY_MIN_BOARDS,
+        };
+        let config = place.write("segue.toml", &config.text())?;
         let start = Start { config, log: place.path(LOG) };
         let (child, url) = match start.once().await {
             Ok(started) => started,

@@ -63,7 +63,6 @@ impl Sandbox {
 
 fn config(place: &Place, args: &DemoArgs) -> SandboxConfig {
     let mut config = SandboxConfig {
-        service: "boards".to_owned(),
         seed: Some(args.seed),
         data_dir: Some(place.path("sandbox")),
         slots: args.servers.saturating_mul(3).max(12),
@@ -75,8 +74,6 @@ fn config(place: &Place, args: &DemoArgs) -> SandboxConfig {
         }),
         ..SandboxConfig::default()
     };
-    // As on AWS a target drains for as long as it is told; with nobody connected nobody has to wait for long.
-    config.load_balancer.deregistration_delay_s = 1;
     // Users may be silent for longer than a production's timeout allows; ours ping.
     config.load_balancer.idle_timeout_s = 4_000;
     config

@@ -1,0 +1,76 @@
+//! The contracts of the ports, kept by these adapters on a sandbox.
+
+use std::time::Duration;
+
+use segue_domain::ids::{ForwardArn, GroupArn, InstanceId, ServiceName, SubnetId, TemplateId, Version};
+use segue_engine::ports::ImageQuery;
+use segue_engine::ports::contract::{CloudFixture, LoadBalancerFixture, cloud, load_balancer};
+use segue_sandbox::{InProcess, Ready};
+use tempfile::TempDir;
+
+use crate::stub::Stub;
+
+/// For a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Everything is quick, so that only the order of things is tried.
+const CONFIG: &str = r#"
+    [instances]
+    boot_ms = 50
+    stop_ms = 50
+    [health]
+    interval_ms = 50
+    [load_balancer]
+    deregistration_delay_s = 1
+    [fleet]
+    version = "1"
+    count = 1
+"#;
+
+async fn sandbox() -> (InProcess, TempDir) {
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = toml::from_str(CONFIG).expect("a legal configuration");
+    (InProcess::start(config, folder.path()).await.expect("a sandbox"), folder)
+}
+
+fn group(ready: &Ready, name: &str) -> GroupArn {
+    GroupArn::new(ready.target_groups[name].to_string())
+}
+
+#[tokio::test]
+async fn ec2_on_a_sandbox_keeps_the_contract_of_the_cloud() {
+    let (sandbox, _folder) = sandbox().await;
+    let ready = sandbox.ready();
+    let fixture = CloudFixture {
+        service: ServiceName::new("board"),
+        images: ImageQuery {
+            owner: "self".to_owned(),
+            tags: [("service".to_owned(), "board".to_owned())].into(),
+        },
+        version: Version::new("2"),
+        template: TemplateId::new(ready.launch_template.to_string()),
+        subnet: SubnetId::new(ready.subnets[0].to_string()),
+        run: 1,
+        patience: PATIENCE,
+    };
+    cloud(Stub::elsewhere(&ready.aws).cloud().await, fixture).await;
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn elbv2_on_a_sandbox_keeps_the_contract_of_the_load_balancer() {
+    let (sandbox, _folder) = sandbox().await;
+    let ready = sandbox.ready();
+    let group = group(ready, "b");
+    let (rest, _id) = group.as_str().rsplit_once('/').expect("an ARN ends with an id");
+    let fixture = LoadBalancerFixture {
+        forward: ForwardArn::new(ready.listener_arn.clone()),
+        no_group: GroupArn::new(format!("{rest}/ffffffffffffffff")),
+        group,
+        instance: InstanceId::new(ready.blue[0].to_string()),
+        patience: PATIENCE,
+    };
+    load_balancer(Stub::elsewhere(&ready.aws).balancer().await, fixture).await;
+    sandbox.shutdown().await;
+}

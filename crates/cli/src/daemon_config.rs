@@ -1,0 +1,120 @@
+//! The daemon's configuration for a sandbox: the file that an operator would write.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use segue_sandbox::{Ready, Slot};
+
+/// What the file says of itself; the sandbox says the rest.
+#[derive(Debug)]
+pub(crate) struct DaemonConfig<'a> {
+    pub(crate) ready: &'a Ready,
+    pub(crate) listen: SocketAddr,
+    pub(crate) journal: &'a Path,
+    pub(crate) key_file: &'a Path,
+    pub(crate) canary_bake: Duration,
+    /// A canary that held fewer is held.
+    pub(crate) canary_min_boards: u32,
+}
+
+impl DaemonConfig<'_> {
+    /// As TOML text.
+    pub(crate) fn text(&self) -> String {
+        let ready = self.ready;
+        let group = |name: &str| {
+            let arn = ready.target_groups.iter().find(|(key, _)| key.as_str() == name);
+            arn.map(|(_, arn)| arn.to_string()).unwrap_or_default()
+        };
+        let subnets: Vec<String> = ready.subnets.iter().map(|subnet| format!("\"{subnet}\"")).collect();
+        let text = format!(
+            r#"[daemon]
+listen = "{listen}"
+journal = {journal}
+tick = "200ms"
+
+[log]
+format = "human"
+
+[aws]
+endpoint = "{aws}"
+
+[prometheus]
+url = "{prometheus}"
+
+[handover]
+key_file = {key}
+
+[[service]]
+name = "{service}"
+environment = "demo"
+region = "{region}"
+
+[service.images]
+tags = {{ service = "{service}" }}
+
+[service.launch]
+template = "{template}"
+subnets = [{subnets}]
+
+[service.canary]
+bake = "{bake}s"
+min_boards = {min_boards}
+
+[service.full]
+bake = "3s"
+keep_old = "1h"
+
+[service.handover]
+attach_deadline = "10s"
+attach_rate_per_s = 250
+wave_boards = 40
+switching_at_once = 4
+
+[service.patience]
+step = "60s"
+settle = "3s"
+max_age = "3s"
+zeros_apart = "1s"
+
+[service.routing]
+forward = "{listener}"
+colours = ["{a}", "{b}"]
+canaries = ["{c1}", "{c2}", "{c3}"]
+"#,
+            journal = quoted(self.journal),
+            aws = ready.aws,
+            prometheus = ready.prometheus,
+            key = quoted(self.key_file),
+            region = ready.region,
+            template = ready.launch_template,
+            subnets = subnets.join(", "),
+            bake = self.canary_bake.as_secs_f64(),
+            min_boards = self.canary_min_boards,
+            listen = self.listen,
+            service = ready.service,
+            listener = ready.listener_arn,
+            a = group("a"),
+            b = group("b"),
+            c1 = group("canary-1"),
+            c2 = group("canary-2"),
+            c3 = group("canary-3"),
+        );
+        text + &slots(&ready.slots)
+    }
+}
+
+fn slots(slots: &[Slot]) -> String {
+    let table = |slot: &Slot| {
+        format!(
+            "\n[[service.routing.slots]]\nroute = \"{}\"\ngroup = \"{}\"\n",
+            slot.value, slot.target_group
+        )
+    };
+    slots.iter().map(table).collect()
+}
+
+/// A path as a TOML string.
+fn quoted(path: &Path) -> toml::Value {
+    toml::Value::String(path.display().to_string())
+}
