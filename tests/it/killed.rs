@@ -1,4 +1,5 @@
-//! The daemon is killed five times while it releases, twice of these in the handover.
+//! The daemon is killed five times while it releases: twice in the canary, then in the full release, in its
+//! handover, and once more after that.
 
 use std::process::Command;
 

@@ -120,20 +120,35 @@ fn every_refusal_has_its_code_and_changes_nothing() {
     assert_eq!(verdicts, ["aborted", "refused"], "the newest first");
 }
 
-#[test]
-fn an_address_that_is_taken_or_not_loopback_is_refused_with_the_way_out() {
+/// What `segue serve` says of the example's configuration, with another address; it must not start.
+fn served_at(listen: &str) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("segue.toml");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/segue.example.toml");
-    let example = std::fs::read_to_string(example).unwrap();
-    let open = example.replacen("[daemon]\n", "[daemon]\nlisten = \"0.0.0.0:0\"\n", 1);
-    std::fs::write(&file, open).unwrap();
+    let mut example: toml::Table = toml::from_str(&std::fs::read_to_string(example).unwrap()).unwrap();
+    let daemon = example["daemon"].as_table_mut().unwrap();
+    daemon.insert("listen".to_owned(), listen.into());
+    daemon.insert("journal".to_owned(), folder.path().join("journal.db").to_str().unwrap().into());
+    std::fs::write(&file, toml::to_string(&example).unwrap()).unwrap();
     let output = Command::new(program::path())
         .args(["serve", "--config", file.to_str().unwrap()])
         .env("SEGUE_HANDOVER_KEY", "0123456789abcdef0123456789abcdef")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused_with_the_way_out() {
+    let (code, said) = served_at("0.0.0.0:0");
+    assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("loopback") && said.contains("hint: "), "{said}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_with_the_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, said) = served_at(&taken.local_addr().unwrap().to_string());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot-listen") && said.contains("hint: "), "{said}");
 }

@@ -99,7 +99,7 @@ mod planted {
             ("README.md", "```sh\nmake demo   # all of it\nsegue status\n```\n```toml\nx = 1\n```\n"),
             ("tests/readme.toml", LISTED),
             (".ci/run", "make demo\n"),
-            ("tests/it/a.rs", "fn shows() {}"),
+            ("tests/it/a.rs", "#[test]\nfn shows() {}"),
         ]);
         assert_none(&check(&tree));
     }

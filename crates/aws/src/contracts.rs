@@ -43,10 +43,10 @@ async fn ec2_on_a_sandbox_keeps_the_contract_of_the_cloud() {
     let (sandbox, _folder) = sandbox().await;
     let ready = sandbox.ready();
     let fixture = CloudFixture {
-        service: ServiceName::new("board"),
+        service: ServiceName::new(ready.service.clone()),
         images: ImageQuery {
             owner: "self".to_owned(),
-            tags: [("service".to_owned(), "board".to_owned())].into(),
+            tags: [("service".to_owned(), ready.service.clone())].into(),
         },
         version: Version::new("2"),
         template: TemplateId::new(ready.launch_template.to_string()),
