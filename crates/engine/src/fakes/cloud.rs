@@ -129,7 +129,7 @@ impl State {
 
     fn each_machine(&mut self, ids: &[InstanceId], change: fn(&mut Machine, u64)) -> Result<(), CallError> {
         if let Some(stranger) = ids.iter().find(|id| !self.machines.contains_key(*id)) {
-            return Err(not_found(stranger.as_str()));
+            return Err(CallError::retry(format!("{stranger} is gone, or not yet known everywhere")));
         }
         let now_ms = self.now_ms;
         for id in ids {

@@ -51,7 +51,8 @@ async fn what_is_not_there_is_refused(cloud: &dyn Cloud, fixture: &CloudFixture)
     let nowhere = cloud.free_addresses(&[SubnetId::new("subnet-0ffffffffffffffff")]).await;
     assert_eq!(nowhere.map_err(|error| error.class), Err(Class::Refused));
     let nobody = cloud.stop(&[InstanceId::new("i-0ffffffffffffffff")]).await;
-    assert_eq!(nobody.map_err(|error| error.class), Err(Class::Refused));
+    let later = "EC2 says the same of an instance that it does not know yet";
+    assert_eq!(nobody.map_err(|error| error.class), Err(Class::Retry), "{later}");
 }
 
 fn token(fixture: &CloudFixture) -> EffectId {
