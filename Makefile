@@ -4,11 +4,14 @@
 # compiled the others do not compile again.
 
 CARGO ?= cargo
+PYTHON ?= python3
+# Where the tests look for other people's clients.
+VENV := $(or $(CARGO_TARGET_DIR),target)/venv
 # What `make demo` hands on: make demo ARGS="--servers 2 --clients 100".
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tools
+.PHONY: help demo test check clients tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -19,13 +22,23 @@ demo: tools ## build, then release version 2 under a thousand users; ARGS="--hel
 	@echo "starting segue demo $(ARGS)"
 	@$(CARGO) run --quiet --locked --package segue-cli -- demo $(ARGS)
 
-test: check ## everything that has to hold: check, then all tests
+test: check clients ## everything that has to hold: check, then all tests
 	$(CARGO) test --workspace --locked
 
 check: tools ## format, lints and documents, without running a test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+clients: $(VENV)/installed ## install what the tests use of other people's clients: boto3, the AWS CLI
+
+$(VENV)/installed: tests/clients/requirements.txt
+	@echo "installing other people's clients into $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { apt-get install --yes --no-install-recommends python3 python3-venv && $(PYTHON) -m venv $(VENV); } || { \
+		echo "$(PYTHON) with the module venv is missing: install python3 and python3-venv, then try again" >&2; exit 1; }
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $< || { \
+		echo "PyPI could not be reached: the tests need the packages of $<" >&2; exit 1; }
+	@touch $@
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then try again" >&2; exit 1; }

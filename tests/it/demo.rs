@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
+use crate::clients;
 use crate::program::{self, assert_nobody_noticed};
 
 #[test]
 fn a_canary_a_full_release_and_a_rollback_go_unnoticed() {
     let _alone = program::alone();
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("report.json");
+    let (file, records) = (folder.path().join("report.json"), folder.path().join("records"));
     let demo = program::start(&[
         "demo",
         "--servers",
@@ -22,6 +23,8 @@ fn a_canary_a_full_release_and_a_rollback_go_unnoticed() {
         "--rollback",
         "--report",
         file.to_str().unwrap(),
+        "--records",
+        records.to_str().unwrap(),
     ]);
     let ended = demo.end();
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stderr, ended.stdout);
@@ -29,6 +32,7 @@ fn a_canary_a_full_release_and_a_rollback_go_unnoticed() {
     assert_eq!(report["verdict"], "released");
     assert_eq!(report["canary"]["verdict"], "passed");
     assert_nobody_noticed(&report);
+    clients::recount(&records, &file);
     assert_eq!(report["instances"]["launched"], 4, "two were there, the canary and one more were launched");
     assert_eq!(report["instances"]["stopped"], 2, "the old servers are kept");
     assert_eq!(report["daemon"]["restarts"], 0);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod by_hand;
+mod clients;
 mod demo;
 mod killed;
 mod program;

@@ -20,7 +20,7 @@ use clap::Args;
 use segue_api::{Client, Limits, ReleaseKind};
 use segue_handover::wire::Connect;
 use segue_sandbox::Ready;
-use segue_sandbox::users::{Crowd, CrowdConfig, Phase, Report};
+use segue_sandbox::users::{Crowd, CrowdConfig, Phase, Records, Report, ndjson};
 use serde::Serialize;
 use tokio::process::Command;
 
@@ -58,6 +58,9 @@ pub(crate) struct DemoArgs {
     /// Write the report as JSON, too
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Write every user's and every board's record, a line of JSON each
+    #[arg(long, value_name = "DIR")]
+    records: Option<PathBuf>,
     /// Where the daemon listens; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -118,6 +121,7 @@ async fn show(args: &DemoArgs, place: &Place) -> Result<Exit> {
     let sources = Sources { ready, daemon: &daemon, client: &client };
     let records = crowd.quiet().await?;
     let released = figures::count(sources, &records, Phase::Release, &full, Some(&canary)).await?;
+    write_records(args, "", &records, &released)?;
     let mut exit = show_report("release", &released)?;
     let mut back = None;
     if args.rollback && full.exit == Exit::Done {
@@ -126,6 +130,7 @@ async fn show(args: &DemoArgs, place: &Place) -> Result<Exit> {
         crowd.mark(Phase::After);
         let records = crowd.quiet().await?;
         let counted = figures::count(sources, &records, Phase::Rollback, &outcome, None).await?;
+        write_records(args, "rollback", &records, &counted)?;
         exit = worse(exit, show_report("rollback", &counted)?);
         back = Some(counted.report);
     }
@@ -174,6 +179,14 @@ struct Written<'a> {
     release: &'a Report,
     #[serde(skip_serializing_if = "Option::is_none")]
     rollback: Option<&'a Report>,
+}
+
+/// Into the folder that was asked for, or one inside of it.
+fn write_records(args: &DemoArgs, inside: &str, records: &Records, counted: &Counted) -> Result<()> {
+    let Some(folder) = &args.records else { return Ok(()) };
+    let folder = folder.join(inside);
+    ndjson::write(&folder, records, &counted.stored)
+        .with_context(|| format!("the records cannot be written to {}", folder.display()))
 }
 
 /// Prints it; broken promises are an error.

@@ -8,6 +8,7 @@
 mod crowd;
 mod figures;
 mod live;
+pub mod ndjson;
 mod population;
 mod record;
 mod recount;

@@ -31,10 +31,11 @@ pub(super) struct Sources<'a> {
     pub(super) client: &'a Client,
 }
 
-/// A report, and the first differences of the recount in words.
+/// A report, what it was counted against, and the first differences of the recount in words.
 #[derive(Debug)]
 pub(super) struct Counted {
     pub(super) report: Report,
+    pub(super) stored: Stored,
     pub(super) examples: Vec<String>,
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn count(
         restarts: u64::from(sources.daemon.restarts()),
         rss_mb_max: Some(sources.daemon.rss_mb_max()),
     };
-    Ok(Counted { report, examples: recount.examples })
+    Ok(Counted { report, stored, examples: recount.examples })
 }
 
 const NOTHING: Range<u64> = 0..0;

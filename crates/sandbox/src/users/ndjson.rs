@@ -1,0 +1,155 @@
+//! The records as files, for whoever wants to count again: a line of JSON for each user, one for each board,
+//! one for each phase.
+//!
+//! Nothing is derived here; `tests/clients/recount.py` reads these files and shares no code with this crate.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::record::{Phase, Records, RunEnd, UserRecord};
+use super::recount::Stored;
+
+/// One user. Times are microseconds since the crowd began.
+#[derive(Debug, Serialize)]
+struct UserLine<'a> {
+    client: &'a str,
+    board: &'a str,
+    joined_us: Option<u64>,
+    rejoined_us: &'a [u64],
+    left_us: Option<u64>,
+    without_socket_us_max: u64,
+    /// Of each edit, the first being number 1: made, applied, durable, the board's seq that it was seen at.
+    edits: Vec<(u64, Option<u64>, Option<u64>, Option<u64>)>,
+    /// Of each move: when edits began to wait, when they went on.
+    moves: Vec<(u64, u64)>,
+    seen: Vec<SeenLine<'a>>,
+    disorders: u64,
+    doubles: u64,
+    broken: u64,
+}
+
+/// Updates seen without a gap.
+#[derive(Debug, Serialize)]
+struct SeenLine<'a> {
+    from: u64,
+    /// FNV-1a (32 bits) over the author's name and the number's eight bytes, the lowest first.
+    marks: &'a [u32],
+    /// A snapshot came instead of the next update.
+    ended_by_snapshot: bool,
+}
+
+/// One board's log: seq, author, the author's number.
+#[derive(Debug, Serialize)]
+struct BoardLine<'a> {
+    board: &'a str,
+    log: Vec<(u64, &'a str, u64)>,
+}
+
+/// A phase began; the last line is `taken`, when the records were taken.
+#[derive(Debug, Serialize)]
+struct PhaseLine {
+    phase: &'static str,
+    at_us: u64,
+}
+
+/// Writes `users.ndjson`, `boards.ndjson` and `phases.ndjson` into a folder, which is made when it is not there.
+pub fn write(folder: &Path, records: &Records, stored: &Stored) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    lines(&folder.join("users.ndjson"), records.users.iter().map(user))?;
+    lines(&folder.join("boards.ndjson"), boards(stored))?;
+    let marks = records.marks.iter().map(|mark| PhaseLine { phase: name(mark.phase), at_us: mark.at_us });
+    let taken = PhaseLine { phase: "taken", at_us: records.taken_us };
+    lines(&folder.join("phases.ndjson"), marks.chain([taken]))
+}
+
+fn lines<T: Serialize>(path: &Path, values: impl Iterator<Item = T>) -> std::io::Result<()> {
+    let mut file = BufWriter::new(std::fs::File::create(path)?);
+    for value in values {
+        serde_json::to_writer(&mut file, &value)?;
+        file.write_all(b"\n")?;
+    }
+    file.flush()
+}
+
+fn user(user: &UserRecord) -> UserLine<'_> {
+    let seen_at = |edit: &super::Edit| edit.seen_at.map(|seq| seq.get());
+    UserLine {
+        client: user.client.as_str(),
+        board: user.board.as_str(),
+        joined_us: user.joined_us,
+        rejoined_us: &user.rejoined_us,
+        left_us: user.left_us,
+        without_socket_us_max: user.without_socket_us_max,
+        edits: user.edits.iter().map(|it| (it.made_us, it.applied_us, it.durable_us, seen_at(it))).collect(),
+        moves: user.moves.iter().map(|one| (one.sealed_us, one.go_us)).collect(),
+        seen: user
+            .seen
+            .iter()
+            .map(|run| SeenLine {
+                from: run.from.get(),
+                marks: &run.marks,
+                ended_by_snapshot: run.end == RunEnd::Snapshot,
+            })
+            .collect(),
+        disorders: user.disorders,
+        doubles: user.doubles,
+        broken: user.broken,
+    }
+}
+
+fn boards(stored: &Stored) -> impl Iterator<Item = BoardLine<'_>> {
+    stored.logs.iter().map(|(board, log)| BoardLine {
+        board: board.as_str(),
+        log: log.iter().map(|edit| (edit.seq.get(), edit.client.as_str(), edit.cseq.get())).collect(),
+    })
+}
+
+fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Before => "before",
+        Phase::Canary => "canary",
+        Phase::Release => "release",
+        Phase::Rollback => "rollback",
+        Phase::After => "after",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segue_handover::client::Told;
+    use segue_handover::wire::{BoardId, ClientId, Cseq, Epoch, Seq};
+
+    use super::super::record::Mark;
+    use super::super::recount::StoredEdit;
+    use super::*;
+
+    #[test]
+    fn every_record_is_a_line_that_says_all_of_it() {
+        let (client, board) = (ClientId::parse("u1").unwrap(), BoardId::parse("b1").unwrap());
+        let mut one = UserRecord::new(client.clone(), board.clone());
+        one.heard(&Told::Joined { epoch: Epoch(1), version: String::new(), again: 0 }, 5, |_| {});
+        one.made(10);
+        one.heard(&Told::Durable(Cseq(1)), 30, |_| {});
+        let marks = vec![Mark { phase: Phase::Before, at_us: 1 }];
+        let records = Records { users: vec![one], marks, taken_us: 99 };
+        let edit = StoredEdit { seq: Seq(1), client, cseq: Cseq(1) };
+        let stored = Stored { logs: [(board, vec![edit])].into() };
+
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("records"), &records, &stored).unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join("records").join(name)).unwrap();
+        assert_eq!(
+            read("users.ndjson"),
+            "{\"client\":\"u1\",\"board\":\"b1\",\"joined_us\":5,\"rejoined_us\":[],\"left_us\":null,\
+             \"without_socket_us_max\":0,\"edits\":[[10,30,30,null]],\"moves\":[],\"seen\":[],\
+             \"disorders\":0,\"doubles\":0,\"broken\":0}\n"
+        );
+        assert_eq!(read("boards.ndjson"), "{\"board\":\"b1\",\"log\":[[1,\"u1\",1]]}\n");
+        assert_eq!(
+            read("phases.ndjson"),
+            "{\"phase\":\"before\",\"at_us\":1}\n{\"phase\":\"taken\",\"at_us\":99}\n"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+"""Counts a demo's records again, and compares the result with the demo's report.
+
+    recount.py RECORDS REPORT
+
+RECORDS is the folder of `segue demo --records`, REPORT the file of `--report`. Everything is computed from the
+users' lines and the boards' lines alone, by rules that are written down here anew. Prints what it found; exit
+code 1 when the report says something else.
+"""
+
+import json
+import sys
+from collections import Counter
+from math import ceil
+from pathlib import Path
+
+
+def lines(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def mark(client, number):
+    """FNV-1a, 32 bits, over the name and the number's eight bytes."""
+    value = 0x811C9DC5
+    for byte in client.encode() + number.to_bytes(8, "little"):
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value
+
+
+def edits(users, boards):
+    known = {user["client"] for user in users}
+    stored, out_of_order = Counter(), 0
+    for log in boards.values():
+        last = Counter()
+        for due, (seq, client, number) in enumerate(log, start=1):
+            out_of_order += seq != due
+            if client in known:
+                stored[client, number] += 1
+                if stored[client, number] == 1:
+                    out_of_order += number != last[client] + 1
+                    last[client] = number
+    sent = {(user["client"], n) for user in users for n in range(1, len(user["edits"]) + 1)}
+    for user in users:
+        out_of_order += user["disorders"] + user["broken"] + sum(strange(run, boards, user) for run in user["seen"])
+    return {
+        "sent": len(sent),
+        "acknowledged": sum(durable is not None for user in users for _, _, durable, _ in user["edits"]),
+        "stored": sum(stored.values()),
+        "lost": len(sent - stored.keys()),
+        "duplicated": sum(times - 1 for times in stored.values()) + sum(user["doubles"] for user in users),
+        "out_of_order": out_of_order,
+    }
+
+
+def strange(run, boards, user):
+    """Updates that the user saw at a place where the board's log has another one."""
+    log = boards.get(user["board"], [])
+    found = 0
+    for place, seen in enumerate(run["marks"], start=run["from"] - 1):
+        if place < len(log) and mark(log[place][1], log[place][2]) == seen:
+            continue
+        if run["ended_by_snapshot"]:
+            break
+        found += 1
+    return found
+
+
+def span(phases, name):
+    starts = [(phase["phase"], phase["at_us"]) for phase in phases]
+    first = next(n for n, (phase, _) in enumerate(starts) if phase == name)
+    return starts[first][1], next(at for phase, at in starts[first:] if phase != name)
+
+
+def stalls(users, taken, during):
+    """For each move and client: how long each edit waited that the hold caught; the hold itself when none was."""
+    for user in users:
+        end = taken if user["left_us"] is None else user["left_us"]
+        for sealed, go in user["moves"]:
+            if not during[0] <= go < during[1]:
+                continue
+            first = next((n for n, e in enumerate(user["edits"]) if e[1] is None or e[1] >= sealed), len(user["edits"]))
+            last = sum(made <= go for made, _, _, _ in user["edits"])
+            held = user["edits"][first:last]
+            yield from ((end if applied is None else applied) - made for made, applied, _, _ in held)
+            if not held:
+                yield go - sealed
+
+
+def percentile(sample, percent):
+    return None if not sample else sample[max(ceil(len(sample) * percent / 100), 1) - 1]
+
+
+def millis(us):
+    return None if us is None else -(-us // 10) / 100
+
+
+def main(records, report):
+    users = lines(records / "users.ndjson")
+    boards = {line["board"]: line["log"] for line in lines(records / "boards.ndjson")}
+    phases = lines(records / "phases.ndjson")
+    during = span(phases, "release")
+    sample = sorted(stalls(users, phases[-1]["at_us"], during))
+    joined = [user for user in users if user["joined_us"] is not None]
+    counted = {
+        "edits": edits(users, boards),
+        "clients": {
+            "total": len(joined),
+            "moved": sum(any(during[0] <= go < during[1] for _, go in user["moves"]) for user in users),
+            "reconnects_forced": sum(len(user["rejoined_us"]) for user in users),
+            "without_socket_ms_max": millis(max((user["without_socket_us_max"] for user in users), default=0)),
+        },
+        "stall_ms": {"p50": millis(percentile(sample, 50)), "p99": millis(percentile(sample, 99)),
+                     "max": millis(sample[-1] if sample else None)},
+    }
+    counted["boards_total"] = len({user["board"] for user in joined})
+    told = {key: report[key] for key in ("edits", "clients", "stall_ms")} | {"boards_total": report["boards"]["total"]}
+    print(json.dumps(counted, indent=2))
+    differences = [f"{key}: the report says {told[key]}, the records {counted[key]}" for key in told if told[key] != counted[key]]
+    print("\n".join(differences) or "the report says the same")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))))

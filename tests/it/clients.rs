@@ -1,0 +1,85 @@
+//! Programs that share nothing with this code: Python, boto3, the AWS CLI.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::program;
+
+/// The interpreter with the packages of `tests/clients/requirements.txt`.
+pub(crate) fn python() -> PathBuf {
+    let profile = program::path().parent().unwrap().to_owned();
+    let python = profile.parent().unwrap().join("venv/bin/python");
+    assert!(python.exists(), "{} is missing: `make clients` installs it", python.display());
+    python
+}
+
+pub(crate) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+}
+
+/// What a script said on both channels.
+pub(crate) fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
+}
+
+/// A demo's records, counted again, give the demo's report.
+#[track_caller]
+pub(crate) fn recount(records: &Path, report: &Path) {
+    let output = Command::new(python()).arg(script("recount.py")).args([records, report]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+#[test]
+fn boto3_and_the_aws_cli_work_against_the_sandbox() {
+    let (_sandbox, ready) = program::ready(Command::new(program::path()).arg("sandbox"));
+    let mut child = Command::new(python())
+        .arg(script("aws_calls.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    write!(child.stdin.take().unwrap(), "{ready}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+/// Changes one line of a file of records.
+fn edit_first(file: &Path, change: impl Fn(&mut Value)) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    let mut first: Value = serde_json::from_str(first).unwrap();
+    change(&mut first);
+    std::fs::write(file, format!("{first}\n{rest}")).unwrap();
+}
+
+#[test]
+fn a_recount_of_changed_records_does_not_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let user = r#"{"client":"u1","board":"b1","joined_us":1,"rejoined_us":[],"left_us":null,
+        "without_socket_us_max":0,"edits":[[10,20,30,1],[40,50,60,2]],"moves":[[45,48]],"seen":[],
+        "disorders":0,"doubles":0,"broken":0}"#;
+    std::fs::write(file("users.ndjson"), user.replace('\n', "") + "\n").unwrap();
+    std::fs::write(file("boards.ndjson"), "{\"board\":\"b1\",\"log\":[[1,\"u1\",1],[2,\"u1\",2]]}\n")
+        .unwrap();
+    let phases = "{\"phase\":\"release\",\"at_us\":5}\n{\"phase\":\"taken\",\"at_us\":90}\n";
+    std::fs::write(file("phases.ndjson"), phases).unwrap();
+    let report = r#"{"edits":{"sent":2,"acknowledged":2,"stored":2,"lost":0,"duplicated":0,"out_of_order":0},
+        "clients":{"total":1,"moved":1,"reconnects_forced":0,"without_socket_ms_max":0.0},
+        "stall_ms":{"p50":0.01,"p99":0.01,"max":0.01},"boards":{"total":1}}"#;
+    std::fs::write(file("report.json"), report).unwrap();
+    recount(folder.path(), &file("report.json"));
+
+    edit_first(&file("boards.ndjson"), |board| board["log"][1] = serde_json::json!([2, "u1", 1]));
+    let output = Command::new(python())
+        .arg(script("recount.py"))
+        .args([folder.path(), &file("report.json")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("'lost': 1, 'duplicated': 1"), "{}", said(&output));
+}
