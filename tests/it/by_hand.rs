@@ -64,8 +64,9 @@ fn the_readme_by_hand_releases_and_goes_back() {
         assert_eq!(status.code(), Some(0), "{line}: {}{}", text(&stdout), text(&stderr));
         said.push((line, text(&stdout)));
     }
-    let [.., (_, history)] = said.as_slice() else { panic!("the third shell says nothing") };
+    let [.., (_, history), (_, journal)] = said.as_slice() else { panic!("the third shell says nothing") };
     for release in ["boards-1", "boards-2", "boards-3"] {
         assert!(history.contains(release), "{release} is not in the history: {history}");
     }
+    assert!(journal.lines().count() > 20 && journal.contains("released"), "{journal}");
 }

@@ -6,5 +6,6 @@ mod by_hand;
 mod clients;
 mod demo;
 mod killed;
+mod level0;
 mod program;
 mod refusals;

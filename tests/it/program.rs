@@ -1,7 +1,7 @@
 //! The program `segue` as a user starts it.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,6 +47,28 @@ pub(crate) fn ready(command: &mut Command) -> (Staying, Value) {
     let said =
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{command:?} said {line:?}: {error}"));
     (staying, said)
+}
+
+/// A daemon for a sandbox, with the configuration that the sandbox wrote.
+pub(crate) struct Daemon {
+    pub(crate) url: String,
+    _staying: Staying,
+}
+
+/// Starts it on `segue.toml` in the folder, on a port of its own and with other values where the test needs them.
+pub(crate) fn daemon(folder: &Path, changes: &[(&str, &str)]) -> Daemon {
+    let file = folder.join("segue.toml");
+    let mut config = std::fs::read_to_string(&file).unwrap();
+    for (from, to) in [("127.0.0.1:7788", "127.0.0.1:0")].iter().chain(changes) {
+        assert!(config.contains(from), "{from:?} is not in the configuration:\n{config}");
+        config = config.replace(from, to);
+    }
+    std::fs::write(&file, config).unwrap();
+    let credentials = [("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "sandbox")];
+    let mut serve = Command::new(path());
+    serve.args(["serve", "--config", "segue.toml"]).current_dir(folder).envs(credentials);
+    let (staying, listening) = ready(serve.stderr(Stdio::null()));
+    Daemon { url: listening["listening"].as_str().unwrap().to_owned(), _staying: staying }
 }
 
 /// A program that runs, and its lines as they come.

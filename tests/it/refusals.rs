@@ -7,43 +7,26 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{self, Staying};
+use crate::program::{self, Daemon, Staying};
 
 struct Playground {
-    daemon: String,
+    daemon: Daemon,
     admin: String,
-    _processes: [Staying; 2],
+    _sandbox: Staying,
 }
 
 fn playground(folder: &Path) -> Playground {
-    let file = folder.join("segue.toml");
-    let segue = || {
-        let mut segue = Command::new(program::path());
-        segue.current_dir(folder).stderr(Stdio::null());
-        segue
-    };
-    let (sandbox, ready) =
-        program::ready(segue().args(["sandbox", "--fleet", "2", "--serve-config", "segue.toml"]));
-    let written = std::fs::read_to_string(&file).unwrap();
-    // A canary that ends while it is being refused things would end the test's story.
-    let config = written.replace("127.0.0.1:7788", "127.0.0.1:0").replace("bake = \"10s\"", "bake = \"1h\"");
-    assert!(config.contains("127.0.0.1:0") && config.contains("\"1h\"\nmin_boards"), "{written}");
-    std::fs::write(&file, config).unwrap();
-    let (daemon, listening) = program::ready(
-        segue()
-            .args(["serve", "--config", "segue.toml"])
-            .envs([("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "sandbox")]),
-    );
-    Playground {
-        daemon: listening["listening"].as_str().unwrap().to_owned(),
-        admin: ready["admin"].as_str().unwrap().to_owned(),
-        _processes: [daemon, sandbox],
-    }
+    let mut sandbox = Command::new(program::path());
+    sandbox.args(["sandbox", "--fleet", "2", "--serve-config", "segue.toml"]).current_dir(folder);
+    let (sandbox, ready) = program::ready(sandbox.stderr(Stdio::null()));
+    // A canary that ended while it is being refused things would end the test's story.
+    let daemon = program::daemon(folder, &[("bake = \"10s\"", "bake = \"1h\"")]);
+    Playground { daemon, admin: ready["admin"].as_str().unwrap().to_owned(), _sandbox: sandbox }
 }
 
 impl Playground {
     fn segue(&self, args: &[&str]) -> Output {
-        Command::new(program::path()).args(["--daemon", &self.daemon]).args(args).output().unwrap()
+        Command::new(program::path()).args(["--daemon", &self.daemon.url]).args(args).output().unwrap()
     }
 
     #[track_caller]

@@ -88,12 +88,27 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
     },
+    /// Read a journal's file, without a daemon
+    #[command(subcommand)]
+    Journal(JournalCommand),
     #[command(hide = true)]
     DemoApp(AppArgs),
     #[command(hide = true)]
     DemoStore(StoreArgs),
     #[command(hide = true)]
     InstanceInit(segue_sandbox::InstanceInitArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Tell what happened, a line for each record; the file is only read, and may be in use
+    Show {
+        /// A release or a service; a list of both when it is left out
+        what: Option<String>,
+        /// The journal's file, `daemon.journal` of the configuration
+        #[arg(long, value_name = "FILE")]
+        journal: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

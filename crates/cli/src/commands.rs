@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod ask;
+mod journal;
 mod sandbox;
 mod status;
 mod verb;
@@ -9,7 +10,7 @@ mod wait;
 use anyhow::Result;
 use segue_api::{Client, Error as ClientError, HistoryQuery, Limits, ReleaseKind, Verb};
 
-use crate::args::{Cli, Command, Common};
+use crate::args::{Cli, Command, Common, JournalCommand};
 use crate::exit::Exit;
 use crate::{demo, output, text};
 
@@ -31,6 +32,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Resume(args) => verb::say(&common, Verb::Resume, args).await,
         Command::Abort(args) => verb::say(&common, Verb::Abort, args).await,
         Command::Retry(args) => verb::say(&common, Verb::Retry, args).await,
+        Command::Journal(JournalCommand::Show { what, journal }) => {
+            journal::show(&common, &journal, what.as_deref()).await
+        }
         Command::History { service, limit } => history(&common, service, limit).await,
     }
 }

@@ -16,8 +16,13 @@ pub(crate) fn data<T: Serialize>(
         Output::Text => text(value),
         Output::Json => serde_json::to_string_pretty(value)?,
     };
+    lines(&written)
+}
+
+/// Lines of data as they are.
+pub(crate) fn lines(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", written.trim_end()) {
+    match writeln!(stdout, "{}", text.trim_end()) {
         // Whoever reads has seen enough: `segue history | head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),

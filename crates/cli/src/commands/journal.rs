@@ -1,0 +1,89 @@
+//! `segue journal`: reading a journal's file, with or without a daemon beside it.
+//!
+//! It opens the file for reading only and checks every record on the way: whoever reads a journal after an
+//! accident wants to know that it is what was written.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use segue_journal::{OpenError, Reader, Record, SqliteReader, SqliteStore, Stream, view};
+use serde::Serialize;
+
+use crate::args::{Common, Output};
+use crate::exit::Exit;
+use crate::output::{self, say};
+
+/// What is in a journal, when nothing was asked for.
+#[derive(Serialize)]
+struct Contents {
+    streams: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    name: String,
+    records: u64,
+}
+
+pub(super) async fn show(common: &Common, file: &Path, what: Option<&str>) -> Result<Exit> {
+    let journal = match SqliteStore::open_to_read(file).await {
+        Ok(journal) => journal,
+        Err(error) => return refused(&error),
+    };
+    match what {
+        Some(what) => stream(common, &journal, file, what).await,
+        None => contents(common, &journal).await,
+    }
+}
+
+async fn contents(common: &Common, journal: &SqliteReader) -> Result<Exit> {
+    let ends = journal.streams("").await.context("the journal cannot be read")?;
+    let name = |stream: &Stream| stream.as_str().split_once('/').map_or("", |(_, name)| name).to_owned();
+    let entry = |end: segue_journal::StreamEnd| Entry { name: name(&end.stream), records: end.seq };
+    let contents = Contents { streams: ends.into_iter().map(entry).collect() };
+    output::data(common.output, &contents, |contents| {
+        let line = |entry: &Entry| format!("{:<24} {:>6} records\n", entry.name, entry.records);
+        contents.streams.iter().map(line).collect()
+    })?;
+    Ok(Exit::Done)
+}
+
+/// A release by its name, or a service: `boards-12` is a release when there is one.
+async fn stream(common: &Common, journal: &SqliteReader, file: &Path, what: &str) -> Result<Exit> {
+    let ends = journal.streams("").await.context("the journal cannot be read")?;
+    let is_it = |stream: &Stream| stream.as_str().split_once('/').is_some_and(|(_, name)| name == what);
+    let Some(stream) = ends.into_iter().map(|end| end.stream).find(is_it) else {
+        say(&format!("refused (release-unknown): {} knows no release and no service {what}", file.display()));
+        say(&format!("hint: `segue journal show --journal {}` lists what it knows", file.display()));
+        return Ok(Exit::Refused);
+    };
+    let mut after_seq = 0;
+    loop {
+        let page = journal.page(&stream, after_seq).await.context("the journal cannot be read")?;
+        let Some(last) = page.records.last() else { return Ok(Exit::Done) };
+        let lines: Vec<String> = match common.output {
+            Output::Text => page.records.iter().map(view::line).collect(),
+            Output::Json => page.records.iter().map(Record::line).collect(),
+        };
+        output::lines(&lines.join("\n"))?;
+        after_seq = last.seq;
+    }
+}
+
+/// Nothing was touched.
+fn refused(error: &OpenError) -> Result<Exit> {
+    let hint = match error {
+        OpenError::Newer { .. } => "read it with the version of segue that wrote it",
+        OpenError::Older { .. } => "`segue serve` brings it up to this version",
+        OpenError::NotAJournal { .. } => "`daemon.journal` of the configuration names the daemon's journal",
+        OpenError::Missing { .. } => {
+            "--journal names the file; `daemon.journal` of the configuration says where it is"
+        }
+        OpenError::Unavailable { .. } => "the file and its folder must be readable for you",
+    };
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+    say(&format!("error: {error}{causes}"));
+    say(&format!("hint: {hint}"));
+    Ok(Exit::Refused)
+}
