@@ -217,14 +217,14 @@ async fn converse(
     }
 }
 
-/// Writes what is queued, flushes once.
+/// Writes what is queued, flushes once. What is taken from the queue is written: the rest stays there.
 async fn write_batch(
     socket: &mut WebSocket,
     queue: &mut mpsc::Receiver<Out>,
     first: Option<Out>,
 ) -> Result<Option<End>, axum::Error> {
     let mut next = first;
-    for _ in 0..WRITE_BATCH {
+    for room in (0..WRITE_BATCH).rev() {
         match next {
             Some(Out::Text(text)) => socket.feed(Message::Text(text)).await?,
             Some(Out::Close(shut)) => {
@@ -233,6 +233,9 @@ async fn write_batch(
             }
             // The board let go of this connection because its queue was full.
             None => return Ok(Some(End::Close(CLOSE_OVERLOADED, "too slow"))),
+        }
+        if room == 0 {
+            break;
         }
         match queue.try_recv() {
             Ok(out) => next = Some(out),

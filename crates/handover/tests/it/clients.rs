@@ -162,6 +162,27 @@ async fn who_missed_a_little_gets_updates_and_who_missed_much_gets_a_snapshot() 
 }
 
 #[tokio::test]
+async fn who_missed_more_than_is_written_at_once_still_gets_every_update() {
+    let store = Arc::new(GatedStore::default());
+    let node = Node::start("node", &store).await;
+    let (mut ann, _) = node.joined("b", "ann").await;
+    for cseq in 1..=100 {
+        ann.op(cseq).await;
+    }
+    ann.durable(100).await;
+    let mut late = Peer::open(&node.connect_to("b")).await;
+    let hello = Hello { client: client_id("bob"), last_seq: Some(Seq(0)), epoch: Some(Epoch(1)) };
+    late.say(&ClientMessage::Hello(hello)).await;
+    late.welcome().await;
+    for seq in 1..=100 {
+        assert!(
+            matches!(late.hear().await, ServerMessage::Update(update) if update.seq == Seq(seq)),
+            "{seq}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_newest_connection_of_a_client_takes_the_place_of_the_others() {
     let store = Arc::new(GatedStore::default());
     let node = Node::start("node", &store).await;
