@@ -17,6 +17,8 @@ mod registry;
 mod routes;
 mod slot;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -78,11 +78,23 @@ impl Slot {
         look(&self.lock().board)
     }
 
+    /// How many connections are spoken to.
+    #[cfg(test)]
+    pub(super) fn links(&self) -> usize {
+        self.lock().links.len()
+    }
+
     pub(super) fn send_text(&self, conn: ConnId, text: Utf8Bytes) {
         if let Some(link) = self.lock().links.get(&conn) {
             // A full queue is noticed by the next message of the board; an offer is not worth a client.
             drop(link.try_send(Out::Text(text)));
         }
+    }
+
+    /// A connection has ended: it is neither spoken to nor counted any more.
+    pub(super) fn leave(self: &Arc<Self>, conn: ConnId) {
+        self.lock().links.remove(&conn);
+        self.apply(|board, now, fx| board.leave(now, conn, fx));
     }
 
     /// Something happens to the board. `None` when the server has stopped.

@@ -58,7 +58,7 @@ async fn serve(server: Arc<Inner>, mut socket: WebSocket, board: BoardId) {
     let end = match arrive(&server, &mut socket, who, link, &board).await {
         Ok(slot) => {
             let end = converse(&server, &mut socket, &slot, who.conn, &mut queue).await;
-            slot.apply(|board, now, fx| board.leave(now, who.conn, fx));
+            slot.leave(who.conn);
             end
         }
         Err(end) => end,

@@ -1,0 +1,47 @@
+//! A server's inside: what it keeps of those who were there.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::slot::Slot;
+use super::{Server, ServerConfig};
+use crate::auth::Key;
+use crate::board::testing::{TestDocument, client};
+use crate::board::{ConnId, Newcomer, Speaks};
+use crate::document::Document;
+use crate::store::memory::MemoryStore;
+use crate::wire::{BoardId, Hello, ServerId};
+
+fn server() -> Server {
+    let key = Key::new("the key of these tests").expect("long enough");
+    let new_document = Arc::new(|_: &_| -> Box<dyn Document> { Box::new(TestDocument::default()) });
+    let id = ServerId::parse("here").expect("an id");
+    let config = ServerConfig::new(id, key, "ws://here/{board}", new_document);
+    Server::start(config, Arc::new(MemoryStore::default()))
+}
+
+fn the_board() -> BoardId {
+    BoardId::parse("b").expect("an id")
+}
+
+fn slot(server: &Server) -> Arc<Slot> {
+    server.0.boards.get_or_add(&the_board(), || Slot::new(&server.0, the_board()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_those_who_left_nothing_is_kept() {
+    let server = server();
+    let slot = slot(&server);
+    for number in 0..=1_000 {
+        let (link, _queue) = mpsc::channel(8);
+        let (conn, name) = (ConnId(number), format!("client-{number}"));
+        let hello = Hello { client: client(&name), last_seq: None, epoch: None };
+        let who = Newcomer { conn, speaks: Speaks::Handover };
+        slot.apply_linked(Some((conn, link)), |board, now, fx| board.join(now, who, hello, fx));
+        if number > 0 {
+            slot.leave(conn);
+        }
+    }
+    assert_eq!(slot.links(), 1);
+}
