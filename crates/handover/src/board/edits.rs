@@ -62,9 +62,15 @@ impl Board {
         }
     }
 
-    /// A client wants everything after `from` again.
+    /// A client wants everything after `from` again. Who asks for all of it may have seen what never came
+    /// to be: edits would not take that back, the whole board does.
     pub(crate) fn resume(&mut self, conn: ConnId, from: Seq, fx: &mut Effects) {
-        if self.conns.get(conn).is_some_and(|conn| conn.role == Role::Served) {
+        if !self.conns.get(conn).is_some_and(|conn| conn.role == Role::Served) {
+            return;
+        }
+        if from == Seq::ZERO {
+            self.send_snapshot(conn, fx);
+        } else {
             self.catch_up(conn, from, fx);
         }
     }

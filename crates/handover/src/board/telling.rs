@@ -62,7 +62,7 @@ impl Board {
         }
     }
 
-    fn send_snapshot(&self, conn: ConnId, fx: &mut Effects) {
+    pub(super) fn send_snapshot(&self, conn: ConnId, fx: &mut Effects) {
         let snapshot = Snapshot { seq: self.history.seq(), state: self.history.document().state() };
         fx.send(conn, ServerMessage::Snapshot(snapshot));
     }

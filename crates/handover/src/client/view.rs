@@ -32,14 +32,14 @@ pub(super) struct View {
 }
 
 impl View {
-    /// The last update that was applied, if any was.
+    /// The last update that was applied, if any was and what was seen is not void.
     pub(super) fn last(&self) -> Option<Seq> {
-        self.last
+        self.last.filter(|_| !self.stale)
     }
 
-    /// Where to resume from: the beginning, when what was seen is void.
+    /// Where to resume from: the beginning, when nothing was seen or what was is void.
     pub(super) fn resume_from(&self) -> Seq {
-        if self.stale { Seq::ZERO } else { self.last.unwrap_or_default() }
+        self.last().unwrap_or_default()
     }
 
     /// Whether everything up to `seq` was seen.
@@ -130,7 +130,7 @@ mod tests {
         let mut view = View::default();
         view.snapshot(Seq(9));
         view.went_back_to(Seq(7));
-        assert_eq!(view.resume_from(), Seq(0));
+        assert_eq!((view.last(), view.resume_from()), (None, Seq(0)));
         assert_eq!(view.update(update(8)), Heard::Early);
         view.snapshot(Seq(8));
         assert_eq!(view.update(update(9)), Heard::Next(update(9)));

@@ -183,6 +183,18 @@ async fn who_missed_more_than_is_written_at_once_still_gets_every_update() {
 }
 
 #[tokio::test]
+async fn who_asks_for_everything_gets_the_whole_board_however_small_it_is() {
+    let store = Arc::new(GatedStore::default());
+    let node = Node::start("node", &store).await;
+    let (mut ann, _) = node.joined("b", "ann").await;
+    for seq in [0, 1] {
+        ann.say(&ClientMessage::Resume(Resume { from: Seq(0) })).await;
+        assert!(matches!(ann.hear().await, ServerMessage::Snapshot(snapshot) if snapshot.seq == Seq(seq)));
+        ann.edit(seq + 1).await;
+    }
+}
+
+#[tokio::test]
 async fn the_newest_connection_of_a_client_takes_the_place_of_the_others() {
     let store = Arc::new(GatedStore::default());
     let node = Node::start("node", &store).await;

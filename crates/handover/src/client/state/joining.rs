@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, ClientState, Main, Stage, Target, Timer, Told};
 use crate::client::outbox::WrongNumber;
 use crate::client::state::SocketId;
-use crate::wire::{CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Connect, Hello, Welcome};
+use crate::wire::{CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Connect, Hello, Seq, Welcome};
 
 /// Hops from server to server that are believed before the client waits and begins again.
 const HOPS: u32 = 5;
@@ -60,6 +60,10 @@ impl ClientState {
         self.numbered(news, Told::Durable(welcome.last_cseq));
         if self.main == Main::Live(socket) {
             self.send_kept(socket);
+        }
+        // The content of a board that is behind what was seen comes by itself, unless it is empty.
+        if welcome.seq == Seq::ZERO && self.view.has_gap() {
+            self.resume();
         }
     }
 

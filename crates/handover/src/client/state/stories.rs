@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::wire::{
-    Attached, BoardId, CLOSE_MOVED, CLOSE_PROTOCOL, Cancel, Go, Moved, Nack, Offer, Sealed, Unsealed, Welcome,
+    Attached, BoardId, CLOSE_MOVED, CLOSE_PROTOCOL, Cancel, Go, Hello, Moved, Nack, Offer, Sealed, Unsealed,
+    Welcome,
 };
 
 const ME: &str = "me";
@@ -366,4 +367,34 @@ fn it_leaves_at_once_when_told_and_says_what_it_does_not_know() {
     let mut story = Story::attached();
     story.edits("op1 1");
     story.expect(Event::LeaveNow, "close1, close2, LEFT 1");
+}
+
+#[test]
+fn what_was_seen_and_is_void_is_not_named_when_the_client_joins_again() {
+    let mut story = Story::joined();
+    story.hears(1, update(1, "other", 1), "UPDATE 1");
+    story.hears(1, update(2, "other", 2), "UPDATE 2");
+    story.closed(1, None, "LOST, open2 door, set Join");
+    story.expect(Event::Opened(SocketId(2)), "hello2");
+    // The second update died with its server, and the snapshot that would say so is lost as well.
+    story.hears(2, welcome(2, 1, 0), "JOINED 1");
+    story.closed(2, None, "LOST, open3 door, set Join");
+    let actions = story.0.on(Event::Opened(SocketId(3)));
+    let nothing = Hello { client: client(ME), last_seq: None, epoch: None };
+    assert_eq!(actions, [Action::Send { socket: SocketId(3), message: ClientMessage::Hello(nothing) }]);
+    story.hears(3, welcome(2, 2, 0), "JOINED 2");
+    story.hears(3, ServerMessage::Snapshot(Snapshot { seq: Seq(2), state: payload() }), "SNAPSHOT 2");
+    story.hears(3, update(3, "other", 3), "UPDATE 3");
+}
+
+#[test]
+fn a_void_view_of_a_board_that_is_empty_now_is_replaced_as_well() {
+    let mut story = Story::joined();
+    story.hears(1, update(1, "other", 1), "UPDATE 1");
+    story.closed(1, None, "LOST, open2 door, set Join");
+    story.expect(Event::Opened(SocketId(2)), "hello2");
+    // No server sends the content of an empty board by itself.
+    story.hears(2, welcome(2, 0, 0), "JOINED 1, resume2 0, set Resume");
+    story.hears(2, ServerMessage::Snapshot(Snapshot { seq: Seq(0), state: payload() }), "SNAPSHOT 0");
+    story.hears(2, update(1, "other", 1), "UPDATE 1");
 }
