@@ -140,9 +140,10 @@ impl Board {
                 | StandbyStep::Reading
                 | StandbyStep::Ready
                 | StandbyStep::Filling(_) => Counts { boards: 0, standbys: 1, clients, attached },
-                StandbyStep::Claiming(_) | StandbyStep::Backoff(..) | StandbyStep::CatchingUp(_) => {
-                    Counts { boards: 1, standbys: 1, clients, attached }
-                }
+                StandbyStep::Claiming(_)
+                | StandbyStep::Backoff(..)
+                | StandbyStep::CatchingUp(_)
+                | StandbyStep::Rereading(..) => Counts { boards: 1, standbys: 1, clients, attached },
             },
             Phase::Released(_) | Phase::Absent(_) | Phase::Gone => {
                 Counts { clients, attached, ..Counts::default() }
@@ -164,7 +165,8 @@ impl Board {
                 | StandbyStep::Filling(_)
                 | StandbyStep::Claiming(_)
                 | StandbyStep::Backoff(..)
-                | StandbyStep::CatchingUp(_) => Some(BoardState::Standby),
+                | StandbyStep::CatchingUp(_)
+                | StandbyStep::Rereading(..) => Some(BoardState::Standby),
             },
             Phase::Absent(_) | Phase::Gone => None,
         }

@@ -13,12 +13,17 @@ use super::{Board, unknown_board};
 use crate::store::{Claim, Page, Row, StoreError};
 use crate::wire::{ActivateAnswer, ActivateRequest, Epoch, Holder, Level, Problem, ProblemCode, Seq};
 
-/// How long a claim is tried again while the store does not answer.
+/// How long an activation is tried again while the store does not answer.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(2);
 const CLAIM_RETRY: Duration = Duration::from_millis(50);
 
 pub(super) fn broken_log() -> Problem {
     Problem::new(ProblemCode::Internal, "the board's log in the database is not contiguous")
+}
+
+fn store_is_silent() -> Problem {
+    let detail = "the database did not answer while the board was being activated";
+    Problem::new(ProblemCode::StoreUnavailable, detail)
 }
 
 impl Board {
@@ -131,7 +136,8 @@ impl Board {
             other @ (StandbyStep::Looking
             | StandbyStep::Reading
             | StandbyStep::Ready
-            | StandbyStep::CatchingUp(_)) => {
+            | StandbyStep::CatchingUp(_)
+            | StandbyStep::Rereading(..)) => {
                 standby.step = other;
                 None
             }
@@ -164,11 +170,14 @@ impl Board {
     ) {
         let Some(goal) = self.take_goal() else { return };
         match claim {
-            Ok(Claim::Claimed { epoch, last_seq }) if last_seq > self.history.seq() => {
-                self.set_step(StandbyStep::CatchingUp(Won { epoch, last_seq }));
-                self.ask(Ask::Load { after: self.history.seq() }, fx);
+            Ok(Claim::Claimed { epoch, last_seq }) => {
+                let won = Won { epoch, last_seq, give_up_at: goal.give_up_at };
+                if last_seq > self.history.seq() {
+                    self.catch_up_with_log(won, fx);
+                } else {
+                    self.activated(now, won, fx);
+                }
             }
-            Ok(Claim::Claimed { epoch, last_seq }) => self.activated(now, Won { epoch, last_seq }, fx),
             Ok(Claim::Held(row)) => self.lose(now, self.held_elsewhere(row), fx),
             Err(_no_answer) => self.retry_or_lose(now, goal, fx),
         }
@@ -176,8 +185,7 @@ impl Board {
 
     fn retry_or_lose(&mut self, now: Moment, goal: Goal, fx: &mut Effects) {
         if now >= goal.give_up_at {
-            let detail = "the database did not answer while the board was being activated";
-            self.lose(now, Problem::new(ProblemCode::StoreUnavailable, detail), fx);
+            self.lose(now, store_is_silent(), fx);
         } else {
             self.set_step(StandbyStep::Backoff(goal, now.after(CLAIM_RETRY)));
         }
@@ -189,6 +197,18 @@ impl Board {
         if is_due && let Some(goal) = self.take_goal() {
             self.advance(now, goal, fx);
         }
+        if let Phase::Standby(standby) = &self.phase
+            && let StandbyStep::Rereading(won, at) = standby.step
+            && at <= now
+        {
+            self.catch_up_with_log(won, fx);
+        }
+    }
+
+    /// Reads what the log has behind the standby.
+    fn catch_up_with_log(&mut self, won: Won, fx: &mut Effects) {
+        self.set_step(StandbyStep::CatchingUp(won));
+        self.ask(Ask::Load { after: self.history.seq() }, fx);
     }
 
     pub(super) fn catch_up_answered(
@@ -199,11 +219,18 @@ impl Board {
     ) {
         let Phase::Standby(standby) = &self.phase else { return };
         let StandbyStep::CatchingUp(won) = standby.step else { return };
+        // Owned and not read, in all of these: whoever joins next claims and reads the board afresh.
+        let page = match page {
+            Ok(page) => page,
+            Err(_no_answer) if now < won.give_up_at => {
+                return self.set_step(StandbyStep::Rereading(won, now.after(CLAIM_RETRY)));
+            }
+            Err(_no_answer) => return self.lose(now, store_is_silent(), fx),
+        };
         let before = self.history.seq();
-        let is_sound = page.is_ok_and(|page| self.replay(page.entries).is_ok());
+        let is_sound = self.replay(page.entries).is_ok();
         let reached = self.history.seq();
         if !is_sound || reached == before || reached > won.last_seq {
-            // Owned and unreadable: whoever joins next claims and reads it again.
             fx.push(Effect::Report(Incident::BrokenLog));
             return self.lose(now, broken_log(), fx);
         }
@@ -211,7 +238,7 @@ impl Board {
         if reached == won.last_seq {
             self.activated(now, won, fx);
         } else {
-            self.ask(Ask::Load { after: reached }, fx);
+            self.catch_up_with_log(won, fx);
         }
     }
 

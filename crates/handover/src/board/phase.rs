@@ -143,6 +143,8 @@ pub(super) enum StandbyStep {
     Backoff(Goal, Moment),
     /// Activated by force: owned, reading the rest.
     CatchingUp(Won),
+    /// The same: the store did not answer; reading again then.
+    Rereading(Won, Moment),
 }
 
 /// What an activation wants to reach.
@@ -161,6 +163,7 @@ pub(super) struct Goal {
 pub(super) struct Won {
     pub(super) epoch: Epoch,
     pub(super) last_seq: Seq,
+    pub(super) give_up_at: Moment,
 }
 
 #[derive(Debug)]

@@ -163,7 +163,8 @@ impl Board {
             StandbyStep::Looking
             | StandbyStep::Ready
             | StandbyStep::Claiming(_)
-            | StandbyStep::Backoff(..) => {}
+            | StandbyStep::Backoff(..)
+            | StandbyStep::Rereading(..) => {}
         }
     }
 

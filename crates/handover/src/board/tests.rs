@@ -1,5 +1,6 @@
 //! Boards, clients, a store and a daemon together, in whatever order events may come.
 
+mod alone;
 mod world;
 
 use proptest::prelude::*;

@@ -23,7 +23,7 @@ impl Board {
             },
             Phase::Released(released) => Some(released.close_at),
             Phase::Standby(standby) => match &standby.step {
-                StandbyStep::Backoff(_, at) => Some(*at),
+                StandbyStep::Backoff(_, at) | StandbyStep::Rereading(_, at) => Some(*at),
                 StandbyStep::Looking | StandbyStep::Reading | StandbyStep::Ready => Some(standby.expires),
                 StandbyStep::Filling(_) | StandbyStep::Claiming(_) | StandbyStep::CatchingUp(_) => None,
             },
@@ -77,7 +77,8 @@ impl Standby {
             StandbyStep::Filling(_)
             | StandbyStep::Claiming(_)
             | StandbyStep::Backoff(..)
-            | StandbyStep::CatchingUp(_) => true,
+            | StandbyStep::CatchingUp(_)
+            | StandbyStep::Rereading(..) => true,
         }
     }
 }

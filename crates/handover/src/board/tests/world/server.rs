@@ -3,10 +3,10 @@
 use futures_util::FutureExt as _;
 
 use super::{Down, ENDED, Up, World, connect_of, the_board};
-use crate::auth::{Key, is_attach_token};
+use crate::auth::is_attach_token;
 use crate::board::joining::cancel;
 use crate::board::settings::Settings;
-use crate::board::testing::TestDocument;
+use crate::board::testing::settings;
 use crate::board::{
     Answer, Arrival, Ask, Board, BoardLimits, ConnId, Doors, Effect, Effects, Moment, Newcomer, Shut, Speaks,
     Ticket,
@@ -46,22 +46,10 @@ enum What {
 impl Server {
     pub(super) fn new(number: usize, level: Level) -> Self {
         let id = ServerId::parse(&format!("s{number}")).expect("an id");
-        let settings = Arc::new(Settings {
-            server: id.clone(),
-            key: Key::new("the key of this world").expect("long enough"),
-            version: "1".to_owned(),
-            level,
-            // Small, so that snapshots, long deltas and reading at activation happen.
-            limits: BoardLimits {
-                recent_edits: 4,
-                resume_updates: 3,
-                write_edits: 3,
-                ..BoardLimits::default()
-            },
-            new_document: Arc::new(|_: &_| -> Box<dyn crate::document::Document> {
-                Box::new(TestDocument::default())
-            }),
-        });
+        // Small, so that snapshots, long deltas and reading at activation happen.
+        let limits =
+            BoardLimits { recent_edits: 4, resume_updates: 3, write_edits: 3, ..BoardLimits::default() };
+        let settings = settings(id.as_str(), level, limits);
         Self { id, settings, board: None, requests: Vec::new(), boards: 0 }
     }
 }

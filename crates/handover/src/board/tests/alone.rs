@@ -1,0 +1,172 @@
+//! One board by itself: what it asks, says and does when the store answers this or that.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::board::testing::{client, settings};
+use crate::board::{
+    Answer, Ask, Board, BoardLimits, ConnId, Doors, Effect, Effects, Incident, Moment, Newcomer, PrepareHere,
+    Shut, Speaks, Ticket,
+};
+use crate::store::{Append, Claim, Page, Release, Row, StoreError};
+use crate::wire::{
+    Ack, ActivateAnswer, ActivateRequest, BoardId, Connect, Cseq, Entry, Epoch, Hello, Level, MoveId, Nack,
+    Op, Payload, PrepareRequest, Problem, ProblemCode, Seq, ServerMessage,
+};
+
+const ANN: ConnId = ConnId(1);
+
+/// A board, and what it wanted since anybody looked.
+struct Alone {
+    board: Board,
+    now: Moment,
+    asked: Option<(Ticket, Ask)>,
+    writing: Option<(Ticket, Vec<Entry>)>,
+    said: Vec<ServerMessage>,
+    shut: Vec<Shut>,
+    incidents: Vec<Incident>,
+    is_gone: bool,
+}
+
+fn away<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable("for a moment".to_owned()))
+}
+
+fn op(cseq: u64) -> Op {
+    Op { cseq: Cseq(cseq), payload: Payload::of(&cseq).expect("a number is JSON") }
+}
+
+impl Alone {
+    fn absent(level: Level) -> Self {
+        let settings = settings("here", level, BoardLimits::default());
+        let board = Board::absent(settings, BoardId::parse("b").expect("an id"), Moment::default());
+        let (said, shut, incidents) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            board,
+            now: Moment::default(),
+            asked: None,
+            writing: None,
+            said,
+            shut,
+            incidents,
+            is_gone: false,
+        }
+    }
+
+    /// Owned under epoch 1, without edits; ann is served.
+    fn served() -> Self {
+        let mut alone = Self::absent(Level::Warm);
+        let hello = Hello { client: client("ann"), last_seq: None, epoch: None };
+        let who = Newcomer { conn: ANN, speaks: Speaks::Handover };
+        alone.happens(|board, now, fx| board.join(now, who, hello, fx));
+        alone.answer(Answer::Row(Ok(Row { epoch: Epoch(0), owner: None, last_seq: Seq(0) })));
+        alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(1), last_seq: Seq(0) })));
+        assert!(matches!(alone.said()[..], [ServerMessage::Welcome(_)]));
+        alone
+    }
+
+    fn happens<R>(&mut self, event: impl FnOnce(&mut Board, Moment, &mut Effects) -> R) -> R {
+        let mut effects = Effects::default();
+        let result = event(&mut self.board, self.now, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Send(_, message) | Effect::Tell(message) => self.said.push(message),
+                Effect::Close(_, shut) => self.shut.push(shut),
+                Effect::Ask { ticket, ask } => self.asked = Some((ticket, ask)),
+                Effect::Write { ticket, entries, .. } => self.writing = Some((ticket, entries)),
+                Effect::Report(incident) => self.incidents.push(incident),
+                Effect::Forget => self.is_gone = true,
+                Effect::Offer { .. } | Effect::Durable(_) | Effect::Loaded(_) => {}
+            }
+        }
+        result
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let (ticket, _) = self.asked.take().expect("something was asked");
+        self.happens(|board, now, fx| board.answered(now, ticket, answer, Doors::Open, fx));
+    }
+
+    fn written(&mut self, result: Result<Append, StoreError>) {
+        let (ticket, _) = self.writing.take().expect("something is being written");
+        self.happens(|board, now, fx| board.written(now, ticket, result, fx));
+    }
+
+    fn op(&mut self, cseq: u64) {
+        self.happens(|board, now, fx| board.op(now, ANN, op(cseq), fx));
+    }
+
+    fn drain(&mut self) -> Poll<()> {
+        self.happens(|board, _, fx| board.drain(fx))
+    }
+
+    fn activate(&mut self, move_id: &MoveId) -> Poll<Result<ActivateAnswer, Problem>> {
+        self.happens(|board, now, fx| board.activate(now, &force(move_id), fx))
+    }
+
+    fn pass(&mut self, wait: Duration) {
+        self.now = self.now.after(wait);
+        self.happens(|board, now, fx| board.wake(now, Doors::Open, fx));
+    }
+
+    /// What clients were told since the last look.
+    fn said(&mut self) -> Vec<ServerMessage> {
+        std::mem::take(&mut self.said)
+    }
+}
+
+fn force(move_id: &MoveId) -> ActivateRequest {
+    ActivateRequest {
+        move_id: move_id.clone(),
+        board: BoardId::parse("b").expect("an id"),
+        from_epoch: Epoch(1),
+        final_seq: None,
+        delta: None,
+        digest: None,
+        force: true,
+    }
+}
+
+/// A standby at epoch 1 that won its claim and still has to read the one edit that there is.
+fn won_and_reading() -> (Alone, MoveId) {
+    let mut alone = Alone::absent(Level::Failover);
+    let move_id = MoveId::parse("m").expect("an id");
+    let prepare = PrepareRequest {
+        move_id: move_id.clone(),
+        board: BoardId::parse("b").expect("an id"),
+        from_epoch: Epoch(1),
+        ttl_ms: 60_000,
+        attach_rate_per_s: None,
+    };
+    let here = PrepareHere { connect: Connect::parse("here").expect("a connect"), doors: Doors::Open };
+    alone.happens(|board, now, fx| board.prepare(now, &prepare, here, fx)).expect("prepares");
+    alone.answer(Answer::Row(Ok(Row { epoch: Epoch(1), owner: None, last_seq: Seq(0) })));
+    alone.answer(Answer::Page(Ok(Page { entries: Vec::new(), last_seq: Seq(0) })));
+    assert_eq!(alone.activate(&move_id), Poll::Pending);
+    alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(2), last_seq: Seq(1) })));
+    (alone, move_id)
+}
+
+#[test]
+fn a_store_that_is_silent_for_a_moment_after_a_won_claim_is_asked_again() {
+    let (mut alone, move_id) = won_and_reading();
+    alone.answer(Answer::Page(away()));
+    assert_eq!(alone.activate(&move_id), Poll::Pending);
+    alone.pass(Duration::from_millis(50));
+    assert!(matches!(alone.asked, Some((_, Ask::Load { after: Seq(0) }))));
+    let entry = Entry { seq: Seq(1), client: client("ann"), cseq: Cseq(1), payload: op(1).payload };
+    alone.answer(Answer::Page(Ok(Page { entries: vec![entry], last_seq: Seq(1) })));
+    let activated = ActivateAnswer { epoch: Epoch(2) };
+    assert_eq!((alone.activate(&move_id), alone.incidents), (Poll::Ready(Ok(activated)), Vec::new()));
+}
+
+#[test]
+fn a_store_that_stays_silent_after_a_won_claim_is_called_silent_not_broken() {
+    let (mut alone, move_id) = won_and_reading();
+    while alone.activate(&move_id).is_pending() {
+        alone.answer(Answer::Page(away()));
+        alone.pass(Duration::from_millis(500));
+    }
+    let refused = alone.activate(&move_id).map(|answer| answer.expect_err("the store is away").code);
+    assert_eq!((refused, alone.incidents), (Poll::Ready(ProblemCode::StoreUnavailable), Vec::new()));
+}
