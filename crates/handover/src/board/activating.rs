@@ -21,9 +21,15 @@ pub(super) fn broken_log() -> Problem {
     Problem::new(ProblemCode::Internal, "the board's log in the database is not contiguous")
 }
 
-fn store_is_silent() -> Problem {
-    let detail = "the database did not answer while the board was being activated";
-    Problem::new(ProblemCode::StoreUnavailable, detail)
+/// The store did not help for as long as an activation may take, or says that it never will.
+fn no_help(error: &StoreError) -> Problem {
+    match error {
+        StoreError::Unavailable(_) => {
+            let detail = "the database did not answer while the board was being activated";
+            Problem::new(ProblemCode::StoreUnavailable, detail)
+        }
+        StoreError::Refused(_) => Problem::new(ProblemCode::Internal, error.to_string()),
+    }
 }
 
 impl Board {
@@ -146,7 +152,10 @@ impl Board {
 
     pub(super) fn fill_answered(&mut self, now: Moment, page: Result<Page, StoreError>, fx: &mut Effects) {
         let Some(goal) = self.take_goal() else { return };
-        let Ok(page) = page else { return self.retry_or_lose(now, goal, fx) };
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => return self.retry_or_lose(now, goal, &error, fx),
+        };
         let before = self.history.seq();
         let wanted = |seq: Seq| goal.final_seq.is_none_or(|final_seq| seq <= final_seq);
         let entries = page.entries.into_iter().filter(|entry| wanted(entry.seq)).collect();
@@ -179,15 +188,16 @@ impl Board {
                 }
             }
             Ok(Claim::Held(row)) => self.lose(now, self.held_elsewhere(row), fx),
-            Err(_no_answer) => self.retry_or_lose(now, goal, fx),
+            Err(error) => self.retry_or_lose(now, goal, &error, fx),
         }
     }
 
-    fn retry_or_lose(&mut self, now: Moment, goal: Goal, fx: &mut Effects) {
-        if now >= goal.give_up_at {
-            self.lose(now, store_is_silent(), fx);
-        } else {
-            self.set_step(StandbyStep::Backoff(goal, now.after(CLAIM_RETRY)));
+    fn retry_or_lose(&mut self, now: Moment, goal: Goal, error: &StoreError, fx: &mut Effects) {
+        match error {
+            StoreError::Unavailable(_) if now < goal.give_up_at => {
+                self.set_step(StandbyStep::Backoff(goal, now.after(CLAIM_RETRY)));
+            }
+            StoreError::Unavailable(_) | StoreError::Refused(_) => self.lose(now, no_help(error), fx),
         }
     }
 
@@ -222,10 +232,10 @@ impl Board {
         // Owned and not read, in all of these: whoever joins next claims and reads the board afresh.
         let page = match page {
             Ok(page) => page,
-            Err(_no_answer) if now < won.give_up_at => {
+            Err(StoreError::Unavailable(_)) if now < won.give_up_at => {
                 return self.set_step(StandbyStep::Rereading(won, now.after(CLAIM_RETRY)));
             }
-            Err(_no_answer) => return self.lose(now, store_is_silent(), fx),
+            Err(error) => return self.lose(now, no_help(&error), fx),
         };
         let before = self.history.seq();
         let is_sound = self.replay(page.entries).is_ok();

@@ -64,16 +64,16 @@ impl Board {
     pub(super) fn release_answered(
         &mut self,
         now: Moment,
-        release: Result<Release, StoreError>,
+        release: &Result<Release, StoreError>,
         fx: &mut Effects,
     ) {
         let Phase::Closing(closing) = &mut self.phase else { return };
         match release {
-            Ok(Release::Released | Release::Fenced(_)) => self.closed(now, fx),
-            Err(_no_answer) if closing.tries < MAX_RELEASES => {
+            Err(StoreError::Unavailable(_)) if closing.tries < MAX_RELEASES => {
                 closing.step = ClosingStep::Retrying { at: now.after(RELEASE_RETRY) };
             }
-            Err(_no_answer) => self.closed(now, fx),
+            Ok(Release::Released | Release::Fenced(_))
+            | Err(StoreError::Unavailable(_) | StoreError::Refused(_)) => self.closed(now, fx),
         }
     }
 

@@ -67,6 +67,10 @@ pub(crate) enum Incident {
     BrokenLog,
     /// The store did not do a write; it is tried again.
     WriteFailed,
+    /// The store will not do a write, however often it is asked. The board is given up.
+    WriteRefused,
+    /// The store will not let this server take its sealed board back. The board is given up.
+    ClaimRefused,
     /// A client was sent away because its board has too many edits that are not durable.
     TooManyUndurable,
 }

@@ -72,14 +72,17 @@ impl Board {
                 | Phase::Absent(_)
                 | Phase::Gone => {}
             },
-            Answer::Release(release) => self.release_answered(now, release, fx),
+            Answer::Release(release) => self.release_answered(now, &release, fx),
         }
     }
 
     fn row_answered(&mut self, now: Moment, row: Result<Row, StoreError>, doors: Doors, fx: &mut Effects) {
         let row = match row {
             Ok(row) => row,
-            Err(_no_answer) => return self.turn_waiting_away(Shut::Overloaded, fx),
+            // Either way those who wait ask again, later each time.
+            Err(StoreError::Unavailable(_) | StoreError::Refused(_)) => {
+                return self.turn_waiting_away(Shut::Overloaded, fx);
+            }
         };
         let ownership = self.ownership(&row);
         match (&mut self.phase, ownership) {
@@ -129,7 +132,9 @@ impl Board {
                 self.row_answered(now, Ok(row), doors, fx);
             }
             Ok(Claim::Held(_)) => self.send_waiting_to(None, fx),
-            Err(_no_answer) => self.turn_waiting_away(Shut::Overloaded, fx),
+            Err(StoreError::Unavailable(_) | StoreError::Refused(_)) => {
+                self.turn_waiting_away(Shut::Overloaded, fx);
+            }
         }
     }
 

@@ -122,7 +122,8 @@ impl Board {
                 let problem = Problem::new(ProblemCode::WrongEpoch, detail).with_holder(self.holder_of(row));
                 self.lose(now, problem, fx);
             }
-            Err(_no_answer) => {
+            // Either way the daemon decides whether to ask again.
+            Err(StoreError::Unavailable(_) | StoreError::Refused(_)) => {
                 let detail = "the ownership table could not be read";
                 self.lose(now, Problem::new(ProblemCode::StoreUnavailable, detail), fx);
             }

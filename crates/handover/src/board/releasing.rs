@@ -39,10 +39,11 @@ impl Board {
         self.vanish(fx);
     }
 
-    /// The store says what cannot be. Serving on would lose or double edits; so clients are sent to the
-    /// front door, and whoever is asked for the board next claims and reads it afresh.
-    pub(super) fn give_up(&mut self, fx: &mut Effects) {
-        fx.push(Effect::Report(Incident::BrokenLog));
+    /// The store says what cannot be, or refuses what has to be. Serving on would lose or double edits; so
+    /// clients are sent to the front door, and whoever is asked for the board next claims and reads it
+    /// afresh.
+    pub(super) fn give_up(&mut self, why: Incident, fx: &mut Effects) {
+        fx.push(Effect::Report(why));
         self.phase = Phase::Released(Released { move_id: None, connect: None, close_at: Moment::default() });
         self.part(fx);
     }

@@ -4,7 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::conns::Speaks;
-use super::effects::{Ask, Effect, Effects, Moment};
+use super::effects::{Ask, Effect, Effects, Incident, Moment};
 use super::phase::{Offering, Phase, SealStep, Sealing, Serving};
 use super::{Board, from_ms, unknown_board};
 use crate::store::{Claim, StoreError};
@@ -177,7 +177,7 @@ impl Board {
         match claim {
             Ok(Claim::Claimed { epoch, last_seq }) => {
                 if last_seq < self.durable || last_seq > self.history.seq() {
-                    return self.give_up(fx);
+                    return self.give_up(Incident::BrokenLog, fx);
                 }
                 self.epoch = epoch;
                 self.phase = Phase::Serving(Serving::default());
@@ -192,7 +192,10 @@ impl Board {
                 let connect = self.connect_of(&row).or(offered);
                 self.let_go(move_id, connect, now.after(self.settings.limits.grace), fx);
             }
-            Err(_no_answer) => sealing.step = SealStep::Retrying { at: now.after(REOWN_RETRY) },
+            Err(StoreError::Refused(_)) => self.give_up(Incident::ClaimRefused, fx),
+            Err(StoreError::Unavailable(_)) => {
+                sealing.step = SealStep::Retrying { at: now.after(REOWN_RETRY) };
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ impl Board {
         }
         let entries = self.next_entries();
         if entries.is_empty() {
-            self.give_up(fx);
+            self.give_up(Incident::BrokenLog, fx);
             return;
         }
         let ticket = self.new_ticket();
@@ -115,7 +115,7 @@ impl Board {
             // written under this epoch.
             Ok(Append::Appended { last_seq } | Append::OutOfPlace { last_seq }) => {
                 if last_seq <= self.durable || last_seq > self.history.seq() {
-                    self.give_up(fx);
+                    self.give_up(Incident::BrokenLog, fx);
                     return;
                 }
                 self.made_durable(now, last_seq, fx);
@@ -123,7 +123,8 @@ impl Board {
                 self.release_if_flushed(fx);
             }
             Ok(Append::Fenced(row)) => self.lost_ownership(now, &row, fx),
-            Err(_no_answer) => {
+            Err(StoreError::Refused(_)) => self.give_up(Incident::WriteRefused, fx),
+            Err(StoreError::Unavailable(_)) => {
                 fx.push(Effect::Report(Incident::WriteFailed));
                 self.writer.step = WriterStep::Backoff { until: now.after(Writer::RETRY) };
             }

@@ -250,6 +250,12 @@ impl Slot {
             Incident::BrokenLog => {
                 tracing::error!(%board, "the store's log is broken; the board is given up");
             }
+            Incident::WriteRefused => {
+                tracing::error!(%board, "the store refuses a write for good; the board is given up");
+            }
+            Incident::ClaimRefused => {
+                tracing::error!(%board, "the store refuses to give the board back; it is given up");
+            }
             Incident::WriteFailed => tracing::warn!(%board, "a write to the store failed; it is tried again"),
             Incident::TooManyUndurable => tracing::warn!(%board, "too many edits wait for the store"),
         }

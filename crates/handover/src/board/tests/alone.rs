@@ -11,7 +11,7 @@ use crate::board::{
 use crate::store::{Append, Claim, Page, Release, Row, StoreError};
 use crate::wire::{
     Ack, ActivateAnswer, ActivateRequest, BoardId, Connect, Cseq, Entry, Epoch, Hello, Level, MoveId, Nack,
-    Op, Payload, PrepareRequest, Problem, ProblemCode, Seq, ServerMessage,
+    Op, Payload, PrepareRequest, Problem, ProblemCode, SealRequest, Seq, ServerMessage,
 };
 
 const ANN: ConnId = ConnId(1);
@@ -169,4 +169,32 @@ fn a_store_that_stays_silent_after_a_won_claim_is_called_silent_not_broken() {
     }
     let refused = alone.activate(&move_id).map(|answer| answer.expect_err("the store is away").code);
     assert_eq!((refused, alone.incidents), (Poll::Ready(ProblemCode::StoreUnavailable), Vec::new()));
+}
+
+#[test]
+fn a_write_that_is_refused_for_good_is_not_made_again_and_the_board_is_given_up() {
+    let mut alone = Alone::served();
+    alone.op(1);
+    alone.said();
+    alone.written(Err(StoreError::Refused("it is too large".to_owned())));
+    alone.pass(Duration::from_secs(1));
+    assert!(alone.is_gone && alone.writing.is_none());
+    assert!(matches!(alone.said()[..], [ServerMessage::Moved(_)]));
+    assert_eq!((alone.shut, alone.incidents), (vec![Shut::Moved], vec![Incident::WriteRefused]));
+}
+
+#[test]
+fn a_sealed_board_that_may_not_be_taken_back_is_given_up() {
+    let mut alone = Alone::served();
+    let seal = SealRequest {
+        move_id: MoveId::parse("m").expect("an id"),
+        board: BoardId::parse("b").expect("an id"),
+        epoch: Epoch(1),
+        seal_ttl_ms: 1_000,
+        standby_seq: None,
+    };
+    assert!(alone.happens(|board, now, fx| board.seal(now, &seal, fx)).is_ready());
+    alone.pass(Duration::from_secs(1));
+    alone.answer(Answer::Claim(Err(StoreError::Refused("not this server".to_owned()))));
+    assert_eq!((alone.is_gone, &alone.shut[..]), (true, &[Shut::Moved][..]));
 }
