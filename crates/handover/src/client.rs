@@ -9,9 +9,11 @@ mod session;
 mod sockets;
 mod state;
 mod timers;
+mod timing;
 mod view;
 
 pub use outbox::{TooManyEdits, WrongNumber};
 pub use presence::Presence;
 pub use session::{Address, Session};
-pub use state::{Action, ClientState, Event, SocketId, Target, Timer, Timing, Told};
+pub use state::{Action, ClientState, Event, SocketId, Target, Timer, Told};
+pub use timing::Timing;

@@ -14,8 +14,9 @@ use url::Url;
 use super::outbox::TooManyEdits;
 use super::presence::Presence;
 use super::sockets::{Heard, Sockets};
-use super::state::{Action, ClientState, Event, Target, Timing, Told};
+use super::state::{Action, ClientState, Event, Target, Told};
 use super::timers::Timers;
+use super::timing::Timing;
 use crate::wire::{BoardId, ClientId, Connect, Cseq, Payload};
 
 /// Where a board is found by those who know nothing.
@@ -133,6 +134,7 @@ impl Session {
                 Event::Opened(socket)
             }
             Heard::Message(socket, message) => Event::Message(socket, message),
+            Heard::Alive(socket) => Event::Alive(socket),
             Heard::Closed { socket, code, was_open } => {
                 if was_open {
                     self.presence.closed(Instant::now());

@@ -65,6 +65,8 @@ enum Stage {
 pub(super) enum Heard {
     Opened(SocketId),
     Message(SocketId, ServerMessage),
+    /// The server sent a ping.
+    Alive(SocketId),
     /// `was_open`: it did not fail while it was being opened.
     Closed {
         socket: SocketId,
@@ -192,10 +194,9 @@ fn poll_open(
             Poll::Ready(Some(Ok(Message::Close(frame)))) => {
                 *code = frame.map(|frame| u16::from(frame.code));
             }
-            // The library answers pings by itself.
-            Poll::Ready(Some(Ok(
-                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_),
-            ))) => {}
+            // The library answers it by itself.
+            Poll::Ready(Some(Ok(Message::Ping(_)))) => return Poll::Ready(Heard::Alive(socket)),
+            Poll::Ready(Some(Ok(Message::Binary(_) | Message::Pong(_) | Message::Frame(_)))) => {}
             Poll::Ready(Some(Err(_)) | None) => return closed(*code),
         }
     }

@@ -15,10 +15,11 @@ mod world;
 use std::time::Duration;
 
 use super::outbox::{Outbox, TooManyEdits, WrongNumber};
+use super::timing::Timing;
 use super::view::{Heard, View};
 use crate::wire::{
-    Ack, ClientId, ClientMessage, Connect, Cseq, Epoch, MoveId, OLD_SOCKET_GRACE_MS, Op, Payload, Resume,
-    Seq, ServerMessage, Snapshot, Token, Update,
+    Ack, ClientId, ClientMessage, Connect, Cseq, Epoch, MoveId, Op, Payload, Resume, Seq, ServerMessage,
+    Snapshot, Token, Update,
 };
 
 /// Names one socket for ever; numbers are not used again.
@@ -39,6 +40,8 @@ pub enum Target {
 pub enum Event {
     Opened(SocketId),
     Message(SocketId, ServerMessage),
+    /// The server is there, and says nothing by it: a ping.
+    Alive(SocketId),
     /// Also: it could not be opened. `code` is what the server gave as its reason, if it did.
     Closed {
         socket: SocketId,
@@ -122,46 +125,10 @@ pub enum Timer {
     OldGrace,
     /// What was asked for by `resume` did not come.
     Resume,
-}
-
-/// The client's patience.
-#[derive(Debug, Clone)]
-pub struct Timing {
-    /// From opening a socket to `welcome`.
-    pub join: Duration,
-    /// Between two joins that failed: the first wait, doubled up to the last.
-    pub rejoin_first: Duration,
-    pub rejoin_last: Duration,
-    /// How long a client whose server died waits for `go` on a standby before it asks elsewhere too.
-    pub standby_first: Duration,
-    /// Between two attempts to attach, and how many there are.
-    pub reattach: Duration,
-    pub attach_attempts: u32,
-    /// How long the old socket is read after `go`.
-    pub old_grace: Duration,
-    /// How long the answer to `resume` may take.
-    pub resume: Duration,
-    /// The longest deadline of an offer that is believed.
-    pub longest_offer: Duration,
-    /// Edits that may wait for their durable acknowledgement.
-    pub max_kept: usize,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            join: Duration::from_secs(5),
-            rejoin_first: Duration::from_millis(50),
-            rejoin_last: Duration::from_secs(2),
-            standby_first: Duration::from_millis(200),
-            reattach: Duration::from_millis(250),
-            attach_attempts: 5,
-            old_grace: Duration::from_millis(OLD_SOCKET_GRACE_MS),
-            resume: Duration::from_secs(2),
-            longest_offer: Duration::from_mins(5),
-            max_kept: 10_000,
-        }
-    }
+    /// Look whether the server has said anything since the last look.
+    Silence,
+    /// Neither `go` nor `unsealed` came after `sealed`.
+    Held,
 }
 
 /// The socket that takes edits.
@@ -203,6 +170,15 @@ struct Old {
     until: Seq,
 }
 
+/// How long the client is to be on its board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    Wanted,
+    /// It leaves as soon as all its edits are durable.
+    UntilDurable,
+    Over,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct ClientState {
@@ -220,12 +196,13 @@ pub struct ClientState {
     target: Target,
     last_move: Option<MoveId>,
     resuming: bool,
+    /// The server of the main socket was heard since `Timer::Silence` was set.
+    heard: bool,
     sockets: u64,
     joins: u32,
     failures: u32,
     hops: u32,
-    leaving: bool,
-    gone: bool,
+    stay: Stay,
     actions: Vec<Action>,
 }
 
@@ -245,12 +222,12 @@ impl ClientState {
             target: Target::FrontDoor,
             last_move: None,
             resuming: false,
+            heard: false,
             sockets: 0,
             joins: 0,
             failures: 0,
             hops: 0,
-            leaving: false,
-            gone: false,
+            stay: Stay::Wanted,
             actions: Vec::new(),
         };
         state.join();
@@ -280,18 +257,19 @@ impl ClientState {
 
     /// What happened → what to do.
     pub fn on(&mut self, event: Event) -> Vec<Action> {
-        if self.gone {
+        if self.stay == Stay::Over {
             return Vec::new();
         }
         match event {
             Event::Opened(socket) => self.opened(socket),
             Event::Message(socket, message) => self.message(socket, message),
+            Event::Alive(socket) => self.heard |= self.main_socket() == Some(socket),
             Event::Closed { socket, code } => self.closed(socket, code),
             Event::Due(timer) => self.due(timer),
-            Event::Leave => self.leaving = true,
+            Event::Leave => self.stay = Stay::UntilDurable,
             Event::LeaveNow => self.leave(),
         }
-        if self.leaving && self.outbox.is_empty() {
+        if self.stay == Stay::UntilDurable && self.outbox.is_empty() {
             self.leave();
         }
         self.take()
@@ -307,6 +285,7 @@ impl ClientState {
 
     fn message(&mut self, socket: SocketId, message: ServerMessage) {
         if self.main_socket() == Some(socket) {
+            self.heard = true;
             self.on_main(socket, message);
         } else if self.standby_socket() == Some(socket) {
             self.on_standby(socket, message);
@@ -343,6 +322,24 @@ impl ClientState {
                     self.resume();
                 }
             }
+            Timer::Silence if self.heard => self.listen(),
+            Timer::Silence => self.hang_up(),
+            Timer::Held if matches!(self.main, Main::Held(_)) => self.hang_up(),
+            Timer::Held => {}
+        }
+    }
+
+    /// From now on the main socket's server has to say something from time to time.
+    fn listen(&mut self) {
+        self.heard = false;
+        self.actions.push(Action::Set(Timer::Silence, self.timing.silence));
+    }
+
+    /// The socket that takes edits leads nowhere any more, though nobody closed it.
+    fn hang_up(&mut self) {
+        if let Main::Live(socket) | Main::Held(socket) = self.main {
+            self.actions.push(Action::Close(socket));
+            self.lost(None);
         }
     }
 
@@ -473,7 +470,7 @@ impl ClientState {
         let sockets = [self.main_socket(), self.standby_socket(), old, self.left];
         self.actions.extend(sockets.into_iter().flatten().map(Action::Close));
         self.tell(Told::Left { unacknowledged: self.outbox.len() });
-        self.gone = true;
+        self.stay = Stay::Over;
     }
 
     fn take(&mut self) -> Vec<Action> {

@@ -14,7 +14,7 @@ use super::state::Timer;
 #[derive(Debug)]
 pub(super) struct Timers {
     due: BTreeMap<Timer, Instant>,
-    /// Made when the first timer is set; most clients never set one while they are served.
+    /// Made when the first timer is set, and used again for every later one.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -28,7 +28,13 @@ impl Timers {
     pub(super) fn set(&mut self, timer: Timer, after: Duration) {
         let after = match timer {
             Timer::Rejoin => after.mul_f64(0.5 + fastrand::f64() / 2.0),
-            Timer::Join | Timer::OfferDeadline | Timer::Reattach | Timer::OldGrace | Timer::Resume => after,
+            Timer::Join
+            | Timer::OfferDeadline
+            | Timer::Reattach
+            | Timer::OldGrace
+            | Timer::Resume
+            | Timer::Silence
+            | Timer::Held => after,
         };
         self.due.insert(timer, Instant::now() + after);
     }

@@ -349,6 +349,7 @@ impl World {
         for server in 0..self.servers.len() {
             self.wake(server);
         }
+        self.ping();
         for user in 0..self.users.len() {
             let due: Vec<Timer> = self.users[user].timers_due(self.now);
             for timer in due {
@@ -356,6 +357,15 @@ impl World {
                     self.tell(user, Event::Due(timer));
                 }
             }
+        }
+    }
+
+    /// A server that is there pings more often than a client loses patience.
+    fn ping(&mut self) {
+        let is_open = |wire: &&Wire| wire.conn != ENDED && !wire.is_left;
+        let open: Vec<_> = self.wires.iter().filter(is_open).map(|wire| (wire.client, wire.socket)).collect();
+        for (user, socket) in open {
+            self.tell(user, Event::Alive(socket));
         }
     }
 

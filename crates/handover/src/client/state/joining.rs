@@ -49,6 +49,7 @@ impl ClientState {
         }
         self.view.went_back_to(welcome.seq);
         self.main = Main::Live(socket);
+        self.listen();
         self.epoch = welcome.epoch;
         self.resuming = false;
         self.hops = 0;

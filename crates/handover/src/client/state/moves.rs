@@ -103,6 +103,7 @@ impl ClientState {
         if sealed.epoch >= self.epoch && self.main == Main::Live(socket) {
             self.epoch = sealed.epoch;
             self.main = Main::Held(socket);
+            self.actions.push(Action::Set(Timer::Held, self.timing.held));
             self.tell(Told::Sealed(sealed.epoch));
         }
     }
@@ -112,6 +113,7 @@ impl ClientState {
         if epoch > self.epoch && matches!(self.main, Main::Live(_) | Main::Held(_)) {
             self.epoch = epoch;
             self.main = Main::Live(socket);
+            self.actions.push(Action::Clear(Timer::Held));
             self.tell(Told::Unsealed(epoch));
             self.send_kept(socket);
         }
@@ -124,9 +126,10 @@ impl ClientState {
             return;
         }
         let Some(standby) = self.standby.take() else { return };
-        for timer in [Timer::OfferDeadline, Timer::Reattach, Timer::Rejoin, Timer::Join] {
+        for timer in [Timer::OfferDeadline, Timer::Reattach, Timer::Rejoin, Timer::Join, Timer::Held] {
             self.actions.push(Action::Clear(timer));
         }
+        self.listen();
         self.close_old();
         match std::mem::replace(&mut self.main, Main::Live(socket)) {
             Main::None => {}
@@ -196,6 +199,7 @@ impl ClientState {
             self.actions.push(Action::Close(main));
         }
         self.main = Main::Live(socket);
+        self.listen();
         self.epoch = epoch;
         self.resuming = false;
         self.tell(Told::Unsealed(epoch));

@@ -74,8 +74,9 @@ fn words(actions: &[Action]) -> String {
             ClientMessage::Resume(resume) => format!("resume{} {}", socket.0, resume.from),
         },
         Action::Close(socket) => format!("close{}", socket.0),
+        // These two watch over every story; a story is told of them when they run out.
+        Action::Set(Timer::Silence | Timer::Held, _) | Action::Clear(_) => String::new(),
         Action::Set(timer, _) => format!("set {timer:?}"),
-        Action::Clear(_) => String::new(),
         Action::Tell(told) => match told {
             Told::Joined { again, .. } => format!("JOINED {again}"),
             Told::Applied(cseq) => format!("APPLIED {cseq}"),
@@ -397,4 +398,30 @@ fn a_void_view_of_a_board_that_is_empty_now_is_replaced_as_well() {
     story.hears(2, welcome(2, 0, 0), "JOINED 1, resume2 0, set Resume");
     story.hears(2, ServerMessage::Snapshot(Snapshot { seq: Seq(0), state: payload() }), "SNAPSHOT 0");
     story.hears(2, update(1, "other", 1), "UPDATE 1");
+}
+
+#[test]
+fn a_server_that_falls_silent_is_left_and_one_that_only_pings_is_not() {
+    let mut story = Story::joined();
+    story.edits("op1 1");
+    story.hears(1, update(1, ME, 1), "UPDATE 1");
+    story.expect(Event::Due(Timer::Silence), "");
+    story.expect(Event::Alive(SocketId(1)), "");
+    story.expect(Event::Due(Timer::Silence), "");
+    story.expect(Event::Due(Timer::Silence), "close1, LOST, open2 door, set Join");
+    story.expect(Event::Opened(SocketId(2)), "hello2");
+    story.hears(2, welcome(1, 1, 0), "JOINED 1, op2 1");
+}
+
+#[test]
+fn a_client_that_was_not_told_how_a_seal_ended_joins_again() {
+    let mut story = Story::joined();
+    story.edits("op1 1");
+    story.hears(1, sealed(1, 0), "SEALED");
+    // Its server is there, and owes it an `unsealed`.
+    story.expect(Event::Alive(SocketId(1)), "");
+    story.expect(Event::Due(Timer::Held), "close1, LOST, open2 door, set Join");
+    story.expect(Event::Opened(SocketId(2)), "hello2");
+    story.hears(2, welcome(2, 0, 0), "JOINED 1, op2 1");
+    story.expect(Event::Due(Timer::Held), "");
 }
