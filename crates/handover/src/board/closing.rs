@@ -5,10 +5,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::Board;
+use super::conns::Role;
 use super::effects::{Ask, Effects, Moment};
-use super::phase::{Closing, ClosingStep, ClosingWhy, Phase};
+use super::phase::{Closing, ClosingStep, ClosingWhy, Phase, Serving};
 use super::telling::send_away;
 use crate::store::{Release, StoreError};
+use crate::wire::{Nack, ServerMessage};
 
 const RELEASE_RETRY: Duration = Duration::from_millis(100);
 /// After that the row keeps this server's name: whoever asks for the board is sent here, and it opens
@@ -38,8 +40,12 @@ impl Board {
 
     /// Level 0: gives the board up and sends its clients to the front door. Ready when that is done, or
     /// when it is not this server's to do.
+    ///
+    /// On its way out a board takes no edits. So it does not set out while the store is away: its people
+    /// go on working, and it is tried again.
     pub(crate) fn drain(&mut self, fx: &mut Effects) -> Poll<()> {
         match &mut self.phase {
+            Phase::Serving(_) if self.writer.is_unanswered() => Poll::Pending,
             Phase::Serving(_) => {
                 self.begin_closing(ClosingWhy::Drained, fx);
                 Poll::Pending
@@ -51,6 +57,29 @@ impl Board {
             // A move or an opening is under way; it ends within its ttl.
             Phase::Opening(_) | Phase::Sealed(_) => Poll::Pending,
             Phase::Released(_) | Phase::Standby(_) | Phase::Absent(_) | Phase::Gone => Poll::Ready(()),
+        }
+    }
+
+    /// The store does not take what has to be flushed. Whoever is here is served on, and asked for what is
+    /// not durable: the edits that were passed over meanwhile are among it.
+    pub(super) fn keep_open_unflushed(&mut self, fx: &mut Effects) {
+        let Phase::Closing(closing) = &self.phase else { return };
+        if closing.step != ClosingStep::Flushing || self.conns.is_empty() {
+            return;
+        }
+        self.phase = Phase::Serving(Serving::default());
+        let mut waiting = Vec::new();
+        for (id, conn) in self.conns.iter_mut() {
+            match std::mem::replace(&mut conn.role, Role::Served) {
+                Role::Waiting(hello) => waiting.push((id, hello)),
+                Role::Served | Role::Attached => {
+                    let expected = self.history.durable_cseq(&conn.client, self.durable).next();
+                    fx.send(id, ServerMessage::Nack(Nack { expected }));
+                }
+            }
+        }
+        for (id, hello) in waiting {
+            self.welcome(id, &hello, fx);
         }
     }
 

@@ -13,6 +13,8 @@ use crate::wire::{Ack, ClientId, Cseq, Entry, Seq, ServerMessage};
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     step: WriterStep,
+    /// The last write was not answered: the store is away.
+    is_unanswered: bool,
     /// When the edits that are not durable yet came.
     arrivals: VecDeque<(Seq, Moment)>,
 }
@@ -37,6 +39,12 @@ impl Writer {
     /// Forgets the write in flight: its answer will not be listened to.
     pub(super) fn forget(&mut self) {
         self.step = WriterStep::Idle;
+        self.is_unanswered = false;
+    }
+
+    /// Whether it is in doubt that what is written becomes durable soon.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.is_unanswered
     }
 
     pub(super) fn retry_at(&self) -> Option<Moment> {
@@ -110,6 +118,7 @@ impl Board {
             return;
         }
         self.writer.step = WriterStep::Idle;
+        self.writer.is_unanswered = matches!(result, Err(StoreError::Unavailable(_)));
         match result {
             // Out of place after an answer that was lost: the write had happened. Nobody else can have
             // written under this epoch.
@@ -127,6 +136,7 @@ impl Board {
             Err(StoreError::Unavailable(_)) => {
                 fx.push(Effect::Report(Incident::WriteFailed));
                 self.writer.step = WriterStep::Backoff { until: now.after(Writer::RETRY) };
+                self.keep_open_unflushed(fx);
             }
         }
     }

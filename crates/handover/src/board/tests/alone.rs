@@ -198,3 +198,30 @@ fn a_sealed_board_that_may_not_be_taken_back_is_given_up() {
     alone.answer(Answer::Claim(Err(StoreError::Refused("not this server".to_owned()))));
     assert_eq!((alone.is_gone, &alone.shut[..]), (true, &[Shut::Moved][..]));
 }
+
+#[test]
+fn a_board_that_cannot_be_flushed_goes_on_taking_edits_until_it_can_be_drained() {
+    let mut alone = Alone::served();
+    alone.op(1);
+    assert_eq!(alone.drain(), Poll::Pending);
+    // On its way out it takes no more edits.
+    alone.said();
+    alone.op(2);
+    assert_eq!(alone.said(), []);
+    // The store is away: nothing comes of it, and what is not durable is asked for.
+    alone.written(away());
+    assert_eq!(alone.said(), [ServerMessage::Nack(Nack { expected: Cseq(1) })]);
+    for cseq in [2, 3] {
+        assert_eq!(alone.drain(), Poll::Pending);
+        alone.op(cseq);
+        let ack = Ack { cseq: Cseq(cseq), seq: Seq(cseq), durable: false };
+        assert!(alone.said().contains(&ServerMessage::Ack(ack)));
+    }
+    // The store is back.
+    alone.pass(Duration::from_millis(100));
+    alone.written(Ok(Append::Appended { last_seq: Seq(3) }));
+    assert_eq!(alone.drain(), Poll::Pending);
+    alone.answer(Answer::Release(Ok(Release::Released)));
+    assert!(matches!(alone.said()[..], [ServerMessage::Ack(_), ServerMessage::Moved(_)]));
+    assert_eq!((alone.drain(), alone.is_gone), (Poll::Ready(()), true));
+}
