@@ -9,6 +9,7 @@ mod answers;
 mod desk;
 mod drain;
 mod health;
+mod heartbeat;
 mod latency;
 mod pace;
 mod paced;
@@ -22,7 +23,7 @@ mod tests;
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -67,6 +68,7 @@ pub struct ServerConfig {
     pub attach_queue: usize,
     pub boards: BoardLimits,
     pub sockets: SocketLimits,
+    /// Also how long to wait for one heartbeat to be taken: the next one is due then.
     pub heartbeat_every: Duration,
     /// How often the ownership table is compared with what is served.
     pub patrol_every: Duration,
@@ -214,7 +216,7 @@ impl Server {
         let weak = Arc::downgrade(&server.0);
         server.0.keep(tokio::spawn(server.0.admission.run(attaches)).abort_handle());
         server.0.keep(tokio::spawn(server.0.offers.run(pending_offers)).abort_handle());
-        server.0.keep(tokio::spawn(heartbeat(weak.clone())).abort_handle());
+        server.0.keep(tokio::spawn(heartbeat::beat(weak.clone())).abort_handle());
         server.0.keep(tokio::spawn(patrol::patrol(weak.clone())).abort_handle());
         server.0.keep(tokio::spawn(health::sample(weak)).abort_handle());
         server
@@ -276,23 +278,5 @@ impl Inner {
             sum.attached += counts.attached;
         }
         sum
-    }
-}
-
-/// Tells the store that this server lives, for as long as it does.
-async fn heartbeat(server: Weak<Inner>) {
-    let mut was_heard = true;
-    loop {
-        let Some(inner) = server.upgrade() else { return };
-        let connect = inner.published_connect();
-        let beat = inner.store.heartbeat(&inner.settings.server, connect.as_ref());
-        let is_heard = matches!(tokio::time::timeout(inner.config.store_timeout, beat).await, Ok(Ok(())));
-        if was_heard && !is_heard {
-            tracing::warn!(server = %inner.settings.server, "the store does not take heartbeats");
-        }
-        was_heard = is_heard;
-        let wait = inner.config.heartbeat_every;
-        drop(inner);
-        tokio::time::sleep(wait).await;
     }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use segue_handover::control::ControlError;
+use segue_handover::server::Server;
+use segue_handover::store::BoardStore;
 use segue_handover::wire::{
-    ActivateRequest, BoardState, Cseq, EndAnswer, EndRequest, Epoch, Outcome, ProblemCode, Seq, ServerMessage,
+    ActivateRequest, BoardState, Cseq, EndAnswer, EndRequest, Epoch, Outcome, ProblemCode, Seq, ServerId,
+    ServerMessage,
 };
 
-use crate::support::{GatedStore, Moving, Node, Peer, assert_log_is_sound, board_id, move_id};
+use crate::support::{GatedStore, Moving, Node, Peer, assert_log_is_sound, board_id, config, move_id};
 
 fn code<T: std::fmt::Debug>(result: Result<T, ControlError>) -> ProblemCode {
     result.expect_err("refused").problem().expect("with a problem document").code
@@ -94,6 +97,18 @@ async fn a_server_that_was_given_up_for_dead_cannot_write_and_steps_down() {
     assert_eq!(welcome.last_cseq, Cseq(1));
     ann.edit(2).await;
     assert_log_is_sound(&store.inner.log(&board_id("b")), &[("ann", 2), ("bob", 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_slow_to_take_heartbeats_is_sent_the_next_one_in_time() {
+    let store = Arc::new(GatedStore::default());
+    store.heartbeats.shut();
+    let shared: Arc<dyn BoardStore> = Arc::<GatedStore>::clone(&store);
+    let id = ServerId::parse("node").expect("an id");
+    let began = tokio::time::Instant::now();
+    let _server = Server::start(config(&id, "ws://node/{board}"), shared);
+    store.heartbeats.wait_for_waiting(4).await;
+    assert_eq!(began.elapsed().as_secs(), 3, "one each second");
 }
 
 #[tokio::test]

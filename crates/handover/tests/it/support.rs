@@ -71,6 +71,14 @@ impl Document for Numbers {
     }
 }
 
+/// For clients that leave as soon as they are told.
+pub(crate) fn config(id: &ServerId, connect: &str) -> ServerConfig {
+    let new_document = Arc::new(|_: &BoardId| -> Box<dyn Document> { Box::new(Numbers::default()) });
+    let mut config = ServerConfig::new(id.clone(), key(), connect, new_document);
+    config.boards.grace = Duration::from_millis(300);
+    config
+}
+
 /// A server on two ports of its own. Dropped, it is dead: its ports close, its work stops.
 pub(crate) struct Node {
     pub(crate) server: Server,
@@ -103,9 +111,7 @@ impl Node {
         let control = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let connect = format!("ws://{}/board/{{board}}", traffic.local_addr().expect("bound"));
         let id = ServerId::parse(name).expect("an id");
-        let new_document = Arc::new(|_: &BoardId| -> Box<dyn Document> { Box::new(Numbers::default()) });
-        let mut config = ServerConfig::new(id.clone(), key(), connect.clone(), new_document);
-        config.boards.grace = Duration::from_millis(300);
+        let mut config = config(&id, &connect);
         tweak(&mut config);
         let shared: Arc<dyn BoardStore> = Arc::<GatedStore>::clone(store);
         let server = Server::start(config, shared);

@@ -8,12 +8,13 @@ use tokio::sync::watch;
 
 use super::PATIENCE;
 
-/// The memory store behind two gates: claims and appends wait while theirs is shut.
+/// The memory store behind three gates: what is behind one waits while it is shut.
 #[derive(Default)]
 pub(crate) struct GatedStore {
     pub(crate) inner: MemoryStore,
     pub(crate) claims: Gate,
     pub(crate) appends: Gate,
+    pub(crate) heartbeats: Gate,
 }
 
 pub(crate) struct Gate {
@@ -36,7 +37,7 @@ impl Gate {
         self.shut.send_replace(false);
     }
 
-    /// Until `number` calls wait.
+    /// Until `number` calls came and did not pass, though some may have been given up since.
     pub(crate) async fn wait_for_waiting(&self, number: u32) {
         let mut waiting = self.waiting.subscribe();
         let arrived = waiting.wait_for(|waiting| *waiting >= number);
@@ -85,6 +86,7 @@ impl BoardStore for GatedStore {
     }
 
     async fn heartbeat(&self, server: &ServerId, connect: Option<&Connect>) -> Result<(), StoreError> {
+        self.heartbeats.pass().await;
         self.inner.heartbeat(server, connect).await
     }
 }
