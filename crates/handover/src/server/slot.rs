@@ -12,6 +12,7 @@ use std::task::Poll;
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::Inner;
@@ -41,8 +42,8 @@ pub(crate) struct Slot {
 struct State {
     board: Board,
     links: HashMap<ConnId, Link>,
-    /// The earliest wake-up that is set.
-    wake_at: Option<Moment>,
+    /// The wake-up that is set, and the task that sleeps until then.
+    timer: Option<(Moment, AbortHandle)>,
 }
 
 /// What the effects of one event came to.
@@ -56,7 +57,7 @@ struct Done {
 impl Slot {
     pub(super) fn new(server: &Arc<Inner>, id: BoardId) -> Arc<Self> {
         let board = Board::absent(Arc::clone(&server.settings), id.clone(), server.now());
-        let state = State { board, links: HashMap::new(), wake_at: None };
+        let state = State { board, links: HashMap::new(), timer: None };
         Arc::new(Self {
             id,
             server: Arc::downgrade(server),
@@ -261,24 +262,33 @@ impl Slot {
         }
     }
 
+    /// At most one wake-up is set: the earliest that was asked for, until the board wants none.
     fn set_timer(self: &Arc<Self>, state: &mut State) {
-        let Some(at) = state.board.next_wake() else { return };
-        if state.wake_at.is_some_and(|set| set <= at) {
-            return;
+        let wanted = state.board.next_wake();
+        if let Some((set, sleeping)) = &state.timer {
+            if wanted.is_some_and(|wanted| *set <= wanted) {
+                return;
+            }
+            sleeping.abort();
+            state.timer = None;
         }
-        state.wake_at = Some(at);
-        let slot = Arc::downgrade(self);
+        let Some(at) = wanted else { return };
         let Some(began) = self.server.upgrade().map(|server| server.began) else { return };
-        tokio::spawn(async move {
+        let slot = Arc::downgrade(self);
+        let sleeping = tokio::spawn(async move {
             tokio::time::sleep_until(began + at.0).await;
             if let Some(slot) = slot.upgrade() {
-                slot.lock().wake_at = None;
-                let Some(doors) = slot.server.upgrade().map(|server| server.lock_desk().doors()) else {
-                    return;
-                };
-                slot.apply(|board, now, fx| board.wake(now, doors, fx));
+                slot.woken(at);
             }
         });
+        state.timer = Some((at, sleeping.abort_handle()));
+    }
+
+    fn woken(self: &Arc<Self>, set: Moment) {
+        // Unless it is an earlier one by now, whose task this is not.
+        self.lock().timer.take_if(|(at, _)| *at == set);
+        let Some(doors) = self.server.upgrade().map(|server| server.lock_desk().doors()) else { return };
+        self.apply(|board, now, fx| board.wake(now, doors, fx));
     }
 }
 

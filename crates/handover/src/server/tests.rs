@@ -1,6 +1,7 @@
 //! A server's inside: what it keeps of those who were there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -11,7 +12,7 @@ use crate::board::testing::{TestDocument, client};
 use crate::board::{ConnId, Newcomer, Speaks};
 use crate::document::Document;
 use crate::store::memory::MemoryStore;
-use crate::wire::{BoardId, Hello, ServerId};
+use crate::wire::{BoardId, Epoch, Hello, MoveId, PrepareRequest, ServerId};
 
 fn server() -> Server {
     let key = Key::new("the key of these tests").expect("long enough");
@@ -29,6 +30,11 @@ fn slot(server: &Server) -> Arc<Slot> {
     server.0.boards.get_or_add(&the_board(), || Slot::new(&server.0, the_board()))
 }
 
+fn prepare(number: u32, ttl_ms: u64) -> PrepareRequest {
+    let move_id = MoveId::parse(&format!("m{number}")).expect("an id");
+    PrepareRequest { move_id, board: the_board(), from_epoch: Epoch(0), ttl_ms, attach_rate_per_s: None }
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_those_who_left_nothing_is_kept() {
     let server = server();
@@ -44,4 +50,20 @@ async fn of_those_who_left_nothing_is_kept() {
         }
     }
     assert_eq!(slot.links(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_sleeps_in_one_task_however_often_it_wants_to_be_woken_earlier() {
+    let server = server();
+    let metrics = tokio::runtime::Handle::current().metrics();
+    server.prepare(&prepare(0, 60_000)).expect("prepares");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = metrics.num_alive_tasks();
+    for number in 0..100 {
+        server.prepare(&prepare(number, 1)).expect("prepares");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        server.prepare(&prepare(number + 1, 60_000)).expect("prepares");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(metrics.num_alive_tasks(), before);
 }
