@@ -111,7 +111,9 @@ impl Sockets {
         *unflushed = true;
         if let Err(error) = stream.start_send_unpin(Message::text(text)) {
             tracing::debug!(?socket, %error, "a websocket takes no more");
-            self.broken.push_back(socket);
+            if !self.broken.contains(&socket) {
+                self.broken.push_back(socket);
+            }
         }
     }
 
@@ -131,9 +133,13 @@ impl Sockets {
 
     /// Flushes what was sent and says what happened next on any socket.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
-        if let Some(socket) = self.broken.pop_front() {
-            self.sockets.retain(|(other, _)| *other != socket);
-            return Poll::Ready(Heard::Closed { socket, code: None, was_open: true });
+        while let Some(socket) = self.broken.pop_front() {
+            let place = self.sockets.iter().position(|(other, _)| *other == socket);
+            // Without a place it was closed by us since, and nobody asks any more.
+            if let Some(place) = place {
+                self.sockets.swap_remove(place);
+                return Poll::Ready(Heard::Closed { socket, code: None, was_open: true });
+            }
         }
         for place in 0..self.sockets.len() {
             let Some((socket, stage)) = self.sockets.get_mut(place) else { break };
@@ -223,5 +229,67 @@ async fn close(mut stream: Stream) {
     let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
     if stream.close(Some(frame)).await.is_ok() {
         while let Some(Ok(_)) = stream.next().await {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sockets with one that is open, and what it leads to.
+    #[expect(clippy::result_large_err, reason = "what the library wants to be called with")]
+    async fn open() -> (Sockets, SocketId, Stream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let accept = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let echo = |_: &_, mut response: tungstenite::handshake::server::Response| {
+                let protocol = HeaderValue::from_static(SUBPROTOCOL);
+                response.headers_mut().insert("sec-websocket-protocol", protocol);
+                Ok(response)
+            };
+            tokio_tungstenite::accept_hdr_async(stream, echo).await.unwrap()
+        };
+        let (mut sockets, socket) = (Sockets::default(), SocketId(1));
+        sockets.open(socket, Some(url));
+        let (opened, peer) = tokio::join!(std::future::poll_fn(|cx| sockets.poll(cx)), accept);
+        assert!(matches!(opened, Heard::Opened(opened) if opened == socket));
+        (sockets, socket, peer)
+    }
+
+    /// Everything that there is to tell now.
+    fn told(sockets: &mut Sockets) -> Vec<Heard> {
+        let mut told = Vec::new();
+        while let Poll::Ready(heard) = sockets.poll(&mut Context::from_waker(std::task::Waker::noop())) {
+            told.push(heard);
+        }
+        told
+    }
+
+    #[tokio::test]
+    async fn a_ping_is_a_sign_of_life() {
+        let (mut sockets, socket, mut peer) = open().await;
+        peer.send(Message::Ping(Vec::new().into())).await.unwrap();
+        let heard = std::future::poll_fn(|cx| sockets.poll(cx)).await;
+        assert!(matches!(heard, Heard::Alive(alive) if alive == socket));
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_breaks_under_several_frames_is_told_closed_once() {
+        let (mut sockets, socket, _peer) = open().await;
+        // Each is more than may wait.
+        for _ in 0..3 {
+            sockets.send(socket, "x".repeat(WRITE_BUFFER_BYTES + 1));
+        }
+        let told = told(&mut sockets);
+        assert!(matches!(told[..], [Heard::Closed { was_open: true, .. }]), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_broke_and_was_closed_since_is_not_told_again() {
+        let (mut sockets, socket, _peer) = open().await;
+        sockets.send(socket, "x".repeat(WRITE_BUFFER_BYTES + 1));
+        assert!(sockets.close(socket), "it counts as open until it is told");
+        assert_eq!(told(&mut sockets).len(), 0);
     }
 }

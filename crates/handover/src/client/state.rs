@@ -24,7 +24,7 @@ use crate::wire::{
 
 /// Names one socket for ever; numbers are not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketId(u64);
+pub struct SocketId(pub(super) u64);
 
 /// Where a socket leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
