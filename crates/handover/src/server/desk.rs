@@ -1,5 +1,7 @@
 //! What a server was told about itself as a whole: open or closed, its route, whether it is drained.
 
+use tokio::task::AbortHandle;
+
 use crate::board::Doors;
 use crate::wire::{DrainAnswer, ReleaseId, Route, ServerState};
 
@@ -17,10 +19,18 @@ enum Mood {
 }
 
 /// A drain, by the release that asked for it. Its first answer stays.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Drain {
     pub(super) release: ReleaseId,
     pub(super) answer: DrainAnswer,
+    /// What empties the server: as long as the drain is in force, and no longer.
+    pub(super) work: AbortHandle,
+}
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        self.work.abort();
+    }
 }
 
 impl Desk {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::desk::Drain;
 use super::{Inner, Server};
-use crate::wire::{DrainAnswer, DrainRequest, ReleaseId};
+use crate::wire::{DrainAnswer, DrainRequest};
 
 /// How long one board may take before the next one's turn; it is tried again in the next round.
 const BOARD_PATIENCE: Duration = Duration::from_secs(2);
@@ -25,16 +25,14 @@ impl Server {
             return drain.answer.clone();
         }
         let answer = DrainAnswer { boards: counts.boards, clients: counts.clients };
-        desk.begin_drain(Drain { release: request.release.clone(), answer: answer.clone() });
-        drop(desk);
-        let work = empty(Arc::downgrade(&self.0), request.release.clone(), request.rate_per_s);
-        self.0.keep(tokio::spawn(work).abort_handle());
+        let work = tokio::spawn(empty(Arc::downgrade(&self.0), request.rate_per_s)).abort_handle();
+        desk.begin_drain(Drain { release: request.release.clone(), answer: answer.clone(), work });
         answer
     }
 }
 
-/// Until the server is empty, or told something else.
-async fn empty(server: Weak<Inner>, release: ReleaseId, rate_per_s: NonZeroU32) {
+/// Until the server is empty.
+async fn empty(server: Weak<Inner>, rate_per_s: NonZeroU32) {
     let mut next_at = Instant::now();
     loop {
         let Some(inner) = server.upgrade() else { return };
@@ -46,10 +44,6 @@ async fn empty(server: Weak<Inner>, release: ReleaseId, rate_per_s: NonZeroU32) 
         for slot in slots {
             let clients = slot.look(|board| board.counts().clients);
             tokio::time::sleep_until(next_at).await;
-            let is_asked = |inner: Arc<Inner>| inner.lock_desk().drain_of(&release).is_some();
-            if !server.upgrade().is_some_and(is_asked) {
-                return;
-            }
             let clients = u32::try_from(clients).unwrap_or(u32::MAX);
             next_at = next_at.max(Instant::now()) + Duration::from_secs(1) * clients / rate_per_s.get();
             // Not settled: the next round sees it again.

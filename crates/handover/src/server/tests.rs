@@ -1,5 +1,6 @@
 //! A server's inside: what it keeps of those who were there.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use crate::board::testing::{TestDocument, client};
 use crate::board::{ConnId, Newcomer, Speaks};
 use crate::document::Document;
 use crate::store::memory::MemoryStore;
-use crate::wire::{BoardId, Epoch, Hello, MoveId, PrepareRequest, ServerId};
+use crate::wire::{
+    BoardId, DrainRequest, Epoch, Hello, MoveId, OpenRequest, PrepareRequest, ReleaseId, ServerId,
+};
 
 fn server() -> Server {
     let key = Key::new("the key of these tests").expect("long enough");
@@ -30,6 +33,14 @@ fn slot(server: &Server) -> Arc<Slot> {
     server.0.boards.get_or_add(&the_board(), || Slot::new(&server.0, the_board()))
 }
 
+fn join(slot: &Arc<Slot>, number: u64) {
+    let (link, _queue) = mpsc::channel(8);
+    let (conn, name) = (ConnId(number), format!("client-{number}"));
+    let hello = Hello { client: client(&name), last_seq: None, epoch: None };
+    let who = Newcomer { conn, speaks: Speaks::Handover };
+    slot.apply_linked(Some((conn, link)), |board, now, fx| board.join(now, who, hello, fx));
+}
+
 fn prepare(number: u32, ttl_ms: u64) -> PrepareRequest {
     let move_id = MoveId::parse(&format!("m{number}")).expect("an id");
     PrepareRequest { move_id, board: the_board(), from_epoch: Epoch(0), ttl_ms, attach_rate_per_s: None }
@@ -40,13 +51,9 @@ async fn of_those_who_left_nothing_is_kept() {
     let server = server();
     let slot = slot(&server);
     for number in 0..=1_000 {
-        let (link, _queue) = mpsc::channel(8);
-        let (conn, name) = (ConnId(number), format!("client-{number}"));
-        let hello = Hello { client: client(&name), last_seq: None, epoch: None };
-        let who = Newcomer { conn, speaks: Speaks::Handover };
-        slot.apply_linked(Some((conn, link)), |board, now, fx| board.join(now, who, hello, fx));
+        join(&slot, number);
         if number > 0 {
-            slot.leave(conn);
+            slot.leave(ConnId(number));
         }
     }
     assert_eq!(slot.links(), 1);
@@ -66,4 +73,28 @@ async fn a_board_sleeps_in_one_task_however_often_it_wants_to_be_woken_earlier()
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert_eq!(metrics.num_alive_tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_is_emptied_by_one_task_however_often_its_drain_begins_anew() {
+    let server = server();
+    // Each drain begins with one board at once.
+    for number in 0..20 {
+        let board = BoardId::parse(&format!("b{number}")).expect("an id");
+        join(&server.0.boards.get_or_add(&board, || Slot::new(&server.0, board.clone())), number);
+    }
+    let release = ReleaseId::parse("board-7").expect("an id");
+    let slowly = DrainRequest { release, rate_per_s: NonZeroU32::MIN };
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let settled = || tokio::time::sleep(Duration::from_millis(1));
+    settled().await;
+    let undisturbed = metrics.num_alive_tasks();
+    for _ in 0..10 {
+        server.drain(&slowly);
+        settled().await;
+        assert_eq!(metrics.num_alive_tasks(), undisturbed + 1);
+        server.open(OpenRequest::default());
+    }
+    settled().await;
+    assert_eq!(metrics.num_alive_tasks(), undisturbed);
 }
