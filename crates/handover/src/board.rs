@@ -51,7 +51,7 @@ use writing::Writer;
 
 pub(crate) use conns::{ConnId, Speaks};
 pub(crate) use effects::{Ask, Doors, Effect, Effects, Incident, Moment, Shut, Ticket};
-pub(crate) use joining::{Arrival, Newcomer};
+pub(crate) use joining::Newcomer;
 pub(crate) use opening::Answer;
 pub(crate) use preparing::PrepareHere;
 pub use settings::BoardLimits;
@@ -104,6 +104,11 @@ impl Board {
             asked: None,
             last_ticket: Ticket::default(),
         }
+    }
+
+    /// Whether it is over with this object: whoever finds it looks the board up again.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.phase, Phase::Gone)
     }
 
     /// Connections to which what happens on the board is told.

@@ -11,6 +11,7 @@ mod drain;
 mod health;
 mod heartbeat;
 mod latency;
+mod lookup;
 mod pace;
 mod paced;
 mod patrol;

@@ -14,20 +14,11 @@ pub(crate) struct Newcomer {
     pub(crate) speaks: Speaks,
 }
 
-/// What became of a newcomer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// It was told, or will be.
-    Taken,
-    /// This board object is gone; look the board up again.
-    Again,
-}
-
 impl Board {
-    pub(crate) fn join(&mut self, now: Moment, who: Newcomer, hello: Hello, fx: &mut Effects) -> Arrival {
+    pub(crate) fn join(&mut self, now: Moment, who: Newcomer, hello: Hello, fx: &mut Effects) {
         if self.conns.len() >= self.settings.limits.connections {
             fx.push(Effect::Close(who.conn, Shut::Overloaded));
-            return Arrival::Taken;
+            return;
         }
         self.keep_open_for_joiner();
         match &self.phase {
@@ -42,14 +33,12 @@ impl Board {
                 self.add(who, hello.client.clone(), Role::Waiting(hello), fx);
                 self.ask(Ask::Row, fx);
             }
-            Phase::Standby(_) => send_away(who.conn, None, fx),
+            Phase::Standby(_) | Phase::Gone => send_away(who.conn, None, fx),
             Phase::Absent(_) => {
                 self.open(now, fx);
                 self.add(who, hello.client.clone(), Role::Waiting(hello), fx);
             }
-            Phase::Gone => return Arrival::Again,
         }
-        Arrival::Taken
     }
 
     /// A board that was about to close because it was empty need not, if its release has not begun.
@@ -84,19 +73,10 @@ impl Board {
     }
 
     /// A client came for a move; its token is right and it was admitted.
-    pub(crate) fn attach(
-        &mut self,
-        who: Newcomer,
-        client: ClientId,
-        move_id: MoveId,
-        fx: &mut Effects,
-    ) -> Arrival {
-        if matches!(self.phase, Phase::Gone) {
-            return Arrival::Again;
-        }
+    pub(crate) fn attach(&mut self, who: Newcomer, client: ClientId, move_id: MoveId, fx: &mut Effects) {
         if self.conns.len() >= self.settings.limits.connections {
             fx.push(Effect::Close(who.conn, Shut::Overloaded));
-            return Arrival::Taken;
+            return;
         }
         match &self.phase {
             Phase::Standby(standby) if standby.move_id == move_id => {
@@ -120,7 +100,6 @@ impl Board {
             | Phase::Absent(_)
             | Phase::Gone => cancel(who.conn, move_id, fx),
         }
-        Arrival::Taken
     }
 
     fn add(&mut self, who: Newcomer, client: ClientId, role: Role, fx: &mut Effects) {

@@ -21,7 +21,7 @@ pub(super) enum Phase {
     Standby(Standby),
     /// Not here, or not yet. May remember a move that failed.
     Absent(Absent),
-    /// Nothing. Whoever finds it looks the board up again.
+    /// Nothing. It never becomes anything else.
     Gone,
 }
 

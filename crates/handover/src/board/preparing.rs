@@ -17,7 +17,7 @@ use std::time::Duration;
 const REMEMBER_FAILED: Duration = Duration::from_secs(10);
 
 /// Everything a `prepare` needs to know about the server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PrepareHere {
     pub(crate) connect: Connect,
     pub(crate) doors: Doors,
@@ -47,7 +47,7 @@ impl Board {
             Phase::Serving(Serving { came_by: Some(came_by), .. }) if came_by.move_id == request.move_id => {}
             Phase::Standby(_) => return Err(self.other_move()),
             Phase::Serving(_) | Phase::Sealed(_) => return Err(self.held_here()),
-            Phase::Opening(_) | Phase::Closing(_) => {
+            Phase::Opening(_) | Phase::Closing(_) | Phase::Gone => {
                 let detail = "the board is being opened or closed here";
                 return Err(Problem::new(ProblemCode::StillWorking, detail));
             }
@@ -56,10 +56,10 @@ impl Board {
                 let detail = "clients of the board's last stay are still leaving";
                 return Err(Problem::new(ProblemCode::StillWorking, detail));
             }
-            Phase::Absent(_) | Phase::Gone if here.doors == Doors::Closed => {
+            Phase::Absent(_) if here.doors == Doors::Closed => {
                 return Err(Problem::new(ProblemCode::WrongState, "this server is closed to new boards"));
             }
-            Phase::Absent(_) | Phase::Gone => self.become_standby(now, request, fx),
+            Phase::Absent(_) => self.become_standby(now, request, fx),
         }
         Ok(self.prepare_answer(here.connect))
     }

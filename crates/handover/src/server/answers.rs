@@ -7,9 +7,10 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::lookup::NoBoard;
 use super::slot::Slot;
 use super::{Inner, Server};
-use crate::board::PrepareHere;
+use crate::board::{Board, Effects, PrepareHere};
 use crate::wire::{
     ActivateAnswer, ActivateRequest, BoardId, BoardsPage, BoardsQuery, EndAnswer, EndRequest, ItemAnswer,
     MAX_PAGE, MoveRequest, Moves, MovesAnswer, OfferAnswer, OfferRequest, OpenRequest, OwnersPage,
@@ -87,16 +88,19 @@ impl Server {
         let Some(connect) = inner.connect_for(&request.board) else {
             return Err(Problem::new(ProblemCode::NoRoute, "`open` has not told this server its route yet"));
         };
-        let known = u64::try_from(inner.boards.len()).unwrap_or(u64::MAX);
-        if known >= inner.config.caps.boards && inner.boards.get(&request.board).is_none() {
-            return Err(Problem::new(ProblemCode::Overloaded, "this server has as many boards as it may"));
-        }
         if let Some(rate) = request.attach_rate_per_s {
             inner.admission.set_limit(rate);
         }
         let here = PrepareHere { connect, doors: inner.lock_desk().doors() };
-        let slot = inner.boards.get_or_add(&request.board, || Slot::new(inner, request.board.clone()));
-        slot.apply(|board, now, fx| board.prepare(now, request, here, fx)).unwrap_or_else(|| Err(stopping()))
+        let event = |board: &mut Board, now, fx: &mut Effects| board.prepare(now, request, here.clone(), fx);
+        match inner.on_board(None, || inner.slot_or_full(&request.board), event) {
+            Ok((_, prepared)) => prepared,
+            Err(NoBoard::Full) => {
+                Err(Problem::new(ProblemCode::Overloaded, "this server has as many boards as it may"))
+            }
+            Err(NoBoard::Unknown | NoBoard::Unsettled) => Err(still_working()),
+            Err(NoBoard::Stopping) => Err(stopping()),
+        }
     }
 
     pub(super) fn offer(&self, request: &OfferRequest) -> Result<OfferAnswer, Problem> {

@@ -1,6 +1,7 @@
 //! The boards of a server, in the order of their ids. Its lock is never held while a board's is taken.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,12 +16,23 @@ impl Registry {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(board).cloned()
     }
 
-    pub(super) fn get_or_add(&self, board: &BoardId, new: impl FnOnce() -> Arc<Slot>) -> Arc<Slot> {
+    /// `None`: the board is not there, and there are as many as there may be.
+    pub(super) fn get_or_add(
+        &self,
+        board: &BoardId,
+        max: u64,
+        new: impl FnOnce() -> Arc<Slot>,
+    ) -> Option<Arc<Slot>> {
         if let Some(slot) = self.get(board) {
-            return slot;
+            return Some(slot);
         }
         let mut boards = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(boards.entry(board.clone()).or_insert_with(new))
+        let known = u64::try_from(boards.len()).unwrap_or(u64::MAX);
+        match boards.entry(board.clone()) {
+            Entry::Occupied(there) => Some(Arc::clone(there.get())),
+            Entry::Vacant(place) if known < max => Some(Arc::clone(place.insert(new()))),
+            Entry::Vacant(_) => None,
+        }
     }
 
     /// Takes a board out, unless another has its place by now.
@@ -33,10 +45,6 @@ impl Registry {
 
     pub(super) fn all(&self) -> Vec<Arc<Slot>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// At most `limit` boards after `cursor`.

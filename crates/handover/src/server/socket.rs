@@ -8,10 +8,11 @@ use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::lookup::NoBoard;
 use super::slot::{Link, Out, Slot};
 use super::{Inner, Server};
 use crate::auth::is_attach_token;
-use crate::board::{Arrival, Board, ConnId, Effects, Moment, Newcomer, Shut, Speaks};
+use crate::board::{Board, ConnId, Effects, Newcomer, Shut, Speaks};
 use crate::wire::{
     Attach, BoardId, CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_PROTOCOL, CLOSE_REPLACED, Cancel, ClientMessage,
     Hello, SUBPROTOCOL, ServerMessage,
@@ -19,8 +20,6 @@ use crate::wire::{
 
 /// Messages written before the socket is flushed.
 const WRITE_BATCH: usize = 64;
-/// How often a board that went away under a newcomer is looked up again.
-const MAX_LOOKUPS: u8 = 8;
 /// How long a client may take to answer a close.
 const CLOSE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -81,8 +80,8 @@ async fn arrive(
     let first = tokio::time::timeout(server.config.sockets.first_message, next_text(socket));
     let Ok(first) = first.await else { return Err(End::Close(CLOSE_PROTOCOL, "no first message")) };
     match ClientMessage::parse(first?.as_str()) {
-        Ok(ClientMessage::Hello(hello)) => join(server, who, &link, board, &hello),
-        Ok(ClientMessage::Attach(attach)) => self::attach(server, socket, who, &link, board, attach).await,
+        Ok(ClientMessage::Hello(hello)) => join(server, who, link, board, &hello),
+        Ok(ClientMessage::Attach(attach)) => self::attach(server, socket, who, link, board, attach).await,
         Ok(ClientMessage::Op(_) | ClientMessage::Resume(_)) | Err(_) => {
             server.health.count_error();
             Err(End::Close(CLOSE_PROTOCOL, "begin with hello or attach"))
@@ -93,20 +92,26 @@ async fn arrive(
 fn join(
     server: &Arc<Inner>,
     who: Newcomer,
-    link: &Link,
+    link: Link,
     board: &BoardId,
     hello: &Hello,
 ) -> Result<Arc<Slot>, End> {
-    let slot_of = || Some(server.boards.get_or_add(board, || Slot::new(server, board.clone())));
-    enter(server, who.conn, link, slot_of, |board, now, fx| board.join(now, who, hello.clone(), fx))
-        .unwrap_or(Err(End::Close(CLOSE_OVERLOADED, "the board does not settle")))
+    let event = |board: &mut Board, now, fx: &mut Effects| board.join(now, who, hello.clone(), fx);
+    match server.on_board(Some(&(who.conn, link)), || server.slot_or_full(board), event) {
+        Ok((slot, ())) => Ok(slot),
+        Err(NoBoard::Full) => Err(End::Close(CLOSE_OVERLOADED, "as many boards as there may be")),
+        Err(NoBoard::Unknown | NoBoard::Unsettled) => {
+            Err(End::Close(CLOSE_OVERLOADED, "the board does not settle"))
+        }
+        Err(NoBoard::Stopping) => Err(End::Gone),
+    }
 }
 
 async fn attach(
     server: &Arc<Inner>,
     socket: &mut WebSocket,
     who: Newcomer,
-    link: &Link,
+    link: Link,
     board: &BoardId,
     attach: Attach,
 ) -> Result<Arc<Slot>, End> {
@@ -127,39 +132,20 @@ async fn attach(
             return Err(End::Close(CLOSE_PROTOCOL, "nothing may be said before attached"));
         }
     }
-    let slot_of = || server.boards.get(board);
-    let attached = enter(server, who.conn, link, slot_of, |board, _, fx| {
-        board.attach(who, client.clone(), move_id.clone(), fx)
-    });
-    if let Some(result) = attached {
-        return result;
+    let event = |board: &mut Board, _, fx: &mut Effects| {
+        board.attach(who, client.clone(), move_id.clone(), fx);
+    };
+    match server.on_board(Some(&(who.conn, link)), || server.slot(board), event) {
+        Ok((slot, ())) => return Ok(slot),
+        Err(NoBoard::Stopping) => return Err(End::Gone),
+        // Nothing is known of the move here: it was called off, or this server was started anew.
+        Err(NoBoard::Unknown | NoBoard::Full | NoBoard::Unsettled) => {}
     }
-    // Nothing is known of the move here: it was called off, or this server was started anew.
     let cancel = ServerMessage::Cancel(Cancel { move_id });
     match socket.send(Message::text(cancel.to_text())).await {
         Ok(()) => Err(End::Close(CLOSE_NORMAL, "")),
         Err(_gone) => Err(End::Gone),
     }
-}
-
-/// Brings a newcomer to its board. `None`: there is no such board.
-fn enter(
-    server: &Inner,
-    conn: ConnId,
-    link: &Link,
-    slot_of: impl Fn() -> Option<Arc<Slot>>,
-    mut event: impl FnMut(&mut Board, Moment, &mut Effects) -> Arrival,
-) -> Option<Result<Arc<Slot>, End>> {
-    for _ in 0..MAX_LOOKUPS {
-        let slot = slot_of()?;
-        match slot.apply_linked(Some((conn, link.clone())), &mut event) {
-            Some(Arrival::Taken) => return Some(Ok(slot)),
-            // Not waiting for whoever made it go: out of the list with it.
-            Some(Arrival::Again) => server.boards.remove(&slot),
-            None => return Some(Err(End::Gone)),
-        }
-    }
-    None
 }
 
 /// Between client and board until one of them ends it.

@@ -10,11 +10,11 @@ use super::slot::Slot;
 use super::{Server, ServerConfig};
 use crate::auth::Key;
 use crate::board::testing::{TestDocument, client};
-use crate::board::{ConnId, Newcomer, Speaks};
+use crate::board::{ConnId, Doors, Newcomer, Speaks};
 use crate::document::Document;
 use crate::store::memory::MemoryStore;
 use crate::wire::{
-    BoardId, DrainRequest, Epoch, Hello, MoveId, OpenRequest, PrepareRequest, ReleaseId, ServerId,
+    BoardId, BoardState, DrainRequest, Epoch, Hello, MoveId, OpenRequest, PrepareRequest, ReleaseId, ServerId,
 };
 
 fn server() -> Server {
@@ -30,7 +30,7 @@ fn the_board() -> BoardId {
 }
 
 fn slot(server: &Server) -> Arc<Slot> {
-    server.0.boards.get_or_add(&the_board(), || Slot::new(&server.0, the_board()))
+    server.0.slot_or_full(&the_board()).expect("there is room")
 }
 
 fn join(slot: &Arc<Slot>, number: u64) {
@@ -81,7 +81,7 @@ async fn a_server_is_emptied_by_one_task_however_often_its_drain_begins_anew() {
     // Each drain begins with one board at once.
     for number in 0..20 {
         let board = BoardId::parse(&format!("b{number}")).expect("an id");
-        join(&server.0.boards.get_or_add(&board, || Slot::new(&server.0, board.clone())), number);
+        join(&server.0.slot_or_full(&board).expect("there is room"), number);
     }
     let release = ReleaseId::parse("board-7").expect("an id");
     let slowly = DrainRequest { release, rate_per_s: NonZeroU32::MIN };
@@ -97,4 +97,19 @@ async fn a_server_is_emptied_by_one_task_however_often_its_drain_begins_anew() {
     }
     settled().await;
     assert_eq!(metrics.num_alive_tasks(), undisturbed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepare_that_finds_a_board_on_its_way_out_of_the_list_takes_a_new_one() {
+    let server = server();
+    let gone = slot(&server);
+    gone.apply(|board, now, fx| board.wake(now, Doors::Open, fx));
+    assert!(server.0.boards.all().is_empty());
+    // As in the moment between its going and its leaving the list.
+    server.0.boards.get_or_add(&the_board(), 1, || Arc::clone(&gone));
+    server.prepare(&prepare(0, 60_000)).expect("prepares");
+    let here = server.0.boards.get(&the_board()).expect("in the list");
+    assert!(!Arc::ptr_eq(&here, &gone));
+    assert!(gone.look(|board| board.row(server.0.now())).is_none());
+    assert_eq!(here.look(|board| board.row(server.0.now())).map(|row| row.state), Some(BoardState::Loading));
 }

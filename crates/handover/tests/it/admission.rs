@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use segue_handover::wire::OfferRequest;
+use segue_handover::wire::{CLOSE_OVERLOADED, OfferRequest, ProblemCode};
 
 use crate::support::{GatedStore, Moving, Node, Peer, per_s};
 
@@ -54,4 +54,18 @@ async fn offers_keep_the_pace_of_the_latest_word() {
     assert_eq!(answer.offered, 6, "the answer does not wait for the pace");
     join_all(peers.iter_mut().map(|(peer, _)| peer.offer())).await;
     assert!(began.elapsed().as_millis() >= 200, "two at once, then two per 100 ms: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn no_more_boards_are_opened_than_the_server_may_have() {
+    let store = Arc::new(GatedStore::default());
+    let node = Node::start_with("node", &store, |config| config.caps.boards = 2).await;
+    let (_ann, _) = node.joined("b1", "ann").await;
+    let (_bob, _) = node.joined("b2", "bob").await;
+    assert_eq!(node.join("b3", "eve").await.close_code().await, CLOSE_OVERLOADED);
+    let refused = node.control.prepare(&Moving::new("m1", "b3", 0).prepare_request()).await;
+    let refused = refused.expect_err("there is no room").problem().map(|problem| problem.code);
+    assert_eq!(refused, Some(ProblemCode::Overloaded));
+    // Those that are here take more clients all the same.
+    node.joined("b2", "eve").await;
 }

