@@ -161,7 +161,7 @@ pub(crate) struct Inner {
     began: Instant,
     boards: Registry,
     desk: Mutex<Desk>,
-    guard: Mutex<Guard>,
+    guard: Guard,
     /// Attaches, on the new server.
     admission: Paced<oneshot::Sender<()>>,
     /// Offers, on the old one.
@@ -202,7 +202,7 @@ impl Server {
         let (offers, pending_offers) = Paced::new(paced::MAX_RATE_PER_S, paced::MAX_PENDING_OFFERS, began);
         let server = Self(Arc::new(Inner {
             desk: Mutex::new(Desk::new(config.route.clone())),
-            guard: Mutex::new(Guard::new(config.key.clone(), config.server.clone())),
+            guard: Guard::new(config.key.clone(), config.server.clone()),
             settings,
             store,
             began,
@@ -225,7 +225,7 @@ impl Server {
 
     /// The highest generation that a daemon has spoken with.
     pub fn generation(&self) -> Generation {
-        self.0.lock_guard().generation()
+        self.0.guard.generation()
     }
 }
 
@@ -242,10 +242,6 @@ impl Inner {
 
     fn lock_desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_guard(&self) -> MutexGuard<'_, Guard> {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn next_conn(&self) -> crate::board::ConnId {

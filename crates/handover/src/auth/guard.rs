@@ -1,6 +1,7 @@
 //! Checks a call. One guard for each server: it remembers nonces and the highest generation.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
 use http::Method;
@@ -48,22 +49,34 @@ impl From<AuthRefusal> for Problem {
 }
 
 /// The door of one server's control port.
+///
+/// What costs time, the signature over a whole body, is checked before its memory is locked, so calls
+/// wait for one another no longer than it takes to remember a nonce.
 #[derive(Debug)]
 pub struct Guard {
     key: Key,
     server: ServerId,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
     highest: Generation,
     nonces: Nonces,
 }
 
 impl Guard {
     pub fn new(key: Key, server: ServerId) -> Self {
-        Self { key, server, highest: Generation::ZERO, nonces: Nonces::default() }
+        Self { key, server, memory: Mutex::default() }
     }
 
     /// The highest generation seen so far.
     pub fn generation(&self) -> Generation {
-        self.highest
+        self.lock().highest
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a call in or says why not.
@@ -72,7 +85,7 @@ impl Guard {
     /// from `status` where to start. Nothing is remembered of a call that is refused, except that a
     /// stale one has used up its nonce.
     pub fn check(
-        &mut self,
+        &self,
         method: &Method,
         path_and_query: &str,
         headers: &HeaderMap,
@@ -117,6 +130,19 @@ impl Guard {
         if apart_ms > MAX_SKEW_MS {
             return Err(AuthRefusal::Skew { apart_ms });
         }
+        self.lock().admit(method, nonce, generation, now)
+    }
+}
+
+impl Memory {
+    /// A call that is signed, meant for this server and of this time.
+    fn admit(
+        &mut self,
+        method: &Method,
+        nonce: &str,
+        generation: Generation,
+        now: UnixMs,
+    ) -> Result<(), AuthRefusal> {
         self.nonces.remember(nonce, now)?;
         if *method == Method::GET {
             return Ok(());
@@ -216,14 +242,14 @@ mod tests {
         Call { method, path, body, headers }
     }
 
-    fn check(guard: &mut Guard, call: &Call, now: UnixMs) -> Result<(), AuthRefusal> {
+    fn check(guard: &Guard, call: &Call, now: UnixMs) -> Result<(), AuthRefusal> {
         guard.check(&call.method, call.path, &call.headers, call.body, now)
     }
 
     #[test]
     fn a_good_call_is_let_in_and_raises_the_generation() {
-        let mut guard = guard();
-        assert_eq!(check(&mut guard, &call("a"), NOW), Ok(()));
+        let guard = guard();
+        assert_eq!(check(&guard, &call("a"), NOW), Ok(()));
         assert_eq!(guard.generation(), Generation(5));
     }
 
@@ -242,7 +268,7 @@ mod tests {
         for (number, spoil) in spoils.iter().enumerate() {
             let mut call = call("a");
             spoil(&mut call);
-            assert_eq!(check(&mut guard(), &call, NOW), Err(AuthRefusal::Signature), "part {number}");
+            assert_eq!(check(&guard(), &call, NOW), Err(AuthRefusal::Signature), "part {number}");
         }
     }
 
@@ -251,14 +277,14 @@ mod tests {
         for name in [TIMESTAMP_HEADER, NONCE_HEADER, INSTANCE_HEADER, GENERATION_HEADER, SIGNATURE_HEADER] {
             let mut call = call("a");
             call.headers.remove(name);
-            assert_eq!(check(&mut guard(), &call, NOW), Err(AuthRefusal::Missing(name)));
+            assert_eq!(check(&guard(), &call, NOW), Err(AuthRefusal::Missing(name)));
         }
     }
 
     #[test]
     fn a_call_for_the_server_that_had_this_address_before_is_refused() {
         let call = signed(Method::POST, NOW, "a", "i-0", 5);
-        let refusal = check(&mut guard(), &call, NOW);
+        let refusal = check(&guard(), &call, NOW);
         assert_eq!(refusal, Err(AuthRefusal::Instance { wanted: "i-0".to_owned(), here: server("i-1") }));
     }
 
@@ -266,19 +292,19 @@ mod tests {
     fn a_call_from_more_than_a_minute_ago_or_ahead_is_refused() {
         for (apart_ms, ok) in [(60_000, true), (60_001, false)] {
             let (early, late) = (UnixMs(NOW.0 - apart_ms), UnixMs(NOW.0 + apart_ms));
-            assert_eq!(check(&mut guard(), &call("a"), early).is_ok(), ok);
-            assert_eq!(check(&mut guard(), &call("a"), late).is_ok(), ok);
+            assert_eq!(check(&guard(), &call("a"), early).is_ok(), ok);
+            assert_eq!(check(&guard(), &call("a"), late).is_ok(), ok);
         }
     }
 
     #[test]
     fn a_repeated_call_is_refused_for_as_long_as_its_time_would_let_it_in() {
-        let mut guard = guard();
+        let guard = guard();
         let ahead = signed(Method::POST, UnixMs(NOW.0 + MAX_SKEW_MS), "a", "i-1", 5);
-        assert_eq!(check(&mut guard, &ahead, NOW), Ok(()));
-        assert_eq!(check(&mut guard, &ahead, UnixMs(NOW.0 + 2 * MAX_SKEW_MS)), Err(AuthRefusal::Replayed));
+        assert_eq!(check(&guard, &ahead, NOW), Ok(()));
+        assert_eq!(check(&guard, &ahead, UnixMs(NOW.0 + 2 * MAX_SKEW_MS)), Err(AuthRefusal::Replayed));
         let too_late = UnixMs(NOW.0 + 2 * MAX_SKEW_MS + 1);
-        assert_eq!(check(&mut guard, &ahead, too_late), Err(AuthRefusal::Skew { apart_ms: 60_001 }));
+        assert_eq!(check(&guard, &ahead, too_late), Err(AuthRefusal::Skew { apart_ms: 60_001 }));
     }
 
     #[test]
@@ -295,22 +321,22 @@ mod tests {
 
     #[test]
     fn a_lower_generation_is_refused_with_the_highest_seen() {
-        let mut guard = guard();
-        assert_eq!(check(&mut guard, &call("a"), NOW), Ok(()));
+        let guard = guard();
+        assert_eq!(check(&guard, &call("a"), NOW), Ok(()));
         let stale = signed(Method::POST, NOW, "b", "i-1", 4);
-        let refusal = check(&mut guard, &stale, NOW).expect_err("stale");
+        let refusal = check(&guard, &stale, NOW).expect_err("stale");
         assert_eq!(refusal, AuthRefusal::Stale { got: Generation(4), highest: Generation(5) });
         let problem = Problem::from(refusal);
         assert_eq!((problem.status, problem.generation), (409, Some(Generation(5))));
-        assert_eq!(check(&mut guard, &call("c"), NOW), Ok(()));
+        assert_eq!(check(&guard, &call("c"), NOW), Ok(()));
     }
 
     #[test]
     fn reading_neither_needs_nor_raises_the_generation() {
-        let mut guard = guard();
-        assert_eq!(check(&mut guard, &call("a"), NOW), Ok(()));
-        assert_eq!(check(&mut guard, &signed(Method::GET, NOW, "b", "i-1", 1), NOW), Ok(()));
-        assert_eq!(check(&mut guard, &signed(Method::GET, NOW, "c", "i-1", 9), NOW), Ok(()));
+        let guard = guard();
+        assert_eq!(check(&guard, &call("a"), NOW), Ok(()));
+        assert_eq!(check(&guard, &signed(Method::GET, NOW, "b", "i-1", 1), NOW), Ok(()));
+        assert_eq!(check(&guard, &signed(Method::GET, NOW, "c", "i-1", 9), NOW), Ok(()));
         assert_eq!(guard.generation(), Generation(5));
     }
 }

@@ -1,5 +1,7 @@
 //! The control calls over HTTP: signature first, then the body, then the answer or a problem document.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -17,6 +19,9 @@ use crate::wire::{
     MAX_MOVES_PER_CALL, Moves, OfferRequest, OpenRequest, OwnersQuery, PREFIX, PrepareRequest, Problem,
     ProblemCode, SealRequest,
 };
+
+/// How long the body of a call may take to come. No caller waits longer for its answer.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Server {
     /// Every call of the contract, behind its signature. For the private port only; mount it at the root.
@@ -47,18 +52,29 @@ impl Server {
 /// Reads the body, checks the call, hands it on.
 async fn let_in(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, MAX_CONTROL_BODY_BYTES).await else {
-        return refuse(&Problem::new(ProblemCode::BadRequest, "the body is too large or was cut off"));
+    let body = match whole(body).await {
+        Ok(body) => body,
+        Err(problem) => return refuse(&problem),
     };
     let path_and_query = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let now = server.0.config.clock.now();
-    let checked = server.0.lock_guard().check(&parts.method, path_and_query, &parts.headers, &body, now);
+    let checked = server.0.guard.check(&parts.method, path_and_query, &parts.headers, &body, now);
     match checked {
         Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Err(refusal) => {
             tracing::warn!(path = path_and_query, %refusal, "a control call was refused");
             refuse(&Problem::from(refusal))
         }
+    }
+}
+
+/// Nobody has signed for it yet, so it has to come within bounds.
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    let body = axum::body::to_bytes(body, MAX_CONTROL_BODY_BYTES);
+    match tokio::time::timeout(BODY_PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(Problem::new(ProblemCode::BadRequest, "the body is too large or was cut off")),
+        Err(_elapsed) => Err(Problem::new(ProblemCode::BadRequest, "the body did not come in time")),
     }
 }
 
@@ -192,5 +208,18 @@ async fn end_all(State(server): State<Server>, body: Bytes) -> Response {
     match read_moves::<EndRequest>(&body) {
         Ok(moves) => answer(Ok(each(moves, |request| server.end(request)).await)),
         Err(problem) => refuse(&problem),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let began = tokio::time::Instant::now();
+        let refused = whole(Body::from_stream(never)).await.map_err(|problem| problem.code);
+        assert_eq!((refused, began.elapsed()), (Err(ProblemCode::BadRequest), BODY_PATIENCE));
     }
 }
