@@ -22,7 +22,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -61,12 +61,12 @@ pub struct ServerConfig {
     pub caps: Caps,
     /// Where clients find a board on this server: `{board}` stands for the board, `{route}` for the route
     /// slot. While it has `{route}` and none is known, nothing can be moved here.
-    pub connect: String,
+    pub connect: Connect,
     pub route: Option<Route>,
     /// The most attaches admitted per second; a daemon may only lower it.
     pub attach_rate_per_s: NonZeroU32,
     /// Attaches that may wait for admission.
-    pub attach_queue: usize,
+    pub attach_queue: NonZeroUsize,
     pub boards: BoardLimits,
     pub sockets: SocketLimits,
     /// Also how long to wait for one heartbeat to be taken: the next one is due then.
@@ -88,7 +88,7 @@ pub struct SocketLimits {
     pub read_buffer_bytes: usize,
     pub message_bytes: usize,
     /// Messages that wait for a slow client; one more and it is closed.
-    pub queue: usize,
+    pub queue: NonZeroUsize,
     /// From the upgrade to `hello` or `attach`.
     pub first_message: Duration,
     /// For one write; after it the client counts as gone.
@@ -104,7 +104,7 @@ impl Default for SocketLimits {
         Self {
             read_buffer_bytes: 4 * 1024,
             message_bytes: MAX_MESSAGE_BYTES,
-            queue: 1_024,
+            queue: const { NonZeroUsize::new(1_024).expect("it is not zero") },
             first_message: Duration::from_secs(10),
             write: Duration::from_secs(10),
             ping_every: Duration::from_secs(20),
@@ -115,7 +115,7 @@ impl Default for SocketLimits {
 
 impl ServerConfig {
     /// A configuration with defaults for everything that has a sensible one.
-    pub fn new(server: ServerId, key: Key, connect: impl Into<String>, new_document: NewDocument) -> Self {
+    pub fn new(server: ServerId, key: Key, connect: Connect, new_document: NewDocument) -> Self {
         let any = "1".to_owned();
         Self {
             server,
@@ -124,10 +124,10 @@ impl ServerConfig {
             formats: Formats { reads: vec![any.clone()], writes: any },
             level: Level::Failover,
             caps: Caps { boards: 10_000, clients: 20_000, bytes: 4 * 1024 * 1024 * 1024 },
-            connect: connect.into(),
+            connect,
             route: None,
             attach_rate_per_s: NonZeroU32::new(1_000).expect("a thousand is not zero"),
-            attach_queue: 20_000,
+            attach_queue: const { NonZeroUsize::new(20_000).expect("it is not zero") },
             boards: BoardLimits::default(),
             sockets: SocketLimits::default(),
             heartbeat_every: Duration::from_secs(1),
@@ -250,15 +250,12 @@ impl Inner {
 
     /// What this server publishes: with `{board}` still in it. `None` while the route is not known.
     fn published_connect(&self) -> Option<Connect> {
-        const ROUTE: &str = "{route}";
-        let template = &self.config.connect;
-        let route = self.lock_desk().route.clone();
-        let text = match route {
-            Some(route) => template.replace(ROUTE, route.as_str()),
-            None if template.contains(ROUTE) => return None,
-            None => template.clone(),
-        };
-        Connect::parse(&text).ok()
+        let connect = &self.config.connect;
+        match &self.lock_desk().route {
+            Some(route) => Some(connect.for_route(route)),
+            None if connect.wants_route() => None,
+            None => Some(connect.clone()),
+        }
     }
 
     fn connect_for(&self, board: &BoardId) -> Option<Connect> {

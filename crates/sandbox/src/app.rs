@@ -25,7 +25,7 @@ use axum::{Json, Router};
 use segue_handover::auth::Key;
 use segue_handover::server::{Server, ServerConfig};
 use segue_handover::store::BoardStore;
-use segue_handover::wire::{BoardId, Formats, Level, Route, ServerId};
+use segue_handover::wire::{BoardId, Connect, Formats, Level, Route, ServerId};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -135,11 +135,12 @@ fn config(args: &AppArgs) -> anyhow::Result<ServerConfig> {
 }
 
 /// Where clients find a board on this server: through the load balancer, by its route slot.
-fn connect(lb_url: &Url) -> anyhow::Result<String> {
+fn connect(lb_url: &Url) -> anyhow::Result<Connect> {
     let scheme = if lb_url.scheme() == "https" { "wss" } else { "ws" };
     let host = lb_url.host_str().context("LB_URL has no host")?;
     let port = lb_url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Ok(format!("{scheme}://{host}{port}/board/{{board}}?srv={{route}}"))
+    let connect = format!("{scheme}://{host}{port}/board/{{board}}?srv={{route}}");
+    Connect::parse(&connect).context("LB_URL leads nowhere")
 }
 
 #[derive(Debug, Clone)]
@@ -186,11 +187,11 @@ mod tests {
     fn clients_are_led_through_the_load_balancer_by_the_route_slot() {
         let url = |text| Url::parse(text).unwrap();
         assert_eq!(
-            connect(&url("http://127.0.0.1:4000")).unwrap(),
+            connect(&url("http://127.0.0.1:4000")).unwrap().as_str(),
             "ws://127.0.0.1:4000/board/{board}?srv={route}"
         );
         assert_eq!(
-            connect(&url("https://live.example.com/")).unwrap(),
+            connect(&url("https://live.example.com/")).unwrap().as_str(),
             "wss://live.example.com/board/{board}?srv={route}"
         );
     }

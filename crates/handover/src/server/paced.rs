@@ -2,7 +2,7 @@
 //! first served; who no longer wants to go costs nothing.
 
 use std::future::Future;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -16,7 +16,7 @@ use crate::board::{ConnId, Moment};
 use crate::wire::{AttachFigures, MoveId};
 
 /// Offers that may wait for their turn on one server.
-pub(super) const MAX_PENDING_OFFERS: usize = 100_000;
+pub(super) const MAX_PENDING_OFFERS: NonZeroUsize = NonZeroUsize::new(100_000).expect("it is not zero");
 
 /// The most per second that is ever asked for: it bounds what a pace remembers.
 pub(super) const MAX_RATE_PER_S: NonZeroU32 = NonZeroU32::new(1_000_000).expect("a million is not zero");
@@ -112,8 +112,12 @@ impl Shared {
 pub(super) struct QueueFull;
 
 impl<T: Turn> Paced<T> {
-    pub(super) fn new(max_per_s: NonZeroU32, queue: usize, began: Instant) -> (Self, mpsc::Receiver<T>) {
-        let (sender, receiver) = mpsc::channel(queue);
+    pub(super) fn new(
+        max_per_s: NonZeroU32,
+        queue: NonZeroUsize,
+        began: Instant,
+    ) -> (Self, mpsc::Receiver<T>) {
+        let (sender, receiver) = mpsc::channel(queue.get());
         let max_per_s = max_per_s.min(MAX_RATE_PER_S);
         let shared = Arc::new(Shared {
             began,
@@ -189,10 +193,14 @@ mod tests {
     use futures_util::future::join_all;
     use std::time::Duration;
 
+    fn room(for_items: usize) -> NonZeroUsize {
+        NonZeroUsize::new(for_items).expect("not zero")
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_thousand_at_once_are_admitted_at_the_limit_and_in_any_window_not_above_it() {
         let limit = NonZeroU32::new(200).expect("not zero");
-        let (admission, queue) = Paced::new(limit, 1_000, Instant::now());
+        let (admission, queue) = Paced::new(limit, room(1_000), Instant::now());
         let worker = tokio::spawn(admission.run(queue));
         let began = Instant::now();
         let admitted = join_all((0..1_000).map(|_| admission.admit())).await;
@@ -206,7 +214,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_left_costs_nothing_and_a_full_queue_refuses() {
         let limit = NonZeroU32::new(10).expect("not zero");
-        let (admission, queue) = Paced::new(limit, 2, Instant::now());
+        let (admission, queue) = Paced::new(limit, room(2), Instant::now());
         let (gone, left) = oneshot::channel();
         drop(left);
         admission.enqueue(gone).expect("there is room");
@@ -225,7 +233,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_raised_limit_is_felt_by_who_waits_already() {
         let slow = NonZeroU32::new(1).expect("not zero");
-        let (admission, queue) = Paced::new(NonZeroU32::new(100).expect("not zero"), 10, Instant::now());
+        let (admission, queue) =
+            Paced::new(NonZeroU32::new(100).expect("not zero"), room(10), Instant::now());
         admission.set_limit(slow);
         let worker = tokio::spawn(admission.run(queue));
         admission.admit().await.expect("the first");

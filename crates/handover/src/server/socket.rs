@@ -53,7 +53,7 @@ async fn serve(server: Arc<Inner>, mut socket: WebSocket, board: BoardId) {
     let is_handover = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == SUBPROTOCOL.as_bytes());
     let speaks = if is_handover { Speaks::Handover } else { Speaks::Plain };
     let who = Newcomer { conn: server.next_conn(), speaks };
-    let (link, mut queue) = mpsc::channel(server.config.sockets.queue);
+    let (link, mut queue) = mpsc::channel(server.config.sockets.queue.get());
     let end = match arrive(&server, &mut socket, who, link, &board).await {
         Ok(slot) => {
             let end = converse(&server, &mut socket, &slot, who.conn, &mut queue).await;

@@ -14,14 +14,16 @@ use crate::board::{ConnId, Doors, Newcomer, Speaks};
 use crate::document::Document;
 use crate::store::memory::MemoryStore;
 use crate::wire::{
-    BoardId, BoardState, DrainRequest, Epoch, Hello, MoveId, OpenRequest, PrepareRequest, ReleaseId, ServerId,
+    BoardId, BoardState, Connect, DrainRequest, Epoch, Hello, MoveId, OpenRequest, PrepareRequest, ReleaseId,
+    ServerId,
 };
 
 fn server() -> Server {
     let key = Key::new("the key of these tests").expect("long enough");
     let new_document = Arc::new(|_: &_| -> Box<dyn Document> { Box::new(TestDocument::default()) });
     let id = ServerId::parse("here").expect("an id");
-    let config = ServerConfig::new(id, key, "ws://here/{board}", new_document);
+    let connect = Connect::parse("ws://here/{board}").expect("a connect");
+    let config = ServerConfig::new(id, key, connect, new_document);
     Server::start(config, Arc::new(MemoryStore::default()))
 }
 

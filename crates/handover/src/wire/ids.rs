@@ -116,6 +116,19 @@ text_id!(
 impl Connect {
     /// What in a published `connect` stands for the board.
     pub const BOARD: &'static str = "{board}";
+    /// What in an application's own `connect` stands for the route that leads to one server.
+    pub const ROUTE: &'static str = "{route}";
+
+    /// Whether it leads nowhere before a route is known.
+    pub fn wants_route(&self) -> bool {
+        self.0.contains(Self::ROUTE)
+    }
+
+    /// What a server publishes that is reached by `route`.
+    #[must_use]
+    pub fn for_route(&self, route: &Route) -> Self {
+        Self(Arc::from(self.0.replace(Self::ROUTE, route.as_str())))
+    }
 
     /// A server publishes one `connect` for all its boards; this is the one for `board`.
     #[must_use]

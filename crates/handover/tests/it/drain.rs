@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use segue_handover::store::BoardStore as _;
 use segue_handover::wire::{
-    Cseq, DrainRequest, Epoch, Level, OpenRequest, ReleaseId, Route, Seq, ServerState,
+    Connect, Cseq, DrainRequest, Epoch, Level, OpenRequest, ReleaseId, Route, Seq, ServerState,
 };
 
 use crate::support::{GatedStore, Node, assert_log_is_sound, board_id, eventually, per_s};
@@ -90,7 +90,10 @@ async fn a_board_without_clients_closes_after_a_while_and_leaves_its_epoch_behin
 #[tokio::test]
 async fn the_route_that_open_tells_is_part_of_where_clients_are_sent() {
     let store = Arc::new(GatedStore::default());
-    let node = Node::start_with("node", &store, |config| config.connect.push_str("?srv={route}")).await;
+    let node = Node::start_with("node", &store, |config| {
+        config.connect = Connect::parse(&format!("{}?srv={{route}}", config.connect)).expect("a connect");
+    })
+    .await;
     let status = node.control.status().await.expect("a status");
     assert_eq!((status.connect, status.route), (None, None));
     let route = Route::parse("s07").expect("a route");

@@ -6,8 +6,8 @@ use segue_handover::control::ControlError;
 use segue_handover::server::Server;
 use segue_handover::store::BoardStore;
 use segue_handover::wire::{
-    ActivateRequest, BoardState, Cseq, EndAnswer, EndRequest, Epoch, Outcome, ProblemCode, Seq, ServerId,
-    ServerMessage,
+    ActivateRequest, BoardState, Connect, Cseq, EndAnswer, EndRequest, Epoch, Outcome, ProblemCode, Seq,
+    ServerId, ServerMessage,
 };
 
 use crate::support::{GatedStore, Moving, Node, Peer, assert_log_is_sound, board_id, config, move_id};
@@ -105,8 +105,9 @@ async fn a_store_that_is_slow_to_take_heartbeats_is_sent_the_next_one_in_time() 
     store.heartbeats.shut();
     let shared: Arc<dyn BoardStore> = Arc::<GatedStore>::clone(&store);
     let id = ServerId::parse("node").expect("an id");
+    let connect = Connect::parse("ws://node/{board}").expect("a connect");
     let began = tokio::time::Instant::now();
-    let _server = Server::start(config(&id, "ws://node/{board}"), shared);
+    let _server = Server::start(config(&id, &connect), shared);
     store.heartbeats.wait_for_waiting(4).await;
     assert_eq!(began.elapsed().as_secs(), 3, "one each second");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use segue_handover::client::{Address, Session, Timing, Told};
 use segue_handover::wire::{
-    BoardState, Connect, Cseq, EndAnswer, Epoch, Level, Outcome, Payload, PrepareState, Seq, ServerMessage,
+    BoardState, Cseq, EndAnswer, Epoch, Level, Outcome, Payload, PrepareState, Seq, ServerMessage,
 };
 
 use crate::support::{GatedStore, Moving, Node, Peer, assert_log_is_sound, board_id, client_id};
@@ -144,10 +144,9 @@ async fn edits_made_all_the_while_arrive_exactly_once_through_moves_there_and_ba
     const EDITS: u64 = 300;
     let store = Arc::new(GatedStore::default());
     let (left, right) = (Node::start("left", &store).await, Node::start("right", &store).await);
-    let front_door = Connect::parse(&left.connect).expect("a connect");
     let names = ["ann", "bob", "cy", "dee"];
     let users = names.map(|name| {
-        let address = Address { front_door: front_door.clone(), board: board_id("b") };
+        let address = Address { front_door: left.connect.clone(), board: board_id("b") };
         let session = Session::connect(address, client_id(name), Timing::default());
         tokio::spawn(edit_all_the_while(session, EDITS))
     });

@@ -72,9 +72,9 @@ impl Document for Numbers {
 }
 
 /// For clients that leave as soon as they are told.
-pub(crate) fn config(id: &ServerId, connect: &str) -> ServerConfig {
+pub(crate) fn config(id: &ServerId, connect: &Connect) -> ServerConfig {
     let new_document = Arc::new(|_: &BoardId| -> Box<dyn Document> { Box::new(Numbers::default()) });
-    let mut config = ServerConfig::new(id.clone(), key(), connect, new_document);
+    let mut config = ServerConfig::new(id.clone(), key(), connect.clone(), new_document);
     config.boards.grace = Duration::from_millis(300);
     config
 }
@@ -85,7 +85,7 @@ pub(crate) struct Node {
     pub(crate) id: ServerId,
     pub(crate) control: ControlClient,
     pub(crate) control_url: url::Url,
-    pub(crate) connect: String,
+    pub(crate) connect: Connect,
     tasks: Vec<AbortHandle>,
 }
 
@@ -110,14 +110,14 @@ impl Node {
         let traffic = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let control = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let connect = format!("ws://{}/board/{{board}}", traffic.local_addr().expect("bound"));
+        let connect = Connect::parse(&connect).expect("a connect");
         let id = ServerId::parse(name).expect("an id");
         let mut config = config(&id, &connect);
         tweak(&mut config);
         let shared: Arc<dyn BoardStore> = Arc::<GatedStore>::clone(store);
         let server = Server::start(config, shared);
         // Without waiting for the first heartbeat, so that nobody takes the server for dead.
-        let published = Connect::parse(&connect).expect("a connect");
-        store.inner.heartbeat(&id, Some(&published)).await.expect("memory does not fail");
+        store.inner.heartbeat(&id, Some(&connect)).await.expect("memory does not fail");
 
         let routes = Router::new().route("/board/{board}", get(upgrade)).with_state(server.clone());
         let control_url = format!("http://{}", control.local_addr().expect("bound")).parse().expect("a URL");
@@ -130,7 +130,7 @@ impl Node {
     }
 
     pub(crate) fn connect_to(&self, board: &str) -> Connect {
-        Connect::parse(&self.connect).expect("a connect").for_board(&board_id(board))
+        self.connect.for_board(&board_id(board))
     }
 
     pub(crate) async fn join(&self, board: &str, client: &str) -> Peer {

@@ -106,6 +106,7 @@ async fn serve(id: ServerId, store: SocketAddr) -> (Connect, url::Url) {
     let traffic = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let control = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let connect = format!("ws://{}/board/{{board}}", traffic.local_addr().expect("bound"));
+    let connect = Connect::parse(&connect).expect("a connect");
     let control_url = format!("http://{}", control.local_addr().expect("bound"));
     let new_document = Arc::new(|_: &BoardId| Notes::empty());
     let mut config = ServerConfig::new(id, key(), connect.clone(), new_document);
@@ -115,7 +116,7 @@ async fn serve(id: ServerId, store: SocketAddr) -> (Connect, url::Url) {
     let traffic = traffic.tap_io(|socket| socket.set_nodelay(true).expect("a TCP socket"));
     tokio::spawn(axum::serve(traffic, routes).into_future());
     tokio::spawn(axum::serve(control, server.control_router()).into_future());
-    (Connect::parse(&connect).expect("a connect"), control_url.parse().expect("a URL"))
+    (connect, control_url.parse().expect("a URL"))
 }
 
 async fn upgrade(
