@@ -149,8 +149,8 @@ impl std::fmt::Debug for ServerConfig {
     }
 }
 
-/// One server of the application. Clones are handles to the same server; with the last of them its
-/// background work ends.
+/// One server of the application. Clones are handles to the same server; with the last of them, and the
+/// last connection, its background work ends.
 #[derive(Debug, Clone)]
 pub struct Server(Arc<Inner>);
 

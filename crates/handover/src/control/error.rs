@@ -79,8 +79,11 @@ impl ControlError {
 /// The class of a refusal; also for the items of a plural answer.
 pub const fn refusal_class(code: ProblemCode) -> ErrorClass {
     match code {
-        ProblemCode::Overloaded | ProblemCode::ClockSkew | ProblemCode::Replayed => ErrorClass::Retry,
-        ProblemCode::StillWorking | ProblemCode::StoreUnavailable => ErrorClass::Unknown,
+        ProblemCode::Overloaded | ProblemCode::ClockSkew => ErrorClass::Retry,
+        // Replayed: this very call came before; what became of it then is not known here.
+        ProblemCode::StillWorking | ProblemCode::StoreUnavailable | ProblemCode::Replayed => {
+            ErrorClass::Unknown
+        }
         ProblemCode::WrongInstance
         | ProblemCode::StaleGeneration
         | ProblemCode::UnknownBoard
@@ -108,6 +111,7 @@ mod tests {
         let refused = |code| ControlError::Refused(Box::new(Problem::new(code, "")));
         assert_eq!(refused(ProblemCode::Held).class(), ErrorClass::Refused);
         assert_eq!(refused(ProblemCode::StoreUnavailable).class(), ErrorClass::Unknown);
+        assert_eq!(refused(ProblemCode::Replayed).class(), ErrorClass::Unknown);
         assert_eq!(ControlError::TimedOut(Duration::from_secs(1)).class(), ErrorClass::Unknown);
     }
 }
