@@ -69,10 +69,6 @@ impl ControlClient {
         Self { timeouts, ..self }
     }
 
-    pub fn target(&self) -> &ControlTarget {
-        &self.target
-    }
-
     pub async fn status(&self) -> Result<ServerStatus, ControlError> {
         self.get("status", &[]).await
     }

@@ -53,11 +53,6 @@ pub const CLOSE_PROTOCOL: u16 = 4002;
 
 /// How long a sealed board waits for its move to end before the old server takes it back.
 pub const DEFAULT_SEAL_TTL_MS: u64 = 1_000;
-/// How long a standby is kept without a repeated `prepare`.
-pub const DEFAULT_PREPARE_TTL_MS: u64 = 60_000;
-/// How long clients have to attach. Browsers open sockets to one address one after the other
-/// (RFC 6455 section 4.1), so twenty tabs need seconds.
-pub const DEFAULT_OFFER_DEADLINE_MS: u64 = 15_000;
 /// How long leftovers may stay on the old server after `end`, and how long a client reads the old
 /// socket after `go`.
 pub const OLD_SOCKET_GRACE_MS: u64 = 2_000;

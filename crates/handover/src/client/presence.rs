@@ -12,7 +12,6 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Presence {
     open: u32,
-    opened: u32,
     served: bool,
     since: Option<Instant>,
     longest: Duration,
@@ -21,7 +20,6 @@ pub struct Presence {
 impl Presence {
     pub(super) fn opened(&mut self, at: Instant) {
         self.open += 1;
-        self.opened += 1;
         if let Some(since) = self.since.take() {
             let without = at.saturating_duration_since(since);
             self.longest = self.longest.max(without);
@@ -43,16 +41,6 @@ impl Presence {
     /// The client left; what follows is no loss.
     pub(super) fn left(&mut self) {
         self.since = None;
-    }
-
-    /// Sockets that are open now.
-    pub fn open(&self) -> u32 {
-        self.open
-    }
-
-    /// Sockets that were ever open.
-    pub fn opened_total(&self) -> u32 {
-        self.opened
     }
 
     /// The longest time without an open socket up to `now`. Zero before the client was served: nobody
@@ -87,6 +75,5 @@ mod tests {
         presence.closed(at(160));
         presence.opened(at(163));
         assert_eq!(presence.longest_without(at(900)), Duration::from_millis(10));
-        assert_eq!((presence.open(), presence.opened_total()), (1, 5));
     }
 }

@@ -250,11 +250,6 @@ impl ClientState {
         self.outbox.len()
     }
 
-    /// Whether an edit made now would go out now.
-    pub fn is_live(&self) -> bool {
-        matches!(self.main, Main::Live(_))
-    }
-
     /// What happened → what to do.
     pub fn on(&mut self, event: Event) -> Vec<Action> {
         if self.stay == Stay::Over {
