@@ -257,6 +257,15 @@ fn from_ms(ms: u64) -> Duration {
     Duration::from_millis(ms.min(MAX_MS))
 }
 
-fn unknown_board() -> Problem {
+pub(crate) fn unknown_board() -> Problem {
     Problem::new(ProblemCode::UnknownBoard, "the board is neither owned nor prepared here")
+}
+
+/// Level 0 has no moves.
+fn only_drains() -> Problem {
+    Problem::new(ProblemCode::Unsupported, "this application only knows drain")
+}
+
+fn coming_or_going() -> Problem {
+    Problem::new(ProblemCode::StillWorking, "the board is being opened or closed here")
 }

@@ -126,7 +126,7 @@ impl Board {
         self.ask(Ask::Claim { expect }, fx);
     }
 
-    fn set_step(&mut self, step: StandbyStep) {
+    pub(super) fn set_step(&mut self, step: StandbyStep) {
         if let Phase::Standby(standby) = &mut self.phase {
             standby.step = step;
         }

@@ -18,17 +18,6 @@ const RELEASE_RETRY: Duration = Duration::from_millis(100);
 const MAX_RELEASES: u8 = 5;
 
 impl Board {
-    /// Nobody is connected: from now on the linger runs.
-    pub(super) fn idle_if_empty(&mut self, now: Moment) {
-        let idle_at = now.after(self.settings.limits.linger);
-        if let Phase::Serving(serving) = &mut self.phase
-            && self.conns.is_empty()
-            && serving.idle_at.is_none()
-        {
-            serving.idle_at = Some(idle_at);
-        }
-    }
-
     pub(super) fn begin_closing(&mut self, why: ClosingWhy, fx: &mut Effects) {
         self.phase = Phase::Closing(Closing { why, step: ClosingStep::Flushing, tries: 0 });
         if self.durable == self.history.seq() {

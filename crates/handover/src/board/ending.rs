@@ -58,7 +58,7 @@ impl Board {
             }
             Phase::Serving(serving) => {
                 serving.offer.take_if(|offer| offer.move_id == *move_id);
-                self.idle_if_empty(now);
+                self.idle_if_empty(self.lingered(now));
                 Poll::Ready(Ok(EndAnswer::Owned { epoch: self.epoch }))
             }
             Phase::Standby(standby) if standby.move_id == *move_id => {

@@ -5,7 +5,7 @@ use super::effects::{Ask, Doors, Effect, Effects, Moment};
 use super::joining::cancel;
 use super::phase::{Absent, FailedMove, Phase, Serving, Standby, StandbyStep};
 use super::telling::send_away;
-use super::{Board, from_ms};
+use super::{Board, coming_or_going, from_ms, only_drains};
 use crate::store::{Page, Row, StoreError};
 use crate::wire::{
     Connect, Epoch, Level, MoveId, PrepareAnswer, PrepareRequest, PrepareState, Problem, ProblemCode, Seq,
@@ -33,7 +33,7 @@ impl Board {
         fx: &mut Effects,
     ) -> Result<PrepareAnswer, Problem> {
         if self.settings.level < Level::Attach {
-            return Err(Problem::new(ProblemCode::Unsupported, "this application only knows drain"));
+            return Err(only_drains());
         }
         if let Phase::Absent(absent) = &self.phase
             && let Some(failure) = absent.lasting_failure_of(&request.move_id)
@@ -47,10 +47,7 @@ impl Board {
             Phase::Serving(Serving { came_by: Some(came_by), .. }) if came_by.move_id == request.move_id => {}
             Phase::Standby(_) => return Err(self.other_move()),
             Phase::Serving(_) | Phase::Sealed(_) => return Err(self.held_here()),
-            Phase::Opening(_) | Phase::Closing(_) | Phase::Gone => {
-                let detail = "the board is being opened or closed here";
-                return Err(Problem::new(ProblemCode::StillWorking, detail));
-            }
+            Phase::Opening(_) | Phase::Closing(_) | Phase::Gone => return Err(coming_or_going()),
             // Its clients are on their way after the board; they are not torn off for it to come back.
             Phase::Released(_) => {
                 let detail = "clients of the board's last stay are still leaving";
@@ -156,7 +153,7 @@ impl Board {
                     self.ask(Ask::Load { after: reached }, fx);
                 } else {
                     fx.push(Effect::Loaded(now.since(began)));
-                    self.standby_ready();
+                    self.set_step(StandbyStep::Ready);
                 }
             }
             StandbyStep::Filling(_) => self.fill_answered(now, page, fx),
@@ -166,12 +163,6 @@ impl Board {
             | StandbyStep::Claiming(_)
             | StandbyStep::Backoff(..)
             | StandbyStep::Rereading(..) => {}
-        }
-    }
-
-    fn standby_ready(&mut self) {
-        if let Phase::Standby(standby) = &mut self.phase {
-            standby.step = StandbyStep::Ready;
         }
     }
 

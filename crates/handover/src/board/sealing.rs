@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::conns::Speaks;
 use super::effects::{Ask, Effect, Effects, Incident, Moment};
 use super::phase::{Offering, Phase, SealStep, Sealing, Serving};
-use super::{Board, from_ms, unknown_board};
+use super::{Board, coming_or_going, from_ms, only_drains, unknown_board};
 use crate::store::{Claim, StoreError};
 use crate::wire::{
     Entry, Level, MoveId, OfferAnswer, OfferRequest, Problem, ProblemCode, SealAnswer, SealRequest, Sealed,
@@ -26,7 +26,7 @@ impl Board {
         fx: &mut Effects,
     ) -> Result<OfferAnswer, Problem> {
         if self.settings.level < Level::Attach {
-            return Err(Problem::new(ProblemCode::Unsupported, "this application only knows drain"));
+            return Err(only_drains());
         }
         match &self.phase {
             Phase::Serving(Serving { offer: None, .. }) => Ok(self.begin_offer(now, request, fx)),
@@ -40,9 +40,7 @@ impl Board {
             Phase::Sealed(_) | Phase::Standby(_) | Phase::Released(_) => {
                 Err(self.wrong_state("offer comes before the seal"))
             }
-            Phase::Opening(_) | Phase::Closing(_) => {
-                Err(Problem::new(ProblemCode::StillWorking, "the board is being opened or closed here"))
-            }
+            Phase::Opening(_) | Phase::Closing(_) => Err(coming_or_going()),
             Phase::Absent(_) | Phase::Gone => Err(unknown_board()),
         }
     }
@@ -109,7 +107,7 @@ impl Board {
 
     fn check_seal(&self, request: &SealRequest) -> Result<(), Problem> {
         if self.settings.level < Level::Attach {
-            return Err(Problem::new(ProblemCode::Unsupported, "this application only knows drain"));
+            return Err(only_drains());
         }
         match &self.phase {
             Phase::Serving(Serving { offer: Some(offer), .. }) if offer.move_id != request.move_id => {
@@ -118,10 +116,7 @@ impl Board {
             Phase::Sealed(sealing) if sealing.move_id != request.move_id => return Err(self.other_move()),
             Phase::Serving(_) | Phase::Sealed(_) => {}
             Phase::Released(_) | Phase::Standby(_) => return Err(self.wrong_state("seal is for the owner")),
-            Phase::Opening(_) | Phase::Closing(_) => {
-                let detail = "the board is being opened or closed here";
-                return Err(Problem::new(ProblemCode::StillWorking, detail));
-            }
+            Phase::Opening(_) | Phase::Closing(_) => return Err(coming_or_going()),
             Phase::Absent(_) | Phase::Gone => return Err(unknown_board()),
         }
         if request.epoch == self.epoch {
@@ -183,7 +178,7 @@ impl Board {
                 self.phase = Phase::Serving(Serving::default());
                 self.made_durable(now, last_seq, fx);
                 fx.push(Effect::Tell(ServerMessage::Unsealed(Unsealed { epoch })));
-                self.idle_if_empty(now);
+                self.idle_if_empty(self.lingered(now));
                 self.write(fx);
             }
             Ok(Claim::Held(row)) => {

@@ -39,9 +39,7 @@ impl Board {
                 Role::Served => {}
             }
         }
-        if self.conns.is_empty() {
-            self.set_idle(now.after(linger));
-        }
+        self.idle_if_empty(now.after(linger));
         self.write(fx);
     }
 
@@ -54,10 +52,17 @@ impl Board {
         }
     }
 
-    fn set_idle(&mut self, at: Moment) {
-        if let Phase::Serving(serving) = &mut self.phase {
-            serving.idle_at = Some(at);
+    /// When nobody is connected the board closes at `close_at`, unless a time was set before.
+    pub(super) fn idle_if_empty(&mut self, close_at: Moment) {
+        if let Phase::Serving(serving) = &mut self.phase
+            && self.conns.is_empty()
+        {
+            serving.idle_at.get_or_insert(close_at);
         }
+    }
+
+    pub(super) fn lingered(&self, now: Moment) -> Moment {
+        now.after(self.settings.limits.linger)
     }
 
     /// A connection is gone.
@@ -65,9 +70,8 @@ impl Board {
         if self.conns.remove(conn).is_none() || !self.conns.is_empty() {
             return;
         }
-        let idle_at = now.after(self.settings.limits.linger);
-        match &mut self.phase {
-            Phase::Serving(serving) => serving.idle_at = Some(idle_at),
+        match &self.phase {
+            Phase::Serving(_) => self.idle_if_empty(self.lingered(now)),
             Phase::Released(_) => self.vanish(fx),
             Phase::Opening(_)
             | Phase::Sealed(_)

@@ -40,7 +40,7 @@ impl Board {
         match &mut self.phase {
             Phase::Serving(serving) => {
                 if serving.offer.take_if(|offer| offer.until <= now).is_some() {
-                    self.idle_if_empty(now);
+                    self.idle_if_empty(self.lingered(now));
                 } else if serving.offer.is_none() && serving.idle_at.is_some_and(|at| at <= now) {
                     match doors {
                         Doors::Open => self.begin_closing(ClosingWhy::Empty, fx),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::lookup::NoBoard;
 use super::slot::Slot;
 use super::{Inner, Server};
-use crate::board::{Board, Effects, PrepareHere};
+use crate::board::{Board, Effects, PrepareHere, unknown_board};
 use crate::wire::{
     ActivateAnswer, ActivateRequest, BoardId, BoardsPage, BoardsQuery, EndAnswer, EndRequest, ItemAnswer,
     MAX_PAGE, MoveRequest, Moves, MovesAnswer, OfferAnswer, OfferRequest, OpenRequest, OwnersPage,
@@ -128,8 +128,7 @@ impl Server {
     }
 
     fn known(&self, board: &BoardId) -> Result<Arc<Slot>, Problem> {
-        let detail = "the board is neither owned nor prepared here";
-        self.0.boards.get(board).ok_or_else(|| Problem::new(ProblemCode::UnknownBoard, detail))
+        self.0.boards.get(board).ok_or_else(unknown_board)
     }
 
     fn answer_by(&self) -> Instant {
