@@ -1,5 +1,6 @@
 //! The control calls over HTTP: signature first, then the body, then the answer or a problem document.
 
+use std::future::{Future, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -16,8 +17,8 @@ use super::Server;
 use super::answers::each;
 use crate::wire::{
     ActivateRequest, BoardsQuery, CloseRequest, DrainRequest, EndRequest, MAX_CONTROL_BODY_BYTES,
-    MAX_MOVES_PER_CALL, Moves, OfferRequest, OpenRequest, OwnersQuery, PREFIX, PrepareRequest, Problem,
-    ProblemCode, SealRequest,
+    MAX_MOVES_PER_CALL, MoveRequest, Moves, OfferRequest, OpenRequest, OwnersQuery, PREFIX, PrepareRequest,
+    Problem, ProblemCode, SealRequest,
 };
 
 /// How long the body of a call may take to come. No caller waits longer for its answer.
@@ -135,80 +136,82 @@ async fn owners(
     }
 }
 
+/// Reads what is asked, asks it, answers.
+async fn reply<Q, A, F>(body: &Bytes, call: impl FnOnce(Q) -> F) -> Response
+where
+    Q: DeserializeOwned,
+    A: Serialize,
+    F: Future<Output = Result<A, Problem>>,
+{
+    match read(body) {
+        Ok(request) => answer(call(request).await),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+/// The same for many moves at once.
+async fn reply_each<Q, A, F>(body: &Bytes, call: impl Fn(Q) -> F) -> Response
+where
+    Q: DeserializeOwned + MoveRequest,
+    A: Serialize,
+    F: Future<Output = Result<A, Problem>>,
+{
+    match read_moves(body) {
+        Ok(moves) => answer(Ok(each(moves, call).await)),
+        Err(problem) => refuse(&problem),
+    }
+}
+
 async fn close(State(server): State<Server>, body: Bytes) -> Response {
-    answer(read::<CloseRequest>(&body).map(|_empty| server.close()))
+    reply(&body, |_: CloseRequest| ready(Ok(server.close()))).await
 }
 
 async fn open(State(server): State<Server>, body: Bytes) -> Response {
-    answer(read::<OpenRequest>(&body).map(|request| server.open(request)))
+    reply(&body, |request: OpenRequest| ready(Ok(server.open(request)))).await
 }
 
 async fn drain(State(server): State<Server>, body: Bytes) -> Response {
-    answer(read::<DrainRequest>(&body).map(|request| server.drain(&request)))
+    reply(&body, |request: DrainRequest| ready(Ok(server.drain(&request)))).await
 }
 
 async fn prepare(State(server): State<Server>, body: Bytes) -> Response {
-    answer(read::<PrepareRequest>(&body).and_then(|request| server.prepare(&request)))
+    reply(&body, |request: PrepareRequest| ready(server.prepare(&request))).await
 }
 
 async fn offer(State(server): State<Server>, body: Bytes) -> Response {
-    answer(read::<OfferRequest>(&body).and_then(|request| server.offer(&request)))
+    reply(&body, |request: OfferRequest| ready(server.offer(&request))).await
 }
 
 async fn seal(State(server): State<Server>, body: Bytes) -> Response {
-    match read::<SealRequest>(&body) {
-        Ok(request) => answer(server.seal(request).await),
-        Err(problem) => refuse(&problem),
-    }
+    reply(&body, |request: SealRequest| server.seal(request)).await
 }
 
 async fn activate(State(server): State<Server>, body: Bytes) -> Response {
-    match read::<ActivateRequest>(&body) {
-        Ok(request) => answer(server.activate(request).await),
-        Err(problem) => refuse(&problem),
-    }
+    reply(&body, |request: ActivateRequest| server.activate(request)).await
 }
 
 async fn end(State(server): State<Server>, body: Bytes) -> Response {
-    match read::<EndRequest>(&body) {
-        Ok(request) => answer(server.end(request).await),
-        Err(problem) => refuse(&problem),
-    }
+    reply(&body, |request: EndRequest| server.end(request)).await
 }
 
 async fn prepare_all(State(server): State<Server>, body: Bytes) -> Response {
-    match read_moves::<PrepareRequest>(&body) {
-        Ok(moves) => answer(Ok(each(moves, |request| std::future::ready(server.prepare(&request))).await)),
-        Err(problem) => refuse(&problem),
-    }
+    reply_each(&body, |request: PrepareRequest| ready(server.prepare(&request))).await
 }
 
 async fn offer_all(State(server): State<Server>, body: Bytes) -> Response {
-    match read_moves::<OfferRequest>(&body) {
-        Ok(moves) => answer(Ok(each(moves, |request| std::future::ready(server.offer(&request))).await)),
-        Err(problem) => refuse(&problem),
-    }
+    reply_each(&body, |request: OfferRequest| ready(server.offer(&request))).await
 }
 
 async fn seal_all(State(server): State<Server>, body: Bytes) -> Response {
-    match read_moves::<SealRequest>(&body) {
-        Ok(moves) => answer(Ok(each(moves, |request| server.seal(request)).await)),
-        Err(problem) => refuse(&problem),
-    }
+    reply_each(&body, |request: SealRequest| server.seal(request)).await
 }
 
 async fn activate_all(State(server): State<Server>, body: Bytes) -> Response {
-    match read_moves::<ActivateRequest>(&body) {
-        Ok(moves) => answer(Ok(each(moves, |request| server.activate(request)).await)),
-        Err(problem) => refuse(&problem),
-    }
+    reply_each(&body, |request: ActivateRequest| server.activate(request)).await
 }
 
 async fn end_all(State(server): State<Server>, body: Bytes) -> Response {
-    match read_moves::<EndRequest>(&body) {
-        Ok(moves) => answer(Ok(each(moves, |request| server.end(request)).await)),
-        Err(problem) => refuse(&problem),
-    }
+    reply_each(&body, |request: EndRequest| server.end(request)).await
 }
 
 #[cfg(test)]
