@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{FleetConfig, SandboxConfig};
 use crate::logfile;
@@ -62,28 +63,52 @@ pub async fn run<Kept>(
     on_ready: impl FnOnce(&Ready) -> anyhow::Result<Kept>,
 ) -> anyhow::Result<()> {
     // Before anything is started: a signal from now on ends whatever has been.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let signals = Signals::listen()?;
     let config = args.config()?;
     raise_descriptors();
-    let is_temporary = config.data_dir.is_none();
-    let data_dir = data_dir(&config)?;
+    let folder = Folder::of(&config)?;
+    let ended = run_in(folder.path(), args.listen, config, signals, on_ready).await;
+    folder.end(ended)
+}
+
+/// The store and the sandbox over it, from their start to their end.
+async fn run_in<Kept>(
+    data_dir: &Path,
+    listen: SocketAddr,
+    config: SandboxConfig,
+    signals: Signals,
+    on_ready: impl FnOnce(&Ready) -> anyhow::Result<Kept>,
+) -> anyhow::Result<()> {
     let segue = std::env::current_exe().context("this program's own path is not known")?;
-    let runner = ProcessRunner { segue, logs: data_dir.clone() };
-    let (mut store, address) = start_store(&runner, &config, &data_dir).await?;
+    let runner = ProcessRunner { segue, logs: data_dir.to_owned() };
+    let (mut store, address) = start_store(&runner, &config, data_dir).await?;
     let start = Start {
-        listen: args.listen,
+        listen,
         handover_key: config.handover_key.clone().unwrap_or_else(fresh_key),
         config,
-        data_dir: data_dir.clone(),
+        data_dir: data_dir.to_owned(),
         runner: Arc::new(runner),
         store: Some(address),
         now: jiff::Timestamp::now(),
     };
+    let ended = serve(start, &mut store, signals, on_ready).await;
+    store.ask_to_end();
+    if tokio::time::timeout(STORE_LIMIT, store.ended()).await.is_err() {
+        store.kill();
+    }
+    ended
+}
+
+/// Runs until a signal comes or the store ends. A signal during the start ends what has been started.
+async fn serve<Kept>(
+    start: Start,
+    store: &mut Process,
+    mut signals: Signals,
+    on_ready: impl FnOnce(&Ready) -> anyhow::Result<Kept>,
+) -> anyhow::Result<()> {
     let sandbox = tokio::select! {
         started = Sandbox::start(start) => started?,
-        _ = interrupt.recv() => return Ok(()),
-        _ = terminate.recv() => return Ok(()),
+        () = signals.any() => return Ok(()),
     };
     let told = on_ready(sandbox.ready()).and_then(|kept| {
         say(&serde_json::to_string(sandbox.ready())?)?;
@@ -92,22 +117,75 @@ pub async fn run<Kept>(
     let ended = match told {
         Err(error) => Err(error),
         Ok(_kept) => tokio::select! {
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
+            () = signals.any() => Ok(()),
             how = store.ended() => Err(anyhow!("the store process ended by itself: {how}")),
         },
     };
     sandbox.shutdown().await;
-    store.ask_to_end();
-    if tokio::time::timeout(STORE_LIMIT, store.ended()).await.is_err() {
-        store.kill();
-    }
-    if ended.is_ok() && is_temporary {
-        // Whoever wants the logs of a sandbox that ended well names a folder for them.
-        std::fs::remove_dir_all(&data_dir)
-            .with_context(|| format!("cannot remove {}", data_dir.display()))?;
-    }
     ended
+}
+
+/// The two signals that ask for an end.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Returns when one of them comes, or came since they are listened to.
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Where the logs and the store's file are.
+#[derive(Debug)]
+enum Folder {
+    /// The configuration names it, and whoever wrote that looks after it.
+    Named(PathBuf),
+    /// New, with nothing of an earlier sandbox in it, and gone when it is dropped.
+    Temporary(TempDir),
+}
+
+impl Folder {
+    fn of(config: &SandboxConfig) -> anyhow::Result<Self> {
+        if let Some(dir) = &config.data_dir {
+            std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+            return Ok(Self::Named(dir.clone()));
+        }
+        let dir = tempfile::Builder::new().prefix("segue-sandbox-").tempdir();
+        Ok(Self::Temporary(dir.context("cannot create a temporary folder")?))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Named(dir) => dir,
+            Self::Temporary(dir) => dir.path(),
+        }
+    }
+
+    /// Removes what is temporary, but only after a good end: the logs tell why it was a bad one. Whoever wants
+    /// the logs of a good end names a folder for them.
+    fn end(self, ended: anyhow::Result<()>) -> anyhow::Result<()> {
+        let Self::Temporary(dir) = self else { return ended };
+        match ended {
+            Ok(()) => {
+                let path = dir.path().to_owned();
+                dir.close().with_context(|| format!("cannot remove {}", path.display()))
+            }
+            Err(error) => {
+                Err(error.context(format!("the sandbox failed; its logs are in {}", dir.keep().display())))
+            }
+        }
+    }
 }
 
 fn read_config(path: Option<&Path>) -> anyhow::Result<SandboxConfig> {
@@ -116,15 +194,6 @@ fn read_config(path: Option<&Path>) -> anyhow::Result<SandboxConfig> {
     let config: SandboxConfig = toml::from_str(&text)
         .with_context(|| format!("{} is not a sandbox's configuration", path.display()))?;
     Ok(config)
-}
-
-fn data_dir(config: &SandboxConfig) -> anyhow::Result<PathBuf> {
-    let dir = config
-        .data_dir
-        .clone()
-        .unwrap_or_else(|| std::env::temp_dir().join(format!("segue-sandbox-{}", std::process::id())));
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    Ok(dir)
 }
 
 /// The boards' database as a process of its own; its first line says where it listens.

@@ -1,7 +1,7 @@
 //! Instances as real processes: the sandbox as a program of its own, ended by a signal.
 
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -31,6 +31,19 @@ async fn start(config: &str) -> (Child, Ready, tempfile::TempDir) {
     let line = tokio::time::timeout(Duration::from_mins(1), lines.next_line()).await;
     let line = line.expect("it is ready in time").expect("stdout is text").expect("it says something");
     (child, serde_json::from_str(&line).expect("it says where it is"), dir)
+}
+
+/// The program with a place of its own for temporary files, started by a shell that prepares the place.
+fn in_temporary_place(script: &str, place: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script).arg(program()).env("TMPDIR", place);
+    command.stdout(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+fn entries(place: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(place).expect("the place is there");
+    entries.map(|entry| entry.expect("an entry").path()).collect()
 }
 
 async fn pids(ready: &Ready) -> Vec<i32> {
@@ -76,6 +89,40 @@ async fn a_sandbox_with_a_fleet_ends_cleanly_on_sigterm_and_leaves_nobody_behind
 }
 
 #[tokio::test]
+async fn a_folder_that_an_earlier_sandbox_left_is_not_taken() {
+    let place = tempfile::tempdir().expect("a place for files");
+    // The shell becomes the sandbox, so both have this process id, as sandboxes in containers have.
+    let script = "mkdir \"$TMPDIR/segue-sandbox-$$\" && exec \"$0\" sandbox";
+    let mut child = in_temporary_place(script, place.path()).spawn().expect("there is a shell");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let line = lines.next_line().await.expect("stdout is text").expect("it says something");
+    let ready: Ready = serde_json::from_str(&line).expect("it says where it is");
+    let earlier = place.path().join(format!("segue-sandbox-{}", child.id().expect("it runs")));
+    assert_ne!(ready.data_dir, earlier);
+    signal(&child, Signal::TERM);
+    assert!(child.wait().await.expect("it is our child").success());
+    assert_eq!(entries(place.path()), [earlier], "its own is gone, the other is not its business");
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_interrupted_while_it_starts_leaves_no_folder() {
+    let place = tempfile::tempdir().expect("a place for files");
+    let config = place.path().join("sandbox.toml");
+    let text = "[instances]\nboot_ms = 600000\n[fleet]\nversion = \"1\"\ncount = 1\n";
+    std::fs::write(&config, text).expect("the place can be written");
+    let script = format!("exec \"$0\" sandbox --config {}", config.display());
+    let mut child = in_temporary_place(&script, place.path()).spawn().expect("there is a shell");
+    until("the store's log", || async {
+        entries(place.path()).iter().any(|entry| entry.join("store.log").exists())
+    })
+    .await;
+    signal(&child, Signal::INT);
+    let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it ends in time");
+    assert!(status.expect("it is our child").success());
+    assert_eq!(entries(place.path()), [config]);
+}
+
+#[tokio::test]
 async fn instances_die_with_a_sandbox_that_is_killed() {
     let (mut child, ready, _dir) = start(FLEET).await;
     let pids = pids(&ready).await;
@@ -88,16 +135,21 @@ async fn a_program_that_does_not_listen_to_reason_is_killed() {
     let config = "slots = 1\n[instances]\nboot_ms = 20\nkill_after_ms = 50\n\
                   [[images]]\nversion = \"1\"\ncommand = [\"segue\", \"stubborn\"]\n";
     let (mut child, ready, _dir) = start(config).await;
-    let body =
-        format!("Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1&ImageId={}", ready.images["1"]);
-    let client = reqwest_client();
-    client.post(&ready.aws).body(body).send().await.expect("it answers");
+    launch(&ready).await;
     until("a process", || async { !pids(&ready).await.is_empty() }).await;
     let pid = pids(&ready).await[0];
     signal(&child, Signal::INT);
     let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it ends in time");
     assert!(status.expect("it is our child").success());
     assert!(!lives(pid));
+}
+
+/// Launches one instance of the image of version 1.
+async fn launch(ready: &Ready) {
+    let body =
+        format!("Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1&ImageId={}", ready.images["1"]);
+    let sent = reqwest_client().post(&ready.aws).body(body).send().await.expect("it answers");
+    assert!(sent.status().is_success());
 }
 
 fn reqwest_client() -> reqwest::Client {
