@@ -46,9 +46,18 @@ struct Lb {
     connections: Arc<Connections>,
     port: u16,
     tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
-/// Serves until `stop`; then every connection is closed.
+impl Lb {
+    /// Carries one connection on until it ends or the load balancer does.
+    fn carry(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(connection));
+    }
+}
+
+/// Serves until `stop`; then every connection is closed, and those of clients and targets alike are gone when
+/// this returns.
 pub(crate) async fn run(
     listener: TcpListener,
     settings: LbSettings,
@@ -59,23 +68,18 @@ pub(crate) async fn run(
     let port = listener.local_addr().map_or(0, |address| address.port());
     let room = Arc::new(Semaphore::new(settings.connections_max));
     let tasks = TaskTracker::new();
-    let lb = Arc::new(Lb { settings, shared, connections, port, tasks: tasks.clone() });
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let (lb, stop) = (Arc::clone(&lb), stop.clone());
-                tasks.spawn(async move {
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = serve(lb, stream, peer, Arc::new(permit)) => {}
-                    }
-                });
-            }
+    let lb = Arc::new(Lb { settings, shared, connections, port, tasks, stop });
+    lb.stop.run_until_cancelled(accept(&lb, &listener, &room)).await;
+    lb.tasks.close();
+    lb.tasks.wait().await;
+}
+
+/// Takes clients as long as there is room for them.
+async fn accept(lb: &Arc<Lb>, listener: &TcpListener, room: &Arc<Semaphore>) {
+    // Nobody closes the semaphore, so there is always a permit to wait for.
+    while let Ok(permit) = Arc::clone(room).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, peer)) => lb.carry(serve(Arc::clone(lb), stream, peer, Arc::new(permit))),
             Err(error) => {
                 // Out of descriptors, most likely: give those that are open a moment to end.
                 tracing::warn!(%error, "a client's connection could not be accepted");

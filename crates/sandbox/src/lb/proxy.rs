@@ -61,7 +61,7 @@ async fn forward(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let target = hyper::upgrade::on(&mut response);
         let idle = lb.settings.idle_timeout;
-        lb.tasks.spawn(join(client, target, live, permit, idle));
+        lb.carry(join(client, target, live, permit, idle));
     } else {
         response.headers_mut().remove(CONNECTION);
     }
@@ -76,7 +76,7 @@ async fn connect(lb: &Lb, route: &Route) -> Option<http1::SendRequest<Incoming>>
     let handshake =
         http1::Builder::new().max_buf_size(HTTP_BUFFER).handshake::<_, Incoming>(TokioIo::new(stream));
     let (sender, connection) = handshake.await.ok()?;
-    lb.tasks.spawn(async move {
+    lb.carry(async move {
         if let Err(error) = connection.with_upgrades().await {
             tracing::debug!(%error, "a target's connection ended early");
         }

@@ -150,3 +150,15 @@ async fn a_hundred_sockets_echo_at_once() {
     assert!(futures_util::future::join_all(echoes).await.into_iter().all(|ok| ok));
     sandbox.end().await;
 }
+
+#[tokio::test]
+async fn every_socket_is_closed_when_the_sandbox_ends_even_when_no_place_is_left() {
+    let mut full = config(1);
+    full.load_balancer.connections_max = 1;
+    let sandbox = Rig::start(full).await;
+    // Its server's task lives on after the instance, so that only the load balancer can close it.
+    let (mut socket, _) = open(&sandbox, "").await;
+    assert!(echoed(&mut socket, "open").await);
+    sandbox.end().await;
+    assert!(!echoed(&mut socket, "after the end").await);
+}
