@@ -1,7 +1,8 @@
 //! What an instance prints, kept in files that do not grow for ever.
 //!
-//! A full file becomes `NAME.log.old`, so an instance's output takes at most twice the limit. A disk that
-//! cannot be written loses the output and says so once; the instance never waits for it.
+//! A full file becomes `NAME.log.old`, so an instance's output takes at most twice the limit. The instance
+//! never waits for the disk: what a slow one does not take in time is dropped, and the file says how much; a
+//! disk that cannot be written loses the output and says so once.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,18 +37,33 @@ pub(crate) fn collect(path: PathBuf, pipes: (Option<ChildStdout>, Option<ChildSt
 
 async fn read(pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<Vec<u8>>) {
     let mut reader = BufReader::with_capacity(LINE_MAX, pipe);
+    let mut dropped = 0;
     loop {
         let line = match reader.fill_buf().await {
-            Ok([]) | Err(_) => return,
+            Ok([]) | Err(_) => break,
             Ok(bytes) => {
                 let end = bytes.iter().rposition(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
                 bytes.get(..end).unwrap_or(bytes).to_vec()
             }
         };
         reader.consume(line.len());
-        // Without a writer the output is read on and dropped, so that the program never blocks.
-        let _lost = lines.send(line).await;
+        if dropped > 0 && lines.try_send(note_of(dropped)).is_ok() {
+            dropped = 0;
+        }
+        let length = line.len();
+        // Without a writer nobody reads a note either; the writer has told of its end.
+        if lines.try_send(line).is_err() {
+            dropped = dropped.saturating_add(length);
+        }
     }
+    if dropped > 0 {
+        // The program has ended, so that nobody waits for it now.
+        let _no_writer = lines.send(note_of(dropped)).await;
+    }
+}
+
+fn note_of(dropped: usize) -> Vec<u8> {
+    format!("\n[the sandbox dropped {dropped} bytes of output here: the disk was slow]\n").into_bytes()
 }
 
 async fn write(path: &Path, mut queue: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
@@ -73,7 +89,31 @@ async fn append(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_never_waits_for_the_disk_and_what_is_dropped_is_told() {
+        let (mut program, pipe) = tokio::io::duplex(64);
+        let (lines, mut queue) = mpsc::channel(1);
+        let reading = tokio::spawn(read(pipe, lines));
+        let printing = async {
+            for n in 0..100 {
+                program.write_all(format!("line {n}\n").as_bytes()).await.expect("it is read");
+            }
+            drop(program);
+        };
+        tokio::time::timeout(Duration::from_secs(1), printing).await.expect("nobody takes from the queue");
+        let mut kept = Vec::new();
+        while let Some(lines) = queue.recv().await {
+            kept.extend(lines);
+        }
+        reading.await.expect("it does not panic");
+        let kept = String::from_utf8(kept).expect("it is text");
+        assert!(kept.starts_with("line 0\n"), "{kept}");
+        assert!(kept.ends_with("bytes of output here: the disk was slow]\n"), "{kept}");
+    }
 
     #[tokio::test]
     async fn a_full_file_makes_room_by_becoming_the_old_one() {

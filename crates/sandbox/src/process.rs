@@ -2,12 +2,13 @@
 //!
 //! Each is started through `segue instance-init`, which asks the kernel to kill it when the sandbox dies, in a
 //! process group of its own, so that what it starts ends with it and a Ctrl-C in the sandbox's terminal
-//! reaches the sandbox alone. What it prints goes to a bounded log file. Its environment is the sandbox's own
-//! and what the launch says.
+//! reaches the sandbox alone. What it prints goes to a bounded log file. Its environment is what the launch
+//! says and `PATH`: nothing of whoever started the sandbox, least of all their credentials.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -42,7 +43,8 @@ impl ProcessRunner {
     pub(crate) fn spawn(&self, launch: &Launch) -> io::Result<Process> {
         let mut command = Command::new(&self.segue);
         command.arg("instance-init").arg("--parent").arg(std::process::id().to_string()).arg("--");
-        command.args(launch.command.iter().map(|part| self.resolve(part))).envs(&launch.env);
+        command.args(launch.command.iter().map(|part| self.resolve(part)));
+        command.env_clear().envs(path()).envs(&launch.env);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.process_group(0).kill_on_drop(true).spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -50,7 +52,7 @@ impl ProcessRunner {
     }
 
     /// The word `segue` stands for this binary, wherever it lies.
-    fn resolve(&self, part: &str) -> std::ffi::OsString {
+    fn resolve(&self, part: &str) -> OsString {
         if part == "segue" { self.segue.clone().into_os_string() } else { part.into() }
     }
 }
@@ -95,7 +97,7 @@ impl Running for Process {
         let status = self.child.wait().await;
         // What it started and left behind goes with it.
         self.signal(Signal::KILL);
-        status.map_or_else(|error| error.to_string(), describe)
+        status.map_or_else(|error| error.to_string(), |status| status.to_string())
     }
 
     fn ask_to_end(&mut self) {
@@ -107,6 +109,7 @@ impl Running for Process {
     }
 }
 
-fn describe(status: ExitStatus) -> String {
-    status.to_string()
+/// Where programs are found; the launch may say another.
+fn path() -> Option<(&'static str, OsString)> {
+    std::env::var_os("PATH").map(|path| ("PATH", path))
 }

@@ -144,6 +144,37 @@ async fn a_program_that_does_not_listen_to_reason_is_killed() {
     assert!(!lives(pid));
 }
 
+#[tokio::test]
+async fn an_instance_knows_its_launch_and_nothing_of_who_started_the_sandbox() {
+    let place = tempfile::tempdir().expect("a place for files");
+    let config = place.path().join("sandbox.toml");
+    let text = format!(
+        "data_dir = '{}'\nslots = 1\n[instances]\nboot_ms = 20\n[[images]]\nversion = \"1\"\n\
+         command = [\"sh\", \"-c\", \"env; echo that is all; exec sleep 600\"]\nenv = {{ COLOUR = \"green\" }}\n",
+        place.path().display()
+    );
+    std::fs::write(&config, text).expect("the place can be written");
+    let script = format!("exec \"$0\" sandbox --config {}", config.display());
+    let mut command = in_temporary_place(&script, place.path());
+    let mut child = command.env("WHOSE", "the caller's").spawn().expect("there is a shell");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let line = lines.next_line().await.expect("stdout is text").expect("it says something");
+    let ready: Ready = serde_json::from_str(&line).expect("it says where it is");
+    launch(&ready).await;
+    let printed = || {
+        let logs = entries(place.path())
+            .into_iter()
+            .filter(|entry| entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with("i-")));
+        logs.map(|log| std::fs::read_to_string(log).unwrap_or_default()).collect::<String>()
+    };
+    until("the instance's environment", || async { printed().contains("that is all") }).await;
+    let printed = printed();
+    assert!(printed.contains("INSTANCE_ID=i-") && printed.contains("COLOUR=green"), "{printed}");
+    assert!(!printed.contains("WHOSE") && !printed.contains("TMPDIR"), "{printed}");
+    signal(&child, Signal::TERM);
+    assert!(child.wait().await.expect("it is our child").success());
+}
+
 /// Launches one instance of the image of version 1.
 async fn launch(ready: &Ready) {
     let body =
