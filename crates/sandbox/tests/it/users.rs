@@ -230,10 +230,20 @@ async fn planned_moves_lose_nothing_and_leave_nobody_without_a_socket() {
     crowd.mark(Phase::Release);
     let alive = blue.boards().await;
     assert!(alive.len() >= 10, "{} boards", alive.len());
-    for row in &alive {
+    // Two stay where they are: whoever is on them feels what moves cost those who are not moved.
+    let (staying, moving) = alive.split_at(2);
+    let (last, first) = moving.split_last().expect("eight boards or more");
+    for row in first {
         carry(&blue, &green, row).await;
     }
-    eventually("an empty server", async || blue.boards().await.is_empty()).await;
+    let edits = async || {
+        let rows = blue.boards().await;
+        rows.iter().filter(|row| staying.iter().any(|one| one.board == row.board)).map(|row| row.seq.0).sum()
+    };
+    let before: u64 = edits().await;
+    eventually("edits of those who stay", async || edits().await >= before + 10).await;
+    carry(&blue, &green, last).await;
+    eventually("only those who stay", async || blue.boards().await.len() == staying.len()).await;
     edited(&crowd).await;
     crowd.mark(Phase::After);
     let records = crowd.finish().await.expect("the crowd is there");
@@ -241,13 +251,15 @@ async fn planned_moves_lose_nothing_and_leave_nobody_without_a_socket() {
     let recount = recounted(&records, &database).await;
     let figures = figures(&records);
     let mut report = Report::of_users(&figures, &recount);
-    report.boards.alive_on_blue_at_close = u64::try_from(alive.len()).expect("few");
+    report.boards.alive_on_blue_at_close = u64::try_from(moving.len()).expect("few");
     let broken: Vec<String> =
         report.failures().into_iter().filter(|one| !one.contains("the release")).collect();
     assert_eq!(broken, Vec::<String>::new(), "{report}\n{:?}", recount.examples);
     assert_eq!(report.edits.sent, report.edits.stored);
-    assert!(report.clients.moved >= 30, "{report}");
-    assert!(figures.stall.count >= 30 && figures.control_stall.count + figures.latency_during.count > 0);
+    assert!(report.clients.moved >= 20, "{report}");
+    assert!(figures.stall.count >= 20, "{figures:?}");
+    assert!(figures.control_stall.count >= 10, "{figures:?}");
+    assert!(figures.latency_during.count > 0, "{figures:?}");
 }
 
 #[tokio::test]
