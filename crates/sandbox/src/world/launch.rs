@@ -52,8 +52,6 @@ pub(crate) struct Remembered {
 pub(crate) struct Launched {
     pub(crate) reservation: ReservationId,
     pub(crate) instances: Vec<InstanceId>,
-    /// False when the token had been used before, and nothing was launched now.
-    pub(crate) fresh: bool,
 }
 
 /// A request with its template applied, checked against what exists.
@@ -86,7 +84,7 @@ impl Cloud {
                 Remembered { request, reservation: reservation.clone(), instances: instances.clone() };
             self.tokens.insert(token, known);
         }
-        Ok(Launched { reservation, instances, fresh: true })
+        Ok(Launched { reservation, instances })
     }
 
     /// Whether a launch would be done, without doing it.
@@ -107,7 +105,7 @@ impl Cloud {
             return Err(Ec2Refusal::IdempotentInstanceTerminated);
         }
         let (reservation, instances) = (known.reservation.clone(), known.instances.clone());
-        Ok(Launched { reservation, instances, fresh: false })
+        Ok(Launched { reservation, instances })
     }
 
     fn resolve(&self, request: &LaunchRequest) -> Result<Resolved, Ec2Refusal> {

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::at::At;
 use super::image::Tags;
 use super::instance::{Instance, InstanceState};
 use crate::names::{ClientToken, ImageId, InstanceId};
@@ -91,12 +90,8 @@ fn record_of(instance: &Instance) -> LaunchRecord {
         client_token: instance.client_token.clone(),
         tags: instance.tags.clone(),
         state: instance.state().name().to_owned(),
-        launched_at_ms: launched_ms(instance.launched_at),
+        launched_at_ms: instance.launched_at.ms(),
     }
-}
-
-const fn launched_ms(at: At) -> u64 {
-    at.ms()
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, name: String) {
