@@ -11,7 +11,9 @@ use crate::names::{GroupArn, InstanceId};
 use crate::ready::Ready;
 use crate::seed::BLUE;
 use crate::shared::Shared;
-use crate::world::{InstanceState, LaunchRequest, TemplateChoice, TemplateName, VersionSpec};
+use crate::world::{
+    Health, Instance, InstanceState, LaunchRequest, TemplateChoice, TemplateName, VersionSpec, World,
+};
 
 /// How long the whole fleet may take to be healthy.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -31,16 +33,16 @@ pub(crate) async fn launch(
         let launched = shared.with(|world, now| world.launch(request, now))?;
         instances.extend(launched.instances);
     }
-    wait(shared, "running", &instances, state_of).await?;
+    wait(shared, "running", &instances, has_booted).await?;
     let group = ready.target_groups.get(BLUE).context("there is no group for the fleet")?;
     register(shared, group, instances.iter())?;
     for (slot, instance) in ready.slots.iter().zip(&instances) {
         register(shared, &slot.target_group, [instance])?;
     }
-    wait(shared, "healthy", &instances, |shared, id| health_of(shared, group, id)).await?;
+    wait(shared, "healthy", &instances, |world, id| is_healthy(world, group, id)).await?;
     for (slot, instance) in ready.slots.iter().zip(&instances) {
         let one = std::slice::from_ref(instance);
-        wait(shared, "healthy", one, |shared, id| health_of(shared, &slot.target_group, id)).await?;
+        wait(shared, "healthy", one, |world, id| is_healthy(world, &slot.target_group, id)).await?;
     }
     Ok(instances)
 }
@@ -96,39 +98,63 @@ fn register<'a>(
     Ok(())
 }
 
-fn state_of(shared: &Shared, id: &InstanceId) -> &'static str {
-    shared.with(|world, _| world.cloud.instance(id).map_or("gone", |instance| instance.state().name()))
+/// How far an instance is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    There,
+    NotYet,
+    /// What has become of it instead.
+    Never(&'static str),
 }
 
-fn health_of(shared: &Shared, group: &GroupArn, id: &InstanceId) -> &'static str {
-    shared.with(|world, _| {
-        let instance = world.cloud.instance(id);
-        let runs = instance.is_some_and(|i| i.state() == InstanceState::Running);
-        let Ok(group) = world.balancer.group(group) else { return "gone" };
-        let key = group.targets().map(|(key, _)| key).find(|key| key.instance == *id);
-        match key {
-            Some(key) if runs => group.report(key, instance).state,
-            Some(_) | None => "gone",
+fn has_booted(world: &World, id: &InstanceId) -> Progress {
+    match world.cloud.instance(id).map(Instance::state) {
+        Some(InstanceState::Running) => Progress::There,
+        Some(InstanceState::Pending) => Progress::NotYet,
+        Some(
+            ended @ (InstanceState::Stopping
+            | InstanceState::Stopped
+            | InstanceState::ShuttingDown
+            | InstanceState::Terminated),
+        ) => Progress::Never(ended.name()),
+        None => Progress::Never("gone"),
+    }
+}
+
+fn is_healthy(world: &World, group: &GroupArn, id: &InstanceId) -> Progress {
+    // Only what runs can become healthy.
+    match has_booted(world, id) {
+        Progress::There => {}
+        other @ (Progress::NotYet | Progress::Never(_)) => return other,
+    }
+    let Ok(group) = world.balancer.group(group) else { return Progress::Never("without its group") };
+    let target = group.targets().find(|(key, _)| key.instance == *id).map(|(_, target)| target);
+    match target.zip(world.cloud.instance(id)).map(|(target, instance)| target.health(instance)) {
+        Some(Some(Health::Healthy { .. })) => Progress::There,
+        Some(Some(Health::Registering | Health::Initial { .. } | Health::Unhealthy { .. })) => {
+            Progress::NotYet
         }
-    })
+        Some(None) => Progress::Never("draining"),
+        None => Progress::Never("not registered"),
+    }
 }
 
-/// Waits until all are as they should be; one that is gone will never be.
+/// Waits until all are as they should be; one that never will be ends the wait.
 async fn wait(
     shared: &Shared,
     wanted: &'static str,
     instances: &[InstanceId],
-    is: impl Fn(&Shared, &InstanceId) -> &'static str,
+    progress: impl Fn(&World, &InstanceId) -> Progress,
 ) -> anyhow::Result<()> {
     let all_are = async {
         for id in instances {
             loop {
-                match is(shared, id) {
-                    found if found == wanted => break,
-                    dead @ ("gone" | "stopped" | "terminated") => {
-                        bail!("the seeded instance {id} is {dead} and will not be {wanted}; see its log")
+                match shared.with(|world, _| progress(world, id)) {
+                    Progress::There => break,
+                    Progress::NotYet => tokio::time::sleep(LOOK).await,
+                    Progress::Never(what) => {
+                        bail!("the seeded instance {id} is {what} and will not be {wanted}; see its log")
                     }
-                    _ => tokio::time::sleep(LOOK).await,
                 }
             }
         }

@@ -40,7 +40,7 @@ pub(crate) use refusal::{Ec2Refusal, ElbRefusal};
 pub(crate) use route::Route;
 pub(crate) use subnet::Subnet;
 pub use target::TargetKey;
-pub(crate) use target::{CheckOutcome, Failure, Thresholds};
+pub(crate) use target::{CheckOutcome, Failure, Health, Thresholds};
 pub(crate) use template::{Template, TemplateData, TemplateName, VersionSpec};
 
 use crate::names::InstanceId;
