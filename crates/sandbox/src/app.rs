@@ -29,6 +29,7 @@ use segue_handover::wire::{BoardId, Connect, Formats, Level, Route, ServerId};
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::ports;
 use crate::store::client::StoreClient;
 
 pub use document::Notes;
@@ -48,10 +49,10 @@ pub struct AppArgs {
     #[arg(long, env = "PRIVATE_IP", default_value = "127.0.0.1")]
     pub private_ip: IpAddr,
     /// The port for users.
-    #[arg(long, env = "TRAFFIC_PORT", default_value_t = 8080)]
+    #[arg(long, env = "TRAFFIC_PORT", default_value_t = ports::TRAFFIC)]
     pub traffic_port: u16,
     /// The port for control calls and metrics.
-    #[arg(long, env = "CONTROL_PORT", default_value_t = segue_handover::wire::CONTROL_PORT)]
+    #[arg(long, env = "CONTROL_PORT", default_value_t = ports::PRIVATE)]
     pub control_port: u16,
     /// The route slot that leads here, when it is known from the start.
     #[arg(long, env = "ROUTE")]

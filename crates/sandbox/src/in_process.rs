@@ -10,20 +10,20 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use segue_handover::wire::{CONTROL_PORT, Level, Route, ServerId};
+use segue_handover::wire::{Level, Route, ServerId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, AppArgs};
 use crate::config::SandboxConfig;
+use crate::ports;
 use crate::ready::Ready;
 use crate::runner::{Runner, Running, StartFailed};
 use crate::sandbox::{Sandbox, Start};
 use crate::store::{Store, StoreArgs, StoreStopped};
 use crate::world::Launch;
 
-const TRAFFIC_PORT: u16 = 8080;
 /// What instances share with whoever controls them, when the configuration names no key.
 const HANDOVER_KEY: &str = "a key for a sandbox in one process";
 
@@ -98,8 +98,8 @@ fn app_args(launch: &Launch) -> anyhow::Result<AppArgs> {
     Ok(AppArgs {
         instance_id: ServerId::parse(launch.instance.as_str())?,
         private_ip: launch.address.into(),
-        traffic_port: TRAFFIC_PORT,
-        control_port: CONTROL_PORT,
+        traffic_port: ports::TRAFFIC,
+        control_port: ports::PRIVATE,
         route: launch.env.get("ROUTE").map(|route| Route::parse(route)).transpose()?,
         handover_key: var("HANDOVER_KEY")?.clone(),
         store_addr: var("STORE_ADDR")?.parse()?,

@@ -23,6 +23,7 @@ mod logfile;
 mod machines;
 mod names;
 mod network;
+mod ports;
 mod process;
 mod prometheus;
 mod query;

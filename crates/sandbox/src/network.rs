@@ -6,8 +6,10 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-/// The instances' ports.
-const PORTS: [u16; 2] = [8080, 9000];
+use crate::ports;
+
+/// The ports that no instance shares.
+const PORTS: [u16; 2] = [ports::TRAFFIC, ports::PRIVATE];
 
 /// A block that is ours as long as this lives.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ pub(crate) struct Block {
 
 /// No block is left, or somebody listens on an instance's port on every address.
 #[derive(Debug, thiserror::Error)]
-#[error("no free block of loopback addresses: ports 8080 and 9000 must be free on 127.0.X.1 for some X")]
+#[error("no free block of loopback addresses: ports {PORTS:?} must be free on 127.0.X.1 for some X")]
 pub(crate) struct NoBlock;
 
 /// Takes as many blocks as asked for, the lowest that are free.

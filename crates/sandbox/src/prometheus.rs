@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fetch::{Fetch, fetch};
 use crate::names::InstanceId;
+use crate::ports;
 use crate::shared::Shared;
 use crate::world::InstanceState;
 use samples::Samples;
@@ -32,8 +33,6 @@ use samples::Samples;
 const SCRAPE_MAX: usize = 4 * 1024 * 1024;
 /// What a query may weigh, in bytes: a thousand instances and room to spare.
 const QUERY_MAX: usize = 256 * 1024;
-/// The instances' private port.
-const METRICS_PORT: u16 = 9000;
 
 /// The scraped samples and the clock they are dated by.
 #[derive(Debug)]
@@ -80,7 +79,7 @@ impl Prometheus {
     fn targets(&self) -> Vec<(InstanceId, SocketAddrV4)> {
         self.shared.with(|world, _| {
             let running = world.cloud.instances().filter(|i| i.state() == InstanceState::Running);
-            running.map(|i| (i.id.clone(), SocketAddrV4::new(i.address, METRICS_PORT))).collect()
+            running.map(|i| (i.id.clone(), SocketAddrV4::new(i.address, ports::PRIVATE))).collect()
         })
     }
 

@@ -22,7 +22,7 @@ pub struct StartFailed {
 /// Starts programs.
 #[async_trait]
 pub trait Runner: fmt::Debug + Send + Sync {
-    /// Starts an instance's program. It has its address's port 8080 and 9000 to itself.
+    /// Starts an instance's program. It has its address's ports ([`crate::ports`]) to itself.
     async fn start(&self, launch: Launch) -> Result<Box<dyn Running>, StartFailed>;
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::config::{ImageConfig, SandboxConfig};
 use crate::names::{GroupArn, ImageId, SubnetId, TemplateId};
+use crate::ports;
 use crate::ready::Slot;
 use crate::world::{
-    At, Balancer, BalancerSettings, Cloud, CloudSettings, Forward, Group, Image, QueryCondition, QueryPair,
-    Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
+    ACCOUNT, At, Balancer, BalancerSettings, Cloud, CloudSettings, Forward, Group, Image, QueryCondition,
+    QueryPair, Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
 };
 
 /// Zones, and with them subnets.
@@ -22,9 +23,6 @@ const COLOURS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
 pub(crate) const BLUE: &str = "a";
 /// The weight of group `a` when no fleet says another.
 const WEIGHT: u32 = 100;
-/// The instances' port for traffic.
-const TRAFFIC_PORT: u16 = 8080;
-const ACCOUNT: &str = "111122223333";
 
 /// What the seed needs from outside.
 #[derive(Debug)]
@@ -169,7 +167,7 @@ impl Arns<'_> {
 fn balancer(arns: &Arns<'_>, slots: &[Slot], port: u16, now: At) -> Balancer {
     let config = arns.config;
     let delay = Duration::from_secs(config.load_balancer.deregistration_delay_s);
-    let group = |short: &str| Group::new(arns.group(short), arns.group_name(short), TRAFFIC_PORT, delay);
+    let group = |short: &str| Group::new(arns.group(short), arns.group_name(short), ports::TRAFFIC, delay);
     let shorts = COLOURS.into_iter().chain(slots.iter().map(|slot| slot.value.as_str()));
     let blue_weight = config.fleet.as_ref().map_or(WEIGHT, |fleet| fleet.weight);
     let weighted = COLOURS

@@ -45,6 +45,9 @@ pub(crate) use template::{Template, TemplateData, TemplateName, VersionSpec};
 
 use crate::names::InstanceId;
 
+/// The account that owns everything in the sandbox.
+pub(crate) const ACCOUNT: &str = "111122223333";
+
 /// Everything that the sandbox knows.
 #[derive(Debug)]
 pub(crate) struct World {

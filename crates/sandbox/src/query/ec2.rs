@@ -17,8 +17,6 @@ use super::xml::{Set, ec2_response};
 use crate::names::InstanceId;
 use crate::world::{At, Ec2Refusal, Tags, Verb, World};
 
-/// The account that owns everything in the sandbox.
-pub(super) const ACCOUNT: &str = "111122223333";
 /// The one network of the sandbox.
 pub(super) const VPC: &str = "vpc-0a0b0c0d0e0f00001";
 

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use segue_handover::wire::BoardId;
+use serde::{Deserialize, Serialize};
 
 use super::record::{Edit, Phase, Records, UserRecord};
 
@@ -41,7 +42,7 @@ pub struct Percentiles {
 }
 
 /// What happened to the clients within the window.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientFigures {
     /// Everybody who was ever served.
     pub total: u64,

@@ -77,13 +77,8 @@ pub struct Boards {
     pub failed: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Clients {
-    pub total: u64,
-    pub moved: u64,
-    pub reconnects_forced: u64,
-    pub without_socket_ms_max: f64,
-}
+/// The figures about clients, as they are.
+pub type Clients = super::figures::ClientFigures;
 
 /// The recount's figures, as they are.
 pub type Edits = super::recount::EditCounts;
@@ -147,7 +142,6 @@ impl Report {
     /// A report with the users' part filled in and the rest as if nothing had been done: `Unfinished`,
     /// no steps, no calls. `boards.moved` counts boards with a client that was moved.
     pub fn of_users(figures: &Figures, recount: &Recount) -> Self {
-        let clients = &figures.clients;
         Self {
             verdict: Verdict::Unfinished,
             seconds: 0.0,
@@ -159,12 +153,7 @@ impl Report {
                 moved: figures.boards_moved,
                 failed: 0,
             },
-            clients: Clients {
-                total: clients.total,
-                moved: clients.moved,
-                reconnects_forced: clients.reconnects_forced,
-                without_socket_ms_max: clients.without_socket_ms_max,
-            },
+            clients: figures.clients,
             edits: recount.counts,
             stall_ms: Stall::of(&figures.stall),
             control_stall_ms: Control::of(&figures.control_stall),

@@ -7,9 +7,9 @@ use super::super::filter::{self, Filtered};
 use super::super::page;
 use super::super::params::Params;
 use super::super::xml::Set;
-use super::{ACCOUNT, TagItem, finish_read, tag_set};
+use super::{TagItem, finish_read, tag_set};
 use crate::names::ImageId;
-use crate::world::{Ec2Refusal, Image, Tags, World};
+use crate::world::{ACCOUNT, Ec2Refusal, Image, Tags, World};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

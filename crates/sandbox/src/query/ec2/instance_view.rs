@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::super::filter::Filtered;
 use super::super::xml::Set;
-use super::{ACCOUNT, TagItem, VPC, tag_set};
+use super::{TagItem, VPC, tag_set};
 use crate::names::{ClientToken, ImageId, InstanceId, ReservationId, SubnetId};
-use crate::world::{Instance, InstanceState, StateReason, Tags};
+use crate::world::{ACCOUNT, Instance, InstanceState, StateReason, Tags};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,9 +7,9 @@ use super::super::filter::{self, Filtered};
 use super::super::page;
 use super::super::params::Params;
 use super::super::xml::Set;
-use super::{ACCOUNT, VPC, finish_read};
+use super::{VPC, finish_read};
 use crate::names::SubnetId;
-use crate::world::{Ec2Refusal, Subnet, Tags, World};
+use crate::world::{ACCOUNT, Ec2Refusal, Subnet, Tags, World};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,9 +9,7 @@ use super::super::xml::Set;
 use super::launches::template_name;
 use super::{TagItem, finish_read, tag_set};
 use crate::names::{ImageId, TemplateId};
-use crate::world::{Ec2Refusal, Template, TemplateData, TemplateName, VersionSpec, World};
-
-const CREATED_BY: &str = "arn:aws:iam::111122223333:root";
+use crate::world::{ACCOUNT, Ec2Refusal, Template, TemplateData, TemplateName, VersionSpec, World};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,7 +23,7 @@ struct TemplateItem {
     launch_template_id: TemplateId,
     launch_template_name: String,
     create_time: String,
-    created_by: &'static str,
+    created_by: String,
     default_version_number: u64,
     latest_version_number: u64,
 }
@@ -43,7 +41,7 @@ struct VersionItem {
     launch_template_name: String,
     version_number: u64,
     create_time: String,
-    created_by: &'static str,
+    created_by: String,
     default_version: bool,
     launch_template_data: DataItem,
 }
@@ -105,7 +103,7 @@ fn template_item(template: &Template) -> TemplateItem {
         launch_template_id: template.id.clone(),
         launch_template_name: template.name.clone(),
         create_time: template.created_at.rfc3339(),
-        created_by: CREATED_BY,
+        created_by: account_root(),
         default_version_number: template.default_version,
         latest_version_number: template.latest_version(),
     }
@@ -121,7 +119,7 @@ fn version_item(template: &Template, number: u64, data: &TemplateData) -> Versio
         launch_template_name: template.name.clone(),
         version_number: number,
         create_time: template.created_at.rfc3339(),
-        created_by: CREATED_BY,
+        created_by: account_root(),
         default_version: number == template.default_version,
         launch_template_data: DataItem {
             image_id: data.image.clone(),
@@ -130,4 +128,9 @@ fn version_item(template: &Template, number: u64, data: &TemplateData) -> Versio
             tag_specification_set: tags,
         },
     }
+}
+
+/// Who made everything that the sandbox was seeded with.
+fn account_root() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:root")
 }
