@@ -23,20 +23,16 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::shared::Shared;
-use crate::world::{Ec2Refusal, ElbRefusal};
+use crate::world::{At, Refusal, World};
 use params::Params;
+use xml::Call;
 
 /// The largest call, in bytes: a thousand ids and room to spare.
 const CALL_MAX: usize = 1024 * 1024;
 
 /// The AWS endpoint.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(call).layer(DefaultBodyLimit::max(CALL_MAX)).with_state(Front { shared })
-}
-
-#[derive(Debug, Clone)]
-struct Front {
-    shared: Arc<Shared>,
+    Router::new().fallback(call).layer(DefaultBodyLimit::max(CALL_MAX)).with_state(shared)
 }
 
 /// Which service a call is for.
@@ -47,7 +43,7 @@ enum Service {
 }
 
 async fn call(
-    State(front): State<Front>,
+    State(shared): State<Arc<Shared>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
@@ -57,9 +53,16 @@ async fn call(
     let mut params = Params::parse(&form);
     let service = service_of(params.take("Version").as_deref(), &headers);
     let action = params.take("Action").unwrap_or_default();
+    let call = Call { action: &action, request: &request };
     let (status, xml) = match service {
-        Some(Service::Ec2) => front.ec2(&action, params, &request),
-        Some(Service::Elb) => front.elb(&action, params, &request),
+        Some(Service::Ec2) => {
+            let answer = |world: &mut World, now| ec2::answer(world, now, call, params);
+            answered(&shared, call, xml::ec2_error, answer)
+        }
+        Some(Service::Elb) => {
+            let answer = |world: &mut World, now| elb::answer(world, now, call, params);
+            answered(&shared, call, xml::elb_error, answer)
+        }
         None => {
             let text = "The requested version is not supported by this web service.";
             (400, xml::ec2_error("NoSuchVersion", text, &request))
@@ -68,43 +71,21 @@ async fn call(
     respond(status, xml, &request)
 }
 
-impl Front {
-    fn ec2(&self, action: &str, params: Params, request: &str) -> (u16, String) {
-        let answered = self.shared.with(|world, now| {
-            let answered = ec2::answer(world, now, action, params, request);
-            match &answered {
-                Err(Ec2Refusal::UnknownAction(_)) => world.unknown(action),
-                Err(refusal) => {
-                    world.called(action);
-                    world.refused(action, refusal.code());
-                }
-                Ok(_) => world.called(action),
-            }
-            answered
-        });
-        match answered {
-            Ok(xml) => (200, xml),
-            Err(no) => (no.status(), xml::ec2_error(no.code(), &no.to_string(), request)),
-        }
-    }
-
-    fn elb(&self, action: &str, params: Params, request: &str) -> (u16, String) {
-        let answered = self.shared.with(|world, now| {
-            let answered = elb::answer(world, now, action, params, request);
-            match &answered {
-                Err(ElbRefusal::UnknownAction(_)) => world.unknown(action),
-                Err(refusal) => {
-                    world.called(action);
-                    world.refused(action, refusal.code());
-                }
-                Ok(_) => world.called(action),
-            }
-            answered
-        });
-        match answered {
-            Ok(xml) => (200, xml),
-            Err(no) => (400, xml::elb_error(no.code(), &no.to_string(), request)),
-        }
+/// Has a call answered and counted: the status, and the answer or the error as the service writes it.
+fn answered<R: Refusal>(
+    shared: &Shared,
+    call: Call<'_>,
+    error: impl FnOnce(&str, &str, &str) -> String,
+    answer: impl FnOnce(&mut World, At) -> Result<String, R>,
+) -> (u16, String) {
+    let answered = shared.with(|world, now| {
+        let answered = answer(world, now);
+        world.called(call.action, answered.as_ref());
+        answered
+    });
+    match answered {
+        Ok(xml) => (200, xml),
+        Err(no) => (no.status(), error(no.code(), &no.to_string(), call.request)),
     }
 }
 

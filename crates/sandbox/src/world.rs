@@ -36,7 +36,7 @@ pub(crate) use instance::{Instance, InstanceState, StateReason};
 pub(crate) use launch::{LaunchRequest, Launched, TemplateChoice};
 pub use ledger::{LaunchRecord, Ledger};
 pub(crate) use lifecycle::{Change, Verb};
-pub(crate) use refusal::{Ec2Refusal, ElbRefusal};
+pub(crate) use refusal::{Ec2Refusal, ElbRefusal, Refusal};
 pub(crate) use route::Route;
 pub(crate) use subnet::Subnet;
 pub use target::TargetKey;
@@ -124,16 +124,16 @@ impl World {
         self.balancer.route(&self.cloud, query, &mut self.rng)
     }
 
-    pub(crate) fn called(&mut self, action: &str) {
-        self.ledger.called(action);
-    }
-
-    pub(crate) fn refused(&mut self, action: &str, code: &str) {
-        self.ledger.refused(action, code);
-    }
-
-    pub(crate) fn unknown(&mut self, action: &str) {
-        self.ledger.unknown(action);
+    /// Counts a call by its end.
+    pub(crate) fn called<T>(&mut self, action: &str, end: Result<T, &impl Refusal>) {
+        match end {
+            Err(refusal) if refusal.is_unknown_action() => self.ledger.unknown(action),
+            Err(refusal) => {
+                self.ledger.called(action);
+                self.ledger.refused(action, refusal.code());
+            }
+            Ok(_) => self.ledger.called(action),
+        }
     }
 
     /// The ledger with the states of this moment.

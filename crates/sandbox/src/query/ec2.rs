@@ -13,7 +13,7 @@ mod templates;
 use serde::Serialize;
 
 use super::params::{ParamError, Params};
-use super::xml::{Set, ec2_response};
+use super::xml::{Call, Set};
 use crate::names::InstanceId;
 use crate::world::{At, Ec2Refusal, Tags, Verb, World};
 
@@ -24,42 +24,27 @@ pub(super) const VPC: &str = "vpc-0a0b0c0d0e0f00001";
 pub(super) fn answer(
     world: &mut World,
     now: At,
-    action: &str,
+    call: Call<'_>,
     params: Params,
-    request: &str,
 ) -> Result<String, Ec2Refusal> {
-    let xml = |body: &dyn erased::Body| body.xml(action, request);
-    match action {
-        "DescribeImages" => images::describe(world, params).map(|body| xml(&body)),
-        "DescribeInstances" => instances::describe(world, params).map(|body| xml(&body)),
-        "DescribeInstanceStatus" => instances::describe_status(world, params).map(|body| xml(&body)),
-        "DescribeSubnets" => network::describe_subnets(world, params).map(|body| xml(&body)),
-        "DescribeLaunchTemplates" => templates::describe(world, params).map(|body| xml(&body)),
+    match call.action {
+        "DescribeImages" => images::describe(world, params).map(|body| call.ec2(body)),
+        "DescribeInstances" => instances::describe(world, params).map(|body| call.ec2(body)),
+        "DescribeInstanceStatus" => instances::describe_status(world, params).map(|body| call.ec2(body)),
+        "DescribeSubnets" => network::describe_subnets(world, params).map(|body| call.ec2(body)),
+        "DescribeLaunchTemplates" => templates::describe(world, params).map(|body| call.ec2(body)),
         "DescribeLaunchTemplateVersions" => {
-            templates::describe_versions(world, params).map(|body| xml(&body))
+            templates::describe_versions(world, params).map(|body| call.ec2(body))
         }
-        "RunInstances" => launches::run(world, now, params).map(|body| xml(&body)),
-        "StartInstances" => changes::change(world, now, Verb::Start, params).map(|body| xml(&body)),
-        "StopInstances" => changes::change(world, now, Verb::Stop, params).map(|body| xml(&body)),
-        "TerminateInstances" => changes::change(world, now, Verb::Terminate, params).map(|body| xml(&body)),
-        "CreateTags" => changes::create_tags(world, params).map(|body| xml(&body)),
+        "RunInstances" => launches::run(world, now, params).map(|body| call.ec2(body)),
+        "StartInstances" => changes::change(world, now, Verb::Start, params).map(|body| call.ec2(body)),
+        "StopInstances" => changes::change(world, now, Verb::Stop, params).map(|body| call.ec2(body)),
+        "TerminateInstances" => {
+            changes::change(world, now, Verb::Terminate, params).map(|body| call.ec2(body))
+        }
+        "CreateTags" => changes::create_tags(world, params).map(|body| call.ec2(body)),
         "" => Err(Ec2Refusal::MissingParameter("Action".to_owned())),
         other => Err(Ec2Refusal::UnknownAction(other.to_owned())),
-    }
-}
-
-/// Bodies of different types, written in one way.
-mod erased {
-    use super::{Serialize, ec2_response};
-
-    pub(super) trait Body {
-        fn xml(&self, action: &str, request: &str) -> String;
-    }
-
-    impl<T: Serialize> Body for T {
-        fn xml(&self, action: &str, request: &str) -> String {
-            ec2_response(action, request, self)
-        }
     }
 }
 

@@ -12,7 +12,7 @@ mod rules;
 mod targets;
 
 use super::params::{ParamError, Params};
-use super::xml::elb_response;
+use super::xml::Call;
 use crate::world::{At, ElbRefusal, World};
 
 /// Things on one page of an answer, when the call does not say.
@@ -22,40 +22,23 @@ const PAGE_MAX: usize = 400;
 pub(super) fn answer(
     world: &mut World,
     now: At,
-    action: &str,
+    call: Call<'_>,
     params: Params,
-    request: &str,
 ) -> Result<String, ElbRefusal> {
-    match action {
-        "DescribeLoadBalancers" => {
-            balancers::describe(world, params).map(|body| elb_response(action, request, &body))
-        }
-        "DescribeTags" => {
-            balancers::describe_tags(world, params).map(|body| elb_response(action, request, &body))
-        }
-        "DescribeTargetGroups" => {
-            groups::describe(world, params).map(|body| elb_response(action, request, &body))
-        }
+    match call.action {
+        "DescribeLoadBalancers" => balancers::describe(world, params).map(|body| call.elb(body)),
+        "DescribeTags" => balancers::describe_tags(world, params).map(|body| call.elb(body)),
+        "DescribeTargetGroups" => groups::describe(world, params).map(|body| call.elb(body)),
         "DescribeTargetGroupAttributes" => {
-            groups::describe_attributes(world, params).map(|body| elb_response(action, request, &body))
+            groups::describe_attributes(world, params).map(|body| call.elb(body))
         }
-        "DescribeTargetHealth" => {
-            targets::describe_health(world, params).map(|body| elb_response(action, request, &body))
-        }
-        "RegisterTargets" => {
-            targets::register(world, now, params).map(|body| elb_response(action, request, &body))
-        }
-        "DeregisterTargets" => {
-            targets::deregister(world, now, params).map(|body| elb_response(action, request, &body))
-        }
-        "DescribeListeners" => {
-            listeners::describe(world, params).map(|body| elb_response(action, request, &body))
-        }
-        "ModifyListener" => {
-            listeners::modify(world, now, params).map(|body| elb_response(action, request, &body))
-        }
-        "DescribeRules" => rules::describe(world, params).map(|body| elb_response(action, request, &body)),
-        "ModifyRule" => rules::modify(world, now, params).map(|body| elb_response(action, request, &body)),
+        "DescribeTargetHealth" => targets::describe_health(world, params).map(|body| call.elb(body)),
+        "RegisterTargets" => targets::register(world, now, params).map(|body| call.elb(body)),
+        "DeregisterTargets" => targets::deregister(world, now, params).map(|body| call.elb(body)),
+        "DescribeListeners" => listeners::describe(world, params).map(|body| call.elb(body)),
+        "ModifyListener" => listeners::modify(world, now, params).map(|body| call.elb(body)),
+        "DescribeRules" => rules::describe(world, params).map(|body| call.elb(body)),
+        "ModifyRule" => rules::modify(world, now, params).map(|body| call.elb(body)),
         "" => Err(ElbRefusal::Validation("1 validation error detected: Action must not be null".to_owned())),
         other => Err(ElbRefusal::UnknownAction(other.to_owned())),
     }

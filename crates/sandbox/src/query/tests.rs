@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::config::SandboxConfig;
 use crate::seed::{Ground, seed};
-use crate::world::{At, World};
 
 /// A seeded world, always the same.
 fn world() -> (World, At) {
@@ -23,14 +22,16 @@ fn lines(xml: &str) -> String {
 fn ec2(world: &mut World, now: At, form: &str) -> String {
     let mut params = Params::parse(form.as_bytes());
     let action = params.take("Action").unwrap_or_default();
-    let answered = ec2::answer(world, now, &action, params, "request-1");
+    let call = Call { action: &action, request: "request-1" };
+    let answered = ec2::answer(world, now, call, params);
     lines(&answered.unwrap_or_else(|no| xml::ec2_error(no.code(), &no.to_string(), "request-1")))
 }
 
 fn elb(world: &mut World, now: At, form: &str) -> String {
     let mut params = Params::parse(form.as_bytes());
     let action = params.take("Action").unwrap_or_default();
-    let answered = elb::answer(world, now, &action, params, "request-1");
+    let call = Call { action: &action, request: "request-1" };
+    let answered = elb::answer(world, now, call, params);
     lines(&answered.unwrap_or_else(|no| xml::elb_error(no.code(), &no.to_string(), "request-1")))
 }
 

@@ -34,22 +34,33 @@ impl<T> FromIterator<T> for Members<T> {
     }
 }
 
-/// Writes an EC2 answer: the body's fields stand beside the request's id.
-pub(crate) fn ec2_response(action: &str, request: &str, body: &impl Serialize) -> String {
-    let root = format!("{action}Response");
-    let inner = fields(&root, body);
-    let request = escape(request);
-    format!("{DECLARATION}<{root} xmlns=\"{EC2_NAMESPACE}\"><requestId>{request}</requestId>{inner}</{root}>")
+/// What the envelope of an answer says of its call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) action: &'a str,
+    /// The call's id.
+    pub(crate) request: &'a str,
 }
 
-/// Writes an ELBv2 answer: the body's fields stand in the result.
-pub(crate) fn elb_response(action: &str, request: &str, body: &impl Serialize) -> String {
-    let inner = fields("x", body);
-    let request = escape(request);
-    format!(
-        "<{action}Response xmlns=\"{ELB_NAMESPACE}\"><{action}Result>{inner}</{action}Result>\
-         <ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></{action}Response>"
-    )
+impl Call<'_> {
+    /// Writes an EC2 answer: the body's fields stand beside the request's id.
+    pub(crate) fn ec2(&self, body: impl Serialize) -> String {
+        let root = format!("{}Response", self.action);
+        let inner = fields(&root, &body);
+        let id = escape(self.request);
+        format!("{DECLARATION}<{root} xmlns=\"{EC2_NAMESPACE}\"><requestId>{id}</requestId>{inner}</{root}>")
+    }
+
+    /// Writes an ELBv2 answer: the body's fields stand in the result.
+    pub(crate) fn elb(&self, body: impl Serialize) -> String {
+        let action = self.action;
+        let inner = fields("x", &body);
+        let id = escape(self.request);
+        format!(
+            "<{action}Response xmlns=\"{ELB_NAMESPACE}\"><{action}Result>{inner}</{action}Result>\
+             <ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{action}Response>"
+        )
+    }
 }
 
 /// Writes an EC2 error.
@@ -94,7 +105,7 @@ mod tests {
     #[test]
     fn fields_are_escaped_and_stand_beside_the_request_id() {
         let body = Body { name_set: ["a<b".to_owned()].into_iter().collect(), next_token: None };
-        let xml = ec2_response("Describe", "r-1", &body);
+        let xml = Call { action: "Describe", request: "r-1" }.ec2(body);
         assert!(
             xml.ends_with(
                 "<requestId>r-1</requestId><nameSet><item>a&lt;b</item></nameSet></DescribeResponse>"
@@ -107,7 +118,7 @@ mod tests {
     fn an_empty_body_gives_an_empty_result() {
         #[derive(Serialize)]
         struct Nothing {}
-        let xml = elb_response("RegisterTargets", "r-1", &Nothing {});
+        let xml = Call { action: "RegisterTargets", request: "r-1" }.elb(Nothing {});
         assert!(xml.contains("<RegisterTargetsResult></RegisterTargetsResult>"), "{xml}");
     }
 }

@@ -6,6 +6,18 @@
 
 use crate::names::{ImageId, InstanceId, SubnetId, TemplateId};
 
+/// A service's way to say no; what it displays is the message.
+pub(crate) trait Refusal: std::error::Error {
+    /// The error code on the wire.
+    fn code(&self) -> &'static str;
+
+    /// The HTTP status.
+    fn status(&self) -> u16;
+
+    /// Whether nothing is wrong but that the sandbox has no such action.
+    fn is_unknown_action(&self) -> bool;
+}
+
 /// Why EC2 refuses a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Ec2Refusal {
@@ -69,9 +81,8 @@ fn quoted(ids: &[InstanceId]) -> String {
     format!("'{list}' {verb}")
 }
 
-impl Ec2Refusal {
-    /// The error code on the wire.
-    pub(crate) const fn code(&self) -> &'static str {
+impl Refusal for Ec2Refusal {
+    fn code(&self) -> &'static str {
         match self {
             Self::DryRun => "DryRunOperation",
             Self::MissingParameter(_) => "MissingParameter",
@@ -98,9 +109,13 @@ impl Ec2Refusal {
         }
     }
 
-    /// The HTTP status: a dry run is a failed precondition, the rest are the caller's mistakes.
-    pub(crate) const fn status(&self) -> u16 {
+    /// A dry run is a failed precondition, the rest are the caller's mistakes.
+    fn status(&self) -> u16 {
         if matches!(self, Self::DryRun) { 412 } else { 400 }
+    }
+
+    fn is_unknown_action(&self) -> bool {
+        matches!(self, Self::UnknownAction(_))
     }
 }
 
@@ -129,9 +144,8 @@ pub(crate) enum ElbRefusal {
     OperationNotPermitted(String),
 }
 
-impl ElbRefusal {
-    /// The error code on the wire; the status is always 400.
-    pub(crate) const fn code(&self) -> &'static str {
+impl Refusal for ElbRefusal {
+    fn code(&self) -> &'static str {
         match self {
             Self::Validation(_) => "ValidationError",
             Self::UnknownAction(_) => "InvalidAction",
@@ -144,6 +158,14 @@ impl ElbRefusal {
             Self::InvalidLoadBalancerAction(_) => "InvalidLoadBalancerAction",
             Self::OperationNotPermitted(_) => "OperationNotPermitted",
         }
+    }
+
+    fn status(&self) -> u16 {
+        400
+    }
+
+    fn is_unknown_action(&self) -> bool {
+        matches!(self, Self::UnknownAction(_))
     }
 }
 
