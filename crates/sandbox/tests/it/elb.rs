@@ -82,14 +82,14 @@ async fn rules_come_in_order_with_the_default_last() {
 async fn groups_are_found_by_name_and_show_their_attributes() {
     let sandbox = Rig::start(config(0)).await;
     let group = sandbox.group("canary-2");
-    let form = [("Action", "DescribeTargetGroups"), ("Names.member.1", "board-canary-2")];
+    let form = [("Action", "DescribeTargetGroups"), ("Names.member.1", "boards-canary-2")];
     assert_eq!(sandbox.elb(&form).await.all("TargetGroupArn"), std::slice::from_ref(&group));
     let balancer = sandbox.ready.load_balancer_arn.clone();
     let form = [("Action", "DescribeTargetGroups"), ("LoadBalancerArn", balancer.as_str())];
     assert_eq!(sandbox.elb(&form).await.all("TargetGroupArn").len(), 45);
     let form = [("Action", "DescribeTargetGroupAttributes"), ("TargetGroupArn", group.as_str())];
     let attributes = sandbox.elb(&form).await;
-    assert!(attributes.xml.contains("<Key>deregistration_delay.timeout_seconds</Key><Value>300</Value>"));
+    assert!(attributes.xml.contains("<Key>deregistration_delay.timeout_seconds</Key><Value>1</Value>"));
     let balancers = sandbox.elb(&[("Action", "DescribeLoadBalancers")]).await;
     assert_eq!(balancers.one("LoadBalancerArn"), balancer);
     let form = [("Action", "DescribeTags"), ("ResourceArns.member.1", group.as_str())];

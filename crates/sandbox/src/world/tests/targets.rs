@@ -48,7 +48,7 @@ fn a_check_that_was_under_way_before_a_new_registration_is_ignored() {
 
 #[test]
 fn a_deregistered_target_drains_gets_nothing_new_and_is_cut_at_the_end() {
-    let mut story = Story::begin();
+    let mut story = Story::with(|config| config.load_balancer.deregistration_delay_s = 300);
     let id = story.running();
     story.register("a", &id).expect("it runs");
     story.checks(PASSED);
