@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything is quick, so that only the order of things is tried.
 const CONFIG: &str = r#"
+    # The pair that the stub's clients sign with.
+    [credentials]
+    access_key_id = "AKIDTEST"
+    secret_access_key = "secret"
     [instances]
     boot_ms = 50
     stop_ms = 50

@@ -1,12 +1,18 @@
 //! What time it is in the sandbox.
 //!
-//! The wall clock is read once, at the start; from then on tokio's clock counts, so that time never jumps and
-//! a test can pause it.
+//! The wall clock is read at the start; from then on tokio's clock counts, so that time never jumps and a test
+//! can pause it. Only dates that others write by their own wall clock are held against the real one.
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::world::At;
+
+/// The wall clock, for dates of others. The sandbox's own clock stands still while the machine sleeps, and
+/// would take everybody else's for far in the future afterwards.
+pub(crate) fn wall() -> Timestamp {
+    Timestamp::now()
+}
 
 /// The sandbox's clock.
 #[derive(Debug, Clone, Copy)]

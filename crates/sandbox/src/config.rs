@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::Credentials;
 use crate::world::AtDelayEnd;
 
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
@@ -26,6 +27,8 @@ pub struct SandboxConfig {
     /// Logs and the store's file. When it is left out: a new folder under the system's temporary one, which is
     /// removed when the sandbox ends well.
     pub data_dir: Option<PathBuf>,
+    /// The pair of keys that AWS calls are signed with.
+    pub credentials: Credentials,
     /// The secret of the control contract; a new one when it is left out.
     pub handover_key: Option<String>,
     /// How many route slots are there, `s01` and so on.
@@ -175,6 +178,7 @@ impl Default for SandboxConfig {
             service: "boards".to_owned(),
             seed: None,
             data_dir: None,
+            credentials: Credentials::default(),
             handover_key: None,
             slots: 40,
             listen: ListenConfig::default(),
@@ -294,6 +298,7 @@ impl SandboxConfig {
                 mistakes.push(format!("{key} must be from {from} to {to}, not {value}"));
             }
         }
+        mistakes.extend(self.credentials.mistakes().into_iter().map(str::to_owned));
         self.check_images(&mut mistakes);
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigMistakes(mistakes)) }
     }
@@ -348,9 +353,10 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let text = "slots = 96\nservice = \"Board\"\n[fleet]\nversion = \"9\"\ncount = 97\nweight = 1000\n";
+        let text = "slots = 96\nservice = \"Board\"\n[credentials]\naccess_key_id = \"a/b\"\n\
+                    secret_access_key = \"\"\n[fleet]\nversion = \"9\"\ncount = 97\nweight = 1000\n";
         let config: SandboxConfig = toml::from_str(text).expect("the types are right");
-        let mistakes = config.check().expect_err("five values are wrong").0;
-        assert_eq!(mistakes.len(), 5, "{mistakes:?}");
+        let mistakes = config.check().expect_err("seven values are wrong").0;
+        assert_eq!(mistakes.len(), 7, "{mistakes:?}");
     }
 }

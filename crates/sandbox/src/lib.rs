@@ -13,6 +13,7 @@ pub mod app;
 mod clock;
 mod config;
 mod connections;
+mod credentials;
 mod fetch;
 mod fleet;
 mod health;
@@ -33,6 +34,7 @@ mod runner;
 mod sandbox;
 mod seed;
 mod shared;
+mod signature;
 pub mod store;
 pub mod users;
 mod world;
@@ -43,6 +45,7 @@ pub use config::{
     LoadBalancerConfig, PrometheusConfig, SandboxConfig, StoreConfig,
 };
 pub use connections::TargetConnections;
+pub use credentials::Credentials;
 pub use in_process::InProcess;
 pub use init::{InstanceInitArgs, instance_init};
 pub use names::{ClientToken, GroupArn, ImageId, InstanceId, ReservationId, RuleArn, SubnetId, TemplateId};

@@ -1,9 +1,8 @@
 //! The query protocols of EC2 and Elastic Load Balancing, on one port.
 //!
 //! A call is a form (`Action`, `Version`, parameters); its service is told by the version, or by the scope of
-//! the credential that signed it. Calls are read into typed requests and refused when they hold anything that
-//! is not understood. Signatures are not verified yet, and no fault is made here: both belong between
-//! [`service_of`] and the dispatch.
+//! the credential that signed it. A call is refused when it is not signed as AWS wants it, and when it holds
+//! anything that is not understood. No fault is made here.
 
 mod ec2;
 mod elb;
@@ -12,27 +11,40 @@ mod page;
 mod params;
 #[cfg(test)]
 mod tests;
+mod unproven;
 mod xml;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
+use crate::clock;
+use crate::credentials::Credentials;
 use crate::shared::Shared;
+use crate::signature::{Access, Parts, Unproven, verify};
 use crate::world::{At, Refusal, World};
 use params::Params;
+use unproven::{Ec2Unproven, ElbUnproven};
 use xml::Call;
 
 /// The largest call, in bytes: a thousand ids and room to spare.
 const CALL_MAX: usize = 1024 * 1024;
 
+/// What the AWS endpoint answers from, and whose calls it takes.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) credentials: Credentials,
+    pub(crate) region: String,
+}
+
 /// The AWS endpoint.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(call).layer(DefaultBodyLimit::max(CALL_MAX)).with_state(shared)
+pub(crate) fn router(endpoint: Endpoint) -> Router {
+    Router::new().fallback(call).layer(DefaultBodyLimit::max(CALL_MAX)).with_state(Arc::new(endpoint))
 }
 
 /// Which service a call is for.
@@ -42,33 +54,67 @@ enum Service {
     Elb,
 }
 
+impl Service {
+    /// Its name in the scope of a signature.
+    const fn scope(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Elb => "elasticloadbalancing",
+        }
+    }
+}
+
 async fn call(
-    State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
+    State(endpoint): State<Arc<Endpoint>>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let request = request_id();
-    let form = if body.is_empty() { query.unwrap_or_default().into_bytes() } else { body.to_vec() };
-    let mut params = Params::parse(&form);
+    let form = if body.is_empty() { uri.query().unwrap_or_default().as_bytes() } else { &body };
+    let mut params = Params::parse(form);
     let service = service_of(params.take("Version").as_deref(), &headers);
     let action = params.take("Action").unwrap_or_default();
     let call = Call { action: &action, request: &request };
-    let (status, xml) = match service {
-        Some(Service::Ec2) => {
-            let answer = |world: &mut World, now| ec2::answer(world, now, call, params);
-            answered(&shared, call, xml::ec2_error, answer)
-        }
-        Some(Service::Elb) => {
-            let answer = |world: &mut World, now| elb::answer(world, now, call, params);
-            answered(&shared, call, xml::elb_error, answer)
-        }
-        None => {
-            let text = "The requested version is not supported by this web service.";
-            (400, xml::ec2_error("NoSuchVersion", text, &request))
-        }
+    let Some(service) = service else {
+        let text = "The requested version is not supported by this web service.";
+        return respond(400, xml::ec2_error("NoSuchVersion", text, &request), &request);
     };
+    let proof =
+        endpoint.proof(service, &Parts { method: &method, uri: &uri, headers: &headers, body: &body });
+    let (status, xml) = endpoint.answer(service, proof, call, params);
     respond(status, xml, &request)
+}
+
+impl Endpoint {
+    /// Whether a call was made by who may make it.
+    fn proof(&self, service: Service, parts: &Parts<'_>) -> Result<(), Unproven> {
+        let (credentials, region) = (&self.credentials, self.region.as_str());
+        verify(parts, &Access { credentials, region, service: service.scope() }, clock::wall())
+    }
+
+    fn answer(
+        &self,
+        service: Service,
+        proof: Result<(), Unproven>,
+        call: Call<'_>,
+        params: Params,
+    ) -> (u16, String) {
+        let shared = &self.shared;
+        match (service, proof) {
+            (Service::Ec2, Ok(())) => {
+                let answer = |world: &mut World, now| ec2::answer(world, now, call, params);
+                answered(shared, call, xml::ec2_error, answer)
+            }
+            (Service::Ec2, Err(why)) => answered(shared, call, xml::ec2_error, |_, _| Err(Ec2Unproven(why))),
+            (Service::Elb, Ok(())) => {
+                let answer = |world: &mut World, now| elb::answer(world, now, call, params);
+                answered(shared, call, xml::elb_error, answer)
+            }
+            (Service::Elb, Err(why)) => answered(shared, call, xml::elb_error, |_, _| Err(ElbUnproven(why))),
+        }
+    }
 }
 
 /// Has a call answered and counted: the status, and the answer or the error as the service writes it.
@@ -80,7 +126,7 @@ fn answered<R: Refusal>(
 ) -> (u16, String) {
     let answered = shared.with(|world, now| {
         let answered = answer(world, now);
-        world.called(call.action, answered.as_ref());
+        world.called(call.action, answered.as_ref().err());
         answered
     });
     match answered {
@@ -100,11 +146,8 @@ fn service_of(version: Option<&str>, headers: &HeaderMap) -> Option<Service> {
     }
     let signed = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let scope = signed.split_once("Credential=")?.1.split([',', ' ']).next()?;
-    match scope.split('/').nth(3)? {
-        "ec2" => Some(Service::Ec2),
-        "elasticloadbalancing" => Some(Service::Elb),
-        _ => None,
-    }
+    let name = scope.split('/').nth(3)?;
+    [Service::Ec2, Service::Elb].into_iter().find(|service| service.scope() == name)
 }
 
 fn respond(status: u16, xml: String, request: &str) -> Response {

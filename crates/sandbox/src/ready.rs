@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::Credentials;
 use crate::names::{GroupArn, ImageId, InstanceId, SubnetId, TemplateId};
 
 /// Where everything is and what everything is called.
@@ -23,6 +24,8 @@ pub struct Ready {
     pub store: Option<SocketAddr>,
     /// The region whose names are used.
     pub region: String,
+    /// What calls to the AWS endpoint are signed with.
+    pub credentials: Credentials,
     /// The service that images and fleet belong to.
     pub service: String,
     /// The images by version.

@@ -19,6 +19,7 @@ use crate::lb::LbSettings;
 use crate::machines::Machines;
 use crate::network::{Block, take_blocks};
 use crate::prometheus::Prometheus;
+use crate::query::Endpoint;
 use crate::ready::Ready;
 use crate::runner::Runner;
 use crate::seed::{Ground, Seeded, ZONES, seed};
@@ -138,7 +139,12 @@ impl Sandbox {
         self.tasks.spawn(serve(listeners.prometheus, prometheus.router(), stop.clone()));
         let behind = admin::router(Arc::clone(shared), connections);
         self.tasks.spawn(serve(listeners.admin, behind, stop.clone()));
-        self.tasks.spawn(serve(listeners.aws, query::router(Arc::clone(shared)), stop.clone()));
+        let aws = query::router(Endpoint {
+            shared: Arc::clone(shared),
+            credentials: start.config.credentials.clone(),
+            region: start.config.region.clone(),
+        });
+        self.tasks.spawn(serve(listeners.aws, aws, stop.clone()));
     }
 }
 
@@ -200,6 +206,7 @@ fn ready(
         admin: url(&listeners.admin)?,
         store: start.store,
         region: start.config.region.clone(),
+        credentials: start.config.credentials.clone(),
         service: start.config.service.clone(),
         images: seeded.images,
         launch_template: seeded.template,

@@ -124,15 +124,15 @@ impl World {
         self.balancer.route(&self.cloud, query, &mut self.rng)
     }
 
-    /// Counts a call by its end.
-    pub(crate) fn called<T>(&mut self, action: &str, end: Result<T, &impl Refusal>) {
-        match end {
-            Err(refusal) if refusal.is_unknown_action() => self.ledger.unknown(action),
-            Err(refusal) => {
+    /// Counts a call, and why it was refused if it was.
+    pub(crate) fn called(&mut self, action: &str, refusal: Option<&impl Refusal>) {
+        match refusal {
+            Some(refusal) if refusal.is_unknown_action() => self.ledger.unknown(action),
+            Some(refusal) => {
                 self.ledger.called(action);
                 self.ledger.refused(action, refusal.code());
             }
-            Ok(_) => self.ledger.called(action),
+            None => self.ledger.called(action),
         }
     }
 

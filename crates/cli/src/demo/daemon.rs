@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use segue_sandbox::Ready;
+use segue_sandbox::{Credentials, Ready};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use url::Url;
@@ -60,7 +60,7 @@ impl Daemon {
             canary_min_boards: super::CANARY_MIN_BOARDS,
         };
         let config = place.write("segue.toml", &config.text())?;
-        let start = Start { config, log: place.path(LOG) };
+        let start = Start { config, log: place.path(LOG), credentials: ready.credentials.clone() };
         let (child, url) = match start.once().await {
             Ok(started) => started,
             Err(error) => bail!("{error:#}:\n{}", place.tail(LOG)),
@@ -103,6 +103,8 @@ impl Daemon {
 struct Start {
     config: std::path::PathBuf,
     log: std::path::PathBuf,
+    /// What the sandbox takes signatures of.
+    credentials: Credentials,
 }
 
 impl Start {
@@ -111,9 +113,10 @@ impl Start {
         let mut child = super::child("serve")?
             .arg("--config")
             .arg(&self.config)
-            // The sandbox knows nobody; AWS's own tools want to be somebody.
-            .env("AWS_ACCESS_KEY_ID", "AKIDSANDBOX")
-            .env("AWS_SECRET_ACCESS_KEY", "sandbox-secret")
+            .env("AWS_ACCESS_KEY_ID", &self.credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.credentials.secret_access_key)
+            // Of somebody's session at AWS; the pair has none.
+            .env_remove("AWS_SESSION_TOKEN")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

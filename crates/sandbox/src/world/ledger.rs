@@ -45,8 +45,8 @@ pub struct LaunchRecord {
     pub launched_at_ms: u64,
 }
 
-/// Names of unknown actions that are kept apart; more are counted together.
-const UNKNOWN_MAX: usize = 100;
+/// Names that are kept apart in one of the maps; more are counted together. Anybody can make them up.
+const NAMES_MAX: usize = 1_000;
 
 impl Ledger {
     pub(super) fn called(&mut self, action: &str) {
@@ -58,8 +58,7 @@ impl Ledger {
     }
 
     pub(super) fn unknown(&mut self, action: &str) {
-        let full = self.unknown.len() >= UNKNOWN_MAX && !self.unknown.contains_key(action);
-        count(&mut self.unknown, if full { "others".to_owned() } else { action.to_owned() });
+        count(&mut self.unknown, action.to_owned());
     }
 
     /// Writes down an instance as it is now, for the first time or again.
@@ -95,6 +94,23 @@ fn record_of(instance: &Instance) -> LaunchRecord {
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, name: String) {
-    let n = counts.entry(name).or_default();
+    let is_full = counts.len() >= NAMES_MAX && !counts.contains_key(&name);
+    let n = counts.entry(if is_full { "others".to_owned() } else { name }).or_default();
     *n = n.saturating_add(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_beyond_the_limit_are_counted_together() {
+        let mut ledger = Ledger::default();
+        for n in 0..NAMES_MAX + 5 {
+            ledger.called(&format!("MadeUp{n}"));
+            ledger.called("MadeUp0");
+        }
+        assert_eq!((ledger.calls.len(), ledger.calls["others"]), (NAMES_MAX + 1, 5));
+        assert_eq!(ledger.calls["MadeUp0"], u64::try_from(NAMES_MAX).expect("few") + 6);
+    }
 }

@@ -8,5 +8,7 @@ mod echo;
 mod elb;
 mod monitoring;
 mod processes;
+mod signatures;
+mod signer;
 mod support;
 mod users;

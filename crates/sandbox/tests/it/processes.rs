@@ -10,6 +10,7 @@ use segue_sandbox::Ready;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::signer::Signer;
 use crate::support::until;
 
 /// The example program beside this test.
@@ -177,10 +178,10 @@ async fn an_instance_knows_its_launch_and_nothing_of_who_started_the_sandbox() {
 
 /// Launches one instance of the image of version 1.
 async fn launch(ready: &Ready) {
-    let body =
-        format!("Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1&ImageId={}", ready.images["1"]);
-    let sent = reqwest_client().post(&ready.aws).body(body).send().await.expect("it answers");
-    assert!(sent.status().is_success());
+    let image = ready.images.get("1").expect("there is an image");
+    let body = format!("Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1&ImageId={image}");
+    let call = Signer::of(ready).post(&reqwest_client(), &ready.aws, "ec2", body);
+    assert!(call.send().await.expect("it answers").status().is_success());
 }
 
 fn reqwest_client() -> reqwest::Client {

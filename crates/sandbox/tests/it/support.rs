@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::echo::Echo;
+use crate::signer::Signer;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -142,17 +143,23 @@ impl Rig {
     }
 
     pub(crate) async fn ec2(&self, form: &[(&str, &str)]) -> Answer {
-        self.call("2016-11-15", form).await
+        self.call("ec2", "2016-11-15", form).await
     }
 
     pub(crate) async fn elb(&self, form: &[(&str, &str)]) -> Answer {
-        self.call("2015-12-01", form).await
+        self.call("elasticloadbalancing", "2015-12-01", form).await
     }
 
-    async fn call(&self, version: &str, form: &[(&str, &str)]) -> Answer {
+    async fn call(&self, service: &str, version: &str, form: &[(&str, &str)]) -> Answer {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         body.append_pair("Version", version).extend_pairs(form);
-        let sent = self.http.post(&self.ready.aws).body(body.finish()).send().await.expect("it answers");
+        self.post(&Signer::of(&self.ready), service, &body.finish()).await
+    }
+
+    /// A form, signed as somebody.
+    pub(crate) async fn post(&self, signer: &Signer, service: &str, form: &str) -> Answer {
+        let call = signer.post(&self.http, &self.ready.aws, service, form.to_owned());
+        let sent = call.send().await.expect("it answers");
         let status = sent.status().as_u16();
         Answer { status, xml: sent.text().await.expect("an answer is text") }
     }

@@ -1,0 +1,38 @@
+//! The one pair of keys that the sandbox takes signatures of.
+//!
+//! It guards nothing: its secret is told to whoever starts a sandbox. It is there so that clients are tried
+//! with signing, as AWS tries them.
+
+use serde::{Deserialize, Serialize};
+
+/// An access key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Credentials {
+    /// Names the pair in every signature.
+    pub access_key_id: String,
+    /// What calls are signed with.
+    pub secret_access_key: String,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self { access_key_id: "sandbox".to_owned(), secret_access_key: "sandbox".to_owned() }
+    }
+}
+
+impl Credentials {
+    /// What is wrong with it, if anything.
+    pub(crate) fn mistakes(&self) -> Vec<&'static str> {
+        let mut mistakes = Vec::new();
+        // It stands within a header, between a `=` and a `/`.
+        let id = &self.access_key_id;
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+            mistakes.push("credentials.access_key_id must be letters, digits, _ or -");
+        }
+        if self.secret_access_key.is_empty() {
+            mistakes.push("credentials.secret_access_key must not be empty");
+        }
+        mistakes
+    }
+}
