@@ -11,7 +11,7 @@ pub struct Edit {
     pub made_us: u64,
     pub applied_us: Option<u64>,
     pub durable_us: Option<u64>,
-    /// Where the user saw it in the board's order.
+    /// Where the user saw it in the board's order since the last snapshot.
     pub seen_at: Option<Seq>,
 }
 
@@ -119,6 +119,9 @@ impl UserRecord {
                 }
                 self.next_seq = Some(snapshot.seq.next());
                 self.authors.clear();
+                // The last of what was seen may have died with its server, to be stored elsewhere when it was
+                // sent again: only the log tells that apart from an edit that is there twice.
+                self.edits.iter_mut().for_each(|edit| edit.seen_at = None);
                 self.begin_run(snapshot.seq.next());
             }
             Told::Sealed(_) => self.sealed_us = Some(now_us),
@@ -226,7 +229,7 @@ pub struct Records {
 
 #[cfg(test)]
 mod tests {
-    use segue_handover::wire::{Epoch, MoveId, Payload};
+    use segue_handover::wire::{Epoch, MoveId, Payload, Snapshot};
 
     use super::*;
 
@@ -238,6 +241,10 @@ mod tests {
         let client = ClientId::parse(client).unwrap();
         let payload = Payload::of(&0).unwrap();
         Told::Update(Update { seq: Seq(seq), client, cseq: Cseq(cseq), payload })
+    }
+
+    fn snapshot(seq: u64) -> Told {
+        Told::Snapshot(Snapshot { seq: Seq(seq), state: Payload::of(&0).unwrap() })
     }
 
     fn hear(record: &mut UserRecord, told: &Told, now_us: u64) -> Vec<u64> {
@@ -298,6 +305,18 @@ mod tests {
         hear(&mut record, &update(1, "u1", 1), 0);
         assert_eq!(record.doubles, 0);
         hear(&mut record, &update(3, "u1", 1), 0);
+        assert_eq!(record.doubles, 1);
+    }
+
+    #[test]
+    fn an_edit_that_died_with_its_server_and_was_sent_again_is_no_double() {
+        let mut record = record();
+        record.made(0);
+        hear(&mut record, &update(3, "u1", 1), 0);
+        hear(&mut record, &snapshot(2), 0);
+        hear(&mut record, &update(4, "u1", 1), 0);
+        assert_eq!(record.doubles, 0);
+        hear(&mut record, &update(5, "u1", 1), 0);
         assert_eq!(record.doubles, 1);
     }
 }
