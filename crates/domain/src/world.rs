@@ -42,6 +42,9 @@ pub struct Needs {
     pub ownership: BTreeSet<InstanceId>,
 }
 
+/// Servers through which the ownership table is read for a dead one; fewer when fewer are left.
+pub const WITNESSES: usize = 2;
+
 const NOT_ASKED: Why = Why::NotAsked;
 
 impl World {

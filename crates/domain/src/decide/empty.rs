@@ -2,7 +2,7 @@
 //!
 //! An instance that may hold a board is never stopped or terminated. A running one gives fresh zeros from the
 //! metrics system, repeated, and its own word. One that is down can give neither: then the ownership table,
-//! read through two other servers, names no board on it.
+//! read through two other servers, names no board on it. Where only one other runs, its word is all there is.
 
 use super::scope::{Progress, Scope};
 use crate::decision::{Reason, Source, Then, WaitingOn};
@@ -11,11 +11,10 @@ use crate::event::Event;
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
 use crate::time::Timestamp;
+use crate::world::WITNESSES;
 
 /// Zeros that are asked for, from distinct samples.
 const ZEROS: usize = 2;
-/// Servers through which the ownership of a dead one is read.
-const WITNESSES: usize = 2;
 
 /// Watches servers until each is empty: the zeros that were seen, a wait, or `Ok` when all are.
 pub(super) fn watch<'i>(
@@ -92,7 +91,7 @@ fn was_ended(scope: &Scope<'_>, id: &InstanceId) -> bool {
     asked && !is_up
 }
 
-/// The ownership table names no board on a dead server, by two other servers' reading.
+/// The ownership table names no board on a dead server, by the reading of others.
 pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress> {
     let readings = scope.world.ownership.get(id).map(Vec::as_slice).unwrap_or_default();
     let known: Vec<u64> = readings.iter().filter_map(|reading| reading.known().copied()).collect();
@@ -100,7 +99,14 @@ pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress
         let why = format!("it is down, and the ownership table names {boards} boards on it");
         return Err(Progress::Park(Reason::MayHoldBoards { instance: id.clone(), why }));
     }
-    if known.len() < WITNESSES {
+    if known.len() < witnesses(scope, id) {
+/// How many must say it: with one server in each fleet there is only one other to ask.
+fn witnesses(scope: &Scope<'_>, dead: &InstanceId) -> usize {
+    let listed = scope.world.instances.known().into_iter().flatten();
+    let others = listed.filter(|(id, it)| *id != dead && it.state == InstanceState::Running).count();
+    WITNESSES.min(others).max(1)
+}
+
         let why = readings.iter().find_map(|reading| reading.why());
         let why = why.cloned().unwrap_or(crate::reading::Why::NotAsked);
         return Err(Scope::blind(Source::Ownership(id.clone()), &why));

@@ -12,7 +12,7 @@ use segue_domain::reading::{Reading, Why};
 use segue_domain::service::Service;
 use segue_domain::target::{TargetHealth, Targets, Weights};
 use segue_domain::time::Timestamp;
-use segue_domain::world::{Needs, World};
+use segue_domain::world::{Needs, WITNESSES, World};
 
 /// One server as it really is.
 pub(crate) struct Server {
@@ -247,8 +247,7 @@ impl Stage {
             let answers = up && !server.silent;
             world.apps.insert(id.clone(), reading(answers, self.status(server)));
             world.board_lists.insert(id.clone(), reading(answers, rows(server)));
-            let owned = vec![Reading::fresh(boards), Reading::fresh(boards)];
-            world.ownership.insert(id.clone(), owned);
+            world.ownership.insert(id.clone(), self.witnesses(id).map(|it| reading(it, boards)).collect());
         }
         world
     }
@@ -256,6 +255,15 @@ impl Stage {
     pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
         let health = |id: &InstanceId| match self.servers[id].instance.state {
             InstanceState::Running => self.servers[id].health,
+    /// The others that are asked what a server owns, each with whether it answers.
+    fn witnesses(&self, dead: &InstanceId) -> impl Iterator<Item = bool> {
+        let living = self
+            .servers
+            .iter()
+            .filter(move |(id, it)| *id != dead && it.instance.state == InstanceState::Running);
+        living.map(|(_, it)| !it.silent).take(WITNESSES)
+    }
+
             _ => TargetHealth::Unused,
         };
         self.groups[name].iter().map(|id| (id.clone(), health(id))).collect()

@@ -5,17 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use segue_domain::app::{AppStatus, BoardRow};
 use segue_domain::ids::InstanceId;
-use segue_domain::instance::Instance;
+use segue_domain::instance::{Instance, InstanceState};
 use segue_domain::reading::{Reading, Why};
-use segue_domain::world::Needs;
+use segue_domain::world::{Needs, WITNESSES};
 
 use super::{AT_ONCE, reading};
 use crate::book::AddressBook;
 use crate::outside::{Call, Outside};
 use crate::ports::Target;
-
-/// How many other servers read the ownership table for a dead one (design: two).
-const WITNESSES: usize = 2;
 
 /// Readings that come over the control contract.
 pub(super) struct Apps {
@@ -33,7 +30,7 @@ pub(super) async fn read(
     let (statuses, board_lists, ownership) = tokio::join!(
         each(&needs.instances, |id| status(outside, instances, book, id)),
         each(&needs.board_lists, |id| board_list(outside, instances, book, id)),
-        each(&needs.ownership, |dead| ownership(outside, needs, book, dead)),
+        each(&needs.ownership, |dead| ownership(outside, needs, instances, book, dead)),
     );
     Apps { statuses, board_lists, ownership }
 }
@@ -83,19 +80,32 @@ async fn board_list(
 async fn ownership(
     outside: &Outside,
     needs: &Needs,
+    instances: &Reading<BTreeMap<InstanceId, Instance>>,
     book: &AddressBook,
     dead: InstanceId,
 ) -> Vec<Reading<u64>> {
-    // Servers that are not being left themselves are asked first.
-    let (leaving, staying): (Vec<&InstanceId>, Vec<&InstanceId>) =
-        book.everyone().filter(|id| **id != dead).partition(|id| needs.ownership.contains(*id));
-    let living = staying.into_iter().chain(leaving);
-    let witnesses: Vec<Target> = living.filter_map(|id| book.target(id)).take(WITNESSES).collect();
+    let witnesses = witnesses(needs, instances, book, &dead);
     let readings = witnesses.iter().map(|at| async {
         let answer = outside.ports.boards.owned_by(at, &dead);
         reading(outside.read(Call::new("boards", "owned_by"), answer).await)
     });
     futures_util::future::join_all(readings).await
+}
+
+/// Who is asked about a dead server: those that run first, and of them those that are not being left themselves.
+pub(super) fn witnesses(
+    needs: &Needs,
+    instances: &Reading<BTreeMap<InstanceId, Instance>>,
+    book: &AddressBook,
+    dead: &InstanceId,
+) -> Vec<Target> {
+    let runs = |id: &InstanceId| {
+        let instance = instances.known().and_then(|all| all.get(id));
+        instance.is_some_and(|it| it.state == InstanceState::Running)
+    };
+    let mut others: Vec<&InstanceId> = book.everyone().filter(|id| *id != dead).collect();
+    others.sort_by_key(|id| (!runs(id), needs.ownership.contains(*id)));
+    others.into_iter().filter_map(|id| book.target(id)).take(WITNESSES).collect()
 }
 
 fn address(

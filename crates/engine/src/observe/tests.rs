@@ -71,6 +71,24 @@ async fn the_work_is_the_same_whatever_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_runs_is_asked_about_a_dead_server_before_one_that_comes_up_or_goes_down() {
+    use segue_domain::instance::InstanceState;
+    let world = FakeWorld::with_fleet(5, 4);
+    let mut instances = world.instances();
+    let ids: Vec<InstanceId> = instances.keys().cloned().collect();
+    for (id, state) in
+        ids.iter().zip([InstanceState::Stopped, InstanceState::Pending, InstanceState::Stopping])
+    {
+        instances.get_mut(id).unwrap().state = state;
+    }
+    let book = AddressBook::new(Some(&instances), 1);
+    let needs = Needs { ownership: BTreeSet::from([ids[0].clone(), ids[3].clone()]), ..Needs::default() };
+    let asked = apps::witnesses(&needs, &Reading::fresh(instances), &book, &ids[0]);
+    let asked: Vec<InstanceId> = asked.into_iter().map(|target| target.instance).collect();
+    assert_eq!(asked, [ids[4].clone(), ids[3].clone()]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stopped_scrape_makes_boards_unknown_and_so_does_an_empty_answer() {
     let world = FakeWorld::with_fleet(1, 2);
     world.stop_scraping();
