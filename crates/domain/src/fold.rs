@@ -126,7 +126,10 @@ impl ReleaseState {
             Event::BoardsCounted { on_blue } => self.boards_at_close = Some(*on_blue),
             Event::FoundEmpty { instance, sampled_at } => {
                 self.zeros.entry(instance.clone()).or_default().push(*sampled_at);
-                self.progress_at = at;
+                // Zeros that were taken back once may be taken back for ever: they are no progress any more.
+                if !self.occupied.contains_key(instance) {
+                    self.progress_at = at;
+                }
             }
             Event::FoundOccupied { instance } => {
                 self.zeros.remove(instance);

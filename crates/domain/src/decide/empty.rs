@@ -36,7 +36,8 @@ pub(super) fn watch<'i>(
             Err(why) => return Err(Scope::blind(Source::Boards(id.clone()), why)),
         };
         let seen = scope.state.zeros.get(id);
-        if boards > 0 {
+        let own_word = scope.world.app(id).map(|app| app.boards);
+        if boards > 0 || own_word.is_ok_and(|boards| boards > 0) {
             if seen.is_some() {
                 events.push(Event::FoundOccupied { instance: id.clone() });
             }
@@ -46,9 +47,8 @@ pub(super) fn watch<'i>(
         if seen.map_or(0, Vec::len) < ZEROS {
             events.extend(zero(scope, id));
             waiting.push(id.clone());
-        } else if own_word(scope, id)? > 0 {
-            events.push(Event::FoundOccupied { instance: id.clone() });
-            waiting.push(id.clone());
+        } else if let Err(why) = own_word {
+            return Err(Scope::blind(Source::App(id.clone()), why));
         }
     }
     match (events.is_empty(), waiting.is_empty()) {
@@ -66,13 +66,6 @@ fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
         None => scope.emptying_since().max(scope.occupied_at(id)),
     };
     (sampled_at > earliest).then(|| Event::FoundEmpty { instance: id.clone(), sampled_at })
-}
-
-fn own_word(scope: &Scope<'_>, id: &InstanceId) -> Result<u64, Progress> {
-    match scope.world.app(id) {
-        Ok(app) => Ok(app.boards),
-        Err(why) => Err(Scope::blind(Source::App(id.clone()), why)),
-    }
 }
 
 /// This release asked for its end, when it was empty and out of every group, and it does not run any more. One
@@ -100,18 +93,18 @@ pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress
         return Err(Progress::Park(Reason::MayHoldBoards { instance: id.clone(), why }));
     }
     if known.len() < witnesses(scope, id) {
-/// How many must say it: with one server in each fleet there is only one other to ask.
-fn witnesses(scope: &Scope<'_>, dead: &InstanceId) -> usize {
-    let listed = scope.world.instances.known().into_iter().flatten();
-    let others = listed.filter(|(id, it)| *id != dead && it.state == InstanceState::Running).count();
-    WITNESSES.min(others).max(1)
-}
-
         let why = readings.iter().find_map(|reading| reading.why());
         let why = why.cloned().unwrap_or(crate::reading::Why::NotAsked);
         return Err(Scope::blind(Source::Ownership(id.clone()), &why));
     }
     Ok(())
+}
+
+/// How many must say it: with one server in each fleet there is only one other to ask.
+fn witnesses(scope: &Scope<'_>, dead: &InstanceId) -> usize {
+    let listed = scope.world.instances.known().into_iter().flatten();
+    let others = listed.filter(|(id, it)| *id != dead && it.state == InstanceState::Running).count();
+    WITNESSES.min(others).max(1)
 }
 
 impl Scope<'_> {

@@ -77,6 +77,7 @@ impl Play {
             ["fate", what, verb] => self.stage.fates.set(what, verb),
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
             ["claims", id, version] => self.server(id).claims = Some(Version::new(*version)),
+            ["counts", id, boards] => self.server(id).counts = Some(boards.parse().unwrap()),
             ["silent", id] => self.server(id).silent = true,
             ["answers", id] => self.server(id).silent = false,
             ["restarted-open", id] => self.server(id).open = segue_domain::app::AppState::Serving,

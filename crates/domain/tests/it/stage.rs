@@ -25,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) health: TargetHealth,
     /// Its process runs, and its control port does not answer.
     pub(crate) silent: bool,
+    /// How many boards it says it has, when that is not how many it has.
+    pub(crate) counts: Option<u64>,
     /// What it says of its version, when that is not its image's.
     pub(crate) claims: Option<Version>,
 }
@@ -120,6 +122,7 @@ impl Stage {
             started_at_ms: 1_000,
             health: TargetHealth::Healthy,
             silent: false,
+            counts: None,
             claims: None,
         };
         self.servers.insert(id.clone(), server);
@@ -252,9 +255,6 @@ impl Stage {
         world
     }
 
-    pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
-        let health = |id: &InstanceId| match self.servers[id].instance.state {
-            InstanceState::Running => self.servers[id].health,
     /// The others that are asked what a server owns, each with whether it answers.
     fn witnesses(&self, dead: &InstanceId) -> impl Iterator<Item = bool> {
         let living = self
@@ -264,6 +264,9 @@ impl Stage {
         living.map(|(_, it)| !it.silent).take(WITNESSES)
     }
 
+    pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
+        let health = |id: &InstanceId| match self.servers[id].instance.state {
+            InstanceState::Running => self.servers[id].health,
             _ => TargetHealth::Unused,
         };
         self.groups[name].iter().map(|id| (id.clone(), health(id))).collect()
@@ -281,7 +284,7 @@ impl Stage {
             state: server.open,
             level: 2,
             formats,
-            boards: u64::try_from(server.boards.len()).unwrap(),
+            boards: server.counts.unwrap_or(u64::try_from(server.boards.len()).unwrap()),
             clients: server.boards.values().sum(),
             caps: Caps { boards: 1_000, clients: 10_000, bytes: 1 << 30 },
             route: server.route.clone(),
