@@ -109,12 +109,13 @@ fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result
 /// The version whose canary passed last since the fleet was last replaced, else that of the newest image; never
 /// one that runs, is older than what runs, or was taken back. Who wants such a one says so.
 fn newest_version(facts: &Facts<'_>, running: &Version) -> Result<Version, Refusal> {
+    let images = facts.images.iter().map(|image| &image.version);
+    let newer: Vec<&Version> = images.take_while(|version| *version != running).collect();
     let since = facts.history.releases.iter().rev().take_while(|it| !it.replaced_the_fleet());
     let passed = since
-        .filter(|it| it.kind == Kind::Canary && it.version != *running)
+        .filter(|it| it.kind == Kind::Canary && newer.contains(&&it.version))
         .find(|it| facts.history.passed_canary(&it.version).is_some());
-    let newer = facts.images.iter().map(|image| &image.version).take_while(|version| *version != running);
-    let newest = newer.into_iter().find(|version| !facts.history.was_taken_back(version));
+    let newest = newer.iter().copied().find(|version| !facts.history.was_taken_back(version));
     let choice = passed.map(|it| &it.version).or(newest);
     choice.cloned().ok_or_else(|| Refusal::NothingNew { running: running.clone() })
 }

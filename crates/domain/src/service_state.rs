@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decision::Verdict;
+use crate::decision::{Cause, Verdict};
 use crate::event::{RequestKey, ServiceEvent};
 use crate::ids::{ReleaseId, ServiceName, Version};
 use crate::plan::Kind;
@@ -78,12 +78,12 @@ impl ServiceState {
         ReleaseId { service: self.service.clone(), number: last + 1 }
     }
 
-    /// The last canary of this version that passed, unless the version was taken back since.
+    /// The last canary of this version that was judged, if it passed, unless the version was taken back since.
     pub fn passed_canary(&self, version: &Version) -> Option<&ReleaseSummary> {
         let since = self.releases.iter().rev().take_while(|it| !it.took_back(version));
-        since
-            .filter(|it| it.kind == Kind::Canary && it.version == *version)
-            .find(|it| it.ended_as(&Verdict::Passed))
+        let mut judged =
+            since.filter(|it| it.kind == Kind::Canary && it.version == *version && it.was_judged());
+        judged.next().filter(|it| it.ended_as(&Verdict::Passed))
     }
 
     /// The version that was left for the one that runs, when that was released. Rollbacks do not count: the way
@@ -114,6 +114,13 @@ impl ReleaseSummary {
     /// It brought its version to the whole fleet.
     pub fn replaced_the_fleet(&self) -> bool {
         self.ended_as(&Verdict::Released)
+    }
+
+    /// It passed or failed by what was seen of it; one that was aborted, or never came up, says nothing.
+    fn was_judged(&self) -> bool {
+        self.ended.as_ref().is_some_and(|(verdict, _)| {
+            matches!(verdict, Verdict::Passed | Verdict::RolledBack { cause: Cause::CanaryFailed { .. } })
+        })
     }
 
     fn took_back(&self, version: &Version) -> bool {
