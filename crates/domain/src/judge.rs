@@ -38,12 +38,18 @@ pub fn judge(evidence: &Evidence<'_>) -> Judgement {
             (Some(before), Some(after)) if before.started_at_ms != after.started_at_ms => {
                 return Judgement::Failed(format!("{id} was restarted during the bake"));
             }
+            (Some(before), Some(after)) if after.errors < before.errors => {
+                missing.push(format!("its errors went back without a restart: {id}"));
+            }
             (Some(_), Some(_)) => {}
             (None, _) | (_, None) => missing.push(format!("its errors are not known: {id}")),
         }
     }
     let green = errors(evidence, evidence.green);
     let blue = errors(evidence, evidence.blue);
+    if green.instances == 0 && missing.is_empty() {
+        missing.push("there is no new instance to judge".to_owned());
+    }
     if blue.instances == 0 {
         missing.push("no blue instance's errors are known to compare with".to_owned());
     }
@@ -132,6 +138,12 @@ mod tests {
     #[test]
     fn a_restart_fails_it() {
         check(Some(5), (vital(0, 1), Some(vital(0, 2))), (vital(0, 1), Some(vital(0, 1))), "failed");
+    }
+
+    #[test]
+    fn a_counter_that_went_back_without_a_restart_passes_nothing() {
+        check(Some(5), (vital(9, 1), Some(vital(3, 1))), (vital(0, 1), Some(vital(0, 1))), "undecided");
+        check(Some(5), (vital(0, 1), Some(vital(0, 1))), (vital(9, 1), Some(vital(3, 1))), "undecided");
     }
 
     #[test]
