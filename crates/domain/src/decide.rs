@@ -25,10 +25,9 @@ mod scope;
 mod shut;
 
 use crate::decision::Cause;
-use crate::decision::{Decision, Reason, Source, Then, Verdict, Wait, WaitingOn};
+use crate::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
 use crate::effect::Outcome;
 use crate::event::Event;
-use crate::reading::Why;
 use crate::state::{Leg, ReleaseState, Stance};
 use crate::step::{How, Step};
 use crate::time::Timestamp;
@@ -83,18 +82,20 @@ fn between_steps(state: &ReleaseState, world: &World) -> Decision {
 }
 
 /// The way back does not begin before everything that was begun on the way out has ended: a wave that still
-/// carries boards out would work against it. Effects are bounded in time.
+/// carries boards out would work against it.
 fn still_going_out(state: &ReleaseState, world: &World) -> Option<Decision> {
     if state.leg == Leg::Out {
         return None;
     }
     let (id, record) = state.in_flight().next()?;
-    Some(Decision::Wait(Wait {
-        on: WaitingOn::Effect { id: id.clone() },
-        since: record.intended_at,
-        until: world.at.after(state.plan.service.patience.step),
-        then: Then::GoOn,
-    }))
+    let on = WaitingOn::Effect { id: id.clone() };
+    // The turn itself was progress: what was overdue before it has its time once more.
+    let until = state.progress_at.after(state.plan.service.patience.step);
+    if world.at >= until {
+        let step = state.next_step().or_else(|| state.steps.last().map(|record| record.step))?;
+        return Some(Decision::Park(Reason::CannotGoBack { step, why: on.overdue() }));
+    }
+    Some(Decision::Wait(Wait { on, since: record.intended_at, until, then: Then::Hold }))
 }
 
 fn take(scope: &Scope<'_>) -> Progress {
@@ -127,7 +128,7 @@ fn conclude(scope: &Scope<'_>, progress: Progress) -> Decision {
             let until = scope.state.progress_at.after(scope.patience().step);
             wait(scope, on, until, then)
         }
-        Progress::WaitUntil(on, until) => wait(scope, on, until, Then::GoOn),
+        Progress::WaitUntil(on, until, then) => wait(scope, on, until, then),
         Progress::Failed(why) => fail(scope, why),
         Progress::Turn(cause) => turn(scope, cause),
         Progress::Park(reason) => Decision::Park(reason),
@@ -143,12 +144,14 @@ fn wait(scope: &Scope<'_>, on: WaitingOn, until: Timestamp, then: Then) -> Decis
             Decision::Wait(Wait { on, since: scope.state.progress_at, until, then })
         }
         (true, Then::WayBack) => fail(scope, on.overdue()),
-        (true, Then::Hold) => Decision::Park(hold(on)),
+        (true, Then::Hold) => Decision::Park(hold(scope, on)),
         (true, Then::Refuse) => Decision::Close(Verdict::Refused { checks: Vec::new() }),
     }
 }
 
-fn hold(on: WaitingOn) -> Reason {
+/// What a person is told when a wait that holds came to its end.
+fn hold(scope: &Scope<'_>, on: WaitingOn) -> Reason {
+    let step = scope.step;
     match on {
         WaitingOn::Reading { what, why } => Reason::Blind { what, why },
         WaitingOn::Capacity { able, floor } => Reason::NoCapacity { able, floor },
@@ -163,7 +166,10 @@ fn hold(on: WaitingOn) -> Reason {
         | WaitingOn::Health { .. }
         | WaitingOn::Bake { .. }
         | WaitingOn::Check { .. }
-        | WaitingOn::Resume => Reason::Blind { what: Source::Instances, why: Why::Unusable(on.overdue()) },
+        | WaitingOn::Resume => match scope.state.leg {
+            Leg::Out => Reason::CannotGoOn { step, why: on.overdue() },
+            Leg::Back { .. } => Reason::CannotGoBack { step, why: on.overdue() },
+        },
     }
 }
 

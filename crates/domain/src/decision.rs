@@ -178,7 +178,7 @@ pub enum Reason {
         step: Step,
         why: String,
     },
-    /// A step after the point of no return failed.
+    /// A step failed for which there is no way back, or none is wanted.
     CannotGoOn {
         step: Step,
         why: String,

@@ -4,7 +4,7 @@
 //! If killed here: it may be told twice.
 
 use super::scope::{Acts, Progress, Scope};
-use crate::decision::WaitingOn;
+use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
@@ -25,5 +25,5 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
     if record.ended.is_some() || scope.world.at >= until {
         return Progress::Done;
     }
-    Progress::WaitUntil(WaitingOn::Effect { id }, until)
+    Progress::WaitUntil(WaitingOn::Effect { id }, until, Then::GoOn)
 }

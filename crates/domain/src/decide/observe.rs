@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::registry;
 use super::scope::{Progress, Scope};
-use crate::decision::{Cause, Reason, Source, WaitingOn};
+use crate::decision::{Cause, Reason, Source, Then, WaitingOn};
 use crate::event::{Event, Vital};
 use crate::ids::InstanceId;
 use crate::judge::{Evidence, Judgement, judge};
@@ -59,7 +59,7 @@ fn go_on(scope: &Scope<'_>, bake: &Bake) -> Progress {
     }
     let until = bake.began_at.after(span);
     if scope.world.at < until {
-        return Progress::WaitUntil(WaitingOn::Bake { boards, wanted }, until);
+        return Progress::WaitUntil(WaitingOn::Bake { boards, wanted }, until, Then::GoOn);
     }
     verdict(scope, bake, wanted)
 }

@@ -53,8 +53,13 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
             events.push(Event::Checked { check: check_name, result });
             continue;
         }
-        if may_turn && scope.world.at < scope.entered_at().after(scope.patience().settle) {
-            return Progress::Wait(WaitingOn::Check { check: check_name, sentence }, Then::Refuse);
+        let until = scope.entered_at().after(scope.patience().settle);
+        if may_turn && scope.world.at < until {
+            return Progress::WaitUntil(
+                WaitingOn::Check { check: check_name, sentence },
+                until,
+                Then::Refuse,
+            );
         }
         failed.push(check_name.clone());
         events.push(Event::Checked { check: check_name, result: CheckResult::Failed(sentence) });

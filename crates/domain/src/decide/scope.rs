@@ -31,7 +31,7 @@ pub(super) enum Progress {
     /// The deadline is the step's patience since the last progress.
     Wait(WaitingOn, Then),
     /// The deadline is part of the goal.
-    WaitUntil(WaitingOn, Timestamp),
+    WaitUntil(WaitingOn, Timestamp, Then),
     Failed(String),
     /// It did what it should, and the answer was no.
     Turn(Cause),
@@ -150,9 +150,7 @@ impl<'a> Acts<'a> {
             return Progress::Do(self.intents);
         }
         match self.waiting {
-            Some(id) if in_flight(self.scope.state, &id) => {
-                Progress::Wait(WaitingOn::Effect { id }, Then::WayBack)
-            }
+            Some(id) if in_flight(self.scope.state, &id) => Progress::Wait(WaitingOn::Effect { id }, then),
             Some(_) | None => Progress::Wait(goal, then),
         }
     }

@@ -17,6 +17,8 @@ pub(crate) enum Fate {
     Unsure,
     /// It is said to be done, and is not.
     Ignore,
+    /// It is never heard of again.
+    Hang,
 }
 
 /// Fates by verb, and the tokens that launches used.
@@ -32,6 +34,7 @@ impl Fates {
             "refuse" => Some(Fate::Refuse),
             "unsure" => Some(Fate::Unsure),
             "ignore" => Some(Fate::Ignore),
+            "hang" => Some(Fate::Hang),
             "none" => None,
             _ => panic!("no such fate: {what}"),
         };
@@ -41,16 +44,17 @@ impl Fates {
 }
 
 impl Stage {
-    /// Carries an intent out, as its fate wants it.
-    pub(crate) fn fulfil(&mut self, intent: &Intent) -> Outcome {
+    /// Carries an intent out, as its fate wants it; no outcome while it is in flight.
+    pub(crate) fn fulfil(&mut self, intent: &Intent) -> Option<Outcome> {
         match self.fates.verbs.get(intent.effect.verb()) {
-            Some(Fate::Refuse) => Outcome::Refused("not permitted".to_owned()),
-            Some(Fate::Ignore) => Outcome::Done(Done::Nothing),
+            Some(Fate::Refuse) => Some(Outcome::Refused("not permitted".to_owned())),
+            Some(Fate::Ignore) => Some(Outcome::Done(Done::Nothing)),
             Some(Fate::Unsure) => {
                 self.by_token(intent);
-                Outcome::Unknown("the answer was lost".to_owned())
+                Some(Outcome::Unknown("the answer was lost".to_owned()))
             }
-            None => self.by_token(intent),
+            Some(Fate::Hang) => None,
+            None => Some(self.by_token(intent)),
         }
     }
 

@@ -13,6 +13,7 @@ mod narrate;
 mod planning;
 mod script;
 mod setup;
+mod sight;
 mod stage;
 
 use std::fs;

@@ -7,6 +7,7 @@ use segue_domain::effect::{Done, Effect, Intent, Outcome};
 use segue_domain::event::{CheckResult, Event};
 use segue_domain::plan::Plan;
 use segue_domain::state::ReleaseState;
+use segue_domain::time::Timestamp;
 
 use crate::stage::Stage;
 
@@ -52,7 +53,11 @@ pub(crate) fn decision(state: &ReleaseState, decision: &Decision) -> String {
                 WaitingOn::Bake { wanted, .. } => format!("the bake, {wanted} boards wanted"),
                 on => on.overdue().replace(" did not come in time", "").replace(" in time", ""),
             };
-            format!("{step}: wait: {on}, {then}")
+            let until = match wait.until {
+                Timestamp::NEVER => String::new(),
+                until => format!("until {} ", until.as_ms() / 1_000),
+            };
+            format!("{step}: wait: {on}, {until}{then}")
         }
         Decision::Ask(gate) => format!("{step}: ask {gate:?}"),
         Decision::Park(reason) => format!("{step}: hold {reason:?}"),

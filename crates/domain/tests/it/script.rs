@@ -18,7 +18,7 @@ use segue_domain::target::TargetHealth;
 use segue_domain::{decide, decide_after, needs, needs_after};
 
 use crate::narrate;
-use crate::stage::Stage;
+use crate::stage::{Stage, group};
 
 /// A pass a second, and at most so many in one `run`.
 const PASSES: u32 = 400;
@@ -81,6 +81,14 @@ impl Play {
             ["silent", id] => self.server(id).silent = true,
             ["answers", id] => self.server(id).silent = false,
             ["restarted-open", id] => self.server(id).open = segue_domain::app::AppState::Serving,
+            ["started", id] => self.server(id).instance.state = InstanceState::Running,
+            ["stopped", id] => self.server(id).instance.state = InstanceState::Stopped,
+            ["listed", id, name] => {
+                self.stage.groups.get_mut(&group(name)).unwrap().insert(InstanceId::new(*id));
+            }
+            ["unlisted", id, name] => {
+                self.stage.groups.get_mut(&group(name)).unwrap().remove(&InstanceId::new(*id));
+            }
             ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
             ["unhealthy", id] => self.server(id).health = TargetHealth::Unhealthy,
             ["healthy", id] => self.server(id).health = TargetHealth::Healthy,
@@ -96,6 +104,10 @@ impl Play {
             ["willing", board] => {
                 self.stage.stubborn.remove(&BoardId::new(*board));
             }
+            ["level", level] => self.stage.level = level.parse().unwrap(),
+            ["bytes", bytes] => self.stage.bytes = bytes.parse().unwrap(),
+            ["hidden"] => self.stage.hides_new = true,
+            ["shown"] => self.stage.hides_new = false,
             ["new-format"] => self.stage.new_format = true,
             _ => panic!("no such command: {words:?}"),
         }
@@ -193,7 +205,7 @@ impl Play {
             Decision::Do(intents) => {
                 for intent in intents {
                     self.record(&[Event::Intended(intent.clone())]);
-                    let outcome = self.stage.fulfil(intent);
+                    let Some(outcome) = self.stage.fulfil(intent) else { continue };
                     narrate::outcome(&mut self.story, &outcome);
                     let (id, attempt) = (intent.id.clone(), intent.attempt);
                     self.record(&[Event::Ended { id, attempt, outcome }]);

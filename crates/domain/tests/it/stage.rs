@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segue_domain::app::{AppState, AppStatus, BoardRow, BoardState, Caps, Formats};
+use segue_domain::app::AppState;
 use segue_domain::effect::{Done, Effect, Intent, LaunchBatch, Outcome};
-use segue_domain::event::Vital;
 use segue_domain::ids::{BoardId, GroupArn, ImageId, InstanceId, PoolName, Route, SubnetId, Version};
 use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::moves::WaveResult;
-use segue_domain::reading::{Reading, Why};
 use segue_domain::service::Service;
-use segue_domain::target::{TargetHealth, Targets, Weights};
+use segue_domain::target::{TargetHealth, Weights};
 use segue_domain::time::Timestamp;
-use segue_domain::world::{Needs, WITNESSES, World};
 
 /// One server as it really is.
 pub(crate) struct Server {
@@ -31,6 +28,9 @@ pub(crate) struct Server {
     pub(crate) claims: Option<Version>,
 }
 
+/// How large each board is.
+pub(crate) const BOARD_BYTES: u64 = 1_000;
+
 /// Everything outside of the engine.
 pub(crate) struct Stage {
     pub(crate) now: Timestamp,
@@ -45,6 +45,12 @@ pub(crate) struct Stage {
     pub(crate) stubborn: BTreeSet<BoardId>,
     /// What version 2 writes and version 1 cannot read.
     pub(crate) new_format: bool,
+    /// The level of the contract that every server knows.
+    pub(crate) level: u8,
+    /// How many bytes one server can hold.
+    pub(crate) bytes: u64,
+    /// EC2's list does not show yet what was launched.
+    pub(crate) hides_new: bool,
     pub(crate) fates: crate::fate::Fates,
     launched: u32,
 }
@@ -70,6 +76,9 @@ impl Stage {
             room: None,
             stubborn: BTreeSet::new(),
             new_format: false,
+            level: 2,
+            hides_new: false,
+            bytes: 1 << 30,
             fates: crate::fate::Fates::default(),
             launched: 0,
             service,
@@ -154,10 +163,8 @@ impl Stage {
                 self.servers.get_mut(instance).unwrap().open = AppState::Closed;
             }
             Effect::Move(wave) => return self.carry(wave),
-            Effect::Drain { .. }
-            | Effect::Configure { .. }
-            | Effect::WarmUp { .. }
-            | Effect::Announce { .. } => {}
+            Effect::Drain { instance, .. } => self.drain(instance),
+            Effect::Configure { .. } | Effect::WarmUp { .. } | Effect::Announce { .. } => {}
         }
         Outcome::Done(Done::Nothing)
     }
@@ -190,10 +197,23 @@ impl Stage {
                 continue;
             };
             self.servers.get_mut(&it.to).unwrap().boards.insert(it.board.clone(), clients);
+            let bytes = u64::try_from(self.servers[&it.to].boards.len()).unwrap() * BOARD_BYTES;
+            assert!(bytes * 100 <= self.bytes * 85, "{} is filled over 85 % of its bytes", it.to);
             result.boards_moved += 1;
             result.clients_moved += u32::try_from(clients).unwrap();
         }
         Outcome::Done(Done::Moved(result))
+    }
+
+    /// Its clients come back on the first server that is open, all but those of stubborn boards.
+    fn drain(&mut self, from: &InstanceId) {
+        let is_open =
+            |it: &Server| it.open == AppState::Serving && it.instance.state == InstanceState::Running;
+        let to = self.servers.iter().find(|(id, it)| *id != from && is_open(it)).map(|(id, _)| id.clone());
+        let boards = std::mem::take(&mut self.servers.get_mut(from).unwrap().boards);
+        let (staying, going) = boards.into_iter().partition(|(board, _)| self.stubborn.contains(board));
+        self.servers.get_mut(from).unwrap().boards = staying;
+        self.servers.get_mut(&to.unwrap()).unwrap().boards.append(&mut { going });
     }
 
     fn set_state(&mut self, ids: &[InstanceId], state: InstanceState) {
@@ -212,100 +232,4 @@ impl Stage {
         }
         self.set_state(ids, state);
     }
-
-    /// What the engine sees: instances, groups and shares always, the rest only when it is asked for.
-    pub(crate) fn seen(&self, needs: &Needs) -> World {
-        let mut world = self.world();
-        let colours = self.service.routing.colours.iter().chain(&self.service.routing.canaries);
-        let groups: BTreeSet<&GroupArn> = colours.chain(&needs.slots).collect();
-        world.targets.retain(|group, _| groups.contains(group));
-        if needs.subnets.is_empty() {
-            world.subnets = Reading::Unknown(Why::NotAsked);
-        }
-        world.boards.retain(|id, _| needs.instances.contains(id));
-        world.apps.retain(|id, _| needs.instances.contains(id));
-        world.board_lists.retain(|id, _| needs.board_lists.contains(id));
-        world.vitals.retain(|id, _| needs.vitals.contains(id));
-        world.ownership.retain(|id, _| needs.ownership.contains(id));
-        world
-    }
-
-    /// Everything that there is to see.
-    pub(crate) fn world(&self) -> World {
-        let mut world = World::unseen(self.now);
-        world.instances =
-            Reading::fresh(self.servers.iter().map(|(id, it)| (id.clone(), it.instance.clone())).collect());
-        world.weights = Reading::fresh(self.weights.clone());
-        let subnets = self.service.launch.subnets.iter();
-        world.subnets = Reading::fresh(subnets.map(|subnet| (subnet.clone(), 100)).collect());
-        world.targets =
-            self.groups.keys().map(|name| (name.clone(), Reading::fresh(self.targets(name)))).collect();
-        for (id, server) in &self.servers {
-            let up = server.instance.state == InstanceState::Running;
-            let seen = up && self.prometheus_up;
-            let boards = u64::try_from(server.boards.len()).unwrap();
-            let vital = Vital { errors: server.errors, started_at_ms: server.started_at_ms };
-            world.boards.insert(id.clone(), reading(seen, boards));
-            world.vitals.insert(id.clone(), reading(seen, vital));
-            let answers = up && !server.silent;
-            world.apps.insert(id.clone(), reading(answers, self.status(server)));
-            world.board_lists.insert(id.clone(), reading(answers, rows(server)));
-            world.ownership.insert(id.clone(), self.witnesses(id).map(|it| reading(it, boards)).collect());
-        }
-        world
-    }
-
-    /// The others that are asked what a server owns, each with whether it answers.
-    fn witnesses(&self, dead: &InstanceId) -> impl Iterator<Item = bool> {
-        let living = self
-            .servers
-            .iter()
-            .filter(move |(id, it)| *id != dead && it.instance.state == InstanceState::Running);
-        living.map(|(_, it)| !it.silent).take(WITNESSES)
-    }
-
-    pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
-        let health = |id: &InstanceId| match self.servers[id].instance.state {
-            InstanceState::Running => self.servers[id].health,
-            _ => TargetHealth::Unused,
-        };
-        self.groups[name].iter().map(|id| (id.clone(), health(id))).collect()
-    }
-
-    fn status(&self, server: &Server) -> AppStatus {
-        let version = server.claims.clone().unwrap_or_else(|| server.instance.version.clone());
-        let newer = self.new_format && version.as_str() != "1";
-        let formats = match newer {
-            true => Formats { reads: vec!["f1".to_owned(), "f2".to_owned()], writes: "f2".to_owned() },
-            false => Formats { reads: vec!["f1".to_owned()], writes: "f1".to_owned() },
-        };
-        AppStatus {
-            version,
-            state: server.open,
-            level: 2,
-            formats,
-            boards: server.counts.unwrap_or(u64::try_from(server.boards.len()).unwrap()),
-            clients: server.boards.values().sum(),
-            caps: Caps { boards: 1_000, clients: 10_000, bytes: 1 << 30 },
-            route: server.route.clone(),
-            generation: 1,
-        }
-    }
-}
-
-fn reading<T>(known: bool, value: T) -> Reading<T> {
-    if known { Reading::fresh(value) } else { Reading::Unknown(Why::Missing) }
-}
-
-fn rows(server: &Server) -> Vec<BoardRow> {
-    let row = |(board, clients): (&BoardId, &u64)| BoardRow {
-        board: board.clone(),
-        epoch: 1,
-        state: BoardState::Active,
-        clients: *clients,
-        attached: 0,
-        bytes: 1_000,
-        moving: None,
-    };
-    server.boards.iter().map(row).collect()
 }

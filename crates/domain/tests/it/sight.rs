@@ -1,0 +1,112 @@
+//! What can be seen of the stage.
+
+use std::collections::BTreeSet;
+
+use segue_domain::app::{AppStatus, BoardRow, BoardState, Caps, Formats};
+use segue_domain::event::Vital;
+use segue_domain::ids::{BoardId, GroupArn, InstanceId};
+use segue_domain::instance::{InstanceState, Origin};
+use segue_domain::reading::{Reading, Why};
+use segue_domain::target::{TargetHealth, Targets};
+use segue_domain::world::{Needs, WITNESSES, World};
+
+use crate::stage::{BOARD_BYTES, Server, Stage};
+
+impl Stage {
+    /// What the engine sees: instances, groups and shares always, the rest only when it is asked for.
+    pub(crate) fn seen(&self, needs: &Needs) -> World {
+        let mut world = self.world();
+        let colours = self.service.routing.colours.iter().chain(&self.service.routing.canaries);
+        let groups: BTreeSet<&GroupArn> = colours.chain(&needs.slots).collect();
+        world.targets.retain(|group, _| groups.contains(group));
+        if needs.subnets.is_empty() {
+            world.subnets = Reading::Unknown(Why::NotAsked);
+        }
+        world.boards.retain(|id, _| needs.instances.contains(id));
+        world.apps.retain(|id, _| needs.instances.contains(id));
+        world.board_lists.retain(|id, _| needs.board_lists.contains(id));
+        world.vitals.retain(|id, _| needs.vitals.contains(id));
+        world.ownership.retain(|id, _| needs.ownership.contains(id));
+        world
+    }
+
+    /// Everything that there is to see.
+    pub(crate) fn world(&self) -> World {
+        let mut world = World::unseen(self.now);
+        let listed =
+            self.servers.iter().filter(|(_, it)| !self.hides_new || it.instance.origin == Origin::Adopted);
+        world.instances = Reading::fresh(listed.map(|(id, it)| (id.clone(), it.instance.clone())).collect());
+        world.weights = Reading::fresh(self.weights.clone());
+        let subnets = self.service.launch.subnets.iter();
+        world.subnets = Reading::fresh(subnets.map(|subnet| (subnet.clone(), 100)).collect());
+        world.targets =
+            self.groups.keys().map(|name| (name.clone(), Reading::fresh(self.targets(name)))).collect();
+        for (id, server) in &self.servers {
+            let up = server.instance.state == InstanceState::Running;
+            let seen = up && self.prometheus_up;
+            let boards = u64::try_from(server.boards.len()).unwrap();
+            let vital = Vital { errors: server.errors, started_at_ms: server.started_at_ms };
+            world.boards.insert(id.clone(), reading(seen, boards));
+            world.vitals.insert(id.clone(), reading(seen, vital));
+            let answers = up && !server.silent;
+            world.apps.insert(id.clone(), reading(answers, self.status(server)));
+            world.board_lists.insert(id.clone(), reading(answers && self.level > 0, rows(server)));
+            world.ownership.insert(id.clone(), self.witnesses(id).map(|it| reading(it, boards)).collect());
+        }
+        world
+    }
+
+    /// The others that are asked what a server owns, each with whether it answers.
+    fn witnesses(&self, dead: &InstanceId) -> impl Iterator<Item = bool> {
+        let living = self
+            .servers
+            .iter()
+            .filter(move |(id, it)| *id != dead && it.instance.state == InstanceState::Running);
+        living.map(|(_, it)| !it.silent).take(WITNESSES)
+    }
+
+    pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
+        let health = |id: &InstanceId| match self.servers[id].instance.state {
+            InstanceState::Running => self.servers[id].health,
+            _ => TargetHealth::Unused,
+        };
+        self.groups[name].iter().map(|id| (id.clone(), health(id))).collect()
+    }
+
+    fn status(&self, server: &Server) -> AppStatus {
+        let version = server.claims.clone().unwrap_or_else(|| server.instance.version.clone());
+        let newer = self.new_format && version.as_str() != "1";
+        let formats = match newer {
+            true => Formats { reads: vec!["f1".to_owned(), "f2".to_owned()], writes: "f2".to_owned() },
+            false => Formats { reads: vec!["f1".to_owned()], writes: "f1".to_owned() },
+        };
+        AppStatus {
+            version,
+            state: server.open,
+            level: self.level,
+            formats,
+            boards: server.counts.unwrap_or(u64::try_from(server.boards.len()).unwrap()),
+            clients: server.boards.values().sum(),
+            caps: Caps { boards: 1_000, clients: 10_000, bytes: self.bytes },
+            route: server.route.clone(),
+            generation: 1,
+        }
+    }
+}
+
+fn reading<T>(known: bool, value: T) -> Reading<T> {
+    if known { Reading::fresh(value) } else { Reading::Unknown(Why::Missing) }
+}
+
+fn rows(server: &Server) -> Vec<BoardRow> {
+    let row = |(board, clients): (&BoardId, &u64)| BoardRow {
+        board: board.clone(),
+        epoch: 1,
+        state: BoardState::Active,
+        clients: *clients,
+        attached: 0,
+        bytes: BOARD_BYTES,
+        moving: None,
+    };
+    server.boards.iter().map(row).collect()
+}
