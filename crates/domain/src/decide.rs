@@ -193,8 +193,8 @@ fn how(scope: &Scope<'_>) -> How {
     let mut tried = false;
     for (_, record) in scope.state.effects.iter().filter(|(id, _)| id.as_str().starts_with(&prefix)) {
         tried = true;
-        // The world shows what an attempt wanted whose end nobody saw.
-        if record.attempt > 1 || matches!(record.ended, Some((Outcome::Unknown(_), _))) {
+        // The world shows what a try wanted whose end nobody saw.
+        if matches!(record.ended, Some((Outcome::Unknown(_), _))) {
             return How::TookOver;
         }
     }

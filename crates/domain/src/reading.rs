@@ -28,7 +28,7 @@ pub enum Why {
     Missing,
     /// The last sample is older than the limit.
     Stale { age: Duration, limit: Duration },
-    /// The source answered with something that is not a count: NaN, two series, a negative, a warning.
+    /// The source answered with something that cannot be used: NaN, two series, a negative, a warning.
     Unusable(String),
     /// The source refused to answer.
     Refused(String),
@@ -60,10 +60,11 @@ impl fmt::Display for Why {
             Self::NotAsked => f.write_str("nobody has looked yet"),
             Self::Unreachable(what) => write!(f, "no answer: {what}"),
             Self::Missing => f.write_str("the source does not know it"),
-            Self::Stale { age, limit } => {
-                write!(f, "the last sample is {} s old, the limit is {} s", age.as_secs(), limit.as_secs())
+            // The age grows with every look: told, it would make one long wait a new one each second.
+            Self::Stale { limit, .. } => {
+                write!(f, "the last sample is older than the limit of {} s", limit.as_secs())
             }
-            Self::Unusable(what) => write!(f, "the answer is not a count: {what}"),
+            Self::Unusable(what) => write!(f, "the answer cannot be used: {what}"),
             Self::Refused(what) => write!(f, "refused: {what}"),
         }
     }
@@ -72,6 +73,14 @@ impl fmt::Display for Why {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stale_reading_is_told_in_the_same_words_however_old_it_grows() {
+        let stale =
+            |s| Why::Stale { age: Duration::from_secs(s), limit: Duration::from_secs(10) }.to_string();
+        assert_eq!(stale(11), "the last sample is older than the limit of 10 s");
+        assert_eq!(stale(11), stale(500));
+    }
 
     #[test]
     fn an_unknown_reading_has_no_value() {

@@ -1,7 +1,7 @@
 //! Step `announce`: it was told.
 //!
 //! Guarantees: it is tried once; whoever does not listen blocks nothing.
-//! If killed here: it may be told twice.
+//! If killed here: whether it was told is not known, and it is not told again.
 
 use super::scope::{Acts, Progress, Scope};
 use crate::decision::{Then, WaitingOn};

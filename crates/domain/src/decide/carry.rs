@@ -241,7 +241,7 @@ fn rooms(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<Vec<Room>, Prog
     Ok(rooms)
 }
 
-/// The id says everything that makes the move this one: repeated, it is the same.
+/// The id says which board leaves under which epoch; to whom it goes may change when it stayed the first time.
 fn a_move(scope: &Scope<'_>, direction: Direction, assignment: Assignment<'_>) -> Move {
     let row = assignment.board.row;
     let release = &scope.plan().release;
