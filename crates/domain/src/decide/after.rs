@@ -30,15 +30,9 @@ pub fn decide_after(state: &ReleaseState, world: &World, claimed: &BTreeSet<Inst
     if scope.require_instances().is_err() {
         return later(state, "EC2's list", *at);
     }
-    let kept: BTreeSet<InstanceId> = state
-        .plan
-        .blue
-        .iter()
-        .filter(|id| !claimed.contains(*id))
-        .filter(|id| world.instance(id).is_some_and(|it| it.state == InstanceState::Stopped))
-        .cloned()
-        .collect();
-    if kept.is_empty() {
+    let is_here = |id: &&InstanceId| world.instance(id).is_some_and(|it| !it.state.is_gone());
+    let here: Vec<InstanceId> = state.plan.blue.difference(claimed).filter(is_here).cloned().collect();
+    if here.is_empty() {
         return Decision::Over;
     }
     let due = at.after(state.plan.service.full.keep_old);
@@ -50,9 +44,16 @@ pub fn decide_after(state: &ReleaseState, world: &World, claimed: &BTreeSet<Inst
         return later(state, "the target groups", due);
     }
     let free = |id: &InstanceId| groups.iter().all(|group| registry::health(&scope, group, id).is_none());
-    let instances: Vec<InstanceId> = kept.into_iter().filter(free).collect();
+    let stopped = |id: &&InstanceId| world.instance(id).is_some_and(|it| it.state == InstanceState::Stopped);
+    let instances: Vec<InstanceId> = here.iter().filter(stopped).filter(|id| free(id)).cloned().collect();
+    // One that somebody started, or registered, is not forgotten for that.
     if instances.is_empty() {
-        return Decision::Over;
+        return Decision::Wait(Wait {
+            on: WaitingOn::Settling { what: "old servers that run, or are in a target group", missing: here },
+            since: due,
+            until: Timestamp::NEVER,
+            then: Then::Stay,
+        });
     }
     if state.no_return.is_none() {
         return Decision::Record(vec![Event::PointOfNoReturn]);
