@@ -14,6 +14,7 @@ mod configure;
 mod discard;
 mod empty;
 mod launch;
+mod lost;
 mod needs;
 mod observe;
 mod preflight;

@@ -170,10 +170,14 @@ impl ReleaseState {
         self.batches.iter().flat_map(|batch| &batch.launched).cloned().collect()
     }
 
+    /// What this release launched and died before it served.
+    pub fn lost(&self) -> BTreeSet<InstanceId> {
+        self.batches.iter().flat_map(|batch| &batch.lost).cloned().collect()
+    }
+
     /// What this release launched, and what of it died before it served.
     pub fn brought(&self) -> BTreeSet<InstanceId> {
-        let lost = self.batches.iter().flat_map(|batch| &batch.lost).cloned();
-        self.launched().into_iter().chain(lost).collect()
+        self.launched().into_iter().chain(self.lost()).collect()
     }
 
     /// Green as far as it is known: launched, started and taken over.

@@ -3,12 +3,20 @@
 //! Guarantees: it is tried once; whoever does not listen blocks nothing.
 //! If killed here: whether it was told is not known, and it is not told again.
 
+use super::lost;
 use super::scope::{Acts, Progress, Scope};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
+use crate::plan::Kind;
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
     let plan = scope.plan();
+    // A canary retires nobody: this is where it clears up behind itself.
+    if plan.kind == Kind::Canary
+        && let Err(progress) = lost::clear(scope)
+    {
+        return progress;
+    }
     let line = format!(
         "{}: {} {} of {} after {}",
         plan.release, plan.kind, plan.image.version, plan.service.name, plan.from_version

@@ -17,39 +17,44 @@ pub fn needs(state: &ReleaseState) -> Needs {
     let everybody: BTreeSet<_> = plan.blue.union(&green).cloned().collect();
     let mut needs = Needs { instances: everybody.clone(), ..Needs::default() };
     match step {
-        Step::Resolve
-        | Step::Launch
-        | Step::Configure
-        | Step::Warm
-        | Step::Close
-        | Step::Announce
-        | Step::Shut => {}
+        Step::Resolve | Step::Launch | Step::Configure | Step::Warm | Step::Close | Step::Shut => {}
+        Step::Announce => {
+            needs.slots = slots(state);
+            needs.instances.extend(state.lost());
+            needs.ownership = state.lost();
+        }
         Step::Preflight => {
             needs.slots = slots(state);
             needs.subnets.clone_from(&plan.service.launch.subnets);
         }
         Step::Admit | Step::Reopen => needs.slots = slots(state),
         Step::Observe => needs.vitals = everybody,
+        // Whoever takes boards says what it holds already, as whoever is left does.
         Step::Handover => {
-            needs.board_lists.clone_from(&plan.blue);
+            needs.board_lists = everybody;
             needs.ownership.clone_from(&plan.blue);
         }
         Step::Return => {
-            needs.board_lists.clone_from(&green);
+            needs.board_lists = everybody;
             needs.ownership = green;
         }
         Step::Retire => {
             needs.slots = slots(state);
-            needs.board_lists.clone_from(&plan.blue);
-            needs.ownership.clone_from(&plan.blue);
+            needs.board_lists = everybody;
+            needs.instances.extend(state.lost());
+            needs.ownership = plan.blue.union(&state.lost()).cloned().collect();
         }
         Step::Discard => {
             needs.slots = slots(state);
-            needs.board_lists.clone_from(&green);
+            needs.board_lists = everybody;
             // What died before it served is looked at as well.
             needs.instances.extend(state.brought());
             needs.ownership = green.union(&state.brought()).cloned().collect();
         }
+    }
+    // Servers of level 0 need not have such lists.
+    if plan.service.handover.level_max == 0 {
+        needs.board_lists.clear();
     }
     needs
 }

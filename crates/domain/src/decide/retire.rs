@@ -1,4 +1,4 @@
-//! Step `retire`: blue is out of the load balancer, and stopped.
+//! Step `retire`: blue is out of the load balancer, and stopped; what died before it served is gone.
 //!
 //! Guarantees: an old server is deregistered only when it is empty, and stopped only when no group lists it
 //! and it is empty still. It is kept stopped, so that a rollback needs no launch.
@@ -6,7 +6,7 @@
 //! If killed here: deregistering and stopping again change nothing.
 
 use super::scope::{Acts, Progress, Scope};
-use super::{carry, registry};
+use super::{carry, lost, registry};
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
@@ -37,6 +37,7 @@ fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
     }
     let stopping: Vec<InstanceId> = blue.iter().filter(|id| !scope.is_down(id)).cloned().collect();
     if stopping.is_empty() && acts.is_idle() {
+        lost::clear(scope)?;
         return Ok(Progress::Done);
     }
     Ok(acts.or_wait(WaitingOn::Settling { what: "stopped", missing: stopping }))

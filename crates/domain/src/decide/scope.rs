@@ -161,6 +161,15 @@ impl<'a> Acts<'a> {
     }
 }
 
+    /// As [`Self::or_wait`], where neither a refusal nor a goal that does not come is a reason to go back.
+    pub(super) fn or_hold(self, goal: WaitingOn) -> Progress {
+        let step = self.scope.step;
+        match self.or_wait_then(goal, Then::Hold) {
+            Progress::Failed(why) => Progress::Park(Reason::CannotGoOn { step, why }),
+            other => other,
+        }
+    }
+
 fn in_flight(state: &ReleaseState, id: &EffectId) -> bool {
     state.effects.get(id).is_some_and(|record| record.ended.is_none())
 }

@@ -1,0 +1,37 @@
+//! What this release launched and died before it served, and was replaced: out of the load balancer, and ended.
+//!
+//! Guarantees: one that still exists is ended only when the ownership table names no board on it and no target
+//! group lists it. A refusal holds: nobody turns a good release back for a server that never served.
+//! If killed here: deregistering and terminating again change nothing.
+
+use std::collections::BTreeSet;
+
+use super::scope::{Acts, Progress, Scope};
+use super::{empty, registry};
+use crate::decision::WaitingOn;
+use crate::effect::Effect;
+use crate::ids::InstanceId;
+
+/// Clears them away; `Ok` when nothing is left to be done.
+pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
+    let lost = scope.state.lost();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    scope.require_instances()?;
+    registry::require_groups(scope, &registry::all_groups(scope))?;
+    let here = |id: &&InstanceId| scope.world.instance(id).is_some_and(|it| !it.state.is_gone());
+    let staying: BTreeSet<InstanceId> = lost.iter().filter(here).cloned().collect();
+    empty::watch(scope, &staying)?;
+    let mut acts = Acts::new(scope);
+    let listed = registry::deregister(&mut acts, scope, &lost);
+    if listed.is_empty() && staying.is_empty() {
+        return Ok(());
+    }
+    if listed.is_empty() {
+        let instances = staying.iter().cloned().collect();
+        acts.want("lost", Effect::Terminate { instances });
+    }
+    let missing = listed.into_iter().chain(staying).collect::<BTreeSet<_>>().into_iter().collect();
+    Err(acts.or_hold(WaitingOn::Settling { what: "the end of servers that were replaced", missing }))
+}
