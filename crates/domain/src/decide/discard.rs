@@ -6,7 +6,6 @@
 //! If killed here: terminating again changes nothing.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::scope::{Acts, Progress, Scope};
 use super::{carry, empty, launch, registry};
@@ -14,10 +13,6 @@ use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, Intent, Outcome};
 use crate::ids::InstanceId;
 use crate::step::Step;
-
-/// How long EC2 may not show what it has launched.
-/// Source: EC2 API, eventual consistency: back off up to five minutes.
-const VISIBLE_WITHIN: Duration = Duration::from_mins(5);
 
 pub(super) fn take(scope: &Scope<'_>) -> Progress {
     match try_take(scope) {
@@ -84,10 +79,7 @@ fn settle_launches(scope: &Scope<'_>) -> Result<(), Progress> {
                     return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
                 }
             },
-            Some(_) if launch::may_have_launched(scope, id) => {
-                return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
-            }
-            Some((Outcome::Done(_) | Outcome::Refused(_), _)) => {}
+            Some((Outcome::Done(_) | Outcome::Refused(_), _)) => launch::require_visible(scope, id)?,
         }
     }
     if intents.is_empty() { Ok(()) } else { Err(Progress::Do(intents)) }
@@ -132,5 +124,5 @@ fn may_be_invisible(scope: &Scope<'_>, id: &InstanceId) -> bool {
         record.succeeded()
             && matches!(&record.effect, Effect::Terminate { instances } if instances.contains(id))
     });
-    !terminated && launched.is_some_and(|at| scope.world.at < at.after(VISIBLE_WITHIN))
+    !terminated && launched.is_some_and(|at| scope.world.at < at.after(launch::VISIBLE_WITHIN))
 }

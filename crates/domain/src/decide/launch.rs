@@ -18,6 +18,9 @@ use crate::state::{BatchState, EffectRecord};
 
 /// A batch that came short this often will not come.
 const ATTEMPTS: u32 = 5;
+/// How long EC2 may not show what it has launched.
+/// Source: EC2 API, eventual consistency: back off up to five minutes.
+pub(super) const VISIBLE_WITHIN: Duration = Duration::from_mins(5);
 /// EC2's clock and ours.
 const CLOCKS_APART: Duration = Duration::from_mins(5);
 
@@ -94,11 +97,7 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
         acts.want(&subject, effect);
         return Ok(());
     }
-    if refused.is_some() && may_have_launched(scope, &id) {
-        let goal =
-            WaitingOn::Settling { what: "EC2's list of a launch that was refused", missing: Vec::new() };
-        return Err(Progress::Wait(goal, Then::WayBack));
-    }
+    require_visible(scope, &id)?;
     if batch.attempt >= ATTEMPTS {
         let why = refused.unwrap_or_else(|| format!("{missing} instances of batch {index} did not stay"));
         return Err(Progress::Failed(why));
@@ -107,15 +106,19 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     Err(Progress::Record(vec![Event::BatchRaised { batch: index, attempt, count: missing, lost }]))
 }
 
-/// A later try was refused a moment ago: an earlier one, whose end nobody saw, may have come through, and EC2's
-/// list may not show it yet.
-pub(super) fn may_have_launched(scope: &Scope<'_>, id: &EffectId) -> bool {
-    scope.state.effects.get(id).is_some_and(|record| match &record.ended {
-        Some((Outcome::Refused(_), at)) => {
-            record.attempt > 1 && scope.world.at < at.after(scope.patience().settle)
-        }
-        Some((Outcome::Done(_) | Outcome::Unknown(_), _)) | None => false,
-    })
+/// When a later try was refused, an earlier one, whose end nobody saw, may have come through: until EC2's list
+/// must show what that brought, nothing is launched in its place and nothing is taken for gone.
+pub(super) fn require_visible(scope: &Scope<'_>, id: &EffectId) -> Result<(), Progress> {
+    let Some(record) = scope.state.effects.get(id) else { return Ok(()) };
+    let visible_at = match &record.ended {
+        Some((Outcome::Refused(_), at)) if record.attempt > 1 => at.after(VISIBLE_WITHIN),
+        Some((Outcome::Refused(_) | Outcome::Done(_) | Outcome::Unknown(_), _)) | None => return Ok(()),
+    };
+    if scope.world.at >= visible_at {
+        return Ok(());
+    }
+    let goal = WaitingOn::Settling { what: "EC2's list of a launch that was refused", missing: Vec::new() };
+    Err(Progress::WaitUntil(goal, visible_at, Then::GoOn))
 }
 
 /// What EC2 lists under the tags of a launch of ours, and its answer did not name: the token of a launch is
