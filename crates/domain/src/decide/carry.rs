@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope};
 use super::{capacity, close, empty, registry, scope, shut};
-use crate::app::BoardState;
+use crate::app::{AppState, BoardRow, BoardState};
 use crate::decision::{Reason, Source, Then, WaitingOn};
 use crate::effect::{Effect, Intent, MoveWave, Outcome};
 use crate::event::Event;
@@ -65,7 +65,12 @@ fn try_carry(scope: &Scope<'_>, crossing: &Crossing) -> Result<Progress, Progres
     if let Some(progress) = unfinished(scope, crossing.direction) {
         return Ok(progress);
     }
-    let Lists { boards, passing } = located(scope, &crossing.from)?;
+    let leaving = scope.running(&crossing.from);
+    let best = level(scope, &leaving)?;
+    if best == 0 {
+        return without_lists(scope, crossing, &leaving);
+    }
+    let Lists { boards, passing } = located(scope, &leaving)?;
     let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
     let uncounted = crossing.direction == Direction::Out && scope.state.boards_at_close.is_none();
     // What is just being opened or closed can neither be counted nor be taken for gone.
@@ -79,24 +84,55 @@ fn try_carry(scope: &Scope<'_>, crossing: &Crossing) -> Result<Progress, Progres
         empty::watch(scope, &crossing.from)?;
         return Ok(Progress::Done);
     }
-    let events = before_a_board_leaves(scope, crossing.direction, &boards);
+    let holders = boards.iter().map(|board| board.on).collect();
+    let events = before_a_board_leaves(scope, crossing.direction, &holders);
     if !events.is_empty() {
         return Ok(Progress::Record(events));
     }
     registry::require_groups(scope, &scope.plan().groups())?;
-    let rooms = rooms(scope, &crossing.to)?;
-    match level(scope, crossing, &rooms)? {
-        0 => Ok(drain(scope, crossing, left)),
-        level => next_wave(scope, crossing.direction, &boards, &rooms, level),
+    let joined = joined(scope, &crossing.to)?;
+    match level(scope, &joined)?.min(best) {
+        0 => Ok(drain(scope, &leaving, left)),
+        level => next_wave(scope, crossing.direction, &boards, &rooms(scope, joined)?, level),
     }
+}
+
+/// Level 0 knows no lists of boards: how many are left is what each server says of itself.
+fn without_lists(
+    scope: &Scope<'_>,
+    crossing: &Crossing,
+    leaving: &BTreeSet<InstanceId>,
+) -> Result<Progress, Progress> {
+    let mut left = 0_u64;
+    let mut holders = BTreeSet::new();
+    for id in leaving {
+        let app = scope.require_app(id)?;
+        left = left.saturating_add(app.boards);
+        if app.boards > 0 {
+            holders.insert(id);
+        }
+    }
+    if crossing.direction == Direction::Out && scope.state.boards_at_close.is_none() {
+        return Ok(Progress::Record(vec![Event::BoardsCounted { on_blue: left }]));
+    }
+    if left == 0 {
+        empty::watch(scope, &crossing.from)?;
+        return Ok(Progress::Done);
+    }
+    let events = before_a_board_leaves(scope, crossing.direction, &holders);
+    if events.is_empty() { Ok(drain(scope, leaving, left)) } else { Ok(Progress::Record(events)) }
 }
 
 /// Zeros from before say nothing of a server that has boards. And the first board that goes where its old
 /// server could not read it any more is the point of no return that a person agreed to.
-fn before_a_board_leaves(scope: &Scope<'_>, direction: Direction, boards: &[Located<'_>]) -> Vec<Event> {
-    let holders: BTreeSet<&InstanceId> = boards.iter().map(|board| board.on).collect();
-    let occupied = holders.into_iter().filter(|id| scope.state.zeros.contains_key(*id));
-    let mut events: Vec<Event> = occupied.map(|id| Event::FoundOccupied { instance: id.clone() }).collect();
+fn before_a_board_leaves(
+    scope: &Scope<'_>,
+    direction: Direction,
+    holders: &BTreeSet<&InstanceId>,
+) -> Vec<Event> {
+    let occupied = holders.iter().filter(|id| scope.state.zeros.contains_key(*id));
+    let mut events: Vec<Event> =
+        occupied.map(|id| Event::FoundOccupied { instance: (*id).clone() }).collect();
     let agreed = scope.state.promoted == Promoted::Yes && scope.state.no_return.is_none();
     if agreed && direction == Direction::Out {
         events.push(Event::PointOfNoReturn);
@@ -131,44 +167,35 @@ struct Lists<'a> {
     passing: u64,
 }
 
-fn located<'a>(scope: &Scope<'a>, from: &BTreeSet<InstanceId>) -> Result<Lists<'a>, Progress> {
+fn located<'a>(scope: &Scope<'a>, leaving: &'a BTreeSet<InstanceId>) -> Result<Lists<'a>, Progress> {
     let mut boards = Vec::new();
     let mut passing = 0;
-    for id in scope.running(from) {
-        match scope.world.board_lists.get_key_value(&id) {
-            Some((on, crate::reading::Reading::Known { value, .. })) => {
-                passing += value.iter().map(|row| u64::from(row.state == BoardState::Passing)).sum::<u64>();
-                boards.extend(
-                    value.iter().filter(|row| row.state.is_owned_here()).map(|row| Located { on, row }),
-                );
-            }
-            Some((_, crate::reading::Reading::Unknown(why))) => {
-                return Err(Scope::blind(Source::BoardList(id), why));
-            }
-            None => return Err(Scope::blind(Source::BoardList(id), &crate::reading::Why::NotAsked)),
-        }
+    for on in leaving {
+        let rows = require_list(scope, on)?;
+        passing += rows.iter().map(|row| u64::from(row.state == BoardState::Passing)).sum::<u64>();
+        boards.extend(rows.iter().filter(|row| row.state.is_owned_here()).map(|row| Located { on, row }));
     }
     Ok(Lists { boards, passing })
 }
 
-/// The best that all of both sides know, and the policy allows.
-fn level(scope: &Scope<'_>, crossing: &Crossing, rooms: &[Room]) -> Result<u8, Progress> {
+fn require_list<'a>(scope: &Scope<'a>, id: &InstanceId) -> Result<&'a Vec<BoardRow>, Progress> {
+    scope.world.board_list(id).map_err(|why| Scope::blind(Source::BoardList(id.clone()), why))
+}
+
+/// The best that all of these know, and the policy allows.
+fn level(scope: &Scope<'_>, instances: &BTreeSet<InstanceId>) -> Result<u8, Progress> {
     let mut level = scope.plan().service.handover.level_max;
-    let leaving = scope.running(&crossing.from);
-    for id in leaving.iter().chain(rooms.iter().map(|room| &room.instance)) {
-        match scope.world.app(id) {
-            Ok(app) => level = level.min(app.level),
-            Err(why) => return Err(Scope::blind(Source::App(id.clone()), why)),
-        }
+    for id in instances {
+        level = level.min(scope.require_app(id)?.level);
     }
     Ok(level)
 }
 
 /// Level 0: each old server sends its clients away at its pace.
-fn drain(scope: &Scope<'_>, crossing: &Crossing, left: u64) -> Progress {
+fn drain(scope: &Scope<'_>, leaving: &BTreeSet<InstanceId>, left: u64) -> Progress {
     let mut acts = Acts::new(scope);
     let rate_per_s = scope.plan().service.handover.attach_rate_per_s;
-    for id in scope.running(&crossing.from) {
+    for id in leaving {
         acts.want(id.as_str(), Effect::Drain { instance: id.clone(), rate_per_s });
     }
     acts.or_wait_then(WaitingOn::Boards { left }, Then::Hold)
@@ -222,21 +249,28 @@ fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress>
     (!rested).then_some(Progress::Wait(WaitingOn::Boards { left }, Then::Hold))
 }
 
-/// The servers that boards may go to now, healthy and open, with what they hold already.
-fn rooms(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<Vec<Room>, Progress> {
-    let mut rooms = Vec::new();
-    for id in to.iter().filter(|id| capacity::is_healthy(scope, id)).cloned() {
-        match scope.world.app(&id) {
-            Ok(app) if app.state == crate::app::AppState::Serving => rooms.push(Room {
-                instance: id,
-                caps: app.caps,
-                boards: app.boards,
-                clients: app.clients,
-                bytes: 0,
-            }),
-            Ok(_) => {}
-            Err(why) => return Err(Scope::blind(Source::App(id), why)),
+/// The servers that boards may go to now: healthy, and open.
+fn joined(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, Progress> {
+    let mut joined = BTreeSet::new();
+    for id in to.iter().filter(|id| capacity::is_healthy(scope, id)) {
+        if scope.require_app(id)?.state == AppState::Serving {
+            joined.insert(id.clone());
         }
+    }
+    Ok(joined)
+}
+
+/// What each of them holds already.
+fn rooms(scope: &Scope<'_>, joined: BTreeSet<InstanceId>) -> Result<Vec<Room>, Progress> {
+    let mut rooms = Vec::new();
+    for instance in joined {
+        let app = scope.require_app(&instance)?;
+        let rows = require_list(scope, &instance)?.iter();
+        // What it has let go of is not held any more; what it is only loading is.
+        let held = rows.filter(|row| row.state != BoardState::Released);
+        let bytes = held.fold(0_u64, |sum, row| sum.saturating_add(row.bytes));
+        let (caps, boards, clients) = (app.caps, app.boards, app.clients);
+        rooms.push(Room { instance, caps, boards, clients, bytes });
     }
     Ok(rooms)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::app::AppStatus;
 use crate::decision::{Cause, Gate, Reason, Source, Then, WaitingOn};
 use crate::effect::{Effect, Intent, Outcome};
 use crate::event::Event;
@@ -89,6 +90,11 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// What an instance says of itself, or the wait for it.
+    pub(super) fn require_app(&self, id: &InstanceId) -> Result<&'a AppStatus, Progress> {
+        self.world.app(id).map_err(|why| Self::blind(Source::App(id.clone()), why))
+    }
+
     /// Runs by EC2's word. Unknown instances are not running: the caller has required the list.
     pub(super) fn runs(&self, id: &InstanceId) -> bool {
         self.world.instance(id).is_some_and(|it| it.state == crate::instance::InstanceState::Running)
@@ -155,12 +161,6 @@ impl<'a> Acts<'a> {
         }
     }
 
-    /// As [`Self::or_wait`], for a step whose goal was met when nothing is wanted.
-    pub(super) fn or_done(self, goal: WaitingOn) -> Progress {
-        if self.is_idle() { Progress::Done } else { self.or_wait(goal) }
-    }
-}
-
     /// As [`Self::or_wait`], where neither a refusal nor a goal that does not come is a reason to go back.
     pub(super) fn or_hold(self, goal: WaitingOn) -> Progress {
         let step = self.scope.step;
@@ -169,6 +169,12 @@ impl<'a> Acts<'a> {
             other => other,
         }
     }
+
+    /// As [`Self::or_wait`], for a step whose goal was met when nothing is wanted.
+    pub(super) fn or_done(self, goal: WaitingOn) -> Progress {
+        if self.is_idle() { Progress::Done } else { self.or_wait(goal) }
+    }
+}
 
 fn in_flight(state: &ReleaseState, id: &EffectId) -> bool {
     state.effects.get(id).is_some_and(|record| record.ended.is_none())
