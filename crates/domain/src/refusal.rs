@@ -130,11 +130,11 @@ impl Refusal {
             }
             Self::NothingBefore {} => "name the version with --to".to_owned(),
             Self::NoFreeColour { .. } => {
-                "one of the two must be empty, or out of the forward: deregister what does not belong there"
-                    .to_owned()
+                "one of the two must be empty: deregister what does not belong there".to_owned()
             }
             Self::NoFreeCanaryGroup {} => {
-                "release or roll back a canary that is still up, or configure one more group (three at most)"
+                "a full release of another version frees the groups of canaries that are still up; or configure \
+                 one more group (three at most)"
                     .to_owned()
             }
             Self::GroupNotForwarded { .. } => {

@@ -48,7 +48,7 @@ pub(crate) fn reason(reason: &Reason) -> Explanation {
         ),
         Reason::CannotGoOn { step, why } => explained(
             "cannot-go-on",
-            format!("{step} failed after the point of no return: {why}"),
+            format!("{step} failed, and nothing is turned back for it: {why}"),
             "mend what it names, then `segue retry`",
         ),
         Reason::Bug { what } => explained(

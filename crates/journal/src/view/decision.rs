@@ -27,7 +27,9 @@ pub(super) fn reason(reason: &Reason) -> String {
         Reason::BoardsStay { left, last } => format!("{} will not leave; {last}", count(*left, "board")),
         Reason::MayHoldBoards { instance, why } => format!("{instance} may still hold boards: {why}"),
         Reason::CannotGoBack { step, why } => format!("{step} failed on the way back: {why}"),
-        Reason::CannotGoOn { step, why } => format!("{step} failed after the point of no return: {why}"),
+        Reason::CannotGoOn { step, why } => {
+            format!("{step} failed, and nothing is turned back for it: {why}")
+        }
         Reason::Bug { what } => format!("a defect of Segue: {what}"),
     }
 }
