@@ -65,7 +65,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::ReleaseOver { .. }
         | Refusal::NotNow { .. }
         | Refusal::NoWayBack { .. } => StatusCode::CONFLICT,
-        Refusal::CannotSee { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::CannotSee { .. } | Refusal::NotServed { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::VersionUnknown { .. }
         | Refusal::VersionRunning { .. }
         | Refusal::NothingNew { .. }

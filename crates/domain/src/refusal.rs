@@ -52,6 +52,8 @@ refusals! {
     ImageGone { version: Version } = "image-gone";
     /// What the outside world says could not be read.
     CannotSee { what: String } = "cannot-see";
+    /// This daemon cannot act for the service now.
+    NotServed { why: String } = "not-served";
     /// The release is over.
     ReleaseOver { release: ReleaseId, verdict: &'static str } = "release-over";
     /// The word makes no sense in this state.
@@ -92,6 +94,7 @@ impl fmt::Display for Refusal {
             }
             Self::ImageGone { version } => write!(f, "the image of version {version} is gone"),
             Self::CannotSee { what } => write!(f, "the release cannot be planned: {what}"),
+            Self::NotServed { why } => write!(f, "the service cannot be served now: {why}"),
             Self::ReleaseOver { release, verdict } => write!(f, "{release} is over: {verdict}"),
             Self::NotNow { word, state } => {
                 write!(f, "{} makes no sense while the release is {state}", word.name())
@@ -142,6 +145,9 @@ impl Refusal {
             }
             Self::ImageGone { .. } => "build the AMI again, or name another version".to_owned(),
             Self::CannotSee { .. } => "nothing was changed: ask again when it answers".to_owned(),
+            Self::NotServed { .. } => {
+                "ask the daemon that holds the lease, or ask again when this one does".to_owned()
+            }
             Self::ReleaseOver { release, .. } => format!("`segue history` lists what came after {release}"),
             Self::NotNow { .. } => "`segue status` says what the release waits for".to_owned(),
             Self::NoWayBack { .. } => "let it end, then release the earlier version again".to_owned(),

@@ -216,7 +216,7 @@ impl Engine {
 async fn on_its_own<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let broke = |error| Refusal::CannotSee { what: format!("the request broke down: {error}") };
+    let broke = |error| Refusal::NotServed { why: format!("the request broke down: {error}") };
     tokio::spawn(work).await.map_err(broke)?
 }
 
@@ -250,7 +250,7 @@ impl Shared {
     fn desk(&self, service: &ServiceName) -> Result<Arc<crate::service::Desk>, Refusal> {
         self.configured(service)?;
         let tenure = self.tenure.borrow().clone();
-        let cannot = |what: &str| Refusal::CannotSee { what: what.to_owned() };
+        let cannot = |why: &str| Refusal::NotServed { why: why.to_owned() };
         let tenure = tenure.ok_or_else(|| cannot("this daemon does not hold the lease"))?;
         match tenure.desks.get(service) {
             Some(Standing::Served(desk)) => Ok(Arc::clone(desk)),

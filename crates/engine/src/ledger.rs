@@ -145,7 +145,7 @@ impl Ledger {
         let mut entry = self.entry.lock().await;
         let events = judge(&entry.state)?;
         let written = self.write(&mut entry, by, events, Vec::new()).await;
-        written.map_err(|error| Refusal::CannotSee { what: chain(&error) })?;
+        written.map_err(|error| Refusal::NotServed { why: chain(&error) })?;
         self.wake.notify_one();
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Desk {
         let events = [began];
         let streams = vec![book.part(at, by, &events), first];
         let written = self.pen.write(&Append { streams, outbox: Vec::new() }).await;
-        let written = written.map_err(|error| Refusal::CannotSee { what: error.to_string() })?;
+        let written = written.map_err(|error| Refusal::NotServed { why: error.to_string() })?;
         book.applied(at, &events);
         self.history.send_replace(book.state.clone());
         let known = Watch { release, seq: 1, state: Arc::new(state), waiting: None, world: None };

@@ -72,7 +72,7 @@ async fn a_second_daemon_waits_for_the_lease_and_goes_on_when_the_first_is_gone(
     let second = place.daemon("second", &second_life);
     let release = full_release(&first).await.expect("the first takes it");
     let refused = full_release(&second).await;
-    assert!(matches!(refused, Err(Refusal::CannotSee { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Refusal::NotServed { .. })), "{refused:?}");
     until(&second, &release, |state| !state.launched().is_empty()).await;
     assert!(!second.is_leading());
     first_life.kill();
@@ -128,7 +128,7 @@ async fn a_journal_that_cannot_be_read_for_a_while_is_read_again() {
     let daemon = place.daemon("only", &Life::new());
     sleep(Duration::from_mins(1)).await;
     let refused = full_release(&daemon).await;
-    assert!(matches!(refused, Err(Refusal::CannotSee { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Refusal::NotServed { .. })), "{refused:?}");
     place.world.choke().heal("page");
     sleep(Duration::from_secs(10)).await;
     daemon.leading().await;
