@@ -69,7 +69,7 @@ pub enum Effect {
 pub struct MoveWave {
     pub release: ReleaseId,
     pub wave: Wave,
-    /// 1 or 2: what both sides can do.
+    /// 1 or 2: what both sides can do. It is told; the calls of a wave are the same.
     pub level: u8,
     pub seal_ttl: Duration,
     pub attach_deadline: Duration,

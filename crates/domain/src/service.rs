@@ -112,7 +112,9 @@ pub enum NeedsCanary {
 /// How boards are carried across.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandoverPolicy {
-    /// The highest level of the contract to use, even if both sides know more.
+    /// The highest level of the contract to use, even if both sides know more. At 0 clients are sent away, at 1
+    /// and 2 boards are carried, by the same calls: whether a new server loads before the seal or after it is
+    /// for the server to know, so 1 is no brake on 2.
     pub level_max: u8,
     /// A sealed board that hears nothing re-opens after this.
     pub seal_ttl: Duration,
