@@ -45,6 +45,7 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
     if let Some(active) = facts.history.active() {
         return Err(Refusal::ReleaseActive { active: active.release.clone() });
     }
+    refuse_workload(facts.service)?;
     let survey = Survey::of(facts)?;
     let image = choose_image(request, facts, &survey)?;
     refuse_what_runs(request.kind, &image.version, facts, &survey)?;
@@ -82,6 +83,17 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
         green_group,
         image,
     })
+}
+
+/// The other workloads are words so far: nothing is drained for requests, and nothing stopped for workers.
+fn refuse_workload(service: &Service) -> Result<(), Refusal> {
+    let unserved = match service.workload {
+        Workload::Boards => return Ok(()),
+        Workload::Requests => "requests",
+        Workload::None => "none",
+    };
+    let what = format!("workload {unserved:?} is not served yet: only \"boards\" is");
+    Err(Refusal::RequestInvalid { what })
 }
 
 fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result<Image, Refusal> {
@@ -153,10 +165,7 @@ fn green_size(kind: Kind, service: &Service, survey: &Survey) -> u32 {
 
 /// Instances able to serve never fall below what ran before, or what is configured if that is less.
 fn floor(service: &Service, fleet: u32) -> u32 {
-    match service.workload {
-        Workload::Boards | Workload::Requests => service.launch.size.map_or(fleet, |size| size.min(fleet)),
-        Workload::None => 0,
-    }
+    service.launch.size.map_or(fleet, |size| size.min(fleet))
 }
 
 /// Even shares for each subnet, the first ones one more; at most 100 in one batch.

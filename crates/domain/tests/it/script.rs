@@ -108,6 +108,9 @@ impl Play {
             ["bytes", bytes] => self.stage.bytes = bytes.parse().unwrap(),
             ["hidden"] => self.stage.hides_new = true,
             ["shown"] => self.stage.hides_new = false,
+            ["workload", "requests"] => {
+                self.stage.service.workload = segue_domain::service::Workload::Requests;
+            }
             ["new-format"] => self.stage.new_format = true,
             _ => panic!("no such command: {words:?}"),
         }
