@@ -91,7 +91,6 @@ impl Plan {
 
     /// Every group of the weighted forward that this release may look at.
     pub fn groups(&self) -> BTreeSet<GroupArn> {
-        let routing = &self.service.routing;
-        routing.colours.iter().chain(&routing.canaries).cloned().collect()
+        self.service.routing.forwarded().cloned().collect()
     }
 }

@@ -48,7 +48,7 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
     refuse_workload(facts.service)?;
     let survey = Survey::of(facts)?;
     let image = choose_image(request, facts, &survey)?;
-    refuse_what_runs(request.kind, &image.version, facts, &survey)?;
+    refuse_what_runs(request.kind, &image.version, &survey)?;
 
     let leaving = survey.serving_other_than(&image.version);
     let takeover = match request.kind {
@@ -132,25 +132,12 @@ fn newest_version(facts: &Facts<'_>, running: &Version) -> Result<Version, Refus
     choice.cloned().ok_or_else(|| Refusal::NothingNew { running: running.clone() })
 }
 
-fn refuse_what_runs(
-    kind: Kind,
-    version: &Version,
-    facts: &Facts<'_>,
-    survey: &Survey,
-) -> Result<(), Refusal> {
+fn refuse_what_runs(kind: Kind, version: &Version, survey: &Survey) -> Result<(), Refusal> {
     let runs = match kind {
         Kind::Canary => *version == survey.running || !survey.serving(version).is_empty(),
         Kind::Full | Kind::Rollback => *version == survey.running,
     };
-    if runs {
-        return Err(Refusal::VersionRunning { version: version.clone() });
-    }
-    let routing = &facts.service.routing;
-    let outside = routing.colours.iter().chain(&routing.canaries).find(|it| !facts.weights.contains_key(*it));
-    match outside {
-        Some(group) => Err(Refusal::GroupNotForwarded { group: group.clone() }),
-        None => Ok(()),
-    }
+    if runs { Err(Refusal::VersionRunning { version: version.clone() }) } else { Ok(()) }
 }
 
 /// As many as blue runs, or the configured size; a canary as many as its policy says.
@@ -220,8 +207,7 @@ struct Shares<'a> {
 
 impl Shares<'_> {
     fn groups(&self) -> impl Iterator<Item = &GroupArn> {
-        let routing = &self.facts.service.routing;
-        routing.colours.iter().chain(&routing.canaries)
+        self.facts.service.routing.forwarded()
     }
 
     fn before(&self) -> Result<Weights, Refusal> {

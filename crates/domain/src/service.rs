@@ -72,6 +72,18 @@ pub struct Routing {
     pub slots: Vec<Slot>,
 }
 
+impl Routing {
+    /// The groups of the weighted forward.
+    pub fn forwarded(&self) -> impl Iterator<Item = &GroupArn> + Clone {
+        self.colours.iter().chain(&self.canaries)
+    }
+
+    /// The groups behind the route slots.
+    pub fn slot_groups(&self) -> impl Iterator<Item = &GroupArn> {
+        self.slots.iter().map(|slot| &slot.group)
+    }
+}
+
 /// A pre-provisioned query-string rule with a one-target group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {

@@ -32,7 +32,7 @@ const AT_ONCE: usize = 32;
 pub(crate) async fn observe(outside: &Outside, service: &Service, needs: &Needs, at: Timestamp) -> World {
     let max_age = service.patience.max_age;
     let routing = &service.routing;
-    let groups = routing.colours.iter().chain(&routing.canaries).chain(&needs.slots).cloned().collect();
+    let groups = routing.forwarded().chain(&needs.slots).cloned().collect();
     let fleet = async {
         let instances = instances(outside, service).await;
         let book = AddressBook::new(instances.known(), outside.term.epoch());

@@ -14,6 +14,7 @@ use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{GroupArn, InstanceId, Route};
+use crate::reading::Reading;
 use crate::state::Promoted;
 use crate::step::Step;
 use crate::target::Weights;
@@ -50,10 +51,9 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
 
 /// Gives the forward these shares, if it does not have them.
 pub(super) fn share(scope: &Scope<'_>, shares: &Weights) -> Progress {
-    let current = match (scope.world.weights.known(), scope.world.weights.why()) {
-        (Some(current), _) => current,
-        (None, Some(why)) => return Scope::blind(Source::Weights, why),
-        (None, None) => return Progress::Failed("the shares are neither known nor unknown".to_owned()),
+    let current = match &scope.world.weights {
+        Reading::Known { value, .. } => value,
+        Reading::Unknown(why) => return Scope::blind(Source::Weights, why),
     };
     let mut acts = Acts::new(scope);
     if shares.iter().any(|(group, share)| current.get(group) != Some(share)) {
@@ -97,7 +97,7 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
     if slots.is_empty() || without.is_empty() {
         return Ok(None);
     }
-    registry::require_groups(scope, slots.iter().map(|slot| &slot.group))?;
+    registry::require_groups(scope, scope.plan().service.routing.slot_groups())?;
     let green = scope.state.green();
     // The slot of one that died before it served is free again as soon as its group is empty.
     let ours = scope.state.routes.iter().filter(|(id, _)| green.contains(*id)).map(|(_, route)| route);

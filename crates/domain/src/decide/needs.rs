@@ -65,5 +65,5 @@ pub fn needs_after(state: &ReleaseState) -> Needs {
 }
 
 fn slots(state: &ReleaseState) -> BTreeSet<GroupArn> {
-    state.plan.service.routing.slots.iter().map(|slot| slot.group.clone()).collect()
+    state.plan.service.routing.slot_groups().cloned().collect()
 }

@@ -85,8 +85,8 @@ pub(super) fn unhealthy(
 
 /// Every group that this release may look at, slots included.
 pub(super) fn all_groups(scope: &Scope<'_>) -> BTreeSet<GroupArn> {
-    let slots = &scope.plan().service.routing.slots;
-    scope.plan().groups().into_iter().chain(slots.iter().map(|slot| slot.group.clone())).collect()
+    let routing = &scope.plan().service.routing;
+    routing.forwarded().chain(routing.slot_groups()).cloned().collect()
 }
 
 /// Takes instances out of every group that lists them; draining counts as listed, and is not asked for again.

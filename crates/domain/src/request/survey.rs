@@ -105,9 +105,8 @@ pub(super) fn members(facts: &Facts<'_>, group: &GroupArn) -> BTreeSet<InstanceI
 
 /// The colour and canary groups of each instance; one that is draining there is leaving already.
 fn groups(facts: &Facts<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
-    let routing = &facts.service.routing;
     let mut groups: BTreeMap<InstanceId, BTreeSet<GroupArn>> = BTreeMap::new();
-    for group in routing.colours.iter().chain(&routing.canaries) {
+    for group in facts.service.routing.forwarded() {
         let Some(targets) = facts.targets.get(group) else { continue };
         for (id, _) in targets.iter().filter(|(_, health)| **health != TargetHealth::Draining) {
             groups.entry(id.clone()).or_default().insert(group.clone());

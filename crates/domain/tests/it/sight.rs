@@ -16,8 +16,7 @@ impl Stage {
     /// What the engine sees: instances, groups and shares always, the rest only when it is asked for.
     pub(crate) fn seen(&self, needs: &Needs) -> World {
         let mut world = self.world();
-        let colours = self.service.routing.colours.iter().chain(&self.service.routing.canaries);
-        let groups: BTreeSet<&GroupArn> = colours.chain(&needs.slots).collect();
+        let groups: BTreeSet<&GroupArn> = self.service.routing.forwarded().chain(&needs.slots).collect();
         world.targets.retain(|group, _| groups.contains(group));
         if needs.subnets.is_empty() {
             world.subnets = Reading::Unknown(Why::NotAsked);

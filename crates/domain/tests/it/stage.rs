@@ -63,8 +63,8 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let service = crate::setup::service();
         let routing = &service.routing;
-        let names = routing.colours.iter().chain(&routing.canaries);
-        let groups = names.clone().chain(routing.slots.iter().map(|slot| &slot.group));
+        let names = routing.forwarded();
+        let groups = names.clone().chain(routing.slot_groups());
         let mut weights: Weights = names.map(|name| (name.clone(), 0)).collect();
         weights.insert(group("a"), 100);
         Self {

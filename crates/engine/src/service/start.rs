@@ -117,9 +117,7 @@ impl Desk {
     async fn survey(&self) -> Result<Sight, Refusal> {
         let (service, outside) = (&self.setup.service, &self.outside);
         let routing = &service.routing;
-        let slots = routing.slots.iter().map(|slot| &slot.group);
-        let groups: BTreeSet<GroupArn> =
-            routing.colours.iter().chain(&routing.canaries).chain(slots).cloned().collect();
+        let groups: BTreeSet<GroupArn> = routing.forwarded().chain(routing.slot_groups()).cloned().collect();
         let images =
             outside.read(Call::new("cloud", "images"), outside.ports.cloud.images(&self.setup.images));
         let (images, instances, targets, weights) = tokio::join!(
