@@ -99,8 +99,9 @@ fn still_going_out(state: &ReleaseState, world: &World) -> Option<Decision> {
     Some(Decision::Wait(Wait { on, since: record.intended_at, until, then: Then::Hold }))
 }
 
+/// What the step says. It ends early with the first thing that keeps it from its goal; that says as much.
 fn take(scope: &Scope<'_>) -> Progress {
-    match scope.step {
+    let taken = match scope.step {
         Step::Resolve => resolve::take(scope),
         Step::Preflight => preflight::take(scope),
         Step::Launch => launch::take(scope),
@@ -116,7 +117,8 @@ fn take(scope: &Scope<'_>) -> Progress {
         Step::Shut => shut::take(scope),
         Step::Return => carry::back(scope),
         Step::Discard => discard::take(scope),
-    }
+    };
+    taken.unwrap_or_else(|progress| progress)
 }
 
 /// From what a step says to what is decided: deadlines, failures and the way back are the same for all.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, Taken};
 use super::{configure, registry};
 use crate::app::{AppState, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
@@ -19,48 +19,38 @@ use crate::state::Promoted;
 use crate::step::Step;
 use crate::target::Weights;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    if let Some(progress) = scope.lapsed(Step::Warm, configure::warm) {
-        return progress;
-    }
-    if let Err(progress) = formats(scope) {
-        return progress;
-    }
-    match lease_slots(scope) {
-        Ok(None) => {}
-        Ok(Some(event)) => return Progress::Record(vec![event]),
-        Err(progress) => return progress,
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
+    scope.require_done(Step::Warm, configure::warm)?;
+    formats(scope)?;
+    if let Some(event) = lease_slots(scope)? {
+        return Ok(Progress::Record(vec![event]));
     }
     let wanted = wanted_groups(scope);
-    if let Err(progress) = registry::require_groups(scope, wanted.values().flatten()) {
-        return progress;
-    }
+    registry::require_groups(scope, wanted.values().flatten())?;
     let mut acts = Acts::new(scope);
     registry::register(&mut acts, scope, &wanted);
-    if let Err(progress) = open(&mut acts, scope, &scope.state.green()) {
-        return progress;
-    }
+    open(&mut acts, scope, &scope.state.green())?;
     if !acts.is_idle() {
-        return acts.or_wait(WaitingOn::Settling { what: "registration", missing: Vec::new() });
+        return Ok(acts.or_wait(WaitingOn::Settling { what: "registration", missing: Vec::new() }));
     }
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
-        return Progress::Wait(WaitingOn::Health { group, missing }, Then::WayBack);
+        return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::WayBack));
     }
     share(scope, &scope.plan().weights_shared)
 }
 
 /// Gives the forward these shares, if it does not have them.
-pub(super) fn share(scope: &Scope<'_>, shares: &Weights) -> Progress {
+pub(super) fn share(scope: &Scope<'_>, shares: &Weights) -> Taken {
     let current = match &scope.world.weights {
         Reading::Known { value, .. } => value,
-        Reading::Unknown(why) => return Scope::blind(Source::Weights, why),
+        Reading::Unknown(why) => return Err(Scope::blind(Source::Weights, why)),
     };
     let mut acts = Acts::new(scope);
     if shares.iter().any(|(group, share)| current.get(group) != Some(share)) {
         let forward = scope.plan().service.routing.forward.clone();
         acts.want("shares", Effect::SetWeights { forward, weights: shares.clone() });
     }
-    acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() })
+    Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
 }
 
 /// Opens whoever is not, or does not know its slot.
@@ -70,10 +60,7 @@ pub(super) fn open(
     instances: &BTreeSet<InstanceId>,
 ) -> Result<(), Progress> {
     for id in instances {
-        let app = match scope.world.app(id) {
-            Ok(app) => app,
-            Err(why) => return Err(Scope::blind(Source::App(id.clone()), why)),
-        };
+        let app = scope.require_app(id)?;
         let route = scope.state.route(id);
         let knows_route = route.is_none() || app.route.as_ref() == route;
         if app.state != AppState::Serving || !knows_route {

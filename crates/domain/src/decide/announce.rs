@@ -4,18 +4,16 @@
 //! If killed here: whether it was told is not known, and it is not told again.
 
 use super::lost;
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, Taken};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::plan::Kind;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let plan = scope.plan();
     // A canary retires nobody: this is where it clears up behind itself.
-    if plan.kind == Kind::Canary
-        && let Err(progress) = lost::clear(scope)
-    {
-        return progress;
+    if plan.kind == Kind::Canary {
+        lost::clear(scope)?;
     }
     let line = format!(
         "{}: {} {} of {} after {}",
@@ -27,11 +25,11 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
     let Some(record) = told else {
         let mut acts = Acts::new(scope);
         acts.want("log", effect);
-        return acts.or_wait(WaitingOn::Settling { what: "the announcement", missing: Vec::new() });
+        return Ok(acts.or_wait(WaitingOn::Settling { what: "the announcement", missing: Vec::new() }));
     };
     let until = record.intended_at.after(scope.patience().settle);
     if record.ended.is_some() || scope.world.at >= until {
-        return Progress::Done;
+        return Ok(Progress::Done);
     }
-    Progress::WaitUntil(WaitingOn::Effect { id }, until, Then::GoOn)
+    Ok(Progress::WaitUntil(WaitingOn::Effect { id }, until, Then::GoOn))
 }

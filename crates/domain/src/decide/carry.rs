@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, Taken};
 use super::{capacity, close, empty, registry, scope, shut};
 use crate::app::{AppState, BoardRow, BoardState};
 use crate::decision::{Reason, Source, Then, WaitingOn};
@@ -20,11 +20,9 @@ use crate::state::Promoted;
 use crate::step::Step;
 
 /// From blue to green.
-pub(super) fn out(scope: &Scope<'_>) -> Progress {
+pub(super) fn out(scope: &Scope<'_>) -> Taken {
     // A server that started anew is open again, and capacity that was there may be gone.
-    if let Some(progress) = scope.lapsed(Step::Close, close::take) {
-        return progress;
-    }
+    scope.require_done(Step::Close, close::take)?;
     carry(
         scope,
         &Crossing { direction: Direction::Out, from: scope.plan().blue.clone(), to: scope.state.green() },
@@ -32,10 +30,8 @@ pub(super) fn out(scope: &Scope<'_>) -> Progress {
 }
 
 /// From green back to blue. Canaries that were taken over stay what they were.
-pub(super) fn back(scope: &Scope<'_>) -> Progress {
-    if let Some(progress) = scope.lapsed(Step::Shut, shut::take) {
-        return progress;
-    }
+pub(super) fn back(scope: &Scope<'_>) -> Taken {
+    scope.require_done(Step::Shut, shut::take)?;
     let green = scope.state.green();
     carry(
         scope,
@@ -54,13 +50,7 @@ struct Crossing {
     to: BTreeSet<InstanceId>,
 }
 
-fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Progress {
-    match try_carry(scope, crossing) {
-        Ok(progress) | Err(progress) => progress,
-    }
-}
-
-fn try_carry(scope: &Scope<'_>, crossing: &Crossing) -> Result<Progress, Progress> {
+fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     scope.require_instances()?;
     if let Some(progress) = unfinished(scope, crossing.direction) {
         return Ok(progress);
@@ -98,11 +88,7 @@ fn try_carry(scope: &Scope<'_>, crossing: &Crossing) -> Result<Progress, Progres
 }
 
 /// Level 0 knows no lists of boards: how many are left is what each server says of itself.
-fn without_lists(
-    scope: &Scope<'_>,
-    crossing: &Crossing,
-    leaving: &BTreeSet<InstanceId>,
-) -> Result<Progress, Progress> {
+fn without_lists(scope: &Scope<'_>, crossing: &Crossing, leaving: &BTreeSet<InstanceId>) -> Taken {
     let mut left = 0_u64;
     let mut holders = BTreeSet::new();
     for id in leaving {
@@ -207,7 +193,7 @@ fn next_wave(
     boards: &[Located<'_>],
     rooms: &[Room],
     level: u8,
-) -> Result<Progress, Progress> {
+) -> Taken {
     let tally = scope.state.tally(direction);
     let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
     if let Some(progress) = stuck(scope, direction, left) {

@@ -5,17 +5,15 @@
 //! If killed here: the commands run again under their ids.
 
 use super::launch;
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, Taken};
 use crate::decision::WaitingOn;
 use crate::effect::{Done, Effect, Outcome};
 use crate::ids::InstanceId;
 use crate::step::Step;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
     // A pause of hours voids what was true before it: an instance may have died since.
-    if let Some(progress) = scope.lapsed(Step::Launch, launch::take) {
-        return progress;
-    }
+    scope.require_done(Step::Launch, launch::take)?;
     let mut acts = Acts::new(scope);
     if let Some(command) = &scope.plan().service.launch.configure {
         for id in launch::fresh(scope) {
@@ -24,7 +22,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
         }
     }
     if !acts.is_idle() {
-        return acts.or_wait(WaitingOn::Settling { what: "the configuration command", missing: Vec::new() });
+        let goal = WaitingOn::Settling { what: "the configuration command", missing: Vec::new() };
+        return Ok(acts.or_wait(goal));
     }
     let version = &scope.plan().image.version;
     let silent: Vec<InstanceId> = launch::fresh(scope)
@@ -32,16 +31,14 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
         .filter(|id| scope.world.app(id).ok().map(|app| &app.version) != Some(version))
         .collect();
     if silent.is_empty() {
-        return Progress::Done;
+        return Ok(Progress::Done);
     }
-    acts.or_wait(WaitingOn::Settling { what: "the new version's word", missing: silent })
+    Ok(acts.or_wait(WaitingOn::Settling { what: "the new version's word", missing: silent }))
 }
 
-pub(super) fn warm(scope: &Scope<'_>) -> Progress {
+pub(super) fn warm(scope: &Scope<'_>) -> Taken {
     // An instance that was replaced since is configured, and its version asked for, like the others.
-    if let Some(progress) = scope.lapsed(Step::Configure, take) {
-        return progress;
-    }
+    scope.require_done(Step::Configure, take)?;
     let mut acts = Acts::new(scope);
     if let Some(spec) = &scope.plan().service.launch.warm {
         for id in launch::fresh(scope) {
@@ -49,7 +46,7 @@ pub(super) fn warm(scope: &Scope<'_>) -> Progress {
             once(&mut acts, scope, &id, effect);
         }
     }
-    acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() })
+    Ok(acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() }))
 }
 
 /// An effect whose only proof is its own outcome: wanted until it is done, then never again.

@@ -7,20 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, Taken};
 use super::{carry, empty, launch, registry};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, Intent, Outcome};
 use crate::ids::InstanceId;
 use crate::step::Step;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    match try_take(scope) {
-        Ok(progress) | Err(progress) => progress,
-    }
-}
-
-fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     settle_launches(scope)?;
     let strays = launch::strays(scope);
@@ -32,9 +26,7 @@ fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
     let fresh = brought(scope);
     if scope.state.was_entered(Step::Admit) {
         // One that took a board again is emptied again, and blue must be able to serve still.
-        if let Some(progress) = scope.lapsed(Step::Return, carry::back) {
-            return Ok(progress);
-        }
+        scope.require_done(Step::Return, carry::back)?;
         empty::watch(scope, &fresh)?;
     } else {
         let in_traffic = |id: &&InstanceId| groups.iter().any(|it| registry::health(scope, it, id).is_some());

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::scope::{Acts, Progress, Scope, Try, next_try};
+use super::scope::{Acts, Progress, Scope, Taken, Try, next_try};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, LaunchBatch, Outcome};
 use crate::event::Event;
@@ -24,31 +24,26 @@ pub(super) const VISIBLE_WITHIN: Duration = Duration::from_mins(5);
 /// EC2's clock and ours.
 const CLOCKS_APART: Duration = Duration::from_mins(5);
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    if let Err(progress) = scope.require_instances() {
-        return progress;
-    }
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
+    scope.require_instances()?;
     let strays = strays(scope);
     if !strays.is_empty() {
-        return Progress::Record(strays);
+        return Ok(Progress::Record(strays));
     }
     if let Some(lost) = lost_for_good(scope) {
-        return Progress::Failed(format!("{lost} was to be part of the new fleet and is gone"));
+        return Ok(Progress::Failed(format!("{lost} was to be part of the new fleet and is gone")));
     }
     let mut acts = Acts::new(scope);
     start_spares(&mut acts, scope);
     for (index, batch) in (0_u32..).zip(&scope.state.batches) {
-        match top_up(&mut acts, scope, index, batch) {
-            Ok(()) => {}
-            Err(progress) => return progress,
-        }
+        top_up(&mut acts, scope, index, batch)?;
     }
     let running = scope.state.green().iter().filter(|id| scope.runs(id)).count();
     let missing = scope.plan().green_size().saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
     if missing == 0 && acts.is_idle() {
-        return Progress::Done;
+        return Ok(Progress::Done);
     }
-    acts.or_wait(WaitingOn::Instances { missing })
+    Ok(acts.or_wait(WaitingOn::Instances { missing }))
 }
 
 /// A spare or a canary that is gone cannot be replaced by a batch: the plan named it.

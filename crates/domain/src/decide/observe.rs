@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::registry;
-use super::scope::{Progress, Scope};
+use super::scope::{Progress, Scope, Taken};
 use crate::decision::{Cause, Reason, Source, Then, WaitingOn};
 use crate::event::{Event, Vital};
 use crate::ids::InstanceId;
@@ -17,34 +17,27 @@ use crate::plan::Kind;
 use crate::state::{Bake, Promoted};
 use crate::target::TargetHealth;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    if let Err(progress) = scope.require_instances() {
-        return progress;
-    }
-    let group = &scope.plan().green_group;
-    if let Err(progress) = registry::require_groups(scope, [group]) {
-        return progress;
-    }
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
+    scope.require_instances()?;
+    registry::require_groups(scope, [&scope.plan().green_group])?;
     if let Some(why) = sick(scope) {
-        return failed(scope, why);
+        return Ok(failed(scope, why));
     }
     match &scope.state.bake {
         None => begin(scope),
         // Judged by a person; that the new servers still serve was seen in this very pass.
-        Some(_) if scope.state.judged == Promoted::Yes => Progress::Done,
+        Some(_) if scope.state.judged == Promoted::Yes => Ok(Progress::Done),
         Some(bake) => go_on(scope, bake),
     }
 }
 
-fn begin(scope: &Scope<'_>) -> Progress {
+fn begin(scope: &Scope<'_>) -> Taken {
     let everybody: BTreeSet<InstanceId> = scope.plan().blue.union(&scope.state.green()).cloned().collect();
-    match vitals(scope, &scope.running(&everybody)) {
-        Ok(start) => Progress::Record(vec![Event::BakeBegan { start }]),
-        Err(progress) => progress,
-    }
+    let start = vitals(scope, &scope.running(&everybody))?;
+    Ok(Progress::Record(vec![Event::BakeBegan { start }]))
 }
 
-fn go_on(scope: &Scope<'_>, bake: &Bake) -> Progress {
+fn go_on(scope: &Scope<'_>, bake: &Bake) -> Taken {
     let (span, wanted) = match scope.plan().kind {
         Kind::Canary => (scope.plan().service.canary.bake, scope.plan().service.canary.min_boards),
         Kind::Full | Kind::Rollback => (scope.plan().service.full.bake, 0),
@@ -55,24 +48,21 @@ fn go_on(scope: &Scope<'_>, bake: &Bake) -> Progress {
         && bake.enough_boards.is_none()
         && wanted > 0
     {
-        return Progress::Record(vec![Event::EnoughBoards { boards }]);
+        return Ok(Progress::Record(vec![Event::EnoughBoards { boards }]));
     }
     let until = bake.began_at.after(span);
     if scope.world.at < until {
-        return Progress::WaitUntil(WaitingOn::Bake { boards, wanted }, until, Then::GoOn);
+        return Ok(Progress::WaitUntil(WaitingOn::Bake { boards, wanted }, until, Then::GoOn));
     }
     verdict(scope, bake, wanted)
 }
 
-fn verdict(scope: &Scope<'_>, bake: &Bake, min_boards: u64) -> Progress {
+fn verdict(scope: &Scope<'_>, bake: &Bake, min_boards: u64) -> Taken {
     let green = scope.state.green();
     let blue: BTreeSet<InstanceId> =
         scope.plan().blue.iter().filter(|id| bake.start.contains_key(*id)).cloned().collect();
     let blue = scope.running(&blue);
-    let after = match vitals(scope, &green.union(&blue).cloned().collect()) {
-        Ok(after) => after,
-        Err(progress) => return progress,
-    };
+    let after = vitals(scope, &green.union(&blue).cloned().collect())?;
     let judgement = judge(&Evidence {
         green: &green,
         blue: &blue,
@@ -82,11 +72,11 @@ fn verdict(scope: &Scope<'_>, bake: &Bake, min_boards: u64) -> Progress {
         min_boards,
         max_error_ratio: scope.plan().service.canary.max_error_ratio,
     });
-    match judgement {
+    Ok(match judgement {
         Judgement::Passed => Progress::Done,
         Judgement::Failed(why) => failed(scope, why),
         Judgement::Undecided(missing) => Progress::Park(Reason::Undecided { missing }),
-    }
+    })
 }
 
 fn failed(scope: &Scope<'_>, why: String) -> Progress {

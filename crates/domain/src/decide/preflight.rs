@@ -5,7 +5,7 @@
 //! If killed here: nothing was done; the checks are made again.
 
 use super::registry;
-use super::scope::{Progress, Scope};
+use super::scope::{Progress, Scope, Taken};
 use crate::decision::{Then, WaitingOn};
 use crate::event::{CheckResult, Event};
 use crate::ids::CheckName;
@@ -35,7 +35,7 @@ const CHECKS: [(&str, Check); 7] = [
     ("targets", targets),
 ];
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let mut events = Vec::new();
     let mut failed = Vec::new();
     for (name, check) in CHECKS {
@@ -55,11 +55,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
         }
         let until = scope.entered_at().after(scope.patience().settle);
         if may_turn && scope.world.at < until {
-            return Progress::WaitUntil(
-                WaitingOn::Check { check: check_name, sentence },
-                until,
-                Then::Refuse,
-            );
+            let on = WaitingOn::Check { check: check_name, sentence };
+            return Err(Progress::WaitUntil(on, until, Then::Refuse));
         }
         failed.push(check_name.clone());
         events.push(Event::Checked { check: check_name, result: CheckResult::Failed(sentence) });
@@ -68,9 +65,9 @@ pub(super) fn take(scope: &Scope<'_>) -> Progress {
     let refused: Vec<CheckName> = recorded.map(|(name, _)| name.clone()).collect();
     // What passed before a pause of hours may not pass now.
     if scope.state.checks.is_empty() || (refused.is_empty() && !failed.is_empty()) {
-        return Progress::Record(events);
+        return Ok(Progress::Record(events));
     }
-    if refused.is_empty() { Progress::Done } else { Progress::Refuse(refused) }
+    Ok(if refused.is_empty() { Progress::Done } else { Progress::Refuse(refused) })
 }
 
 fn blue_healthy(scope: &Scope<'_>) -> Answer {

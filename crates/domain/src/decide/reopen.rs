@@ -6,20 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, Taken};
 use super::{admit, capacity, registry};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::instance::InstanceState;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    match try_take(scope) {
-        Ok(progress) | Err(progress) => progress,
-    }
-}
-
-fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
@@ -45,7 +39,7 @@ fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }
     capacity::require(scope, &scope.plan().blue, Then::Hold)?;
-    Ok(admit::share(scope, &scope.plan().weights_before))
+    admit::share(scope, &scope.plan().weights_before)
 }
 
 fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {

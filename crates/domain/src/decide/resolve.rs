@@ -4,18 +4,18 @@
 //! Assumptions: the plan was made from a look at the same world a moment ago.
 //! If killed here: nothing was done; the look is taken again.
 
-use super::scope::{Progress, Scope};
+use super::scope::{Progress, Scope, Taken};
 use crate::decision::{Source, Then, WaitingOn};
+use crate::reading::Why;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
+    let unread =
+        |what, why: &Why| Progress::Wait(WaitingOn::Reading { what, why: why.clone() }, Then::Refuse);
     if let Some(why) = scope.world.instances.why() {
-        return Progress::Wait(
-            WaitingOn::Reading { what: Source::Instances, why: why.clone() },
-            Then::Refuse,
-        );
+        return Err(unread(Source::Instances, why));
     }
     if let Some(why) = scope.world.weights.why() {
-        return Progress::Wait(WaitingOn::Reading { what: Source::Weights, why: why.clone() }, Then::Refuse);
+        return Err(unread(Source::Weights, why));
     }
-    Progress::Done
+    Ok(Progress::Done)
 }

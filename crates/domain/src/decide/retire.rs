@@ -5,25 +5,17 @@
 //! Assumptions: what EC2 says is stopped does not run.
 //! If killed here: deregistering and stopping again change nothing.
 
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, Taken};
 use super::{carry, lost, registry};
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::step::Step;
 
-pub(super) fn take(scope: &Scope<'_>) -> Progress {
-    match try_take(scope) {
-        Ok(progress) | Err(progress) => progress,
-    }
-}
-
-fn try_take(scope: &Scope<'_>) -> Result<Progress, Progress> {
+pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     // An old server that was opened again, or took a board again, is closed and emptied like the first time.
-    if let Some(progress) = scope.lapsed(Step::Handover, carry::out) {
-        return Ok(progress);
-    }
+    scope.require_done(Step::Handover, carry::out)?;
     registry::require_groups(scope, &registry::all_groups(scope))?;
     let blue = &scope.plan().blue;
     let mut acts = Acts::new(scope);

@@ -47,6 +47,9 @@ impl Progress {
     }
 }
 
+/// What a step function returns: what it comes to, or what keeps it from coming there.
+pub(super) type Taken = Result<Progress, Progress>;
+
 impl<'a> Scope<'a> {
     pub(super) fn plan(&self) -> &'a Plan {
         &self.state.plan
@@ -71,10 +74,10 @@ impl<'a> Scope<'a> {
         record.map_or(self.state.began_at, |record| record.entered_at)
     }
 
-    /// An earlier step whose goal is not true any more, as work still to do.
-    pub(super) fn lapsed(&self, step: Step, take: fn(&Scope<'_>) -> Progress) -> Option<Progress> {
-        let progress = take(&Scope { step, ..*self });
-        (!progress.is_done()).then_some(progress)
+    /// The goal of an earlier step must be true still; what it takes to make it true comes first.
+    pub(super) fn require_done(&self, step: Step, take: fn(&Scope<'_>) -> Taken) -> Result<(), Progress> {
+        let progress = take(&Scope { step, ..*self })?;
+        if progress.is_done() { Ok(()) } else { Err(progress) }
     }
 
     /// A reading that is missing; without it nothing is decided.
@@ -164,9 +167,9 @@ impl<'a> Acts<'a> {
     /// As [`Self::or_wait`], where neither a refusal nor a goal that does not come is a reason to go back.
     pub(super) fn or_hold(self, goal: WaitingOn) -> Progress {
         let step = self.scope.step;
-        match self.or_wait_then(goal, Then::Hold) {
-            Progress::Failed(why) => Progress::Park(Reason::CannotGoOn { step, why }),
-            other => other,
+        match self.refused {
+            Some(why) => Progress::Park(Reason::CannotGoOn { step, why }),
+            None => self.or_wait_then(goal, Then::Hold),
         }
     }
 
