@@ -14,7 +14,8 @@ pub struct DaemonConfig {
     pub listen: SocketAddr,
     /// The SQLite file of the journal; made when it is not there.
     pub journal: PathBuf,
-    /// Who this daemon is in the lease and in the logs.
+    /// Who holds the lease. Of one daemon alone, or two would take it from each other; the same after a
+    /// restart, or the next life would wait for the last one's lease to end.
     pub name: String,
     /// From one look at the world to the next.
     pub tick: Duration,
@@ -47,7 +48,9 @@ impl DaemonConfig {
         }
         let journal =
             table.required("journal", &shape::text("the path of a file", "\"/var/lib/segue/journal.db\""));
-        let name = table.or("name", "segue".to_owned(), &name());
+        // Two daemons cannot listen at one address, and one that is started again listens where it did.
+        let own = format!("segue@{}", listen.unwrap_or(LISTEN_DEFAULT));
+        let name = table.or("name", own, &name());
         let second = Duration::from_secs(1);
         let tick = table.or("tick", second, &shape::duration(second / 20, 60 * second, "\"1s\""));
         table.done();

@@ -51,6 +51,7 @@ fn the_annotated_example_is_a_configuration() {
 fn what_is_left_out_has_the_documented_value() {
     let config = parse(SMALL).expect("no mistake");
     assert_eq!(config.daemon.listen.to_string(), "127.0.0.1:7788");
+    assert_eq!(config.daemon.name, "segue@127.0.0.1:7788");
     assert_eq!(config.prometheus.metrics.boards.to_string(), "rtb_spaces_count");
     let boards = &config.services[0];
     assert_eq!(boards.images.owner, "self");
@@ -63,6 +64,17 @@ fn what_is_left_out_has_the_documented_value() {
     assert_eq!(service.handover.seal_ttl, Duration::from_secs(1));
     assert!(service.routing.slots.is_empty());
     assert_eq!(service.launch.size, None);
+}
+
+/// The lease goes at once to who has its name: two of one name would end each other's work.
+#[test]
+fn two_daemons_on_one_machine_have_two_names() {
+    let at = |port: &str| {
+        let text = SMALL.replace("[daemon]\n", &format!("[daemon]\nlisten = \"127.0.0.1:{port}\"\n"));
+        parse(&text).expect("no mistake").daemon.name
+    };
+    assert_ne!(at("7788"), at("7799"));
+    assert_eq!(at("7788"), at("7788"), "the same after a restart");
 }
 
 #[test]
