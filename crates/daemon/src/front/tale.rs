@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use segue_api::{EventView, Scope};
-use segue_journal::{ReadError, Reader, Record, Stream};
+use segue_journal::{Page, ReadError, Reader, Record, Stream};
 
 use super::changes::Changes;
 use super::{Front, named, trouble, unknown};
@@ -69,19 +69,21 @@ impl Tale {
         }
     }
 
+    /// What was not told yet, in the order of time, up to the first end of a page.
     async fn more(&mut self) -> Result<Vec<Record>, ReadError> {
         let ends = match &self.only {
             Some(only) => BTreeMap::from([(only.clone(), u64::MAX)]),
             None => self.ends().await?,
         };
-        let mut fresh = Vec::new();
+        let mut pages = Vec::new();
         for (stream, end) in ends {
             let told = self.told.get(&stream).copied().unwrap_or(0);
             if end > told {
                 // One page: the rest comes with the next call, so that a long replay stays small.
-                fresh.extend(self.journal.page(&stream, told).await?.records);
+                pages.push(self.journal.page(&stream, told).await?);
             }
         }
+        let mut fresh = up_to_the_first_end(pages);
         fresh.sort_by(|a, b| (a.at, &a.stream, a.seq).cmp(&(b.at, &b.stream, b.seq)));
         for record in &fresh {
             let told = self.told.entry(record.stream.clone()).or_default();
@@ -115,4 +117,15 @@ impl Tale {
         let ends = self.journal.streams("").await?;
         Ok(ends.into_iter().map(|end| (end.stream, end.seq)).collect())
     }
+}
+
+/// The records of each page that are not later than all that any page has which is not its stream's last.
+///
+/// What such a stream has after its page may be earlier than the rest. Told after it, it would be lost: who
+/// goes on from the later one is not given what was earlier.
+fn up_to_the_first_end(pages: Vec<Page>) -> Vec<Record> {
+    let unfinished = pages.iter().filter(|page| page.records.last().is_some_and(|it| it.seq < page.end_seq));
+    let first_end = unfinished.filter_map(|page| page.records.iter().map(|record| record.at).max()).min();
+    let is_due = |record: &Record| first_end.is_none_or(|end| record.at <= end);
+    pages.into_iter().flat_map(|page| page.records.into_iter().take_while(is_due)).collect()
 }

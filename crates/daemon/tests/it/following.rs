@@ -6,10 +6,14 @@ use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use segue_api::EventView;
+use segue_domain::event::Event;
+use segue_domain::ids::{Actor, ReleaseId};
+use segue_domain::time::Timestamp;
+use segue_journal::{Append, NewRecord, Owner, Store, Stream, StreamAppend, Via};
 use tokio::time::Instant;
 
 use crate::answer::Answer;
-use crate::rig::{JSON, Rig, go_on, request};
+use crate::rig::{JSON, LEASE_TTL, Rig, go_on, request, scope};
 
 async fn poll(rig: &Rig, etag: &str, wait: &str) -> Answer {
     let path = format!("/v1/releases/boards-1?wait={wait}");
@@ -147,6 +151,40 @@ async fn a_stream_of_everything_begins_now_and_resumes_where_it_was() {
         for missed in told.iter().skip(place + 1) {
             assert!(resumed.contains(missed), "{} after {}", missed.id, event.id);
         }
+    }
+}
+
+/// Who reads everything goes on from the last event that came: what is told late is never told to them.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_before_what_was_earlier_however_long_its_stream_is() {
+    let rig = Rig::begun();
+    let lease = rig.journal.acquire(&scope(), &Owner::new("another"), LEASE_TTL).await.expect("free");
+    let (long, short) = (stream_of("boards-1"), stream_of("boards-2"));
+    let records = vec![(long.clone(), 1..=700), (short, 701..=701)];
+    let streams = records.into_iter().map(|(stream, at_ms)| StreamAppend {
+        stream,
+        expected_seq: 0,
+        records: at_ms.map(record_at).collect(),
+    });
+    let append = Append { streams: streams.collect(), outbox: Vec::new() };
+    rig.journal.append(&lease, &append).await.expect("it is taken");
+
+    let told = events(stream(&rig, "/v1/events", Some(&format!("1.1.{long}"))).await, 700).await;
+    let places: Vec<u64> = told.iter().map(|event| event.seq).collect();
+    assert_eq!(places, (2..=700).chain([1]).collect::<Vec<_>>());
+}
+
+fn stream_of(release: &str) -> Stream {
+    Stream::release(&ReleaseId::parse(release).expect("a name"))
+}
+
+fn record_at(ms: i64) -> NewRecord {
+    NewRecord {
+        at: Timestamp::from_ms(ms),
+        actor: Actor::new("segue"),
+        via: Via::Engine,
+        reason: None,
+        fact: Event::PointOfNoReturn.into(),
     }
 }
 
