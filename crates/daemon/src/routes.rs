@@ -1,13 +1,14 @@
 //! The HTTP API, `/v1`: one file for each resource.
 //!
 //! A handler reads its request, asks the [`Front`](crate::front::Front) and words the answer. Limits on time and
-//! size, the origin of a request and what is counted are layers here, so that no handler can forget them. The
+//! size, the host and origin of a request and what is counted are layers here, so that no handler can forget them. The
 //! OpenAPI document is collected from the very functions that answer.
 
 mod document;
 mod events;
 mod extract;
 mod health;
+mod hosts;
 mod layers;
 mod metrics;
 mod release;
@@ -29,6 +30,8 @@ use utoipa_axum::routes;
 use crate::front::Front;
 use crate::metrics::Metrics;
 
+pub(crate) use hosts::Hosts;
+
 /// The longest body that is read.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Requests that wait for a change: long polls and streams of events together.
@@ -39,14 +42,20 @@ pub(crate) const WATCHERS_MAX: usize = 256;
 pub(crate) struct App {
     pub(crate) front: Arc<Front>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) hosts: Hosts,
     pub(crate) watchers: Arc<Semaphore>,
     /// Ends what would otherwise keep a daemon from stopping: long polls and streams.
     pub(crate) stopping: CancellationToken,
 }
 
 impl App {
-    pub(crate) fn new(front: Arc<Front>, metrics: Arc<Metrics>, stopping: CancellationToken) -> Self {
-        Self { front, metrics, watchers: Arc::new(Semaphore::new(WATCHERS_MAX)), stopping }
+    pub(crate) fn new(
+        front: Arc<Front>,
+        metrics: Arc<Metrics>,
+        hosts: Hosts,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self { front, metrics, hosts, watchers: Arc::new(Semaphore::new(WATCHERS_MAX)), stopping }
     }
 }
 
@@ -60,6 +69,7 @@ pub(crate) fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(layers::limit_time))
         .layer(from_fn(layers::refuse_other_origins))
+        .layer(from_fn_with_state(app.clone(), layers::refuse_other_hosts))
         .layer(from_fn_with_state(app.clone(), layers::count))
         .with_state(app)
 }

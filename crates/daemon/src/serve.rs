@@ -142,6 +142,7 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
         clock,
         entropy: Arc::new(RandomEntropy::new()),
         aws_calls,
+        hosts: config.daemon.hosts.clone(),
     })
 }
 

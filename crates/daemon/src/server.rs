@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::Front;
 use crate::metrics::Metrics;
-use crate::routes::{self, App};
+use crate::routes::{self, App, Hosts};
 
 /// Everything that a daemon lives from.
 pub struct Parts {
@@ -28,6 +28,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub aws_calls: Arc<segue_aws::CallCounts>,
+    /// Names by which the API may be asked, besides addresses and `localhost`; in lower case.
+    pub hosts: Vec<String>,
 }
 
 /// A running daemon. Dropping it is dying: everything stops, and the next one takes over.
@@ -60,7 +62,7 @@ impl Drop for Server {
 impl Server {
     /// Begins to work as soon as the lease is this daemon's. Must be called within a runtime.
     pub fn begin(parts: Parts) -> Self {
-        let Parts { settings, services, journal, clock, entropy, aws_calls } = parts;
+        let Parts { settings, services, journal, clock, entropy, aws_calls, hosts } = parts;
         let listed: Vec<Service> = services.iter().map(|setup| setup.service.clone()).collect();
         let means = Means { store: Arc::clone(&journal), services, clock: Arc::clone(&clock), entropy };
         let engine = Arc::new(Engine::begin(settings, means));
@@ -68,7 +70,7 @@ impl Server {
         let counting = tokio::spawn(count(engine.events(), Arc::clone(&metrics)));
         let front = Front::new(listed, Arc::clone(&engine), journal, clock, aws_calls);
         let stopping = CancellationToken::new();
-        let router = routes::router(App::new(Arc::new(front), metrics, stopping.clone()));
+        let router = routes::router(App::new(Arc::new(front), metrics, Hosts::new(hosts), stopping.clone()));
         Self { engine, router, stopping, counting }
     }
 

@@ -12,6 +12,8 @@ use super::table::Table;
 pub struct DaemonConfig {
     /// Where the API listens. Loopback only, because this version knows no authentication.
     pub listen: SocketAddr,
+    /// Names by which it may be asked, besides addresses and `localhost`; in lower case.
+    pub hosts: Vec<String>,
     /// The SQLite file of the journal; made when it is not there.
     pub journal: PathBuf,
     /// Who holds the lease. Of one daemon alone, or two would take it from each other; the same after a
@@ -46,6 +48,7 @@ impl DaemonConfig {
         if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
             table.report("listen", format!("{address} is no loopback address"), LISTEN_HINT);
         }
+        let hosts = table.list_or_empty("hosts", &host());
         let journal =
             table.required("journal", &shape::text("the path of a file", "\"/var/lib/segue/journal.db\""));
         // Two daemons cannot listen at one address, and one that is started again listens where it did.
@@ -54,7 +57,13 @@ impl DaemonConfig {
         let second = Duration::from_secs(1);
         let tick = table.or("tick", second, &shape::duration(second / 20, 60 * second, "\"1s\""));
         table.done();
-        Some(Self { listen: listen?, journal: PathBuf::from(journal?), name: name?, tick: tick? })
+        Some(Self {
+            listen: listen?,
+            hosts: hosts?.into_iter().map(|host| host.value).collect(),
+            journal: PathBuf::from(journal?),
+            name: name?,
+            tick: tick?,
+        })
     }
 }
 
@@ -72,6 +81,14 @@ fn name() -> Shape<String> {
     Shape::text("a name of up to 64 letters, digits and dashes", "\"segue-1\"", |text| {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         ((1..=64).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
+    })
+}
+
+fn host() -> Shape<String> {
+    Shape::text("the name of a host, without a port", "\"segue.internal\"", |text| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        let is_name = (1..=253).contains(&text.len()) && text.chars().all(fits);
+        is_name.then(|| text.to_ascii_lowercase())
     })
 }
 

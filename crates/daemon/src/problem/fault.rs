@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     EventIdUnknown { id: String },
     #[error("{what}")]
     HeaderInvalid { name: &'static str, what: String },
+    #[error("this daemon is not known as {host}")]
+    HostUnknown { host: String },
     /// Its cause is in the log, not here: it may name what nobody outside should read.
     #[error("the daemon could not do it; its log says why")]
     Internal,
@@ -46,6 +48,7 @@ impl Fault {
             Self::CrossOrigin { .. } => "cross-origin",
             Self::EventIdUnknown { .. } => "event-id-unknown",
             Self::HeaderInvalid { .. } => "header-invalid",
+            Self::HostUnknown { .. } => "host-unknown",
             Self::Internal => "internal",
             Self::JournalAway => "journal-away",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -66,6 +69,7 @@ impl Fault {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentTypeUnknown => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::CrossOrigin { .. } => StatusCode::FORBIDDEN,
+            Self::HostUnknown { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ReleaseIdInvalid { .. } | Self::RouteUnknown { .. } => StatusCode::NOT_FOUND,
@@ -84,6 +88,9 @@ impl Fault {
             Self::ContentTypeUnknown => "send it with `Content-Type: application/json`",
             Self::CrossOrigin { .. } => "use the command line, or a page of this daemon",
             Self::EventIdUnknown { .. } => "give back the last id as it came, or none to begin anew",
+            Self::HostUnknown { .. } => {
+                "ask by address or as localhost, or add the name to `daemon.hosts` in the configuration"
+            }
             Self::Internal | Self::TimedOut { .. } => {
                 "ask again; with the same Idempotency-Key nothing is done twice"
             }
@@ -103,6 +110,7 @@ impl Fault {
             | Self::ContentTypeUnknown
             | Self::CrossOrigin { .. }
             | Self::EventIdUnknown { .. }
+            | Self::HostUnknown { .. }
             | Self::Internal
             | Self::JournalAway
             | Self::MethodNotAllowed

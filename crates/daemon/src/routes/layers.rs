@@ -1,8 +1,9 @@
-//! What holds for every route: a limit of time, the origin, the count, and what unknown paths get.
+//! What holds for every route: a limit of time, the host and the origin, the count, and what unknown paths get.
 
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::uri::Authority;
 use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +27,19 @@ pub(super) async fn wrong_method() -> Fault {
 pub(super) async fn limit_time(request: Request, next: Next) -> Response {
     let answered = tokio::time::timeout(Duration::from_secs(ANSWER_WITHIN_S), next.run(request)).await;
     answered.unwrap_or_else(|_elapsed| Fault::TimedOut { limit_s: ANSWER_WITHIN_S }.into_response())
+}
+
+/// A name that others give may lead here only for a moment, and then to them: see [`super::Hosts`]. Who sends no
+/// name at all is no browser.
+pub(super) async fn refuse_other_hosts(State(app): State<App>, request: Request, next: Next) -> Response {
+    let host = match text(request.headers(), "host") {
+        Ok(host) => host.or(request.uri().authority().map(Authority::as_str)),
+        Err(fault) => return fault.into_response(),
+    };
+    match host {
+        Some(host) if !app.hosts.know(host) => Fault::HostUnknown { host: said(host) }.into_response(),
+        Some(_) | None => next.run(request).await,
+    }
 }
 
 /// A page of another site that a person has open may not change anything here, though it can reach loopback.

@@ -108,6 +108,22 @@ async fn a_request_that_is_none_is_told_what_is_wrong_with_it() {
     insta::assert_snapshot!(told(&rig, &cases).await);
 }
 
+/// A site's own name may be made to lead to this machine; reading is refused as well as changing.
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_not_the_daemons_own_is_refused_on_every_route() {
+    let rig = Rig::ready().await;
+    for path in ["/v1/releases", "/v1/events", "/v1/openapi.json", "/healthz", "/metrics", "/elsewhere"] {
+        let foreign = [("host", "elsewhere.example:7788"), ("origin", "http://elsewhere.example:7788")];
+        let refused = rig.ask(request(Method::GET, path, &foreign, "")).await;
+        assert_eq!(refused.status.as_u16(), 421, "{path}: {}", refused.body);
+        assert!(refused.body.contains("\"code\":\"host-unknown\""), "{}", refused.body);
+    }
+    for host in ["127.0.0.1:7788", "[::1]", "localhost:7788", "segue.internal"] {
+        let answer = rig.ask(request(Method::GET, "/healthz", &[("host", host)], "")).await;
+        assert_eq!(answer.status.as_u16(), 200, "{host}: {}", answer.body);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_page_of_this_daemon_may_do_what_another_sites_may_not() {
     let rig = Rig::ready().await;

@@ -56,6 +56,7 @@ impl Rig {
             clock: Arc::new(world.clock()),
             entropy: Arc::new(SeededEntropy::new(1)),
             aws_calls: Arc::default(),
+            hosts: vec!["segue.internal".to_owned()],
         });
         Self { world, journal, server }
     }
