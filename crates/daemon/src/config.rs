@@ -22,7 +22,6 @@ use std::path::Path;
 
 pub use self::mistake::{Mistake, Mistakes};
 pub use self::outside::{AwsConfig, HandoverConfig, PrometheusConfig};
-pub(crate) use self::process::LISTEN_HINT;
 pub use self::process::{DaemonConfig, LogConfig, LogFormat};
 pub use self::secret::Environment;
 pub use self::service::ServiceConfig;

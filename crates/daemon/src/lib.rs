@@ -16,6 +16,6 @@ mod views;
 mod words;
 
 pub use routes::openapi;
-pub use serve::{Overrides, serve, serve_with};
+pub use serve::serve;
 pub use server::{Parts, Server};
 pub use start::StartError;

@@ -31,25 +31,11 @@ const QUERY_WITHIN: Duration = Duration::from_secs(4);
 /// Answers that are under way when the daemon is told to stop.
 const ANSWERS_END_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a command line says over the file.
-#[derive(Debug, Clone, Default)]
-pub struct Overrides {
-    pub listen: Option<SocketAddr>,
-}
-
-/// [`serve_with`] what the file says.
-pub async fn serve(config: &Path) -> Result<(), StartError> {
-    serve_with(config, &Overrides::default()).await
-}
-
 /// Runs the daemon until it is told to stop (SIGTERM, SIGINT). When it is ready to work it prints one line of
 /// JSON on stdout: `{"listening":"http://127.0.0.1:7788"}`.
-pub async fn serve_with(config: &Path, overrides: &Overrides) -> Result<(), StartError> {
+pub async fn serve(config: &Path) -> Result<(), StartError> {
     let config = Config::load(config)?;
-    let address = overrides.listen.unwrap_or(config.daemon.listen);
-    if !address.ip().is_loopback() {
-        return Err(StartError::ListenNotLoopback { address });
-    }
+    let address = config.daemon.listen;
     logging::begin(&config.log);
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Somebody else may have been faster, which is as good.

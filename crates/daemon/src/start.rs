@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use segue_journal::{OpenError, ReadError};
 
-use crate::config::{LISTEN_HINT, LoadError};
+use crate::config::LoadError;
 
 /// A start that did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -12,8 +12,6 @@ use crate::config::{LISTEN_HINT, LoadError};
 pub enum StartError {
     #[error(transparent)]
     Config(#[from] LoadError),
-    #[error("{address} is no loopback address")]
-    ListenNotLoopback { address: SocketAddr },
     #[error("the daemon cannot listen at {address}")]
     CannotListen {
         address: SocketAddr,
@@ -39,7 +37,6 @@ impl StartError {
         match self {
             Self::Config(LoadError::Wrong(_)) => "config-invalid",
             Self::Config(LoadError::Unreadable { .. } | LoadError::TooLong { .. }) => "config-unreadable",
-            Self::ListenNotLoopback { .. } => "listen-not-loopback",
             Self::CannotListen { .. } => "cannot-listen",
             Self::Journal(OpenError::Newer { .. }) | Self::JournalNewer { .. } => "journal-newer",
             Self::Journal(OpenError::NotAJournal { .. }) => "journal-foreign",
@@ -57,8 +54,7 @@ impl StartError {
             "config-unreadable" => {
                 Some("name a readable file with --config; deploy/segue.example.toml is an example")
             }
-            "listen-not-loopback" => Some(LISTEN_HINT),
-            "cannot-listen" => Some("stop what listens there, or choose another port with --listen"),
+            "cannot-listen" => Some("stop what listens there, or write another port in `daemon.listen`"),
             "journal-newer" => Some("start the newer daemon again; this one has not touched the journal"),
             "journal-foreign" => Some("name another file as `daemon.journal`; this one was not touched"),
             "cannot-start" => Some("see that the daemon's user may write the journal and its folder"),
@@ -72,7 +68,6 @@ impl StartError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Config(_)
-            | Self::ListenNotLoopback { .. }
             | Self::JournalNewer { .. }
             | Self::Journal(OpenError::Newer { .. } | OpenError::NotAJournal { .. }) => true,
             Self::CannotListen { .. }

@@ -7,7 +7,7 @@ use super::place::Place;
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// Absent where it is in no file: an override on the command line.
+    /// Absent where it is the reader's own defect, not the file's.
     pub place: Option<Place>,
     /// The full key: `service[0].canary.bake`; empty for the file as a whole.
     pub key: String,

@@ -40,7 +40,7 @@ pub enum LogFormat {
 
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7788);
 
-pub(crate) const LISTEN_HINT: &str = "listen at 127.0.0.1 or ::1; this version knows no authentication, so reach it through SSH or a proxy that has it";
+const LISTEN_HINT: &str = "listen at 127.0.0.1 or ::1; this version knows no authentication, so reach it through SSH or a proxy that has it";
 
 impl DaemonConfig {
     pub(crate) fn read(mut table: Table<'_>) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use segue_daemon::{Overrides, StartError, serve, serve_with};
+use segue_daemon::{StartError, serve};
 use tempfile::TempDir;
 
 struct Folder {
@@ -23,8 +23,12 @@ impl Folder {
         self.path(name)
     }
 
-    /// A configuration without a mistake, with its journal in this folder.
+    /// A configuration without a mistake, with its journal in this folder and a port of its own.
     fn config(&self) -> PathBuf {
+        self.config_at("127.0.0.1:0")
+    }
+
+    fn config_at(&self, listen: &str) -> PathBuf {
         let key = self.write("key", "0123456789abcdef0123456789abcdef\n");
         let example = include_str!("../../../../deploy/segue.example.toml");
         let text = example
@@ -33,7 +37,7 @@ impl Folder {
                 "key_env = \"SEGUE_HANDOVER_KEY\"",
                 &format!("key_file = {:?}", key.display().to_string()),
             )
-            .replace("# listen = \"127.0.0.1:7788\"", "listen = \"127.0.0.1:0\"");
+            .replace("# listen = \"127.0.0.1:7788\"", &format!("listen = {listen:?}"));
         self.write("segue.toml", &text)
     }
 }
@@ -66,10 +70,10 @@ async fn a_file_that_is_not_there_is_said_to_be_missing() {
 #[tokio::test]
 async fn an_address_that_others_can_reach_is_refused() {
     let folder = Folder::new();
-    let overrides = Overrides { listen: Some("0.0.0.0:0".parse().expect("an address")) };
-    let error = serve_with(&folder.config(), &overrides).await.expect_err("it must not start");
-    assert_eq!(error.code(), "listen-not-loopback");
+    let error = refused(&folder.config_at("0.0.0.0:0")).await;
+    assert_eq!(error.code(), "config-invalid");
     assert!(error.is_refusal());
+    assert!(error.told().contains("0.0.0.0:0 is no loopback address"), "{}", error.told());
     assert!(!folder.path("journal.db").exists(), "nothing was started");
 }
 
@@ -88,8 +92,9 @@ async fn a_file_that_is_no_journal_is_refused_and_left_alone() {
 async fn an_address_in_use_is_a_failure_not_a_refusal() {
     let folder = Folder::new();
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let overrides = Overrides { listen: Some(taken.local_addr().expect("bound")) };
-    let error = serve_with(&folder.config(), &overrides).await.expect_err("it must not start");
+    let address = taken.local_addr().expect("bound").to_string();
+    let error = refused(&folder.config_at(&address)).await;
     assert_eq!(error.code(), "cannot-listen");
     assert!(!error.is_refusal());
+    assert!(error.told().contains("daemon.listen"), "{}", error.told());
 }
