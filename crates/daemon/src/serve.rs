@@ -102,6 +102,7 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let aws_calls = segue_aws::CallCounts::new();
     let http = segue_integrations::http::client().map_err(StartError::HttpClient)?;
+    let key_variable = config.handover.key_variable.as_ref();
     let mut services = Vec::new();
     for service in &config.services {
         let region = &service.service.region;
@@ -112,7 +113,7 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
             balancer,
             metrics: Arc::new(prometheus(config, service, &http, &clock)),
             boards: Arc::new(boards(config, &http, &clock)),
-            hooks: Arc::new(SystemHooks::new(http.clone())),
+            hooks: Arc::new(SystemHooks::new(http.clone()).without_variable(key_variable.cloned())),
             notifier: Arc::new(LogNotifier),
         };
         services.push(ServiceSetup {

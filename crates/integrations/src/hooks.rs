@@ -18,6 +18,7 @@ pub struct SystemHooks {
     http: reqwest::Client,
     port: u16,
     limits: HookLimits,
+    hidden: Option<String>,
 }
 
 /// How long one run of a command, and one warm-up request, may take.
@@ -42,12 +43,19 @@ impl Default for HookLimits {
 impl SystemHooks {
     /// Instances are warmed up on [`TRAFFIC_PORT`].
     pub fn new(http: reqwest::Client) -> Self {
-        Self { http, port: TRAFFIC_PORT, limits: HookLimits::default() }
+        Self { http, port: TRAFFIC_PORT, limits: HookLimits::default(), hidden: None }
     }
 
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self { port, ..self }
+    }
+
+    /// A variable that no command is given: it holds a secret of the daemon's own, and what a command says
+    /// when it fails is kept for ever.
+    #[must_use]
+    pub fn without_variable(self, hidden: Option<String>) -> Self {
+        Self { hidden, ..self }
     }
 
     #[must_use]
@@ -59,7 +67,7 @@ impl SystemHooks {
 #[async_trait]
 impl Hooks for SystemHooks {
     async fn configure(&self, at: &Target, command: &[String]) -> Result<(), CallError> {
-        command::run(at, command, self.limits.command).await
+        command::run(at, command, self.hidden.as_deref(), self.limits.command).await
     }
 
     async fn warm_up(&self, at: &Target, spec: &WarmSpec) -> Result<(), CallError> {

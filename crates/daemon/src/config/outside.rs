@@ -33,6 +33,8 @@ pub struct HandoverConfig {
     pub port: u16,
     /// Shared with the application: it signs every control call.
     pub key: SecretString,
+    /// The variable that holds it, if it came from one: no command that is run for a release is given it.
+    pub key_variable: Option<String>,
 }
 
 impl AwsConfig {
@@ -63,7 +65,8 @@ impl HandoverConfig {
         let port = table.or("port", 9000, &shape::number32(1, u32::from(u16::MAX), "9000"));
         let key = secret::required(&mut table, "key_file", "key_env", environment);
         table.done();
-        Some(Self { port: u16::try_from(port?).ok()?, key: key? })
+        let secret::Found { secret, variable } = key?;
+        Some(Self { port: u16::try_from(port?).ok()?, key: secret, key_variable: variable })
     }
 }
 

@@ -43,18 +43,30 @@ impl Environment {
     }
 }
 
+/// A secret, and the variable that it came from, for who has to keep it from others.
+pub(crate) struct Found {
+    pub(crate) secret: SecretString,
+    pub(crate) variable: Option<String>,
+}
+
 /// A secret under `KEY_file` or `KEY_env`, exactly one of the two.
 pub(crate) fn required(
     table: &mut Table<'_>,
     file_key: &'static str,
     env_key: &'static str,
     environment: &Environment,
-) -> Option<SecretString> {
+) -> Option<Found> {
     let file = table.optional(file_key, &path()).ok()?;
     let variable = table.optional(env_key, &variable()).ok()?;
     match (file, variable) {
-        (Some(file), None) => keep(table, file_key, from_file(Path::new(&file))),
-        (None, Some(name)) => keep(table, env_key, from_variable(&name, environment)),
+        (Some(file), None) => {
+            let secret = keep(table, file_key, from_file(Path::new(&file)))?;
+            Some(Found { secret, variable: None })
+        }
+        (None, Some(name)) => {
+            let secret = keep(table, env_key, from_variable(&name, environment))?;
+            Some(Found { secret, variable: Some(name) })
+        }
         (Some(_), Some(_)) => {
             let what = format!("both `{file_key}` and `{env_key}` name the secret");
             table.report(env_key, what, "keep one of the two");

@@ -1,7 +1,7 @@
 //! Running an operator's command for one instance.
 //!
-//! It gets the daemon's environment with `INSTANCE_ID` and `INSTANCE_ADDRESS`, no input, and a process group
-//! of its own, which ends with it when its time is over or the daemon stops waiting. The end of what it said
+//! It gets the daemon's environment without the daemon's own key, `INSTANCE_ID` and `INSTANCE_ADDRESS`, no
+//! input, and a process group of its own, which ends with it when its time is over or the daemon stops waiting. The end of what it said
 //! goes into the error.
 
 use std::io;
@@ -19,11 +19,20 @@ const TAIL_BYTES: usize = 1024;
 /// How long its outputs are read after it has ended: something that it left behind may hold them open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(at: &Target, command: &[String], limit: Duration) -> Result<(), CallError> {
+pub(super) async fn run(
+    at: &Target,
+    command: &[String],
+    hidden: Option<&str>,
+    limit: Duration,
+) -> Result<(), CallError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(CallError::bug("the command to configure an instance is empty"));
     };
-    let child = Command::new(program)
+    let mut prepared = Command::new(program);
+    if let Some(hidden) = hidden {
+        prepared.env_remove(hidden);
+    }
+    let child = prepared
         .args(arguments)
         .env("INSTANCE_ID", at.instance.as_str())
         .env("INSTANCE_ADDRESS", &at.address)
@@ -139,7 +148,7 @@ mod tests {
 
     async fn shell(script: &str, limit: Duration) -> Result<(), CallError> {
         let at = Target { instance: InstanceId::new("i-a"), address: "10.0.0.7".to_owned(), generation: 1 };
-        run(&at, &["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()], limit).await
+        run(&at, &["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()], None, limit).await
     }
 
     #[tokio::test]
@@ -149,6 +158,16 @@ mod tests {
         let failed = shell("echo first; echo last >&2; exit 3", LONG).await.expect_err("a failure");
         assert_eq!(failed.class, Class::Refused);
         assert!(failed.what.contains("exit status: 3") && failed.what.contains("first\nlast"), "{failed}");
+    }
+
+    /// A variable that cargo gives every test stands for that of the key.
+    #[tokio::test]
+    async fn a_command_is_not_given_the_variable_that_holds_the_key() {
+        let at = Target { instance: InstanceId::new("i-a"), address: String::new(), generation: 1 };
+        let command = ["/bin/sh", "-c", "test -n \"$CARGO_MANIFEST_DIR\""].map(str::to_owned);
+        assert_eq!(run(&at, &command, None, LONG).await, Ok(()));
+        let failed = run(&at, &command, Some("CARGO_MANIFEST_DIR"), LONG).await.expect_err("it is not there");
+        assert_eq!(failed.class, Class::Refused, "{failed}");
     }
 
     #[tokio::test]
@@ -175,7 +194,7 @@ mod tests {
         assert_eq!(said.expect("an end"), "");
 
         let command = ["/bin/sh", "-c", "sleep 600"].map(str::to_owned);
-        let failed = run(&at, &command, Duration::from_millis(50)).await.expect_err("too long");
+        let failed = run(&at, &command, None, Duration::from_millis(50)).await.expect_err("too long");
         assert_eq!(failed.class, Class::Unknown);
     }
 
@@ -193,8 +212,9 @@ mod tests {
     #[tokio::test]
     async fn a_command_that_does_not_exist_is_refused() {
         let at = Target { instance: InstanceId::new("i-a"), address: String::new(), generation: 1 };
-        let failed = run(&at, &["/no/such/program".to_owned()], LONG).await.expect_err("nothing to run");
+        let failed =
+            run(&at, &["/no/such/program".to_owned()], None, LONG).await.expect_err("nothing to run");
         assert_eq!(failed.class, Class::Refused);
-        assert_eq!(run(&at, &[], LONG).await.expect_err("nothing to run").class, Class::Bug);
+        assert_eq!(run(&at, &[], None, LONG).await.expect_err("nothing to run").class, Class::Bug);
     }
 }
