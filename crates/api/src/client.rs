@@ -22,7 +22,7 @@ pub use self::stream::EventReader;
 
 use self::error::Error;
 use crate::{
-    History, HistoryQuery, IDEMPOTENCY_KEY, IdempotencyKey, Readiness, ReleaseId, ReleaseQuery,
+    ACTOR, Actor, History, HistoryQuery, IDEMPOTENCY_KEY, IdempotencyKey, Readiness, ReleaseId, ReleaseQuery,
     ReleaseRequest, ReleaseView, Scope, ServiceList, ServiceView, Verb, VerbRequest, Wait,
 };
 
@@ -62,6 +62,7 @@ pub struct Client {
     http: reqwest::Client,
     base: Url,
     limits: Limits,
+    actor: Option<Actor>,
 }
 
 impl Client {
@@ -78,7 +79,13 @@ impl Client {
             .user_agent(concat!("segue/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|source| Error::Unreachable { url: base.to_string(), source })?;
-        Ok(Self { http, base: base.clone(), limits })
+        Ok(Self { http, base: base.clone(), limits, actor: None })
+    }
+
+    /// The same daemon, asked in somebody's name.
+    #[must_use]
+    pub fn by(self, actor: Actor) -> Self {
+        Self { actor: Some(actor), ..self }
     }
 
     /// Asks for a release. The same key and body again give the same release.
@@ -163,7 +170,11 @@ impl Client {
             .map_err(|()| Error::BadAddress { url: self.base.to_string() })?
             .pop_if_empty()
             .extend(path);
-        Ok(self.http.request(method, url))
+        let sent = self.http.request(method, url);
+        Ok(match &self.actor {
+            Some(actor) => sent.header(ACTOR, actor.as_str()),
+            None => sent,
+        })
     }
 
     async fn receive(&self, sent: RequestBuilder, within: Duration) -> Result<answer::Answer, Error> {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 const RELEASE_ID_BYTES_MAX: usize = 96;
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+const ACTOR_BYTES_MAX: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidId {
@@ -18,6 +19,8 @@ pub enum InvalidId {
     Release(String),
     #[error("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters")]
     IdempotencyKey,
+    #[error("a name has 1 to {ACTOR_BYTES_MAX} visible ASCII characters, and spaces only between them")]
+    Actor,
 }
 
 /// The name of a release, SERVICE-NUMBER, so that it can be said aloud: `boards-17`.
@@ -99,6 +102,29 @@ impl FromStr for IdempotencyKey {
     }
 }
 
+/// The person or job that asks: `ada`, `ci run 8812`. The daemon believes it and writes it into the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Actor(String);
+
+impl Actor {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Actor {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=ACTOR_BYTES_MAX).contains(&text.len()) && text.trim() == text;
+        if fits && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId::Actor)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +144,14 @@ mod tests {
             assert!(refused.to_string().contains("boards-17"), "{refused}");
         }
         assert!("b".repeat(200).parse::<ReleaseId>().is_err());
+    }
+
+    #[test]
+    fn an_actor_has_a_name_that_fits_into_a_header() {
+        assert!("ci run 8812".parse::<Actor>().is_ok());
+        for text in ["", " ", " ada", "line\nbreak", "zo\u{eb}", &"a".repeat(65)] {
+            assert_eq!(text.parse::<Actor>(), Err(InvalidId::Actor), "{text:?}");
+        }
     }
 
     #[test]

@@ -23,14 +23,14 @@ pub use client::{Client, EventReader, Fresh, Limits, Patience, error::Error};
 pub use count::Count;
 pub use event::{EventView, Scope};
 pub use health::{Component, ComponentState, Readiness};
-pub use id::{IdempotencyKey, InvalidId, ReleaseId};
+pub use id::{Actor, IdempotencyKey, InvalidId, ReleaseId};
 pub use problem::{MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem, ProblemItem};
 pub use query::{EventsQuery, HistoryQuery, InvalidWait, ReleaseQuery, Wait};
 pub use release::{
     BoardsView, CheckVerdict, CheckView, Direction, Explanation, History, ReleaseState, ReleaseView,
     StepOutcome, StepState, StepView, Verdict, WaitingView,
 };
-pub use request::{IDEMPOTENCY_KEY, Override, ReleaseKind, ReleaseRequest, Verb, VerbRequest};
+pub use request::{ACTOR, IDEMPOTENCY_KEY, Override, ReleaseKind, ReleaseRequest, Verb, VerbRequest};
 pub use service::{
     FleetRole, FleetView, Health, InstanceState, InstanceView, ServiceList, ServiceView, Workload,
 };

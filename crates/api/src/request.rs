@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 /// release, with another body 422.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
+/// The header that says who asks; believed as it is.
+pub const ACTOR: &str = "segue-actor";
+
 /// What a release does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use segue_api::{IdempotencyKey, Override, ReleaseId};
+use segue_api::{Actor, IdempotencyKey, Override, ReleaseId};
 use segue_sandbox::SandboxArgs;
 use segue_sandbox::app::AppArgs;
 use segue_sandbox::store::StoreArgs;
@@ -143,11 +143,30 @@ pub(crate) struct RollbackArgs {
     pub(crate) request: RequestArgs,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct RequestArgs {
+/// What the journal keeps of whoever asks.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Signed {
     /// Why, for the journal
     #[arg(long)]
     pub(crate) reason: Option<String>,
+    /// Who, for the journal; whoever is logged in when it is left out
+    #[arg(long, env = "SEGUE_ACTOR", value_name = "NAME")]
+    actor: Option<Actor>,
+    #[arg(long, env = "USER", hide = true)]
+    logged_in: Option<String>,
+}
+
+impl Signed {
+    /// Nobody where the name of who is logged in is none that the daemon takes: it is not worth a refusal.
+    pub(crate) fn actor(&self) -> Option<Actor> {
+        self.actor.clone().or_else(|| self.logged_in.as_deref()?.parse().ok())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    #[command(flatten)]
+    pub(crate) signed: Signed,
     /// Set a preflight check aside, with the reason
     #[arg(long = "override", value_name = "CHECK=REASON", value_parser = parse_override)]
     pub(crate) overrides: Vec<Override>,
@@ -171,9 +190,8 @@ pub(crate) struct WaitArgs {
 #[derive(Debug, Args)]
 pub(crate) struct VerbArgs {
     pub(crate) release: ReleaseId,
-    /// Why, for the journal
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) signed: Signed,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 }

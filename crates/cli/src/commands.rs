@@ -10,7 +10,7 @@ mod wait;
 use anyhow::Result;
 use segue_api::{Client, Error as ClientError, HistoryQuery, Limits, ReleaseKind, Verb};
 
-use crate::args::{Cli, Command, Common, JournalCommand};
+use crate::args::{Cli, Command, Common, JournalCommand, Signed};
 use crate::exit::Exit;
 use crate::{demo, output, text};
 
@@ -61,6 +61,15 @@ async fn history(common: &Common, service: Option<String>, limit: u32) -> Result
 
 pub(crate) fn client(common: &Common) -> Result<Client> {
     Ok(Client::new(&common.daemon, Limits::INTERACTIVE)?)
+}
+
+/// A client for what the journal keeps with a name.
+fn client_by(common: &Common, signed: &Signed) -> Result<Client> {
+    let client = client(common)?;
+    Ok(match signed.actor() {
+        Some(actor) => client.by(actor),
+        None => client,
+    })
 }
 
 /// Says what went wrong and how to mend it; the exit code tells a refusal from an error.

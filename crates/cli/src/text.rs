@@ -10,6 +10,7 @@ use segue_api::{
 /// One release, whole: its steps with what each waits on, since when, until when, and what happens then.
 pub(crate) fn release(release: &ReleaseView) -> String {
     let mut text = format!("{}\n", headline(release));
+    line(&mut text, &format!("  by {}", by(release)));
     for check in release.checks.iter().filter(|check| check.verdict != CheckVerdict::Passed) {
         let verdict = match check.verdict {
             CheckVerdict::Passed => "passed",
@@ -49,6 +50,12 @@ pub(crate) fn release(release: &ReleaseView) -> String {
 pub(crate) fn headline(release: &ReleaseView) -> String {
     let from = release.from_version.as_ref().map(|from| format!(" after {from}")).unwrap_or_default();
     format!("{}  {} {}{from}  {}", release.id, release.kind, release.version, state(release))
+}
+
+/// Who asked for it and why: `ada: the fix for Tuesday`.
+fn by(release: &ReleaseView) -> String {
+    let reason = release.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{}{reason}", release.actor)
 }
 
 /// What was accepted, and how to go on.
@@ -120,9 +127,9 @@ pub(crate) fn history(history: &History) -> String {
     if history.releases.is_empty() {
         return "no releases yet".to_owned();
     }
-    let rows =
-        history.releases.iter().map(|release| format!("{}  {}", release.created_at, headline(release)));
-    rows.collect::<Vec<_>>().join("\n")
+    let row =
+        |release: &ReleaseView| format!("{}  {}  by {}", release.created_at, headline(release), by(release));
+    history.releases.iter().map(row).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn services(list: &ServiceList) -> String {

@@ -35,7 +35,7 @@ use past::Past;
 /// Who asks, and by which way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Who {
-    pub(crate) actor: String,
+    pub(crate) actor: segue_api::Actor,
     pub(crate) via: Via,
 }
 
@@ -190,7 +190,7 @@ impl Front {
 
 impl Who {
     fn with(&self, reason: Option<&str>) -> By {
-        By { actor: Actor::new(self.actor.clone()), via: self.via, reason: reason.map(str::to_owned) }
+        By { actor: Actor::new(self.actor.as_str()), via: self.via, reason: reason.map(str::to_owned) }
     }
 }
 

@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use segue_api::{
-    Component, ComponentState, Error, HistoryQuery, IDEMPOTENCY_KEY, PROBLEM_MEDIA_TYPE, Problem, Readiness,
-    ReleaseKind, ReleaseQuery, ReleaseRequest, ReleaseState, Verb, VerbRequest, Wait,
+    ACTOR, Component, ComponentState, Error, HistoryQuery, IDEMPOTENCY_KEY, PROBLEM_MEDIA_TYPE, Problem,
+    Readiness, ReleaseKind, ReleaseQuery, ReleaseRequest, ReleaseState, Verb, VerbRequest, Wait,
 };
 use tokio::net::TcpListener;
 
@@ -40,16 +40,17 @@ fn problem(status: StatusCode, code: &str) -> impl IntoResponse {
 }
 
 #[tokio::test]
-async fn a_request_carries_its_key_and_body_and_gives_the_release() {
+async fn a_request_carries_its_key_its_actor_and_its_body_and_gives_the_release() {
     let routes = Router::new().route(
         "/v1/releases",
         post(|headers: HeaderMap, Json(asked): Json<ReleaseRequest>| async move {
             assert_eq!(headers.get(IDEMPOTENCY_KEY).expect("the key"), "run-7");
+            assert_eq!(headers.get(ACTOR).expect("who asks"), "ada");
             assert_eq!(asked, request());
             (StatusCode::ACCEPTED, Json(release(ReleaseState::Running)))
         }),
     );
-    let client = serve(routes).await;
+    let client = serve(routes).await.by("ada".parse().expect("a name"));
     let created = client.create(&request(), &"run-7".parse().expect("a key")).await.expect("accepted");
     assert_eq!(created, release(ReleaseState::Running));
 }

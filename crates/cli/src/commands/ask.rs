@@ -3,7 +3,7 @@
 use anyhow::Result;
 use segue_api::{IdempotencyKey, ReleaseKind, ReleaseRequest};
 
-use super::{client, wait};
+use super::{client_by, wait};
 use crate::args::{Common, ReleaseArgs, RequestArgs, RollbackArgs};
 use crate::exit::Exit;
 use crate::{output, text};
@@ -26,13 +26,13 @@ async fn ask(
     to: Option<String>,
     args: RequestArgs,
 ) -> Result<Exit> {
-    let client = client(common)?;
-    let RequestArgs { reason, overrides, idempotency_key, wait } = args;
+    let RequestArgs { signed, overrides, idempotency_key, wait } = args;
+    let client = client_by(common, &signed)?;
     let key = match idempotency_key {
         Some(key) => key,
         None => random_key()?,
     };
-    let request = ReleaseRequest { service, kind, version, to, overrides, reason };
+    let request = ReleaseRequest { service, kind, version, to, overrides, reason: signed.reason };
     let release = client.create(&request, &key).await?;
     if wait.wait {
         return wait::until_it_ends(common, &client, &release.id, wait.timeout).await;

@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 
@@ -29,6 +29,11 @@ fn stderr(output: &Output) -> String {
 
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn release(state: &str, verdict: Option<&str>) -> serde_json::Value {
@@ -76,6 +81,59 @@ async fn status_shows_each_step_with_what_it_waits_on_since_when_and_until_when(
     let shown = segue(&daemon, &["status", "boards-7"]).await;
     assert!(shown.status.success());
     insta::assert_snapshot!(stdout(&shown));
+}
+
+/// A daemon that names who asked, as the journal would.
+async fn daemon_that_believes() -> String {
+    let asked = |headers: HeaderMap| async move {
+        let mut view = release("running", None);
+        view["actor"] = headers["segue-actor"].to_str().unwrap().into();
+        view["reason"] = "the fix".into();
+        (StatusCode::ACCEPTED, axum::Json(view))
+    };
+    daemon(Router::new().route("/v1/releases", post(asked)).route("/v1/releases/boards-7/pause", post(asked)))
+        .await
+}
+
+#[tokio::test]
+async fn a_request_and_a_word_carry_who_asks() {
+    let daemon = daemon_that_believes().await;
+    for args in [
+        &["--output", "json", "canary", "boards", "--version", "2", "--actor", "ci run 7"][..],
+        &["--output", "json", "pause", "boards-7", "--actor", "ci run 7"],
+    ] {
+        let asked = segue(&daemon, args).await;
+        let view = json(&asked);
+        assert_eq!(view["actor"], "ci run 7");
+    }
+    let unfit = segue(&daemon, &["pause", "boards-7", "--actor", " "]).await;
+    assert!(stderr(&unfit).contains("1 to 64 visible"), "{}", stderr(&unfit));
+}
+
+#[tokio::test]
+async fn whoever_is_logged_in_asks_unless_somebody_is_named() {
+    let daemon = daemon_that_believes().await;
+    let run = move || {
+        let mut segue = Command::new(SEGUE);
+        segue.env("USER", "ada").env_remove("SEGUE_ACTOR");
+        segue.args(["--daemon", &daemon, "--output", "json", "pause", "boards-7"]).output().unwrap()
+    };
+    let asked = tokio::task::spawn_blocking(run).await.unwrap();
+    let view = json(&asked);
+    assert_eq!(view["actor"], "ada");
+}
+
+#[tokio::test]
+async fn the_history_says_who_asked_and_why() {
+    let mut asked = release("closed", Some("passed"));
+    asked["reason"] = "the fix for Tuesday".into();
+    let releases = serde_json::json!({ "releases": [asked] });
+    let routes = Router::new().route("/v1/releases", get(move || async move { axum::Json(releases) }));
+    let shown = stdout(&segue(&daemon(routes).await, &["history"]).await);
+    assert_eq!(
+        shown,
+        "2026-11-21T22:59:59.000Z  boards-7  canary 2 after 1  passed  by ann: the fix for Tuesday\n"
+    );
 }
 
 #[tokio::test]

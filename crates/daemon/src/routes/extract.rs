@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use segue_api::{IDEMPOTENCY_KEY, IdempotencyKey, ReleaseId};
+use segue_api::{ACTOR, Actor, IDEMPOTENCY_KEY, IdempotencyKey, ReleaseId};
 use segue_journal::Via;
 use serde::de::DeserializeOwned;
 
@@ -13,10 +13,7 @@ use super::BODY_BYTES_MAX;
 use crate::front::Who;
 use crate::problem::Fault;
 
-/// Names the person or job that asks. Believed as it is: this version knows no authentication.
-const ACTOR_HEADER: &str = "segue-actor";
-const ACTOR_CHARS_MAX: usize = 64;
-/// Who asks when nobody says.
+/// Who asks when nobody says. Who says is believed: this version knows no authentication.
 const NOBODY: &str = "somebody";
 
 /// A JSON body.
@@ -105,15 +102,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
-        let actor = text(&parts.headers, ACTOR_HEADER)?.unwrap_or(NOBODY);
-        let fits = (1..=ACTOR_CHARS_MAX).contains(&actor.chars().count()) && !actor.trim().is_empty();
-        if !fits {
-            let what = format!("a name has 1 to {ACTOR_CHARS_MAX} visible characters");
-            return Err(Fault::HeaderInvalid { name: ACTOR_HEADER, what });
-        }
+        let actor: Actor = text(&parts.headers, ACTOR)?.unwrap_or(NOBODY).parse().map_err(
+            |error: segue_api::InvalidId| Fault::HeaderInvalid { name: ACTOR, what: error.to_string() },
+        )?;
         let agent = text(&parts.headers, "user-agent").ok().flatten().unwrap_or_default();
         let via = if agent.starts_with("segue/") { Via::Cli } else { Via::Api };
-        Ok(Self { actor: actor.trim().to_owned(), via })
+        Ok(Self { actor, via })
     }
 }
 

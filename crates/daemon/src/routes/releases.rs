@@ -17,7 +17,10 @@ use crate::problem::{Fault, Refused};
     post,
     path = "/v1/releases",
     tag = "releases",
-    params(("idempotency-key" = Option<String>, Header, description = "Chosen by the caller, one for each intention")),
+    params(
+        ("idempotency-key" = Option<String>, Header, description = "Chosen by the caller, one for each intention"),
+        ("segue-actor" = Option<String>, Header, description = "Who asks, for the journal; believed as it is"),
+    ),
     request_body = ReleaseRequest,
     responses(
         (status = 202, description = "Accepted", body = ReleaseView,

@@ -18,6 +18,7 @@ use crate::problem::{Fault, Refused, said};
     params(
         ("id" = ReleaseId, Path, description = "SERVICE-NUMBER"),
         ("verb" = Verb, Path, description = "What is said"),
+        ("segue-actor" = Option<String>, Header, description = "Who says it, for the journal; believed as it is"),
     ),
     request_body(content = VerbRequest, description = "May be left out"),
     responses(
