@@ -78,7 +78,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("segue/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|source| Error::Unreachable { url: base.to_string(), source })?;
+            .map_err(|source| Error::unreachable(base, source))?;
         Ok(Self { http, base: base.clone(), limits, actor: None })
     }
 
@@ -166,10 +166,7 @@ impl Client {
 
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Error> {
         let mut url = self.base.clone();
-        url.path_segments_mut()
-            .map_err(|()| Error::BadAddress { url: self.base.to_string() })?
-            .pop_if_empty()
-            .extend(path);
+        url.path_segments_mut().map_err(|()| Error::bad_address(&self.base))?.pop_if_empty().extend(path);
         let sent = self.http.request(method, url);
         Ok(match &self.actor {
             Some(actor) => sent.header(ACTOR, actor.as_str()),

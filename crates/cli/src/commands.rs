@@ -79,8 +79,8 @@ pub(crate) fn explain(error: &anyhow::Error) -> Exit {
             output::say(&text::problem(problem));
             if problem.status < 500 { Exit::Refused } else { Exit::Error }
         }
-        Some(unreachable @ ClientError::Unreachable { .. }) => {
-            output::say(&format!("error: {unreachable}"));
+        Some(ClientError::Unreachable { .. }) => {
+            output::say(&format!("error: {error:#}"));
             output::say(
                 "hint: is the daemon running? `segue serve --config FILE` starts it, --daemon names another address",
             );

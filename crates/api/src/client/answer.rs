@@ -19,7 +19,7 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn receive(sent: RequestBuilder, base: &Url, bytes_max: usize) -> Result<Self, Error> {
         let sent = sent.send().await;
-        let response = sent.map_err(|source| Error::Unreachable { url: base.to_string(), source })?;
+        let response = sent.map_err(|source| Error::unreachable(base, source))?;
         Self::read(response, base, bytes_max).await
     }
 
@@ -34,7 +34,7 @@ impl Answer {
             content_type: text(header::CONTENT_TYPE).unwrap_or_default(),
             body: Vec::new(),
         };
-        let unreachable = |source| Error::Unreachable { url: base.to_string(), source };
+        let unreachable = |source| Error::unreachable(base, source);
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if answer.body.len() + chunk.len() > bytes_max {
                 return Err(answer.bad(&format!("it is longer than {bytes_max} bytes")));

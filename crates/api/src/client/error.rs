@@ -1,6 +1,9 @@
 //! What can go wrong between a client and the daemon.
 
+use std::time::Duration;
+
 use thiserror::Error as ThisError;
+use url::Url;
 
 use crate::Problem;
 
@@ -30,6 +33,18 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn unreachable(base: &Url, source: reqwest::Error) -> Self {
+        Self::Unreachable { url: shown(base), source: source.without_url() }
+    }
+
+    pub(crate) fn silent(base: &Url, silence: Duration) -> Self {
+        Self::Silent { url: shown(base), silence_s: silence.as_secs() }
+    }
+
+    pub(crate) fn bad_address(base: &Url) -> Self {
+        Self::BadAddress { url: shown(base) }
+    }
+
     /// Whether the same question may get an answer a moment later: the daemon is away, or a proxy in
     /// front of it says so.
     pub fn may_pass(&self) -> bool {
@@ -52,6 +67,14 @@ impl Error {
             | Self::BadAddress { .. } => None,
         }
     }
+}
+
+/// The address as errors show it: without the user and password that it may carry for a proxy.
+fn shown(base: &Url) -> String {
+    let mut shown = base.clone();
+    // An address that cannot have them refuses, and has none.
+    let _had_none = shown.set_username("").and_then(|()| shown.set_password(None));
+    shown.to_string()
 }
 
 fn is_gateway(status: u16) -> bool {

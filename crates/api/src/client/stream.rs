@@ -24,16 +24,15 @@ pub struct EventReader {
     ready: VecDeque<Frame>,
     last_id: Option<String>,
     silence: Duration,
-    url: String,
+    base: Url,
 }
 
 impl EventReader {
     pub(crate) async fn open(sent: RequestBuilder, base: &Url, limits: &Limits) -> Result<Self, Error> {
-        let url = base.to_string();
         let response = match tokio::time::timeout(limits.answer, sent.send()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(source)) => return Err(Error::Unreachable { url, source }),
-            Err(_elapsed) => return Err(Error::Silent { url, silence_s: limits.answer.as_secs() }),
+            Ok(Err(source)) => return Err(Error::unreachable(base, source)),
+            Err(_elapsed) => return Err(Error::silent(base, limits.answer)),
         };
         let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
         let streams = content_type.is_some_and(|value| value.as_bytes().starts_with(MEDIA_TYPE.as_bytes()));
@@ -44,7 +43,7 @@ impl EventReader {
                 ready: VecDeque::new(),
                 last_id: None,
                 silence: limits.silence,
-                url,
+                base: base.clone(),
             });
         }
         let answer = Answer::read(response, base, limits.answer_bytes_max).await?;
@@ -66,10 +65,8 @@ impl EventReader {
             let chunk = match tokio::time::timeout(self.silence, self.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
                 Ok(Ok(None)) => return Ok(None),
-                Ok(Err(source)) => return Err(Error::Unreachable { url: self.url.clone(), source }),
-                Err(_elapsed) => {
-                    return Err(Error::Silent { url: self.url.clone(), silence_s: self.silence.as_secs() });
-                }
+                Ok(Err(source)) => return Err(Error::unreachable(&self.base, source)),
+                Err(_elapsed) => return Err(Error::silent(&self.base, self.silence)),
             };
             let frames = self.frames.push(&chunk).map_err(|error| self.bad(&error.to_string()))?;
             self.ready.extend(frames);

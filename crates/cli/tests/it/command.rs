@@ -200,6 +200,15 @@ async fn without_a_daemon_it_is_said_how_to_start_one() {
     let output = segue(&format!("http://{free}"), &["status"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("segue serve --config FILE"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Connection refused"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_password_in_the_daemons_address_is_not_printed() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = segue(&format!("http://ann:hunter2@{free}"), &["status"]).await;
+    assert!(stderr(&output).contains(&free.to_string()), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("hunter2") && !stderr(&output).contains("ann"), "{}", stderr(&output));
 }
 
 #[tokio::test]
