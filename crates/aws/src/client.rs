@@ -26,11 +26,12 @@ pub(crate) struct Limits {
     pub(crate) operation: Duration,
 }
 
-/// A healthy call takes well under a second; finding credentials is part of an operation and may take a few.
+/// A healthy call takes well under a second; finding credentials is part of an operation and may take one more.
+/// All of it ends before the engine gives the call up: what is given up is neither counted nor explained.
 pub(crate) const LIMITS: Limits = Limits {
-    connect: Duration::from_secs(3),
-    attempt: Duration::from_secs(5),
-    operation: Duration::from_secs(10),
+    connect: Duration::from_secs(2),
+    attempt: Duration::from_secs(3),
+    operation: Duration::from_secs(4),
 };
 
 /// Clients for one region. `endpoint` replaces AWS's addresses and the SDK's own overrides; without one they
@@ -71,4 +72,16 @@ pub(crate) fn assemble(
         calls: Calls::new(Arc::clone(counts)),
     };
     (Arc::new(ec2), Arc::new(balancer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_ends_by_itself_before_the_engine_gives_it_up() {
+        let engine = segue_engine::Limits::default();
+        assert!(LIMITS.connect < LIMITS.attempt && LIMITS.attempt < LIMITS.operation);
+        assert!(LIMITS.operation < engine.read_timeout && LIMITS.operation < engine.write_timeout);
+    }
 }

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use segue_engine::ports::Clock;
 use segue_engine::{Limits, Ports, Rhythm, ServiceSetup, Settings};
 use segue_handover::auth::Key;
+use segue_handover::control::ControlTimeouts;
 use segue_integrations::boards::ContractBoards;
 use segue_integrations::hooks::SystemHooks;
 use segue_integrations::log::LogNotifier;
@@ -26,8 +27,10 @@ use crate::start::StartError;
 /// The lease's time to live. A daemon that died is followed by another one after this long; its own next
 /// life, which has the same name, takes over at once.
 const LEASE_TTL: Duration = Duration::from_secs(15);
-/// One query at Prometheus.
+/// One query at Prometheus, and one control call at a server, which may not take as long as the engine waits:
+/// what it gives up has no reason.
 const QUERY_WITHIN: Duration = Duration::from_secs(4);
+const CONTROL_WITHIN: Duration = Duration::from_secs(4);
 /// Answers that are under way when the daemon is told to stop.
 const ANSWERS_END_WITHIN: Duration = Duration::from_secs(5);
 
@@ -147,7 +150,9 @@ fn prometheus(
 fn boards(config: &Config, http: &reqwest::Client, clock: &Arc<dyn Clock>) -> ContractBoards {
     let key = Key::new(config.handover.key.expose_secret().as_bytes());
     let key = key.expect("the configuration refuses a key that is too short");
-    ContractBoards::new(http.clone(), key, Arc::clone(clock)).with_port(config.handover.port)
+    let timeouts = ControlTimeouts { ordinary: CONTROL_WITHIN, ..ControlTimeouts::default() };
+    let boards = ContractBoards::new(http.clone(), key, Arc::clone(clock));
+    boards.with_port(config.handover.port).with_timeouts(timeouts)
 }
 
 fn settings(config: &Config) -> Settings {
@@ -157,5 +162,18 @@ fn settings(config: &Config) -> Settings {
         lease_ttl: LEASE_TTL,
         limits: Limits::default(),
         rhythm: Rhythm { tick: config.daemon.tick, ..Rhythm::default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_ends_by_itself_before_the_engine_gives_it_up() {
+        let engine = Limits::default();
+        for within in [QUERY_WITHIN, CONTROL_WITHIN] {
+            assert!(within < engine.read_timeout && within < engine.write_timeout);
+        }
     }
 }
