@@ -21,10 +21,14 @@ pub struct SystemHooks {
     hidden: Option<String>,
 }
 
-/// How long one run of a command, and one warm-up request, may take.
+/// How long hooks may take. All of them end before the engine gives them up and their reasons are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookLimits {
+    /// One run of a command.
     pub command: Duration,
+    /// All warm-up requests of one instance: none is begun later.
+    pub warm: Duration,
+    /// One warm-up request.
     pub request: Duration,
     /// The pause after a warm-up request that failed.
     pub pause: Duration,
@@ -34,6 +38,7 @@ impl Default for HookLimits {
     fn default() -> Self {
         Self {
             command: Duration::from_mins(9),
+            warm: Duration::from_mins(9),
             request: Duration::from_secs(5),
             pause: Duration::from_millis(200),
         }
@@ -72,5 +77,18 @@ impl Hooks for SystemHooks {
 
     async fn warm_up(&self, at: &Target, spec: &WarmSpec) -> Result<(), CallError> {
         self.warm(at, spec).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_ends_by_itself_before_the_engine_gives_it_up() {
+        let engine = segue_engine::Limits::default();
+        let HookLimits { command, warm, request, pause } = HookLimits::default();
+        assert!(command < engine.hook_timeout);
+        assert!(warm + request + pause < engine.hook_timeout);
     }
 }

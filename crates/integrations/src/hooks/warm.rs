@@ -24,14 +24,17 @@ enum Miss {
 }
 
 impl SystemHooks {
-    /// One request after the other. An answer that is no success begins the count anew: a server that still
+    /// One request after the other, as long as there is time. An answer that is no success begins the count anew: a server that still
     /// fails now and then is not warm.
     pub(super) async fn warm(&self, at: &Target, spec: &WarmSpec) -> Result<(), CallError> {
         let url = url(at, self.port, &spec.path)?;
         let enough = Duration::from_millis(u64::from(spec.median_ms));
+        let began = Instant::now();
         let mut window = Window::default();
         let mut last_miss = None;
-        for _ in 0..spec.requests {
+        let mut sent = 0;
+        while sent < spec.requests && began.elapsed() < self.limits.warm {
+            sent += 1;
             match self.request(&url).await {
                 Ok(took) => {
                     window.push(took);
@@ -46,7 +49,12 @@ impl SystemHooks {
                 }
             }
         }
-        Err(never(at, spec, &window, last_miss))
+        let tried = if sent == spec.requests {
+            format!("{sent} requests")
+        } else {
+            format!("{} s, in which it took {sent} of {} requests", began.elapsed().as_secs(), spec.requests)
+        };
+        Err(never(at, spec, &tried, &window, last_miss))
     }
 
     /// How long a whole answer took.
@@ -87,8 +95,8 @@ fn url(at: &Target, port: u16, path: &str) -> Result<Url, CallError> {
     if url.host() == server.host() { Ok(url) } else { Err(bad("it leads to another server".to_owned())) }
 }
 
-fn never(at: &Target, spec: &WarmSpec, window: &Window, last_miss: Option<Miss>) -> CallError {
-    let wanted = format!("{} was not warm after {} requests", at.instance, spec.requests);
+fn never(at: &Target, spec: &WarmSpec, tried: &str, window: &Window, last_miss: Option<Miss>) -> CallError {
+    let wanted = format!("{} was not warm after {tried}", at.instance);
     match (window.median(), last_miss) {
         (None, Some(Miss::NotConnected(why))) => {
             CallError::retry(format!("{wanted}, the last failed: {why}"))
@@ -185,6 +193,18 @@ mod tests {
         assert_eq!(failed.class, Class::Refused);
         assert!(failed.what.contains("median of the last 10"), "{failed}");
         assert_eq!(count.load(Ordering::Relaxed), 25);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_slow_for_ever_is_refused_with_its_reason_when_time_is_over() {
+        let (server, _) = failing_at_first(usize::MAX).await;
+        let limits = HookLimits { warm: Duration::from_millis(50), ..hooks(&server).limits };
+        let hooks = hooks(&server).with_limits(limits);
+        let failed = hooks.warm_up(&at(), &spec(100_000, 5_000)).await.expect_err("time is over");
+        assert_eq!(failed.class, Class::Refused);
+        for words in ["of 100000 requests", "the last failed: it answered 503"] {
+            assert!(failed.what.contains(words), "{failed}");
+        }
     }
 
     #[tokio::test]
