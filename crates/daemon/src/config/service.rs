@@ -29,14 +29,13 @@ const SUBNETS_MAX: usize = 16;
 /// Every service of the file.
 pub(crate) fn read_all(root: &mut Table<'_>) -> Option<Vec<ServiceConfig>> {
     let tables = root.tables("service");
-    if tables.is_empty() && !root.has("service") {
+    if root.lists_nothing("service") {
         root.report("service", "no service is configured", "add one, beginning with a line `[[service]]`");
-        return None;
     }
-    let mut names = BTreeSet::new();
     if tables.is_empty() {
         return None;
     }
+    let mut names = BTreeSet::new();
     let services: Vec<_> = tables.into_iter().map(|table| read(table, &mut names)).collect();
     services.into_iter().collect()
 }

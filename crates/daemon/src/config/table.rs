@@ -166,6 +166,13 @@ impl<'d> Table<'d> {
         self.entries.contains_key(key)
     }
 
+    /// Whether a list was left out, or is there and empty.
+    pub(crate) fn lists_nothing(&self, key: &str) -> bool {
+        self.entries
+            .get(key)
+            .is_none_or(|value| value.get_ref().as_array().is_some_and(|items| items.is_empty()))
+    }
+
     /// Notes every key that nobody asked for.
     pub(crate) fn done(self) {
         for key in self.entries.keys() {

@@ -99,6 +99,15 @@ fn an_empty_file_is_told_what_it_needs() {
 }
 
 #[test]
+fn a_list_of_no_services_configures_none() {
+    let (rest, _) = SMALL.split_once("[[service]]").expect("it has one");
+    for (service, told) in [("[]", "no service is configured"), ("[7]", "7 is not a table")] {
+        let mistakes = parse(&format!("service = {service}\n{rest}")).expect_err("no service");
+        assert!(mistakes.contains("has 1 mistake\n") && mistakes.contains(told), "{mistakes}");
+    }
+}
+
+#[test]
 fn a_secret_is_never_printed() {
     let config = parse(SMALL).expect("no mistake");
     assert!(!format!("{config:?}").contains(KEY.1));
