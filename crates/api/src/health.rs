@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 /// 200 when ready, 503 when not; the same body for both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
+    /// Whether this daemon holds the lease. A service that it could not take up is among the components.
     pub ready: bool,
     /// The version of the daemon itself.
     pub daemon: String,
@@ -17,7 +18,7 @@ pub struct Readiness {
 /// One part that the daemon needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Component {
-    /// `journal`, `lease`, …
+    /// `lease`, `service boards`, …
     pub name: String,
     pub state: ComponentState,
     /// One sentence, where something is to be said.

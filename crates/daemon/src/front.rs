@@ -143,14 +143,20 @@ impl Front {
         self.clock.now()
     }
 
-    /// Whether the daemon can do its work. A service that cannot be taken up is told and does not stop the
+    /// Each service, and why it was not taken up if it was not.
+    pub(crate) fn troubles(&self) -> Vec<(String, Option<String>)> {
+        let services = self.engine.services().into_iter();
+        services.map(|service| (service.service.name.to_string(), service.trouble)).collect()
+    }
+
+    /// Whether the daemon holds the lease. A service that could not be taken up is told and does not stop the
     /// others.
     pub(crate) fn readiness(&self) -> Readiness {
         let ready = self.engine.is_leading();
         let waits = "another daemon may hold it; this one asks for it every second";
         let mut components = vec![component("lease", (!ready).then(|| waits.to_owned()))];
-        for service in self.engine.services() {
-            components.push(component(&format!("service {}", service.service.name), service.trouble));
+        for (service, trouble) in self.troubles() {
+            components.push(component(&format!("service {service}"), trouble));
         }
         Readiness { ready, daemon: env!("CARGO_PKG_VERSION").to_owned(), components }
     }

@@ -79,7 +79,7 @@ impl Server {
         self.router.clone()
     }
 
-    /// Returns when the lease is held and every release was taken up again.
+    /// Returns when the lease is held and every service was taken up that can be.
     pub async fn ready(&self) {
         self.engine.leading().await;
     }

@@ -5,7 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::labels::{AwsCall, Call, ReleaseState, Waiting};
+use super::labels::{AwsCall, Call, ReleaseState, ServiceState, Waiting};
 use super::process;
 use crate::front::Front;
 use crate::words;
@@ -13,7 +13,8 @@ use crate::words;
 pub(super) fn register(registry: &mut Registry, front: &Front) {
     let ready: Gauge = Gauge::default();
     ready.set(i64::from(front.readiness().ready));
-    registry.register("ready", "1 when the lease is held and every release was taken up", ready);
+    registry.register("ready", "1 when the lease is held", ready);
+    services(registry, front);
     releases(registry, front);
     calls(registry, front);
     aws_calls(registry, front);
@@ -22,6 +23,15 @@ pub(super) fn register(registry: &mut Registry, front: &Front) {
         resident.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         registry.register("resident_memory_bytes", "Resident memory of the daemon", resident);
     }
+}
+
+/// One that cannot be taken up does not make the daemon unready, and must not be overlooked.
+fn services(registry: &mut Registry, front: &Front) {
+    let ready: Family<ServiceState, Gauge> = Family::default();
+    for (service, trouble) in front.troubles() {
+        ready.get_or_create(&ServiceState { service }).set(i64::from(trouble.is_none()));
+    }
+    registry.register("service_ready", "1 for each service whose releases were taken up", ready);
 }
 
 /// Releases that are not over, and what each waits for.

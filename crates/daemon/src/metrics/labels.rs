@@ -36,6 +36,11 @@ pub(super) struct AwsCall {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ServiceState {
+    pub(super) service: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReleaseState {
     pub(super) service: String,
     pub(super) release: String,

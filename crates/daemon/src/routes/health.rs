@@ -14,7 +14,7 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Whether the lease is held and every release was taken up again.
+/// Whether the lease is held. A service that could not be taken up is named, and does not stop the others.
 #[utoipa::path(
     get,
     path = "/readyz",

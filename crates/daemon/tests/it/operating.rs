@@ -2,7 +2,11 @@
 
 use axum::http::StatusCode;
 use segue_api::{ComponentState, Readiness};
-use segue_journal::{Owner, Store};
+use segue_domain::event::{Event, ServiceEvent};
+use segue_domain::ids::{Actor, ReleaseId, Version};
+use segue_domain::plan::Kind;
+use segue_domain::time::Timestamp;
+use segue_journal::{Append, Fact, NewRecord, Owner, Store, Stream, StreamAppend, Via};
 
 use crate::rig::{LEASE_TTL, Rig, go_on, scope};
 
@@ -31,6 +35,53 @@ async fn a_daemon_is_alive_at_once_and_ready_when_the_lease_is_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_whose_journal_makes_no_sense_is_named_and_does_not_make_the_daemon_unready() {
+    let rig = Rig::begun();
+    let other = rig.journal.acquire(&scope(), &Owner::new("another"), LEASE_TTL).await.expect("free");
+    let release = ReleaseId::parse("boards-1").expect("a name");
+    let began = ServiceEvent::Began {
+        release: release.clone(),
+        kind: Kind::Canary,
+        version: Version::new("2"),
+        from_version: Version::new("1"),
+        request: None,
+    };
+    // A release that begins in its middle.
+    let append = Append {
+        streams: vec![
+            first(Stream::service(&release.service), began.into()),
+            first(Stream::release(&release), Event::PointOfNoReturn.into()),
+        ],
+        outbox: Vec::new(),
+    };
+    rig.journal.append(&other, &append).await.expect("it is taken");
+    rig.journal.release(&other).await.expect("it was held");
+    rig.server.ready().await;
+
+    let answer = rig.get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let [lease, boards] = answer.json::<Readiness>().components.try_into().expect("the lease and a service");
+    assert_eq!((lease.name.as_str(), lease.state), ("lease", ComponentState::Ready));
+    assert_eq!((boards.name.as_str(), boards.state), ("service boards", ComponentState::NotReady));
+    assert!(boards.sentence.is_some());
+    let numbers = rig.get("/metrics").await.body;
+    for line in ["segue_ready 1", "segue_service_ready{service=\"boards\"} 0"] {
+        assert!(numbers.contains(line), "{line} in\n{numbers}");
+    }
+}
+
+fn first(stream: Stream, fact: Fact) -> StreamAppend {
+    let record = NewRecord {
+        at: Timestamp::from_ms(1),
+        actor: Actor::new("segue"),
+        via: Via::Engine,
+        reason: None,
+        fact,
+    };
+    StreamAppend { stream, expected_seq: 0, records: vec![record] }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_daemon_goes_on_with_what_the_one_before_it_began() {
     let rig = Rig::ready().await;
     rig.canary().await;
@@ -52,6 +103,7 @@ async fn the_numbers_of_the_daemon_are_told_as_open_metrics() {
     assert!(running.header("content-type").starts_with("application/openmetrics-text"));
     for line in [
         "segue_ready 1",
+        "segue_service_ready{service=\"boards\"} 1",
         "segue_release_state{service=\"boards\",release=\"boards-1\",kind=\"canary\",state=\"running\"} 1",
         "segue_calls_total{port=\"cloud\",method=\"launch\",result=\"done\"} 1",
         "segue_journal_appends_total{kind=\"planned\"} 1",
