@@ -12,7 +12,8 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// Why a request was not done, for people (`title`, `detail`, `hint`) and for programs (`code`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Where the code is explained (RFC 9457 `type`).
+    /// `/errors/CODE`: the code as RFC 9457 wants a type, a reference that is relative to no address. The page is
+    /// CODE.md in docs/errors.
     #[serde(rename = "type")]
     pub kind: String,
     /// The same for every problem of this code.
@@ -54,7 +55,7 @@ mod tests {
     #[test]
     fn a_problem_reads_as_rfc_9457() {
         let problem = Problem {
-            kind: "https://segue.example/errors/unknown-version".to_owned(),
+            kind: "/errors/unknown-version".to_owned(),
             title: "no such version".to_owned(),
             status: 422,
             detail: "no AMI of boards carries version 9".to_owned(),
@@ -63,7 +64,7 @@ mod tests {
             errors: Vec::new(),
         };
         let json = serde_json::to_value(&problem).expect("serializes");
-        assert_eq!(json["type"], "https://segue.example/errors/unknown-version");
+        assert_eq!(json["type"], "/errors/unknown-version");
         assert!(json.get("hint").is_none(), "what is not there is not written");
         assert_eq!(serde_json::from_value::<Problem>(json).expect("parses"), problem);
     }

@@ -12,8 +12,9 @@ use segue_domain::refusal::Refusal;
 
 pub(crate) use fault::{Fault, said};
 
-/// Where codes are explained; the same pages as docs/errors.
-const PAGES: &str = "https://segue.example/errors/";
+/// The beginning of a problem's `type`. It is a name first, relative on purpose: whichever address a daemon is
+/// asked by, the page is docs/errors/CODE.md of its own version.
+const PAGES: &str = "/errors/";
 
 /// A problem on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! changes its meaning; a sentence may get better. What a record says is worded by the journal itself
 //! ([`segue_journal::view`]), because it is read without a daemon too.
 
+mod codes;
 mod event;
 mod hold;
 mod lists;
@@ -41,6 +42,6 @@ impl Phrase {
     }
 }
 
-fn explained(code: &'static str, sentence: impl Into<String>, hint: &str) -> Explanation {
-    Explanation { code: code.to_owned(), sentence: sentence.into(), hint: Some(hint.to_owned()) }
+fn explained(coded: &impl codes::Coded, sentence: impl Into<String>, hint: &str) -> Explanation {
+    Explanation { code: coded.code().to_owned(), sentence: sentence.into(), hint: Some(hint.to_owned()) }
 }

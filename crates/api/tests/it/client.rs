@@ -27,7 +27,7 @@ fn request() -> ReleaseRequest {
 
 fn problem(status: StatusCode, code: &str) -> impl IntoResponse {
     let body = Problem {
-        kind: format!("https://segue.example/errors/{code}"),
+        kind: format!("/errors/{code}"),
         title: "not now".to_owned(),
         status: status.as_u16(),
         detail: "boards-1 is still running".to_owned(),
