@@ -48,9 +48,7 @@ fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceCon
     }
     let environment = table.required("environment", &shape::text("a name", "\"production\""));
     let region = table.required("region", &region());
-    let workloads =
-        &[("boards", Workload::Boards), ("requests", Workload::Requests), ("none", Workload::None)];
-    let workload = table.or("workload", Workload::Boards, &shape::word(workloads, "\"boards\""));
+    let workload = table.or("workload", Workload::Boards, &workload());
     let pool = table.or("pool", "main".to_owned(), &shape::text("a name", "\"main\""));
     let called = name.as_ref().map(|name| name.value.as_str());
     let images = table.table("images").and_then(|images| read_images(images, called));
@@ -175,6 +173,13 @@ fn distinct(table: &Table<'_>, items: &[&Placed<String>], noun: &str) {
             table.report_at(item, what, format!("name each {noun} once"));
         }
     }
+}
+
+/// The journal knows other workloads; taken here, they would be released as if they were boards.
+fn workload() -> Shape<Workload> {
+    Shape::text("`boards`, the one workload that this version carries across", "\"boards\"", |text| {
+        (text == "boards").then_some(Workload::Boards)
+    })
 }
 
 /// As release ids need it: `boards-12` must read back.

@@ -98,6 +98,16 @@ fn an_empty_file_is_told_what_it_needs() {
     }
 }
 
+/// They are carried across by other means than boards are, which this version does not have.
+#[test]
+fn only_boards_can_be_carried_across() {
+    for workload in ["requests", "none"] {
+        let text = SMALL.replace("name = \"boards\"", &format!("name = \"boards\"\nworkload = {workload:?}"));
+        let mistakes = parse(&text).expect_err("it cannot");
+        assert!(mistakes.contains("service[0].workload") && mistakes.contains("`boards`"), "{mistakes}");
+    }
+}
+
 #[test]
 fn a_list_of_no_services_configures_none() {
     let (rest, _) = SMALL.split_once("[[service]]").expect("it has one");
