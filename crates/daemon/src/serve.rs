@@ -116,7 +116,11 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
             balancer,
             metrics: Arc::new(prometheus(config, service, &http, &clock)),
             boards: Arc::new(boards(config, &http, &clock)),
-            hooks: Arc::new(SystemHooks::new(http.clone()).without_variable(key_variable.cloned())),
+            hooks: Arc::new(
+                SystemHooks::new(http.clone())
+                    .with_port(service.warm_port)
+                    .without_variable(key_variable.cloned()),
+            ),
             notifier: Arc::new(LogNotifier),
         };
         services.push(ServiceSetup {

@@ -4,6 +4,7 @@
 //! environment), as every tool of the account does.
 
 use secrecy::SecretString;
+use segue_handover::wire::CONTROL_PORT;
 use segue_integrations::prometheus::{MetricName, MetricNames};
 use url::Url;
 
@@ -62,11 +63,11 @@ impl PrometheusConfig {
 
 impl HandoverConfig {
     pub(crate) fn read(mut table: Table<'_>, environment: &Environment) -> Option<Self> {
-        let port = table.or("port", 9000, &shape::number32(1, u32::from(u16::MAX), "9000"));
+        let port = table.or("port", CONTROL_PORT, &shape::port("9000"));
         let key = secret::required(&mut table, "key_file", "key_env", environment);
         table.done();
         let secret::Found { secret, variable } = key?;
-        Some(Self { port: u16::try_from(port?).ok()?, key: secret, key_variable: variable })
+        Some(Self { port: port?, key: secret, key_variable: variable })
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use segue_domain::service::{CanaryPolicy, FullPolicy, HandoverPolicy, NeedsCanary, Patience, WarmSpec};
 
+use segue_integrations::hooks::TRAFFIC_PORT;
+
 use super::shape::{self, Shape};
 use super::table::Table;
 
@@ -78,12 +80,15 @@ pub(crate) fn patience(mut table: Table<'_>) -> Option<Patience> {
     Some(Patience { step: step?, settle: settle?, max_age: max_age?, zeros_apart: zeros_apart? })
 }
 
-pub(crate) fn warm(mut table: Table<'_>) -> Option<WarmSpec> {
+/// Warm-up requests, and the port that they go to.
+pub(crate) fn warm(mut table: Table<'_>) -> Option<(WarmSpec, u16)> {
     let path = table.required("path", &path());
     let requests = table.or("requests", 100, &shape::number32(10, 100_000, "100"));
+    let port = table.or("port", TRAFFIC_PORT, &shape::port("8080"));
     let median = table.required("median", &span(Duration::from_millis(1), MINUTE, "\"50ms\""));
     table.done();
-    Some(WarmSpec { path: path?, requests: requests?, median_ms: u32::try_from(median?.as_millis()).ok()? })
+    let median_ms = u32::try_from(median?.as_millis()).ok()?;
+    Some((WarmSpec { path: path?, requests: requests?, median_ms }, port?))
 }
 
 fn span(min: Duration, max: Duration, example: &'static str) -> Shape<Duration> {

@@ -7,6 +7,7 @@ use segue_domain::ids::{
 };
 use segue_domain::service::{LaunchSpec, Routing, Service, Slot, WarmSpec, Workload};
 use segue_engine::ports::ImageQuery;
+use segue_integrations::hooks::TRAFFIC_PORT;
 
 use super::policy;
 use super::shape::{self, Shape};
@@ -17,6 +18,8 @@ use super::table::{Placed, Table};
 pub struct ServiceConfig {
     pub service: Service,
     pub images: ImageQuery,
+    /// The port of its instances that takes warm-up requests.
+    pub warm_port: u16,
 }
 
 /// One weighted forward takes five groups: two colours and three canaries.
@@ -59,20 +62,21 @@ fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceCon
     let handover = table.table("handover").and_then(policy::handover);
     let patience = table.table("patience").and_then(policy::patience);
     table.done();
+    let (launch, warm_port) = launch?;
     let service = Service {
         name: ServiceName::new(name?.value),
         environment: Environment::new(environment?),
         region: Region::new(region?),
         workload: workload?,
         pool: PoolName::new(pool?),
-        launch: launch?,
+        launch,
         routing: routing?,
         canary: canary?,
         full: full?,
         handover: handover?,
         patience: patience?,
     };
-    Some(ServiceConfig { service, images: images? })
+    Some(ServiceConfig { service, images: images?, warm_port })
 }
 
 fn read_images(mut table: Table<'_>, service: Option<&str>) -> Option<ImageQuery> {
@@ -85,7 +89,8 @@ fn read_images(mut table: Table<'_>, service: Option<&str>) -> Option<ImageQuery
     Some(ImageQuery { owner: owner?, tags: tags?.into_iter().collect::<BTreeMap<_, _>>() })
 }
 
-fn read_launch(mut table: Table<'_>) -> Option<LaunchSpec> {
+/// What a launch needs, and the port for warm-up requests.
+fn read_launch(mut table: Table<'_>) -> Option<(LaunchSpec, u16)> {
     let template = table.required("template", &id("lt-", "a launch template", "\"lt-0123456789abcdef0\""));
     let subnets = table.list("subnets", &id("subnet-", "a subnet", "\"subnet-0123456789abcdef0\""));
     if let Some(subnets) = &subnets {
@@ -96,18 +101,20 @@ fn read_launch(mut table: Table<'_>) -> Option<LaunchSpec> {
     let configure =
         table.list_or_empty("configure", &shape::text("a word of the command", "\"/opt/configure\""));
     let warm = match table.table_if_any("warm") {
-        Some(warm) => policy::warm(warm).map(Some),
-        None => Some(None::<WarmSpec>),
+        Some(warm) => policy::warm(warm).map(|(warm, port)| (Some(warm), port)),
+        None => Some((None::<WarmSpec>, TRAFFIC_PORT)),
     };
     table.done();
+    let (warm, warm_port) = warm?;
     let configure: Vec<_> = configure?.into_iter().map(|word| word.value).collect();
-    Some(LaunchSpec {
+    let spec = LaunchSpec {
         template: TemplateId::new(template?),
         subnets: subnets?.into_iter().map(|subnet| SubnetId::new(subnet.value)).collect(),
         size: size.ok()?,
         configure: (!configure.is_empty()).then_some(configure),
-        warm: warm?,
-    })
+        warm,
+    };
+    Some((spec, warm_port))
 }
 
 fn read_routing(mut table: Table<'_>, region: Option<&str>) -> Option<Routing> {

@@ -56,6 +56,12 @@ pub(crate) fn number32(min: u32, max: u32, example: &'static str) -> Shape<u32> 
     Shape { what: format!("a whole number from {min} to {max}"), example, read: Box::new(read) }
 }
 
+/// A port to reach somebody at.
+pub(crate) fn port(example: &'static str) -> Shape<u16> {
+    let read = |value: &DeValue<'_>| u16::try_from(integer(value)?).ok().filter(|port| *port > 0);
+    Shape { what: format!("a whole number from 1 to {}", u16::MAX), example, read: Box::new(read) }
+}
+
 /// A span of time within limits, written as `250ms`, `10s`, `1h 30m`.
 pub(crate) fn duration(min: Duration, max: Duration, example: &'static str) -> Shape<Duration> {
     let what = format!("a duration from {} to {}", spoken(min), spoken(max));

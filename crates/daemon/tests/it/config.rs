@@ -98,6 +98,16 @@ fn an_empty_file_is_told_what_it_needs() {
     }
 }
 
+#[test]
+fn warm_up_requests_go_to_the_port_that_the_file_names() {
+    let warmed_at = |port: &str| {
+        let warm = format!("], warm = {{ path = \"/health\", median = \"50ms\"{port} }} }}");
+        parse(&SMALL.replace("] }", &warm)).expect("no mistake").services[0].warm_port
+    };
+    assert_eq!(warmed_at(", port = 3000"), 3000);
+    assert_eq!(warmed_at(""), 8080);
+}
+
 /// They are carried across by other means than boards are, which this version does not have.
 #[test]
 fn only_boards_can_be_carried_across() {
