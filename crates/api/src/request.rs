@@ -75,7 +75,7 @@ pub struct Override {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    /// Answer an open gate with yes, or end a bake early.
+    /// Say yes where a gate is open, or to a canary that could not be judged.
     Promote,
     /// Begin nothing new until `resume`.
     Pause,

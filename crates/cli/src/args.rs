@@ -71,7 +71,7 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Say yes where a release asks or holds
+    /// Say yes where a gate is open, or to a canary that could not be judged
     Promote(VerbArgs),
     /// Begin nothing new until `resume`
     Pause(VerbArgs),
