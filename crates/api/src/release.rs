@@ -55,9 +55,9 @@ pub enum ReleaseState {
     Paused,
     /// A gate is open: it goes on at `promote` or `abort`.
     Asking,
-    /// It cannot go on by itself; `because` says why. `retry` or `abort` go on; `promote` too where a canary
-    /// could not be judged. Held with `direction`
-    /// `back` it could not roll back, and a person has to mend what `because` names.
+    /// It cannot go on by itself; `because` says why. `retry` or `abort` go on, and `promote` where a canary
+    /// could not be judged. Held with `direction` `back` it could not roll back, and a person has to mend what
+    /// `because` names.
     Held,
     Closed,
 }

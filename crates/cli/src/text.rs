@@ -192,9 +192,10 @@ fn boards(count: &Count) -> String {
     }
 }
 
-/// A refusal as a person reads it.
+/// A refusal, or a failure of the daemon, as a person reads it.
 pub(crate) fn problem(problem: &Problem) -> String {
-    let mut text = format!("refused ({}): {}", problem.code, problem.detail);
+    let word = if problem.status < 500 { "refused" } else { "error" };
+    let mut text = format!("{word} ({}): {}", problem.code, problem.detail);
     for error in &problem.errors {
         // Each mistake on a line of its own.
         let _infallible = write!(text, "\n  {}: {}", error.place, error.detail);

@@ -194,6 +194,22 @@ async fn a_refusal_is_a_sentence_a_code_and_a_hint() {
 }
 
 #[tokio::test]
+async fn a_failure_of_the_daemon_is_not_called_a_refusal() {
+    let fail = || async {
+        let problem = serde_json::json!({
+            "type": "/errors/internal", "title": "internal", "status": 500, "code": "internal",
+            "detail": "the daemon could not do it; its log says why"
+        });
+        let headers = [(header::CONTENT_TYPE, "application/problem+json")];
+        (StatusCode::INTERNAL_SERVER_ERROR, headers, problem.to_string()).into_response()
+    };
+    let daemon = daemon(Router::new().route("/v1/services", get(fail))).await;
+    let failed = segue(&daemon, &["status"]).await;
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(stderr(&failed).starts_with("error (internal): the daemon"), "{}", stderr(&failed));
+}
+
+#[tokio::test]
 async fn without_a_daemon_it_is_said_how_to_start_one() {
     // Bound and dropped: nobody listens there.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

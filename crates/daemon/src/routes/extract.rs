@@ -5,13 +5,13 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use segue_api::{ACTOR, Actor, IDEMPOTENCY_KEY, IdempotencyKey, ReleaseId};
+use segue_api::{ACTOR, Actor, IDEMPOTENCY_KEY, IdempotencyKey, ReleaseId, Verb};
 use segue_journal::Via;
 use serde::de::DeserializeOwned;
 
 use super::BODY_BYTES_MAX;
 use crate::front::Who;
-use crate::problem::Fault;
+use crate::problem::{Fault, said};
 
 /// Who asks when nobody says. Who says is believed: this version knows no authentication.
 const NOBODY: &str = "somebody";
@@ -89,13 +89,42 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
-        let segments = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let segments = segments.map(|Path(segments)| segments).unwrap_or_default();
-        let id = segments.into_iter().find(|(name, _)| name == "id").map(|(_, id)| id).unwrap_or_default();
+        let id = segment(parts, state, "id").await;
         id.parse()
             .map(Self)
             .map_err(|error: segue_api::InvalidId| Fault::ReleaseIdInvalid { what: error.to_string() })
     }
+}
+
+/// The service that the path names, as it stands there: whether there is one, the configuration knows.
+pub(super) struct NamedService(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedService {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        Ok(Self(segment(parts, state, "name").await))
+    }
+}
+
+/// The word that the path ends with.
+pub(super) struct NamedVerb(pub(super) Verb);
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedVerb {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let word = segment(parts, state, "verb").await;
+        let known = Verb::ALL.into_iter().find(|verb| verb.word() == word);
+        known.map(Self).ok_or_else(|| Fault::RouteUnknown { path: said(parts.uri.path()) })
+    }
+}
+
+/// A named segment of the path; empty for one that is no text, which is the name of nothing.
+async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S, wanted: &str) -> String {
+    let segments = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+    let segments = segments.map(|Path(segments)| segments).unwrap_or_default();
+    segments.into_iter().find(|(name, _)| name == wanted).map(|(_, text)| text).unwrap_or_default()
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Who {

@@ -1,10 +1,11 @@
 //! `/v1/services`: the services and their fleets as they are now.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use segue_api::{Problem, ServiceList, ServiceView};
 
 use super::App;
+use super::extract::NamedService;
 use crate::problem::Refused;
 
 /// Every configured service.
@@ -32,7 +33,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<ServiceList>, Re
 )]
 pub(super) async fn get(
     State(app): State<App>,
-    Path(name): Path<String>,
+    NamedService(name): NamedService,
 ) -> Result<Json<ServiceView>, Refused> {
     app.front.service(&name).await.map(Json)
 }

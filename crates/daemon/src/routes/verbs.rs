@@ -1,14 +1,13 @@
 //! `/v1/releases/{id}/{verb}`: what a person says to a release.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::Uri;
+use axum::extract::State;
 use segue_api::{Problem, ReleaseId, ReleaseView, Verb, VerbRequest};
 
 use super::App;
-use super::extract::{BodyOrDefault, Named};
+use super::extract::{BodyOrDefault, Named, NamedVerb};
 use crate::front::Who;
-use crate::problem::{Fault, Refused, said};
+use crate::problem::Refused;
 
 /// Promote, pause, resume, abort or retry. The answer is the release after the word was taken in.
 #[utoipa::path(
@@ -30,12 +29,9 @@ use crate::problem::{Fault, Refused, said};
 pub(super) async fn say(
     State(app): State<App>,
     Named(id): Named,
-    Path((_, verb)): Path<(String, String)>,
-    uri: Uri,
+    NamedVerb(verb): NamedVerb,
     who: Who,
     BodyOrDefault(body): BodyOrDefault<VerbRequest>,
 ) -> Result<Json<ReleaseView>, Refused> {
-    let verb = Verb::ALL.into_iter().find(|known| known.word() == verb);
-    let verb = verb.ok_or_else(|| Fault::RouteUnknown { path: said(uri.path()) })?;
     app.front.say(&id, verb, body.reason.as_deref(), &who).await.map(Json)
 }

@@ -108,6 +108,20 @@ async fn a_request_that_is_none_is_told_what_is_wrong_with_it() {
     insta::assert_snapshot!(told(&rig, &cases).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_path_that_is_no_text_is_refused_as_a_problem_too() {
+    let rig = Rig::ready().await;
+    for (method, path, code) in [
+        (Method::GET, "/v1/services/%ff", "service-unknown"),
+        (Method::GET, "/v1/releases/%ff", "release-id-invalid"),
+        (Method::POST, "/v1/releases/boards-1/%ff", "release-id-invalid"),
+    ] {
+        let answer = rig.ask(request(method, path, &[], "")).await;
+        assert_eq!(answer.status.as_u16(), 404, "{path}: {}", answer.body);
+        assert_eq!(answer.json::<segue_api::Problem>().code, code, "{path}");
+    }
+}
+
 /// A site's own name may be made to lead to this machine; reading is refused as well as changing.
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_not_the_daemons_own_is_refused_on_every_route() {
