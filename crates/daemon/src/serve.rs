@@ -17,7 +17,7 @@ use segue_integrations::prometheus::{Prometheus, QueryLimits};
 use segue_integrations::system::{RandomEntropy, SystemClock};
 use segue_journal::{Owner, ReadError, Reader, Scope, SqliteStore};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, ServiceConfig};
 use crate::logging;
@@ -49,15 +49,39 @@ pub async fn serve(config: &Path) -> Result<(), StartError> {
     let cannot_listen = |source| StartError::CannotListen { address, source };
     let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
     let bound = listener.local_addr().map_err(cannot_listen)?;
+    let told = Told::listen().map_err(StartError::Signals)?;
     let server = Server::begin(parts(&config, &journal).await?);
-    run(server, listener, bound).await.map_err(cannot_listen)?;
+    run(server, listener, bound, told).await.map_err(StartError::Ended)?;
     journal.close().await;
     Ok(())
 }
 
-async fn run(server: Server, listener: TcpListener, bound: SocketAddr) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// The signals that stop a daemon.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Which one came.
+    async fn stop(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+async fn run(
+    server: Server,
+    listener: TcpListener,
+    bound: SocketAddr,
+    mut told: Told,
+) -> std::io::Result<()> {
     let mut answering = tokio::spawn(server.answer(listener));
     let announced = async {
         server.ready().await;
@@ -65,13 +89,12 @@ async fn run(server: Server, listener: TcpListener, bound: SocketAddr) -> std::i
         announce(bound);
         std::future::pending::<()>().await;
     };
-    let told = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    let signal = tokio::select! {
+        signal = told.stop() => signal,
         ended = &mut answering => return ended.map_err(std::io::Error::other)?,
         () = announced => "nothing",
     };
-    tracing::info!(signal = told, "stopping");
+    tracing::info!(signal, "stopping");
     server.hush();
     if tokio::time::timeout(ANSWERS_END_WITHIN, &mut answering).await.is_err() {
         answering.abort();

@@ -1,4 +1,5 @@
-//! Why a daemon did not start, or ended by itself. Whatever kept it from starting, nothing was begun.
+//! Why a daemon did not start, or ended by itself. Whatever kept it from starting, nothing was begun: only
+//! [`StartError::Ended`] comes later.
 
 use std::net::SocketAddr;
 
@@ -29,6 +30,11 @@ pub enum StartError {
     JournalNewer { stream: String, found: u32, understood: u32 },
     #[error("no HTTP client can be made")]
     HttpClient(#[source] reqwest::Error),
+    #[error("the daemon cannot listen for the signals that stop it")]
+    Signals(#[source] std::io::Error),
+    /// It had begun. Releases are where the world is, as after any death.
+    #[error("the API stopped answering")]
+    Ended(#[source] std::io::Error),
 }
 
 impl StartError {
@@ -44,23 +50,36 @@ impl StartError {
                 OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
             )
             | Self::JournalUnreadable(_)
-            | Self::HttpClient(_) => "cannot-start",
+            | Self::HttpClient(_)
+            | Self::Signals(_) => "cannot-start",
+            Self::Ended(_) => "daemon-ended",
         }
     }
 
     /// What to do; none where the error itself says it.
     pub fn hint(&self) -> Option<&'static str> {
-        match self.code() {
-            "config-unreadable" => {
-                Some("name a readable file with --config; deploy/segue.example.toml is an example")
+        Some(match self {
+            // Each mistake brings its own.
+            Self::Config(LoadError::Wrong(_)) => return None,
+            Self::Config(LoadError::Unreadable { .. } | LoadError::TooLong { .. }) => {
+                "name a readable file with --config; deploy/segue.example.toml is an example"
             }
-            "cannot-listen" => Some("stop what listens there, or write another port in `daemon.listen`"),
-            "journal-newer" => Some("start the newer daemon again; this one has not touched the journal"),
-            "journal-foreign" => Some("name another file as `daemon.journal`; this one was not touched"),
-            "cannot-start" => Some("see that the daemon's user may write the journal and its folder"),
-            // Each mistake of a configuration brings its own.
-            _ => None,
-        }
+            Self::CannotListen { .. } => "stop what listens there, or write another port in `daemon.listen`",
+            Self::Journal(OpenError::Newer { .. }) | Self::JournalNewer { .. } => {
+                "start the newer daemon again; this one has not touched the journal"
+            }
+            Self::Journal(OpenError::NotAJournal { .. }) => {
+                "name another file as `daemon.journal`; this one was not touched"
+            }
+            Self::Journal(
+                OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
+            )
+            | Self::JournalUnreadable(_) => "see that the daemon's user may write the journal and its folder",
+            Self::HttpClient(_) | Self::Signals(_) => {
+                "see the limits under which the daemon runs: files, memory"
+            }
+            Self::Ended(_) => "start it again; releases go on where they are",
+        })
     }
 
     /// Whether the daemon refuses to run like this (exit code 2): what it was told has to change first.
@@ -75,7 +94,9 @@ impl StartError {
                 OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
             )
             | Self::JournalUnreadable(_)
-            | Self::HttpClient(_) => false,
+            | Self::HttpClient(_)
+            | Self::Signals(_)
+            | Self::Ended(_) => false,
         }
     }
 
@@ -91,5 +112,21 @@ impl StartError {
             Some(hint) => format!("{text}\n  hint: {hint}"),
             None => text,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_the_journals_fault_is_not_blamed_on_it() {
+        let io = || std::io::Error::other("no more files");
+        let signals = StartError::Signals(io());
+        assert_eq!(signals.code(), "cannot-start");
+        assert!(!signals.told().contains("journal"), "{}", signals.told());
+        let ended = StartError::Ended(io());
+        assert_eq!(ended.code(), "daemon-ended");
+        assert!(ended.told().contains("no more files") && !ended.is_refusal(), "{}", ended.told());
     }
 }
