@@ -5,27 +5,27 @@ use std::process::ExitCode;
 
 use segue_api::{Direction, ReleaseState, ReleaseView, Verdict};
 
-/// How a command ended.
+/// How a command ended. Which number is which stands once, where it becomes an [`ExitCode`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done; with `--wait`: released, or the canary passed.
-    Done = 0,
+    Done,
     /// Something went wrong that has nothing to do with the release itself.
-    Error = 1,
+    Error,
     /// The daemon did not take the request, or preflight said no, or the configuration is wrong.
-    Refused = 2,
+    Refused,
     /// A canary or a step failed, and everything is as it was before.
-    RolledBack = 3,
+    RolledBack,
     /// A person aborted it.
-    Aborted = 4,
+    Aborted,
     /// It holds and needs a person.
-    Held = 5,
+    Held,
     /// It holds on its way back.
-    CouldNotRollBack = 6,
+    CouldNotRollBack,
     /// `--timeout` ended first; the release goes on.
-    TimedOut = 124,
+    TimedOut,
     /// Ctrl-C; the release goes on.
-    Interrupted = 130,
+    Interrupted,
 }
 
 impl Exit {

@@ -20,8 +20,8 @@ use super::journey::Outcome;
 
 /// For one page of figures.
 const FETCH: Duration = Duration::from_secs(10);
-/// Port of an instance's metrics.
-const METRICS_PORT: u16 = 9000;
+/// The demo's servers show their metrics beside the control contract.
+const METRICS_PORT: u16 = segue_handover::wire::CONTROL_PORT;
 
 /// Where everything is that figures are taken from.
 #[derive(Debug, Clone, Copy)]

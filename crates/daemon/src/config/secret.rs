@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use secrecy::SecretString;
+use segue_handover::auth::Key;
 
 use super::shape::{self, Shape};
 use super::table::Table;
 
-/// A key of this many bytes is as strong as the SHA-256 it goes into.
-const SECRET_BYTES_MIN: usize = 16;
+/// What the contract demands of a key; a shorter one can be found by trying.
+const SECRET_BYTES_MIN: usize = Key::MIN_LEN;
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The environment as configuration sees it.
