@@ -124,8 +124,6 @@ pub enum StepOutcome {
     Did,
     /// Somebody else had begun it; the release saw it through.
     TookOver,
-    /// This release has no need of it.
-    Skipped,
 }
 
 /// On what a step waits, since when, until when, and what happens then.
@@ -170,8 +168,6 @@ pub struct CheckView {
 pub enum CheckVerdict {
     Passed,
     Failed,
-    /// It could not be answered; never the same as passed.
-    Unknown,
     /// It said no, and a person set it aside with a reason.
     Overridden,
 }

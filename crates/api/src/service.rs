@@ -79,8 +79,6 @@ pub struct InstanceView {
     pub state: InstanceState,
     pub health: Health,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_ip: Option<String>,
     pub boards: Count,
     pub clients: Count,

@@ -28,10 +28,6 @@ impl Time {
     pub fn unix_ms(self) -> i64 {
         self.0.as_millisecond()
     }
-
-    pub fn timestamp(self) -> Timestamp {
-        self.0
-    }
 }
 
 impl From<Timestamp> for Time {

@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use segue_engine::ports::Class;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::errors::Failure;
@@ -31,8 +29,6 @@ pub struct Tally {
     pub refused: u64,
     pub unknown: u64,
     pub bug: u64,
-    /// Time that all of them took together, waiting for their turn not included.
-    pub busy_ms: u64,
 }
 
 impl CallCounts {
@@ -45,7 +41,7 @@ impl CallCounts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn count(&self, call: &'static str, failed: Option<Class>, took: Duration) {
+    fn count(&self, call: &'static str, failed: Option<Class>) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = counts.entry(call).or_default();
         let end = match failed {
@@ -56,7 +52,6 @@ impl CallCounts {
             Some(Class::Bug) => &mut tally.bug,
         };
         *end = end.saturating_add(1);
-        tally.busy_ms = tally.busy_ms.saturating_add(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     }
 }
 
@@ -81,10 +76,9 @@ impl Calls {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let _turn = self.turns.acquire().await.expect("nobody closes the semaphore");
-        let began = Instant::now();
         let result = sending.instrument(tracing::debug_span!("aws", call)).await;
         let result = result.map_err(|error| Failure::of(call, &error));
-        self.counts.count(call, result.as_ref().err().map(|failure| failure.class), began.elapsed());
+        self.counts.count(call, result.as_ref().err().map(|failure| failure.class));
         result
     }
 }

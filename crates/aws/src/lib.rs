@@ -27,4 +27,3 @@ mod weights;
 
 pub use calls::{CallCounts, Tally};
 pub use client::connect;
-pub use tags::{COMMIT_TAG, DEFAULT_POOL, VERSION_TAG};

@@ -13,11 +13,11 @@ pub(crate) const ATTEMPT: &str = "segue:attempt";
 pub(crate) const POOL: &str = "segue:pool";
 
 /// The pool of a service that has only one.
-pub const DEFAULT_POOL: &str = "main";
+pub(crate) const DEFAULT_POOL: &str = "main";
 /// The AMI's tag that names the version built into it.
-pub const VERSION_TAG: &str = "releaseVersion";
+pub(crate) const VERSION_TAG: &str = "releaseVersion";
 /// The AMI's tag that names the commit it was built from.
-pub const COMMIT_TAG: &str = "commit";
+pub(crate) const COMMIT_TAG: &str = "commit";
 
 /// The value of a tag that is there and says something.
 pub(crate) fn value<'a>(tags: &'a [Tag], name: &str) -> Option<&'a str> {

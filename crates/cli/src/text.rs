@@ -15,7 +15,6 @@ pub(crate) fn release(release: &ReleaseView) -> String {
         let verdict = match check.verdict {
             CheckVerdict::Passed => "passed",
             CheckVerdict::Failed => "failed",
-            CheckVerdict::Unknown => "unknown",
             CheckVerdict::Overridden => "overridden",
         };
         line(&mut text, &format!("    check {} {verdict}: {}", check.name, check.sentence));
@@ -99,7 +98,6 @@ fn step(text: &mut String, step: &StepView) {
         Some(StepOutcome::FoundDone) => "found done",
         Some(StepOutcome::Did) => "done",
         Some(StepOutcome::TookOver) => "taken over and done",
-        Some(StepOutcome::Skipped) => "skipped",
         None => "",
     };
     let seconds = step.seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();

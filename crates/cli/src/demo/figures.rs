@@ -105,7 +105,6 @@ fn step(step: &StepView) -> Option<StepLine> {
         Some(StepOutcome::FoundDone) => "found_done",
         Some(StepOutcome::Did) => "did",
         Some(StepOutcome::TookOver) => "took_over",
-        Some(StepOutcome::Skipped) => "skipped",
         None => "not_done",
     };
     Some(StepLine { name: step.name.clone(), seconds: f64::from(ms) / 1_000.0, outcome: outcome.to_owned() })

@@ -1,11 +1,13 @@
 //! What is read when the page is asked for: readiness, releases, waits, calls, memory.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::labels::{AwsCall, Call, ReleaseState, ServiceState, Waiting};
+use super::labels::{AwsCall, Call, CallTime, ReleaseState, ServiceState, Waiting};
 use super::process;
 use crate::front::Front;
 use crate::words;
@@ -61,7 +63,10 @@ fn releases(registry: &mut Registry, front: &Front) {
 /// Calls by port and method, repeated ones each for itself.
 fn calls(registry: &mut Registry, front: &Front) {
     let counts: Family<Call, Counter> = Family::default();
+    let seconds: Family<CallTime, Counter<f64, AtomicU64>> = Family::default();
     for (call, stat) in front.calls() {
+        let labels = CallTime { port: call.port, method: call.method };
+        seconds.get_or_create(&labels).inc_by(stat.spent.as_secs_f64());
         let results = [
             ("done", stat.ok),
             ("retry", stat.retry),
@@ -75,6 +80,7 @@ fn calls(registry: &mut Registry, front: &Front) {
         }
     }
     registry.register("calls", "Calls at outside systems by port, method and how they ended", counts);
+    registry.register("call_seconds", "Time spent in calls at outside systems", seconds);
 }
 
 fn aws_calls(registry: &mut Registry, front: &Front) {

@@ -28,6 +28,12 @@ pub(super) struct Call {
     pub(super) result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CallTime {
+    pub(super) port: &'static str,
+    pub(super) method: &'static str,
+}
+
 /// A call at AWS, as AWS spells it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct AwsCall {

@@ -66,7 +66,6 @@ pub(super) fn instance(
         observed_version: app.ok().map(|app| app.version.to_string()),
         state: state(instance.state),
         health: health(id, service, world),
-        zone: None,
         private_ip: instance.address.clone(),
         boards: sum([world.boards.get(id)], "nobody has looked yet"),
         clients: match app {

@@ -106,6 +106,7 @@ async fn the_numbers_of_the_daemon_are_told_as_open_metrics() {
         "segue_service_ready{service=\"boards\"} 1",
         "segue_release_state{service=\"boards\",release=\"boards-1\",kind=\"canary\",state=\"running\"} 1",
         "segue_calls_total{port=\"cloud\",method=\"launch\",result=\"done\"} 1",
+        "segue_call_seconds_total{port=\"cloud\",method=\"launch\"} ",
         "segue_journal_appends_total{kind=\"planned\"} 1",
         "segue_effects_total{verb=\"launch\",outcome=\"done\"} 1",
         "segue_http_answers_total{route=\"/v1/releases\",method=\"POST\",status=\"202\"} 1",
