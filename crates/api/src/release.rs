@@ -1,7 +1,7 @@
 //! A release as the daemon sees it now.
 //!
 //! A view is a whole value: whoever has read one needs no other to understand it. Its `ETag` changes when
-//! anything in it but the age of a reading changes.
+//! anything in it changes but what grows by itself: the age of a reading, the seconds of a running step.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! The tag of a view: it changes when anything in the view changes but time passing.
 //!
 //! The age of a reading and the seconds of a running step grow by themselves; a long poll that woke for them
-//! would be a short poll.
+//! would be a short poll. They are the only numbers here that do: no sentence counts the time that passes.
 
 use segue_api::{Count, ReleaseView, StepState, StepView};
 use sha2::{Digest, Sha256};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
-use segue_api::EventView;
+use segue_api::{Count, EventView, ReleaseView};
 use segue_domain::event::Event;
 use segue_domain::ids::{Actor, ReleaseId};
 use segue_domain::time::Timestamp;
@@ -59,6 +59,15 @@ async fn time_that_passes_is_no_change() {
     let after = rig.get("/v1/releases/boards-1").await;
     assert_ne!(before.body, after.body, "the seconds of the running step go on");
     assert_eq!(before.header("etag"), after.header("etag"));
+
+    // Neither is a metric that grows older and older, once it is too old.
+    rig.world.stop_scraping();
+    go_on(30).await;
+    let before = rig.get("/v1/releases/boards-1").await;
+    assert!(matches!(before.json::<ReleaseView>().boards.on_blue, Count::Unknown { .. }), "{}", before.body);
+    go_on(7).await;
+    let after = rig.get("/v1/releases/boards-1").await;
+    assert_eq!(before.header("etag"), after.header("etag"), "{}\n{}", before.body, after.body);
 }
 
 #[tokio::test(start_paused = true)]
