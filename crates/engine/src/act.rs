@@ -79,11 +79,9 @@ async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Re
             let at = book.reach(instance)?;
             outside.write(CLOSE, KnownById, || boards.close(&at)).await?;
         }
-        // The server knows a drain by its name: the same one again changes nothing.
         Effect::Drain { instance, rate_per_s } => {
             let at = book.reach(instance)?;
-            let name = intent.id.as_str();
-            outside.write(DRAIN, KnownById, || boards.drain(&at, name, *rate_per_s)).await?;
+            outside.write(DRAIN, KnownById, || boards.drain(&at, &intent.id, *rate_per_s)).await?;
         }
         Effect::Configure { instance, command } => {
             let at = book.reach(instance)?;

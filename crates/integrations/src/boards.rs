@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_domain::app::{AppStatus, BoardRow};
-use segue_domain::ids::{BoardId, InstanceId, MoveId, Route};
+use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 use segue_engine::ports::{
     AttachPlan, Boards, CallError, Clock, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed,
     StandbyTerms, Target,
@@ -125,11 +125,11 @@ impl Boards for ContractBoards {
         self.client(at)?.close().await.map(drop).map_err(|error| failed("close", at, &error))
     }
 
-    async fn drain(&self, at: &Target, release: &str, rate_per_s: u32) -> Result<(), CallError> {
-        let request = wire::DrainRequest {
-            release: id(wire::ReleaseId::parse(release))?,
-            rate_per_s: rate(rate_per_s)?,
-        };
+    async fn drain(&self, at: &Target, drain: &EffectId, rate_per_s: u32) -> Result<(), CallError> {
+        // The wire's ids have no `/`, which is what parts of an effect's id are joined by.
+        let name = drain.as_str().replace('/', ":");
+        let request =
+            wire::DrainRequest { release: id(wire::ReleaseId::parse(&name))?, rate_per_s: rate(rate_per_s)? };
         let answer = self.client(at)?.drain(&request).await;
         answer.map(drop).map_err(|error| failed("drain", at, &error))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_domain::app::{AppState, AppStatus, BoardRow};
-use segue_domain::ids::{BoardId, InstanceId, MoveId, Route};
+use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 
 use super::FakePort;
 use super::state::State;
@@ -62,7 +62,7 @@ impl Boards for FakePort {
         .await
     }
 
-    async fn drain(&self, at: &Target, _release: &str, _rate_per_s: u32) -> Result<(), CallError> {
+    async fn drain(&self, at: &Target, _id: &EffectId, _rate_per_s: u32) -> Result<(), CallError> {
         self.call("drain", |state| {
             state.obey(at)?;
             state.app(&at.instance)?.state = AppState::Draining;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_domain::app::{AppStatus, BoardRow};
-use segue_domain::ids::{BoardId, InstanceId, MoveId, Route};
+use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 
 use super::CallError;
 
@@ -33,7 +33,8 @@ pub trait Boards: Send + Sync {
 
     async fn close(&self, at: &Target) -> Result<(), CallError>;
 
-    async fn drain(&self, at: &Target, release: &str, rate_per_s: u32) -> Result<(), CallError>;
+    /// `id` is what the server knows the drain by: the same one again changes nothing.
+    async fn drain(&self, at: &Target, id: &EffectId, rate_per_s: u32) -> Result<(), CallError>;
 
     /// Item by item, in the order asked.
     async fn prepare(

@@ -275,7 +275,11 @@ async fn what_the_contract_does_not_allow_is_not_sent() {
     let bad = MoveItem { board: BoardId::new("two words"), ..item() };
     let failed = server.boards.seal(&server.at, &bad, Duration::from_secs(1)).await.expect_err("no id");
     assert_eq!(failed.class, Class::Bug);
-    let failed = server.boards.drain(&server.at, "boards-12", 0).await.expect_err("no rate");
+    let failed = server
+        .boards
+        .drain(&server.at, &EffectId::new("boards-12/out/handover/drain/i-1"), 0)
+        .await
+        .expect_err("no rate");
     assert_eq!(failed.class, Class::Bug);
     let nowhere = target("not an address");
     assert_eq!(server.boards.status(&nowhere).await.expect_err("no address").class, Class::Bug);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::app::{AppState, BoardRow, BoardState};
-use segue_domain::ids::{BoardId, InstanceId, MoveId, Route};
+use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 
 use super::eventually;
 use crate::ports::{AttachPlan, Boards, Class, EndOf, MoveItem, Sealed, StandbyTerms, Target};
@@ -43,6 +43,7 @@ pub async fn boards(boards: Arc<dyn Boards>, fixture: BoardsFixture) {
     suite.a_seal_is_called_off(&seals).await;
     suite.a_seal_that_nothing_follows_ends_by_itself(&stays).await;
     suite.who_is_not_meant_does_not_obey().await;
+    suite.a_server_is_drained().await;
 }
 
 impl Suite {
@@ -179,5 +180,21 @@ impl Suite {
         let refused = self.boards.close(&another).await.map_err(|error| error.class);
         assert_eq!(refused, Err(Class::Refused), "a call that is meant for another is refused");
         assert_eq!(self.boards.status(at).await.map(|status| status.state), Ok(AppState::Serving));
+    }
+
+    /// The id is made as the engine makes it.
+    async fn a_server_is_drained(&self) {
+        let (boards, at) = (&self.boards, &self.fixture.old);
+        let id = EffectId::new(format!("contract-{}/out/handover/drain/{}", self.fixture.run, at.instance));
+        boards.drain(at, &id, 1_000).await.expect("a server is drained");
+        boards.drain(at, &id, 1_000).await.expect("and drained again");
+        assert_eq!(boards.status(at).await.map(|status| status.state), Ok(AppState::Draining));
+        eventually("an empty server", self.fixture.patience, || async {
+            let rows = boards.boards(at).await;
+            rows.is_ok_and(|rows| !rows.iter().any(|row| row.state.is_owned_here()))
+        })
+        .await;
+        boards.open(at, None).await.expect("a drained server opens");
+        assert_eq!(boards.status(at).await.map(|status| status.state), Ok(AppState::Serving));
     }
 }
