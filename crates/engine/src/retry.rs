@@ -81,11 +81,12 @@ enum Happened {
 }
 
 impl Happened {
-    /// After a try that may have happened no later one can say that nothing did, unless it was refused.
+    /// After a try that may have happened no later one can say that nothing did, not even by refusing: a
+    /// launch that is refused for want of room may have found the room at the first try.
     fn colour(self, error: CallError) -> CallError {
         match (self, error.class) {
-            (Self::Perhaps, Class::Retry) => CallError::unknown(error.what),
-            (Self::Perhaps | Self::Never, _) => error,
+            (Self::Perhaps, Class::Retry | Class::Refused) => CallError::unknown(error.what),
+            (Self::Perhaps, Class::Unknown | Class::Bug) | (Self::Never, _) => error,
         }
     }
 }

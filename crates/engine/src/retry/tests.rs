@@ -64,6 +64,14 @@ async fn after_a_try_that_may_have_happened_a_throttled_one_does_not_prove_that_
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_try_that_may_have_happened_a_refusal_does_not_prove_that_nothing_did() {
+    let outside = outside(Duration::from_mins(1)).await;
+    let answers = [Err(CallError::unknown("cut")), Err(CallError::refused("no room"))];
+    let (result, tries) = tried(&outside, Repeat::KnownById, &answers).await;
+    assert_eq!((result, tries), (Err(CallError::unknown("no room")), 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_sent_when_the_lease_would_end_before_the_answer() {
     let outside = outside(Duration::from_secs(8)).await;
     let (result, tries) = tried(&outside, Repeat::KnownById, &[Ok(())]).await;
