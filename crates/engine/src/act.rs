@@ -45,7 +45,6 @@ pub(crate) async fn act(outside: &Outside, book: &AddressBook, intent: &Intent) 
 async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Result<Done, CallError> {
     let ports = &outside.ports;
     let (cloud, balancer, boards, hooks) = (&ports.cloud, &ports.balancer, &ports.boards, &ports.hooks);
-    let hook_limit = outside.limits.hook_timeout;
     match &intent.effect {
         Effect::Move(effect) => return wave::carry(outside, book, effect).await.map(Done::Moved),
         // The id is the token: however often it is asked, the same instances come of it.
@@ -86,12 +85,12 @@ async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Re
         Effect::Configure { instance, command } => {
             let at = book.reach(instance)?;
             let run = || hooks.configure(&at, command);
-            outside.write_within(CONFIGURE, NothingHappened, hook_limit, run).await?;
+            outside.hook(CONFIGURE, run).await?;
         }
         Effect::WarmUp { instance, spec } => {
             let at = book.reach(instance)?;
             let run = || hooks.warm_up(&at, spec);
-            outside.write_within(WARM_UP, NothingHappened, hook_limit, run).await?;
+            outside.hook(WARM_UP, run).await?;
         }
         Effect::Announce { line } => {
             outside.write(ANNOUNCE, NothingHappened, || ports.notifier.announce(line)).await?;

@@ -10,8 +10,8 @@ mod term;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::ports::{CallError, Entropy};
@@ -35,6 +35,7 @@ pub struct Limits {
     pub pause_first: Duration,
     /// No pause is longer.
     pub pause_max: Duration,
+    /// Readings that run at once; and as many calls that change something, so that neither waits for the other.
     pub calls_at_once: usize,
     /// How often the new servers are asked who has attached.
     pub attach_poll: Duration,
@@ -65,6 +66,16 @@ pub struct Call {
     pub method: &'static str,
 }
 
+/// Among whom a call waits for its place. From a seal to its activate nobody may wait for a reading, and nobody
+/// at all for somebody's command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Reading,
+    Deed,
+    /// It may take minutes; there are as many as there are effects in flight.
+    Hook,
+}
+
 impl Call {
     pub(crate) const fn new(port: &'static str, method: &'static str) -> Self {
         Self { port, method }
@@ -78,7 +89,8 @@ pub struct Outside {
     pub term: Arc<Term>,
     pub entropy: Arc<dyn Entropy>,
     pub stats: Arc<CallStats>,
-    places: Semaphore,
+    readings: Semaphore,
+    deeds: Semaphore,
 }
 
 impl std::fmt::Debug for Outside {
@@ -98,22 +110,25 @@ impl Outside {
         entropy: Arc<dyn Entropy>,
         stats: Arc<CallStats>,
     ) -> Self {
-        let places = Semaphore::new(limits.calls_at_once);
-        Self { ports, limits, term, entropy, stats, places }
+        let (readings, deeds) = (Semaphore::new(limits.calls_at_once), Semaphore::new(limits.calls_at_once));
+        Self { ports, limits, term, entropy, stats, readings, deeds }
     }
 
-    /// One try of one call. A call that gives no answer in time may have happened.
+    /// One try of one call, over within `limit`, its wait for a place included. A call that gives no answer in
+    /// time may have happened.
     pub(crate) async fn ask<T>(
         &self,
+        lane: Lane,
         call: Call,
         limit: Duration,
         answer: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
         let span = tracing::debug_span!("call", port = call.port, method = call.method);
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let result = async {
-            let _place = self.place(limit).await?;
-            timeout(limit, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(call, limit)))
+            let deadline = began + limit;
+            let _place = self.place(lane, deadline).await?;
+            timeout_at(deadline, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(call, limit)))
         }
         .instrument(span)
         .await;
@@ -121,10 +136,14 @@ impl Outside {
         result
     }
 
-    /// A place among the calls that run at once; waiting for one is limited like the call itself.
-    async fn place(&self, limit: Duration) -> Result<tokio::sync::SemaphorePermit<'_>, CallError> {
-        match timeout(limit, self.places.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
+    async fn place(&self, lane: Lane, deadline: Instant) -> Result<Option<SemaphorePermit<'_>>, CallError> {
+        let places = match lane {
+            Lane::Reading => &self.readings,
+            Lane::Deed => &self.deeds,
+            Lane::Hook => return Ok(None),
+        };
+        match timeout_at(deadline, places.acquire()).await {
+            Ok(Ok(place)) => Ok(Some(place)),
             Ok(Err(_closed)) => Err(CallError::bug("the places of calls were closed")),
             Err(_elapsed) => Err(CallError::retry("too many calls are under way")),
         }
@@ -136,7 +155,7 @@ impl Outside {
         call: Call,
         answer: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        self.ask(call, self.limits.read_timeout, answer).await
+        self.ask(Lane::Reading, call, self.limits.read_timeout, answer).await
     }
 }
 

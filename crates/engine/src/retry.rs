@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::outside::{Call, Outside};
+use crate::outside::{Call, Lane, Outside};
 use crate::ports::{CallError, Class, Entropy};
 
 /// Which failures may be followed by another try of the same call.
@@ -31,9 +31,32 @@ impl Outside {
         self.write_within(call, repeat, self.limits.write_timeout, make).await
     }
 
-    /// The same with its own limit for one try.
+    /// The same with its own limit for one try, shorter than a write's.
     pub(crate) async fn write_within<T, F>(
         &self,
+        call: Call,
+        repeat: Repeat,
+        limit: Duration,
+        make: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        self.tried(Lane::Deed, call, repeat, limit, make).await
+    }
+
+    /// An operator's command. It is safe to repeat, and may run for longer than a lease: only its start is
+    /// guarded.
+    pub(crate) async fn hook<T, F>(&self, call: Call, make: impl FnMut() -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        self.tried(Lane::Hook, call, Repeat::NothingHappened, self.limits.hook_timeout, make).await
+    }
+
+    async fn tried<T, F>(
+        &self,
+        lane: Lane,
         call: Call,
         repeat: Repeat,
         limit: Duration,
@@ -45,11 +68,12 @@ impl Outside {
         let mut tries = 0;
         let mut happened = Happened::Never;
         loop {
-            // A hook may run for longer than a lease: it is safe to repeat, so only its start is guarded.
+            // This try is not sent; what became of those before it is another question.
             if !self.term.outlasts(limit.min(self.limits.write_timeout)) {
-                return Err(CallError::unknown(format!("the lease ends before {} would", call.method)));
+                let unsent = CallError::retry(format!("the lease ends before {} would", call.method));
+                return Err(happened.colour(unsent));
             }
-            let error = match self.ask(call, limit, make()).await {
+            let error = match self.ask(lane, call, limit, make()).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };

@@ -19,15 +19,48 @@ async fn a_call_without_an_answer_ends_in_time_and_may_have_happened() {
     assert_eq!(outside.stats.rows()[&CALL].unknown, 1);
 }
 
+fn narrow() -> Limits {
+    Limits { calls_at_once: 1, ..Limits::default() }
+}
+
+async fn takes(seconds: u64) -> Result<(), CallError> {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_finds_no_place_was_never_sent() {
-    let outside = outside(Limits { calls_at_once: 1, ..Limits::default() }).await;
-    let slow = async {
-        tokio::time::sleep(Duration::from_secs(7)).await;
-        Ok(())
-    };
-    let (first, second) =
-        tokio::join!(outside.ask(CALL, Duration::from_secs(8), slow), outside.read(CALL, async { Ok(()) }),);
+    let outside = outside(narrow()).await;
+    let limit = Duration::from_secs(8);
+    let first = outside.ask(Lane::Reading, CALL, limit, takes(7));
+    let (first, second) = tokio::join!(first, outside.read(CALL, takes(0)));
     assert_eq!(first, Ok(()));
     assert_eq!(second.unwrap_err().class, Class::Retry);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_place_and_the_answer_are_over_within_one_limit() {
+    let outside = outside(narrow()).await;
+    let (limit, began) = (Duration::from_secs(8), Instant::now());
+    let slow = outside.ask(Lane::Deed, CALL, limit, takes(7));
+    let (_, second) = tokio::join!(slow, outside.ask(Lane::Deed, CALL, limit, takes(7)));
+    assert_eq!(second.unwrap_err().class, Class::Unknown);
+    assert!(began.elapsed() <= limit, "it outlived what the lease was asked for: {:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_readings_nor_hooks_take_the_place_of_a_deed() {
+    let outside = outside(narrow()).await;
+    let limit = Duration::from_mins(10);
+    let began = Instant::now();
+    let deed = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let done = outside.ask(Lane::Deed, CALL, limit, takes(0)).await;
+        (done, began.elapsed())
+    };
+    let reading = outside.ask(Lane::Reading, CALL, limit, takes(100));
+    let hook = outside.ask(Lane::Hook, CALL, limit, takes(500));
+    let (.., (done, waited)) = tokio::join!(reading, hook, deed);
+    assert_eq!(done, Ok(()));
+    assert!(waited < Duration::from_secs(1), "it waited for {waited:?}");
 }

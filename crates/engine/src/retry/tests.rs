@@ -75,7 +75,25 @@ async fn after_a_try_that_may_have_happened_a_refusal_does_not_prove_that_nothin
 async fn nothing_is_sent_when_the_lease_would_end_before_the_answer() {
     let outside = outside(Duration::from_secs(8)).await;
     let (result, tries) = tried(&outside, Repeat::KnownById, &[Ok(())]).await;
-    assert_eq!((result.unwrap_err().class, tries), (Class::Unknown, 0));
+    assert_eq!(
+        (result.unwrap_err().class, tries),
+        (Class::Retry, 0),
+        "what was not sent left nothing behind"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_repeated_because_the_lease_ends_may_still_have_happened() {
+    let outside = outside(Duration::from_secs(10)).await;
+    let cut = |outside: &Outside| {
+        let left = outside.term.left();
+        async move {
+            tokio::time::sleep(left.saturating_sub(Duration::from_secs(2))).await;
+            Err::<(), _>(CallError::unknown("cut"))
+        }
+    };
+    let result = outside.write(CALL, Repeat::KnownById, || cut(&outside)).await;
+    assert_eq!(result.unwrap_err().class, Class::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
