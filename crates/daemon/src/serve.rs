@@ -26,7 +26,7 @@ use crate::start::StartError;
 
 /// The lease's time to live. A daemon that died is followed by another one after this long; its own next
 /// life, which has the same name, takes over at once.
-const LEASE_TTL: Duration = Duration::from_secs(15);
+const LEASE_TTL: Duration = Duration::from_secs(30);
 /// One query at Prometheus, and one control call at a server, which may not take as long as the engine waits:
 /// what it gives up has no reason.
 const QUERY_WITHIN: Duration = Duration::from_secs(4);

@@ -5,6 +5,7 @@
 //! not find.
 
 mod keeper;
+mod requests;
 mod tenure;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ use crate::outside::{Call, CallStat, CallStats, Limits};
 use crate::pen::By;
 use crate::ports::{Clock, Entropy};
 use crate::run::Rhythm;
-use crate::service::{BookError, ServiceSetup, read_history};
+use crate::service::{BookError, Desk, ServiceSetup, read_history};
 
 use tenure::{Standing, Tenure};
 
@@ -44,6 +45,14 @@ pub struct Settings {
     pub lease_ttl: Duration,
     pub limits: Limits,
     pub rhythm: Rhythm,
+}
+
+impl Settings {
+    /// The shortest lease under which a renewal that comes late, at its second try, still leaves the time of one
+    /// call: below it every such moment would refuse whatever is to be done.
+    pub fn lease_ttl_min(&self) -> Duration {
+        keeper::shortest_ttl(self.limits.write_timeout)
+    }
 }
 
 /// Everything that an engine lives from.
@@ -102,7 +111,13 @@ impl Drop for Engine {
 
 impl Engine {
     /// Begins to work, as soon as the lease is its own. Must be called within a runtime.
-    pub fn begin(settings: Settings, means: Means) -> Self {
+    /// A lease that is too short for its calls ([`Settings::lease_ttl_min`]) is held for longer.
+    pub fn begin(mut settings: Settings, means: Means) -> Self {
+        let shortest = settings.lease_ttl_min();
+        if settings.lease_ttl < shortest {
+            tracing::warn!(asked = ?settings.lease_ttl, held = ?shortest, "the lease would be too short");
+            settings.lease_ttl = shortest;
+        }
         let stop = watch::Sender::new(false);
         let shared = Arc::new(Shared {
             settings,
@@ -145,9 +160,7 @@ impl Engine {
         key: Option<RequestKey>,
         by: By,
     ) -> Result<ReleaseId, Refusal> {
-        let desk = self.shared.desk(service)?;
-        // A caller that goes away in the middle must not leave the journal and the memory apart.
-        on_its_own(async move { desk.start(&request, key, &by).await }).await
+        self.shared.ask(service, |desk| async move { desk.start(&request, key, &by).await }).await
     }
 
     /// What would be done; nothing is.
@@ -160,8 +173,8 @@ impl Engine {
         let unknown = |_| Refusal::ReleaseUnknown { release: release.to_string() };
         let known = self.shared.configured(&release.service);
         known.map_err(unknown)?;
-        let (desk, release) = (self.shared.desk(&release.service)?, release.clone());
-        on_its_own(async move { desk.say(&release, word, &by).await }).await
+        let id = release.clone();
+        self.shared.ask(&release.service, |desk| async move { desk.say(&id, word, &by).await }).await
     }
 
     /// Every configured service, in the order of their names.
@@ -212,14 +225,6 @@ impl Engine {
     }
 }
 
-/// Carries work to its end even if nobody waits for it any more.
-async fn on_its_own<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
-) -> Result<T, Refusal> {
-    let broke = |error| Refusal::NotServed { why: format!("the request broke down: {error}") };
-    tokio::spawn(work).await.map_err(broke)?
-}
-
 fn view(name: &ServiceName, service: &Service, tenure: Option<&Tenure>) -> ServiceView {
     let mut view = ServiceView { service: service.clone(), history: None, active: None, trouble: None };
     match tenure.and_then(|tenure| tenure.desks.get(name)) {
@@ -247,15 +252,27 @@ impl Shared {
         Err(Refusal::ServiceUnknown { service: service.to_string(), known })
     }
 
-    fn desk(&self, service: &ServiceName) -> Result<Arc<crate::service::Desk>, Refusal> {
+    fn tenure(&self, service: &ServiceName) -> Result<Arc<Tenure>, Refusal> {
         self.configured(service)?;
-        let tenure = self.tenure.borrow().clone();
-        let cannot = |why: &str| Refusal::NotServed { why: why.to_owned() };
-        let tenure = tenure.ok_or_else(|| cannot("this daemon does not hold the lease"))?;
-        match tenure.desks.get(service) {
-            Some(Standing::Served(desk)) => Ok(Arc::clone(desk)),
-            Some(Standing::Broken(why)) => Err(cannot(why)),
-            None => Err(cannot("the service is not served yet")),
-        }
+        let none = || Refusal::NotServed { why: "this daemon does not hold the lease".to_owned() };
+        self.tenure.borrow().clone().ok_or_else(none)
+    }
+
+    fn desk(&self, service: &ServiceName) -> Result<Arc<Desk>, Refusal> {
+        self.tenure(service)?.desk(service)
+    }
+
+    /// Has a service's desk carry a request out.
+    async fn ask<T: Send + 'static, F: Future<Output = Result<T, Refusal>> + Send + 'static>(
+        &self,
+        service: &ServiceName,
+        work: impl FnOnce(Arc<Desk>) -> F,
+    ) -> Result<T, Refusal> {
+        let answer = {
+            let tenure = self.tenure(service)?;
+            tenure.requests.carry(work(tenure.desk(service)?))
+        };
+        // Who waits does not hold the tenure, and learns of its end.
+        answer.await
     }
 }

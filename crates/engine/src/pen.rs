@@ -1,21 +1,21 @@
 //! The only hand that writes to the journal.
 //!
 //! Guarantees: what it says was written is written; what nobody knows is found out, never guessed; when
-//! somebody else holds the lease, the term is over at once.
+//! somebody else holds the lease, the term is over at once; nothing is tried beyond the term's end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::ids::Actor;
 use segue_domain::time::Timestamp;
-use segue_journal::{Append, AppendError, Fact, Fate, Lease, NewRecord, Record, Store, Via, fate};
+use segue_journal::{Append, AppendError, Fact, Fate, Lease, NewRecord, ReadError, Record, Store, Via, fate};
 
 use crate::herald::Herald;
 use crate::outside::Term;
 use crate::ports::{Clock, Entropy};
 use crate::retry::full_jitter;
 
-/// Pauses while the database does not answer. It ends with the term: the lease's keeper sees to that.
+/// Pauses while the database does not answer.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -61,9 +61,18 @@ impl By {
 }
 
 impl Pen {
-    /// Writes all of it or nothing. Who asked tells it to everybody ([`Herald::tell`]) once its own picture is
-    /// true again.
+    /// Writes all of it or nothing, and ends with the term at the latest. Who asked tells it to everybody
+    /// ([`Herald::tell`]) once its own picture is true again.
     pub(crate) async fn write(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
+        tokio::select! {
+            biased;
+            written = self.written(append) => written,
+            // Whoever holds the lease next reads what became of it.
+            () = self.term.end() => Err(WriteError::Lost),
+        }
+    }
+
+    async fn written(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
         let lease = self.term.lease();
         let mut tries = 0;
         loop {
@@ -77,7 +86,7 @@ impl Pen {
                 AppendError::Unavailable(_) => Found::Nothing,
                 // An earlier try of this very append may be what is in its place.
                 AppendError::Conflict { .. } | AppendError::OutcomeUnknown(_) => {
-                    self.find(&lease, append).await
+                    self.find(&lease, append).await?
                 }
             };
             match found {
@@ -95,16 +104,23 @@ impl Pen {
         }
     }
 
-    async fn find(&self, lease: &Lease, append: &Append) -> Found {
+    async fn find(&self, lease: &Lease, append: &Append) -> Result<Found, WriteError> {
         match fate(self.store.as_ref(), lease, append).await {
-            Ok(Fate::Written(appended)) => Found::Written(appended.records),
-            Ok(Fate::NotWritten) => Found::Nothing,
-            Ok(Fate::Overtaken) => Found::Overtaken,
+            Ok(Fate::Written(appended)) => Ok(Found::Written(appended.records)),
+            Ok(Fate::NotWritten) => Ok(Found::Nothing),
+            Ok(Fate::Overtaken) => Ok(Found::Overtaken),
             // Asked again: writing it twice is impossible, because its place is taken then.
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "the journal cannot be read");
-                Found::Nothing
+            Err(error @ ReadError::Unavailable(_)) => {
+                tracing::warn!(error = chain(&error), "the journal does not answer");
+                Ok(Found::Nothing)
             }
+            // However often it is asked, the stream stays as it is.
+            Err(
+                error @ (ReadError::Broken { .. }
+                | ReadError::Newer { .. }
+                | ReadError::TooManyStreams
+                | ReadError::NoSuchStream { .. }),
+            ) => Err(WriteError::Unwritable(chain(&error))),
         }
     }
 }

@@ -159,7 +159,7 @@ impl Desk {
             }
             // Nothing is left to be done here: whoever holds the lease goes on, or a person looks.
             Ended::Lost => self.pen.term.loss().await,
-            Ended::Stopped => wait_for_stop(stop).await,
+            Ended::Stopped => told_to(stop).await,
         }
     }
 
@@ -228,10 +228,8 @@ impl Closer for Desk {
     }
 }
 
-async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
-    while !*stop.borrow_and_update() {
-        if stop.changed().await.is_err() {
-            return;
-        }
-    }
+/// Returns when the daemon is told to stop, or is gone.
+pub(crate) async fn told_to(stop: &mut watch::Receiver<bool>) {
+    // An error says that nobody is left who could say it.
+    drop(stop.wait_for(|is_told| *is_told).await);
 }

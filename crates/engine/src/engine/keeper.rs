@@ -10,6 +10,7 @@ use super::Shared;
 use super::tenure::{Tasks, Tenure};
 use crate::outside::Term;
 use crate::pen::chain;
+use crate::service::told_to;
 
 /// From one try to get the lease to the next.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -18,30 +19,28 @@ const RENEWALS: u32 = 3;
 /// What a renewal's answer may take, as a part of the time to live.
 const PATIENCE: u32 = 6;
 
+/// A renewal that got no answer, and its second try, come so late; of what the holder may use then, a call's
+/// time must be left.
+pub(super) fn shortest_ttl(call: Duration) -> Duration {
+    // 9/10 are usable; 1/3 to the renewal, 1/6 for its answer, 1/12 to the second try: 19/60 are left.
+    call * 60 / 19 + Duration::from_secs(1)
+}
+
 /// Keeps going from term to term, until it is told to stop.
 pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     while let Some(lease) = acquire(&shared, &mut stop).await {
         tracing::info!(epoch = lease.epoch(), "the lease is held");
         let term = Arc::new(Term::new(lease));
-        let tenure = Arc::new(Tenure::open(&shared, Arc::clone(&term)).await);
-        shared.tenure.send_replace(Some(Arc::clone(&tenure)));
-        if term.is_lost() {
-            tracing::error!("the journal cannot be read; the lease is asked for again");
-            shared.tenure.send_replace(None);
-            tokio::time::sleep(ASK_AGAIN).await;
-            continue;
-        }
-        let mut tasks = Tasks::begin(&tenure, &stop);
+        // Whatever is done under the lease is done beside its renewal, and dropped with it.
         tokio::select! {
             biased;
-            () = renew_until_lost(&shared, &term) => tracing::error!("the lease was lost; everything is dropped"),
-            () = watch_and_wait(&mut tasks, &mut stop) => {}
+            () = renew_until_over(&shared, &term) => tracing::error!("the lease was lost; everything is dropped"),
+            () = serve(&shared, &term, &mut stop) => {}
         }
-        drop(tasks);
         shared.tenure.send_replace(None);
         term.lose();
         if *stop.borrow() {
-            give_back(&shared, &tenure).await;
+            give_back(&shared, &term).await;
             return;
         }
     }
@@ -70,26 +69,48 @@ async fn acquire(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Option<Le
     }
 }
 
-/// Desks end by themselves when they are told to stop; with none of them, there is still the lease to keep.
-async fn watch_and_wait(tasks: &mut Tasks, stop: &mut watch::Receiver<bool>) {
-    tasks.watch_over().await;
-    while !*stop.borrow_and_update() {
-        if stop.changed().await.is_err() {
+/// Takes the services up and carries them, until it is told to stop or the journal cannot be read.
+async fn serve(shared: &Shared, term: &Arc<Term>, stop: &mut watch::Receiver<bool>) {
+    let opened = tokio::select! {
+        biased;
+        () = told_to(stop) => return,
+        opened = Tenure::open(shared, term) => opened,
+    };
+    let tenure = match opened {
+        Ok(tenure) => Arc::new(tenure),
+        Err(error) => {
+            tracing::error!(
+                error = chain(&error),
+                "the journal cannot be read; the lease is asked for again"
+            );
+            tokio::time::sleep(ASK_AGAIN).await;
             return;
         }
+    };
+    shared.tenure.send_replace(Some(Arc::clone(&tenure)));
+    let mut tasks = Tasks::begin(&tenure, stop);
+    // Desks end by themselves when they are told to stop; with none of them, there is still the lease to keep.
+    tasks.watch_over().await;
+    told_to(stop).await;
+    // Nobody asks for anything more, and what was asked for may end.
+    shared.tenure.send_replace(None);
+    tenure.requests.all_ended().await;
+}
+
+/// Returns when the term is over, or may be: at its deadline even while the journal owes an answer.
+async fn renew_until_over(shared: &Shared, term: &Term) {
+    tokio::select! {
+        biased;
+        () = term.end() => {}
+        () = renew_until_refused(shared, term) => {}
     }
 }
 
-/// Renews the lease; returns when it is lost, or may be.
-async fn renew_until_lost(shared: &Shared, term: &Term) {
+async fn renew_until_refused(shared: &Shared, term: &Term) {
     let ttl = shared.settings.lease_ttl;
     let mut pause = ttl / RENEWALS;
     loop {
-        tokio::select! {
-            biased;
-            () = term.loss() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+        tokio::time::sleep(pause).await;
         let lease = term.lease();
         let renewed = tokio::time::timeout(ttl / PATIENCE, shared.means.store.renew(&lease)).await;
         pause = match renewed {
@@ -107,19 +128,32 @@ async fn renew_until_lost(shared: &Shared, term: &Term) {
                 ttl / RENEWALS / 4
             }
         };
-        if term.left().is_zero() {
-            return;
-        }
     }
 }
 
 /// Gives the lease back, so that the next daemon need not wait for its end.
-async fn give_back(shared: &Shared, tenure: &Tenure) {
-    let lease = tenure.term.lease();
+async fn give_back(shared: &Shared, term: &Term) {
+    let lease = term.lease();
     let limit = shared.settings.limits.write_timeout;
     match tokio::time::timeout(limit, shared.means.store.release(&lease)).await {
         Ok(Ok(())) => tracing::info!("the lease was given back"),
         Ok(Err(error)) => tracing::warn!(error = chain(&error), "the lease was not given back"),
         Err(_elapsed) => tracing::warn!("the journal does not answer; the lease ends by itself"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outside::Limits;
+
+    #[test]
+    fn a_late_renewal_leaves_the_time_of_one_call() {
+        let call = Limits::default().write_timeout;
+        let ttl = shortest_ttl(call);
+        assert!(ttl < Duration::from_secs(30), "what daemons hold is enough: {ttl:?}");
+        let late = ttl / RENEWALS + ttl / PATIENCE + ttl / RENEWALS / 4;
+        let left = ttl * 9 / 10 - late;
+        assert!(left > call, "{left:?} are left");
     }
 }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::ids::ServiceName;
+use segue_domain::refusal::Refusal;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::Shared;
+use super::requests::Requests;
 use crate::outside::Term;
 use crate::pen::{Pen, chain};
 use crate::service::{Desk, DeskError, ServiceSetup};
 
-/// Tries to take a service up while the journal does not answer, and the pause between them. Together shorter
-/// than a lease: nobody renews it meanwhile.
+/// Tries to take a service up while the journal does not answer, and the pause between them.
 const OPEN_TRIES: u32 = 5;
 const OPEN_PAUSE: Duration = Duration::from_secs(1);
 /// Before a service whose task broke down is taken up again.
@@ -22,8 +23,8 @@ const BROKEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// One term, and the services in it.
 pub(super) struct Tenure {
-    pub(super) term: Arc<Term>,
     pub(super) desks: BTreeMap<ServiceName, Standing>,
+    pub(super) requests: Requests,
 }
 
 /// Whether a service is served.
@@ -34,26 +35,33 @@ pub(super) enum Standing {
 }
 
 impl Tenure {
-    /// Takes every service up. One that cannot be is left alone, and says why; when the journal does not answer
-    /// at all, the term is given up and another one begins.
-    pub(super) async fn open(shared: &Shared, term: Arc<Term>) -> Self {
+    /// Takes every service up. One that cannot be is left alone, and says why. When the journal does not answer
+    /// at all nobody is served: the term is given up, and another one begins.
+    pub(super) async fn open(shared: &Shared, term: &Arc<Term>) -> Result<Self, DeskError> {
         let mut desks = BTreeMap::new();
         for setup in &shared.means.services {
             let name = setup.service.name.clone();
-            let standing = match open_desk(shared, setup, &term).await {
+            let standing = match open_desk(shared, setup, term).await {
                 Ok(desk) => Standing::Served(Arc::new(desk)),
+                Err(error) if error.may_pass() => return Err(error),
                 Err(error) => {
                     let why = chain(&error);
                     tracing::error!(service = %name, why, "the service is not served");
-                    if error.may_pass() {
-                        term.lose();
-                    }
                     Standing::Broken(why)
                 }
             };
             desks.insert(name, standing);
         }
-        Self { term, desks }
+        Ok(Self { desks, requests: Requests::default() })
+    }
+
+    pub(super) fn desk(&self, service: &ServiceName) -> Result<Arc<Desk>, Refusal> {
+        let cannot = |why: &str| Refusal::NotServed { why: why.to_owned() };
+        match self.desks.get(service) {
+            Some(Standing::Served(desk)) => Ok(Arc::clone(desk)),
+            Some(Standing::Broken(why)) => Err(cannot(why)),
+            None => Err(cannot("the service is not served yet")),
+        }
     }
 }
 

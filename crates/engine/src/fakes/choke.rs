@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -86,6 +87,8 @@ pub enum What {
     /// The call has its effect, and its answer is lost.
     FailAfter,
     Refuse(String),
+    /// The call waits this long before it has its effect.
+    Late(Duration),
     /// The daemon dies and the call has no effect.
     CrashBefore,
     /// The call has its effect, and the daemon dies before it hears of it.
@@ -157,12 +160,11 @@ impl Choke {
         nth: u64,
         now_ms: u64,
     ) -> Result<(), CallError> {
-        let (crash, fault) = self.pass(method, nth, When::Before, now_ms);
-        if crash {
-            life.kill();
+        let late = self.lateness(method, nth);
+        if !late.is_zero() {
+            tokio::time::sleep(late).await;
         }
-        life.unless_dead().await;
-        fault.map_or(Ok(()), Err)
+        Self::at(life, self.pass(method, nth, When::Before, now_ms)).await
     }
 
     pub(crate) async fn after(
@@ -172,12 +174,29 @@ impl Choke {
         nth: u64,
         now_ms: u64,
     ) -> Result<(), CallError> {
-        let (crash, fault) = self.pass(method, nth, When::After, now_ms);
+        Self::at(life, self.pass(method, nth, When::After, now_ms)).await
+    }
+
+    async fn at(life: &Life, (crash, fault): (bool, Option<CallError>)) -> Result<(), CallError> {
         if crash {
             life.kill();
         }
         life.unless_dead().await;
         fault.map_or(Ok(()), Err)
+    }
+
+    fn lateness(&self, method: &str, nth: u64) -> Duration {
+        let inner = self.lock();
+        let late =
+            inner.faults.iter().filter(|fault| fault.hits(method, nth)).map(|fault| match fault.what {
+                What::Late(late) => late,
+                What::FailBefore(_)
+                | What::FailAfter
+                | What::Refuse(_)
+                | What::CrashBefore
+                | What::CrashAfter => Duration::ZERO,
+            });
+        late.max().unwrap_or_default()
     }
 
     fn pass(&self, method: &str, nth: u64, when: When, now_ms: u64) -> (bool, Option<CallError>) {
@@ -195,7 +214,8 @@ impl Choke {
                 }
                 (What::CrashBefore, When::Before) | (What::CrashAfter, When::After) => crash = true,
                 (What::FailBefore(_) | What::Refuse(_) | What::CrashBefore, When::After)
-                | (What::FailAfter | What::CrashAfter, When::Before) => {}
+                | (What::FailAfter | What::CrashAfter, When::Before)
+                | (What::Late(_), When::Before | When::After) => {}
             }
         }
         (crash, failure)

@@ -63,6 +63,21 @@ impl Term {
         }
     }
 
+    /// Returns when nothing may be done any more: it was lost, or its deadline has passed.
+    pub async fn end(&self) {
+        loop {
+            let left = self.left();
+            if left.is_zero() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = self.loss() => return,
+                () = tokio::time::sleep(left) => {}
+            }
+        }
+    }
+
     /// The time in which this daemon may still act.
     pub fn left(&self) -> Duration {
         if self.is_lost() { Duration::ZERO } else { self.lease().left(Instant::now()) }
@@ -100,11 +115,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_term_that_nobody_renews_ends_at_its_deadline_and_not_later() {
+        let term = FakeWorld::new().term(Duration::from_secs(30)).await;
+        let left = term.left();
+        let began = Instant::now();
+        term.end().await;
+        assert!(began.elapsed() <= left + Duration::from_millis(1), "{:?}", began.elapsed());
+        assert!(!term.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_lost_term_is_over_whatever_its_deadline_says() {
         let term = FakeWorld::new().term(Duration::from_secs(30)).await;
         assert!(term.outlasts(Duration::from_secs(8)));
         term.lose();
         term.loss().await;
+        term.end().await;
         assert_eq!(term.left(), Duration::ZERO);
     }
 }

@@ -136,6 +136,64 @@ async fn a_journal_that_cannot_be_read_for_a_while_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_daemon_that_reads_its_journal_slowly_keeps_its_lease_meanwhile() {
+    let place = Place::new();
+    place.world.choke().add("page", Nth::Each, What::Late(Duration::from_mins(2)));
+    let first = place.daemon("first", &Life::new());
+    sleep(Duration::from_secs(1)).await;
+    let second = place.daemon("second", &Life::new());
+    sleep(Duration::from_mins(1)).await;
+    assert!(!first.is_leading() && !second.is_leading());
+    place.world.choke().heal("page");
+    let led = timeout(Duration::from_mins(2), first.leading()).await;
+    assert!(led.is_ok() && !second.is_leading(), "the lease went to another who would read as slowly");
+    let release = full_release(&first).await.expect("it takes it");
+    until(&first, &release, |state| !state.launched().is_empty()).await;
+    assert_eq!(place.epochs(&release).await, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_reads_its_journal_hears_that_it_is_to_stop() {
+    let place = Place::new();
+    place.world.choke().add("page", Nth::Only(1), What::Late(Duration::from_hours(1)));
+    let mut first = place.daemon("first", &Life::new());
+    sleep(Duration::from_secs(1)).await;
+    assert!(timeout(Duration::from_secs(1), first.stop()).await.is_ok(), "it did not stop");
+    let second = place.daemon("second", &Life::new());
+    assert!(timeout(Duration::from_secs(2), second.leading()).await.is_ok(), "the lease was not given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_for_which_nobody_answers_ends_on_time() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    place.world.choke().add("renew", Nth::Each, What::Late(Duration::from_hours(1)));
+    // It gets the lease again at once, and is seen reading.
+    place.world.choke().add("page", Nth::Each, What::Late(Duration::from_secs(10)));
+    sleep(Duration::from_millis(27_100)).await;
+    assert!(!daemon.is_leading(), "it went on beyond the part of the lease that is its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_written_ends_with_the_term() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    place.world.choke().add("renew", Nth::Each, What::FailBefore(Class::Retry));
+    for fault in [What::FailBefore(Class::Retry), What::Late(Duration::from_hours(1))] {
+        place.world.choke().add("append", Nth::Each, fault);
+        let asked = timeout(Duration::from_secs(30), full_release(&daemon)).await;
+        assert!(matches!(asked, Ok(Err(Refusal::CannotSee { .. }))), "{asked:?}");
+        place.world.choke().heal("append");
+        sleep(Duration::from_secs(2)).await;
+        daemon.leading().await;
+    }
+    place.world.choke().heal("renew");
+    full_release(&daemon).await.expect("nothing of it was left");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_record_is_told_once_and_in_order() {
     let place = Place::new();
     let daemon = place.daemon("only", &Life::new());
