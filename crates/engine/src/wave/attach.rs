@@ -21,14 +21,18 @@ const OFFER: Call = Call::new("boards", "offer");
 #[derive(Debug, Clone, Copy)]
 struct Attaching<'a> {
     one: &'a Move,
-    /// Clients on the old server when they were last counted.
-    clients: u64,
+    /// Clients on the old server when they were last counted, if they were: until then nobody may be taken for
+    /// all of them.
+    clients: Option<u64>,
 }
 
 /// What a poll says of one board.
+#[derive(Debug, PartialEq, Eq)]
 enum Turn {
     /// Its clients are there, or the deadline is over and it goes without the late ones.
-    Switch,
+    Switch {
+        clients: u64,
+    },
     Wait,
     CallOff(String),
 }
@@ -84,8 +88,7 @@ impl<'a> Carrying<'a> {
         let answers: BTreeMap<MoveId, ItemOutcome<()>> =
             join_all(calls).await.into_iter().flatten().collect();
         let offered = self.sort_answers(moves, answers, "could not offer it to its clients");
-        // Until they are counted, nobody may be taken for all of them.
-        offered.into_iter().map(|(one, ())| Attaching { one, clients: u64::MAX }).collect()
+        offered.into_iter().map(|(one, ())| Attaching { one, clients: None }).collect()
     }
 
     async fn offer_at(
@@ -124,10 +127,10 @@ impl<'a> Carrying<'a> {
         let (mut ready, mut left) = (Vec::new(), Vec::new());
         for mut it in waiting {
             if let Ok(Some(row)) = old.row(&it.one.from, &it.one.board) {
-                it.clients = row.clients;
+                it.clients = Some(row.clients);
             }
             match turn(&it, &new, is_last) {
-                Turn::Switch => ready.push((it.one, it.clients)),
+                Turn::Switch { clients } => ready.push((it.one, clients)),
                 Turn::Wait => left.push(it),
                 Turn::CallOff(why) => self.called_off(it.one, why),
             }
@@ -166,10 +169,11 @@ impl<'a> Carrying<'a> {
 fn turn(it: &Attaching<'_>, new: &Lists, is_last: bool) -> Turn {
     match new.row(&it.one.to, &it.one.board) {
         Ok(Some(row)) if standing::is_standby(it.one, Some(row)) => {
-            if row.attached >= it.clients || is_last {
-                Turn::Switch
-            } else {
-                Turn::Wait
+            let all_are_there = it.clients.is_some_and(|clients| row.attached >= clients);
+            match all_are_there || is_last {
+                // Where nobody was counted, those who came are known to have moved.
+                true => Turn::Switch { clients: it.clients.unwrap_or(row.attached) },
+                false => Turn::Wait,
             }
         }
         // Still loading, or the server did not answer this time.
@@ -194,5 +198,33 @@ fn paired<T>(moves: &[&Move], answer: Result<Vec<ItemOutcome<T>>, String>) -> Ve
     match answer {
         Ok(items) => ids.zip(items).collect(),
         Err(why) => ids.map(|id| (id, Err(why.clone()))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segue_domain::app::{BoardRow, BoardState};
+    use segue_domain::ids::BoardId;
+
+    use super::*;
+
+    #[test]
+    fn clients_whom_nobody_counted_are_waited_for_and_then_those_who_came_are_the_clients() {
+        let (id, board) = (MoveId::new("m"), BoardId::new("b"));
+        let (from, to) = (InstanceId::new("i-old"), InstanceId::new("i-new"));
+        let row = BoardRow {
+            board: board.clone(),
+            epoch: 4,
+            state: BoardState::Standby,
+            clients: 0,
+            attached: 2,
+            bytes: 0,
+            moving: Some(id.clone()),
+        };
+        let new = Lists::of(vec![(to.clone(), Ok(vec![row]))]);
+        let one = Move { id, board, epoch: 4, from, to };
+        let it = Attaching { one: &one, clients: None };
+        assert_eq!(turn(&it, &new, false), Turn::Wait);
+        assert_eq!(turn(&it, &new, true), Turn::Switch { clients: 2 });
     }
 }
