@@ -19,6 +19,7 @@ pub use boards::{
     AttachPlan, Boards, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
 };
 pub use cloud::{Cloud, ImageQuery};
+pub(crate) use error::brief;
 pub use error::{CallError, Class};
 pub use hooks::Hooks;
 pub use load_balancer::LoadBalancer;

@@ -21,10 +21,13 @@ use segue_domain::moves::{Move, MoveException, WaveResult};
 
 use crate::book::AddressBook;
 use crate::outside::Outside;
-use crate::ports::{CallError, EndOf, MoveItem};
+use crate::ports::{CallError, EndOf, MoveItem, brief};
 
 use sides::Sides;
 use standing::Standing;
+
+/// The longest reason for which a board stays.
+const WHY_MAX_BYTES: usize = 300;
 
 /// One wave while it is carried out.
 pub(crate) struct Carrying<'a> {
@@ -130,7 +133,8 @@ impl<'a> Carrying<'a> {
 
     /// The board stayed, and neither side knows of a move that would have to be called off.
     fn stayed(&self, one: &'a Move, why: impl Into<String>) {
-        let why = why.into();
+        // One failed call can keep a thousand boards where they are, and their reasons go into one record.
+        let why = brief(why.into().replace(char::is_control, " "), WHY_MAX_BYTES);
         tracing::warn!(board = %one.board, %why, "a board stayed");
         self.ledger().result.exceptions.push(MoveException { board: one.board.clone(), why });
     }

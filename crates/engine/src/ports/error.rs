@@ -26,20 +26,38 @@ pub enum Class {
 
 impl CallError {
     pub fn retry(what: impl Into<String>) -> Self {
-        Self { class: Class::Retry, what: what.into() }
+        Self::of(Class::Retry, what)
     }
 
     pub fn refused(what: impl Into<String>) -> Self {
-        Self { class: Class::Refused, what: what.into() }
+        Self::of(Class::Refused, what)
     }
 
     pub fn unknown(what: impl Into<String>) -> Self {
-        Self { class: Class::Unknown, what: what.into() }
+        Self::of(Class::Unknown, what)
     }
 
     pub fn bug(what: impl Into<String>) -> Self {
-        Self { class: Class::Bug, what: what.into() }
+        Self::of(Class::Bug, what)
     }
+
+    /// Whatever another one answered, what goes into the journal and onto pages is bounded.
+    fn of(class: Class, what: impl Into<String>) -> Self {
+        Self { class, what: brief(what, WHAT_MAX_BYTES) }
+    }
+}
+
+/// The longest text of a failed call: enough for the end of a command's output.
+const WHAT_MAX_BYTES: usize = 4_000;
+
+/// The beginning of a text that came from elsewhere, at most `max_bytes` of it and a mark where it was cut.
+pub(crate) fn brief(text: impl Into<String>, max_bytes: usize) -> String {
+    let mut text = text.into();
+    if text.len() > max_bytes {
+        text.truncate(text.floor_char_boundary(max_bytes));
+        text.push('…');
+    }
+    text
 }
 
 impl fmt::Display for Class {
@@ -50,5 +68,19 @@ impl fmt::Display for Class {
             Self::Unknown => "unknown",
             Self::Bug => "bug",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_says_so() {
+        for (text, brief_text) in [("abc", "abc"), ("abcd", "abcd"), ("abcde", "abcd…"), ("abcü", "abc…")]
+        {
+            assert_eq!(brief(text, 4), brief_text);
+        }
+        assert!(CallError::refused("x".repeat(2_000_000)).what.len() < WHAT_MAX_BYTES + 5);
     }
 }

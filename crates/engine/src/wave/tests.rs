@@ -183,6 +183,16 @@ async fn a_server_that_refuses_to_prepare_makes_exceptions_and_nothing_is_sealed
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_answer_that_keeps_many_boards_makes_short_reasons() {
+    let story = Story::new(3_000).await;
+    story.world.choke().add("prepare", Nth::Each, What::Refuse("no room\n".repeat(200_000)));
+    let exceptions = story.carry().await.unwrap().exceptions;
+    let bytes: usize = exceptions.iter().map(|it| it.why.len() + it.board.as_str().len()).sum();
+    assert_eq!(exceptions.len(), 2_000);
+    assert!(bytes < 800_000, "{bytes} bytes do not go into one record");
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_nobody_answers_nothing_is_known() {
     let story = Story::new(3).await;
     story.world.choke().add("boards", Nth::Each, What::FailBefore(Class::Retry));
