@@ -38,7 +38,7 @@ pub(crate) struct Acted {
 pub(crate) async fn act(outside: &Outside, book: &AddressBook, intent: &Intent) -> Acted {
     match carry_out(outside, book, intent).await {
         Ok(done) => Acted { outcome: Outcome::Done(done), bug: None },
-        Err(error) => Acted::failed(error),
+        Err(error) => Acted::failed(error).for_effect(&intent.effect),
     }
 }
 
@@ -100,13 +100,27 @@ async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Re
 }
 
 impl Acted {
+    /// An effect that broke down: what it did is unknown, and somebody's mistake.
+    pub(crate) fn broken(what: String) -> Self {
+        Self { outcome: Outcome::Unknown(what.clone()), bug: Some(what) }
+    }
+
+    /// What is only told never holds a release, whatever becomes of it.
+    pub(crate) fn for_effect(self, effect: &Effect) -> Self {
+        let Some(bug) = self.bug.as_ref().filter(|_| matches!(effect, Effect::Announce { .. })) else {
+            return self;
+        };
+        tracing::warn!(bug, "an announcement went wrong");
+        Self { bug: None, ..self }
+    }
+
     /// A refusal fails the step. What could not be got through by all its tries is no refusal: the world is
     /// looked at, and the effect is tried again after a rest, for as long as the step has patience.
     pub(crate) fn failed(error: CallError) -> Self {
         match error.class {
             Class::Refused => Self { outcome: Outcome::Refused(error.what), bug: None },
             Class::Retry | Class::Unknown => Self { outcome: Outcome::Unknown(error.what), bug: None },
-            Class::Bug => Self { outcome: Outcome::Unknown(error.what.clone()), bug: Some(error.what) },
+            Class::Bug => Self::broken(error.what),
         }
     }
 }

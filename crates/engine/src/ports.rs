@@ -19,8 +19,8 @@ pub use boards::{
     AttachPlan, Boards, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
 };
 pub use cloud::{Cloud, ImageQuery};
-pub(crate) use error::brief;
 pub use error::{CallError, Class};
+pub(crate) use error::{WHAT_MAX_BYTES, brief};
 pub use hooks::Hooks;
 pub use load_balancer::LoadBalancer;
 pub use metrics::BoardMetrics;

@@ -89,6 +89,8 @@ pub enum What {
     Refuse(String),
     /// The call waits this long before it has its effect.
     Late(Duration),
+    /// The call has no effect and breaks down: a bug of its adapter.
+    Panic,
     /// The daemon dies and the call has no effect.
     CrashBefore,
     /// The call has its effect, and the daemon dies before it hears of it.
@@ -164,6 +166,7 @@ impl Choke {
         if !late.is_zero() {
             tokio::time::sleep(late).await;
         }
+        assert!(!self.breaks_down(method, nth), "{method} was made to break down");
         Self::at(life, self.pass(method, nth, When::Before, now_ms)).await
     }
 
@@ -185,17 +188,15 @@ impl Choke {
         fault.map_or(Ok(()), Err)
     }
 
+    fn breaks_down(&self, method: &str, nth: u64) -> bool {
+        let inner = self.lock();
+        inner.faults.iter().any(|fault| fault.hits(method, nth) && fault.what == What::Panic)
+    }
+
     fn lateness(&self, method: &str, nth: u64) -> Duration {
         let inner = self.lock();
-        let late =
-            inner.faults.iter().filter(|fault| fault.hits(method, nth)).map(|fault| match fault.what {
-                What::Late(late) => late,
-                What::FailBefore(_)
-                | What::FailAfter
-                | What::Refuse(_)
-                | What::CrashBefore
-                | What::CrashAfter => Duration::ZERO,
-            });
+        let late = inner.faults.iter().filter(|fault| fault.hits(method, nth));
+        let late = late.filter_map(|fault| if let What::Late(late) = fault.what { Some(late) } else { None });
         late.max().unwrap_or_default()
     }
 
@@ -215,7 +216,7 @@ impl Choke {
                 (What::CrashBefore, When::Before) | (What::CrashAfter, When::After) => crash = true,
                 (What::FailBefore(_) | What::Refuse(_) | What::CrashBefore, When::After)
                 | (What::FailAfter | What::CrashAfter, When::Before)
-                | (What::Late(_), When::Before | When::After) => {}
+                | (What::Late(_) | What::Panic, When::Before | When::After) => {}
             }
         }
         (crash, failure)

@@ -48,7 +48,7 @@ impl CallError {
 }
 
 /// The longest text of a failed call: enough for the end of a command's output.
-const WHAT_MAX_BYTES: usize = 4_000;
+pub(crate) const WHAT_MAX_BYTES: usize = 4_000;
 
 /// The beginning of a text that came from elsewhere, at most `max_bytes` of it and a mark where it was cut.
 pub(crate) fn brief(text: impl Into<String>, max_bytes: usize) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use segue_domain::effect::{Intent, Outcome};
+use segue_domain::effect::Intent;
 use segue_domain::ids::EffectId;
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::Instrument;
@@ -11,11 +11,12 @@ use tracing::Instrument;
 use crate::act::{Acted, act};
 use crate::book::AddressBook;
 use crate::outside::Outside;
+use crate::ports::{WHAT_MAX_BYTES, brief};
 
 /// The effects of one release that are under way.
 pub(super) struct Flights {
     tasks: JoinSet<Acted>,
-    names: BTreeMap<Id, (EffectId, u32)>,
+    intents: BTreeMap<Id, Arc<Intent>>,
 }
 
 /// An effect that ended.
@@ -27,7 +28,7 @@ pub(super) struct Landing {
 
 impl Flights {
     pub(super) fn new() -> Self {
-        Self { tasks: JoinSet::new(), names: BTreeMap::new() }
+        Self { tasks: JoinSet::new(), intents: BTreeMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -39,11 +40,12 @@ impl Flights {
     }
 
     pub(super) fn begin(&mut self, outside: Arc<Outside>, book: Arc<AddressBook>, intent: Intent) {
-        let name = (intent.id.clone(), intent.attempt);
+        let intent = Arc::new(intent);
         let span = tracing::info_span!("effect", id = %intent.id, attempt = intent.attempt);
-        let task = async move { act(&outside, &book, &intent).await };
+        let of_task = Arc::clone(&intent);
+        let task = async move { act(&outside, &book, &of_task).await };
         let handle = self.tasks.spawn(task.instrument(span));
-        self.names.insert(handle.id(), name);
+        self.intents.insert(handle.id(), intent);
     }
 
     /// Waits for one to end, and takes all that have by then. For ever when none is in flight.
@@ -69,13 +71,13 @@ impl Flights {
             Ok((task, acted)) => (task, acted),
             Err(error) => (error.id(), broken(&error)),
         };
-        let (id, attempt) = self.names.remove(&task)?;
-        Some(Landing { id, attempt, acted })
+        let intent = self.intents.remove(&task)?;
+        let acted = acted.for_effect(&intent.effect);
+        Some(Landing { id: intent.id.clone(), attempt: intent.attempt, acted })
     }
 }
 
-/// An executor that panicked: what it did is unknown, and it is our mistake.
+/// An executor that panicked. A panic's message can have any length.
 fn broken(error: &JoinError) -> Acted {
-    let what = format!("an effect's executor broke down: {error}");
-    Acted { outcome: Outcome::Unknown(what.clone()), bug: Some(what) }
+    Acted::broken(brief(format!("an effect's executor broke down: {error}"), WHAT_MAX_BYTES))
 }

@@ -312,6 +312,27 @@ async fn a_broken_contract_holds_the_release_until_a_person_says_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_notifier_that_is_down_never_holds_a_release() {
+    for what in [
+        What::FailBefore(Class::Retry),
+        What::FailBefore(Class::Bug),
+        What::FailAfter,
+        What::Refuse("no such channel".to_owned()),
+        What::Late(Duration::from_hours(1)),
+        What::Panic,
+    ] {
+        println!("the notifier: {what:?}");
+        let world = world();
+        world.choke().add("announce", Nth::Each, what);
+        play(&world, world.service(), |it| async move {
+            full_release(it.clone()).await;
+            assert!(it.world.choke().calls("announce") > 0, "nobody tried");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_release_that_nobody_knows_is_refused() {
     let world = world();
     play(&world, world.service(), |it| async move {
