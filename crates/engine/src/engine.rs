@@ -233,6 +233,7 @@ fn view(name: &ServiceName, service: &Service, tenure: Option<&Tenure>) -> Servi
         Some(Standing::Served(desk)) => {
             view.history = Some(desk.history());
             view.active = desk.active().map(|ledger| ledger.watch().borrow().clone());
+            view.trouble = desk.trouble();
         }
     }
     view

@@ -6,17 +6,18 @@
 
 use std::sync::Arc;
 
-use segue_domain::decision::Wait;
+use segue_domain::decision::{Reason, Wait};
 use segue_domain::event::Event;
 use segue_domain::fold::fold;
 use segue_domain::ids::ReleaseId;
 use segue_domain::refusal::Refusal;
-use segue_domain::state::ReleaseState;
+use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::world::World;
 use segue_journal::{Append, ReadError, Reader, Stream, StreamAppend};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::pen::{By, Pen, WriteError, chain};
+use crate::ports::{WHAT_MAX_BYTES, brief};
 
 /// What anybody can see of a release.
 #[derive(Debug, Clone)]
@@ -148,6 +149,18 @@ impl Ledger {
         written.map_err(|error| Refusal::NotServed { why: chain(&error) })?;
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// A broken invariant, ours or another's: everything stays as it is, and a person is called. A release that
+    /// is held already says so once.
+    pub(crate) async fn hold(&self, what: &str) -> Result<(), LedgerError> {
+        let mut entry = self.entry.lock().await;
+        if matches!(entry.state.stance, Stance::Held { .. } | Stance::Closed { .. }) {
+            return Ok(());
+        }
+        tracing::error!(what, "a broken invariant holds the release");
+        let reason = Reason::Bug { what: brief(what, WHAT_MAX_BYTES) };
+        self.write(&mut entry, &By::engine(), vec![Event::Held { reason }], Vec::new()).await
     }
 
     async fn write(

@@ -67,7 +67,7 @@ pub(crate) trait Closer: Send + Sync {
 }
 
 /// Why a loop ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// The release is closed.
     Over,
@@ -75,10 +75,12 @@ pub(crate) enum Ended {
     Lost,
     /// The daemon was asked to stop.
     Stopped,
+    /// It cannot be written down, not even that it is held. It stays as it is until somebody looks.
+    Stuck(String),
 }
 
 /// What comes after a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Next {
     /// Another pass at once.
     Again,
@@ -255,16 +257,8 @@ impl ReleaseLoop<'_> {
         Ok(())
     }
 
-    /// A broken invariant: everything stays as it is, and a person is called.
     async fn hold(&self, what: &str) -> Result<Next, LedgerError> {
-        tracing::error!(what, "a broken invariant holds the release");
-        let (_, state) = self.ledger.now().await;
-        if matches!(state.stance, Stance::Held { .. } | Stance::Closed { .. }) {
-            return Ok(Next::Rest);
-        }
-        let reason = Reason::Bug { what: what.to_owned() };
-        self.append(After::Anything, vec![Event::Held { reason }]).await?;
-        Ok(Next::Rest)
+        self.ledger.hold(what).await.map(|()| Next::Rest)
     }
 
     /// The daemon stops: nothing new is begun, and what is in flight may still end and be written down.
@@ -286,10 +280,9 @@ impl ReleaseLoop<'_> {
     fn ended_by(error: &LedgerError) -> Ended {
         match error {
             LedgerError::Write(WriteError::Lost) | LedgerError::Moved => Ended::Lost,
-            // It cannot be written down, not even that it is held: it stays as it is until somebody looks.
             LedgerError::Write(WriteError::Unwritable(_)) | LedgerError::Illegal(_) => {
                 tracing::error!(%error, "the release cannot be written to its journal");
-                Ended::Stopped
+                Ended::Stuck(error.to_string())
             }
         }
     }

@@ -10,7 +10,7 @@ mod start;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use segue_domain::decision::{Reason, Verdict};
+use segue_domain::decision::Verdict;
 use segue_domain::event::{Event, ServiceEvent, Word};
 use segue_domain::ids::ReleaseId;
 use segue_domain::refusal::Refusal;
@@ -56,6 +56,7 @@ pub(crate) struct Desk {
     /// The history without waiting for whoever holds the book.
     history: watch::Sender<ServiceState>,
     active: std::sync::Mutex<Option<Arc<Ledger>>>,
+    trouble: watch::Sender<Option<String>>,
     /// A release was begun.
     begun: Notify,
     aftercare: Mutex<Aftercare>,
@@ -105,6 +106,7 @@ impl Desk {
             history: watch::Sender::new(book.state.clone()),
             book: Mutex::new(book),
             active: std::sync::Mutex::new(active),
+            trouble: watch::Sender::new(None),
             begun: Notify::new(),
             aftercare: Mutex::new(aftercare),
             setup,
@@ -123,8 +125,23 @@ impl Desk {
         self.active.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    fn set_active(&self, ledger: Option<Arc<Ledger>>) {
-        *self.active.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = ledger;
+    fn set_active(&self, ledger: Arc<Ledger>) {
+        *self.active.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ledger);
+    }
+
+    /// A release is over. Since its last record was written another one may have begun: that one stays.
+    fn let_go(&self, ledger: &Arc<Ledger>) {
+        let mut active = self.active.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        active.take_if(|it| Arc::ptr_eq(it, ledger));
+    }
+
+    /// Why nothing is done for the service, until a person looks.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
+    }
+
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
+        self.trouble.send_replace(trouble);
     }
 
     /// Carries one release after the other, until the lease is lost or the daemon stops.
@@ -155,11 +172,23 @@ impl Desk {
         match release.run(stop).await {
             Ended::Over => {
                 self.aftercare.lock().await.take_over(Arc::clone(ledger)).await;
-                self.set_active(None);
+                self.let_go(ledger);
             }
             // Nothing is left to be done here: whoever holds the lease goes on, or a person looks.
             Ended::Lost => self.pen.term.loss().await,
             Ended::Stopped => told_to(stop).await,
+            Ended::Stuck(why) => self.stuck(ledger, &why, stop).await,
+        }
+    }
+
+    /// A release goes on when a person has said something to it: that could be written.
+    async fn stuck(&self, ledger: &Ledger, why: &str, stop: &mut watch::Receiver<bool>) {
+        let release = ledger.watch().borrow().release.clone();
+        self.set_trouble(Some(format!("{release} cannot be written to its journal: {why}")));
+        tokio::select! {
+            biased;
+            () = told_to(stop) => {}
+            () = ledger.wake.notified() => self.set_trouble(None),
         }
     }
 
@@ -202,15 +231,6 @@ impl Desk {
     pub(crate) fn watch(&self, release: &ReleaseId) -> Option<watch::Receiver<Watch>> {
         self.active().map(|ledger| ledger.watch()).filter(|it| it.borrow().release == *release)
     }
-
-    /// Our own code broke down while it carried this service: its release is held.
-    pub(crate) async fn park(&self, what: String) {
-        let Some(ledger) = self.active() else { return };
-        let held = Event::Held { reason: Reason::Bug { what } };
-        if let Err(error) = ledger.append(After::Anything, &By::engine(), vec![held]).await {
-            tracing::error!(%error, "a release that broke down could not be held");
-        }
-    }
 }
 
 #[async_trait]
@@ -233,3 +253,6 @@ pub(crate) async fn told_to(stop: &mut watch::Receiver<bool>) {
     // An error says that nobody is left who could say it.
     drop(stop.wait_for(|is_told| *is_told).await);
 }
+
+#[cfg(test)]
+mod tests;

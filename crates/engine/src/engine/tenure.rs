@@ -8,6 +8,7 @@ use segue_domain::ids::ServiceName;
 use segue_domain::refusal::Refusal;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 use super::Shared;
 use super::requests::Requests;
@@ -18,8 +19,11 @@ use crate::service::{Desk, DeskError, ServiceSetup};
 /// Tries to take a service up while the journal does not answer, and the pause between them.
 const OPEN_TRIES: u32 = 5;
 const OPEN_PAUSE: Duration = Duration::from_secs(1);
-/// Before a service whose task broke down is taken up again.
+/// Before a service whose task broke down is taken up again, for each time that it did.
 const BROKEN_PAUSE: Duration = Duration::from_secs(1);
+/// Breakdowns in a row after which a service is left alone; and how long a task must have run to end the row.
+const BREAKDOWNS_MAX: u32 = 5;
+const CALM: Duration = Duration::from_mins(10);
 
 /// One term, and the services in it.
 pub(super) struct Tenure {
@@ -88,29 +92,37 @@ async fn open_desk(shared: &Shared, setup: &ServiceSetup, term: &Arc<Term>) -> R
 /// The tasks of a tenure: one for each desk. All are gone when this is dropped.
 pub(super) struct Tasks {
     tasks: JoinSet<()>,
-    desks: BTreeMap<Id, Arc<Desk>>,
+    runs: BTreeMap<Id, Run>,
     stop: watch::Receiver<bool>,
+}
+
+/// One desk's task.
+struct Run {
+    desk: Arc<Desk>,
+    began: Instant,
+    /// In a row, this one not included.
+    breakdowns: u32,
 }
 
 impl Tasks {
     pub(super) fn begin(tenure: &Tenure, stop: &watch::Receiver<bool>) -> Self {
-        let mut tasks = Self { tasks: JoinSet::new(), desks: BTreeMap::new(), stop: stop.clone() };
+        let mut tasks = Self { tasks: JoinSet::new(), runs: BTreeMap::new(), stop: stop.clone() };
         for standing in tenure.desks.values() {
             match standing {
-                Standing::Served(desk) => tasks.run(Arc::clone(desk), Duration::ZERO),
+                Standing::Served(desk) => tasks.run(Arc::clone(desk), 0),
                 Standing::Broken(_) => {}
             }
         }
         tasks
     }
 
-    fn run(&mut self, desk: Arc<Desk>, pause: Duration) {
+    fn run(&mut self, desk: Arc<Desk>, breakdowns: u32) {
         let (runner, stop) = (Arc::clone(&desk), self.stop.clone());
         let handle = self.tasks.spawn(async move {
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(BROKEN_PAUSE * breakdowns).await;
             runner.run(stop).await;
         });
-        self.desks.insert(handle.id(), desk);
+        self.runs.insert(handle.id(), Run { desk, began: Instant::now(), breakdowns });
     }
 
     /// Watches over the desks; returns when all have ended. One that broke down is held and taken up again.
@@ -123,9 +135,19 @@ impl Tasks {
     }
 
     async fn take_up(&mut self, error: &JoinError) {
-        let Some(desk) = self.desks.remove(&error.id()) else { return };
-        tracing::error!(%error, "a service's task broke down");
-        desk.park(format!("the service's task broke down: {error}")).await;
-        self.run(desk, BROKEN_PAUSE);
+        let Some(Run { desk, began, breakdowns }) = self.runs.remove(&error.id()) else { return };
+        let breakdowns = if began.elapsed() < CALM { breakdowns + 1 } else { 1 };
+        let what = format!("the service's task broke down: {error}");
+        tracing::error!(%error, breakdowns, "a service's task broke down");
+        if let Some(ledger) = desk.active()
+            && let Err(error) = ledger.hold(&what).await
+        {
+            tracing::error!(%error, "a release that broke down could not be held");
+        }
+        if breakdowns < BREAKDOWNS_MAX {
+            self.run(desk, breakdowns);
+        } else {
+            desk.set_trouble(Some(what));
+        }
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use segue_journal::{
     AcquireError, Append, AppendError, Appended, Claim, Lease, OutboxError, OutboxId, Owner, Page, ReadError,
-    Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd,
+    Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
 };
 
 use super::FakeWorld;
 use super::choke::Life;
-use crate::ports::CallError;
+use crate::ports::{CallError, Class};
 
 /// One daemon's hold of the journal.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl Store for ChokedStore {
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
-        let nth = self.before("append").await.map_err(|error| AppendError::Unavailable(error.into()))?;
+        let nth = self.before("append").await.map_err(not_appended)?;
         let appended = self.store.append(lease, append).await;
         self.after("append", nth).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
         appended
@@ -94,5 +94,13 @@ impl Store for ChokedStore {
 
     async fn settle_outbox(&self, lease: &Lease, settled: &[(OutboxId, Settled)]) -> Result<(), OutboxError> {
         self.store.settle_outbox(lease, settled).await
+    }
+}
+
+/// What is made to fail as a bug would be refused for ever.
+fn not_appended(error: CallError) -> AppendError {
+    match error.class {
+        Class::Bug => AppendError::Unwritable(Unwritable::TooMany { entries: 0 }),
+        Class::Retry | Class::Refused | Class::Unknown => AppendError::Unavailable(error.into()),
     }
 }

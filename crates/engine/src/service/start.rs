@@ -39,6 +39,9 @@ impl Desk {
         key: Option<RequestKey>,
         by: &By,
     ) -> Result<ReleaseId, Refusal> {
+        if let Some(what) = self.trouble() {
+            return Err(Refusal::CannotSee { what });
+        }
         let mut book = self.book.lock().await;
         if let Some(key) = &key
             && let Some((digest, release)) = book.state.requests.get(&key.key)
@@ -92,7 +95,7 @@ impl Desk {
         self.history.send_replace(book.state.clone());
         let known = Watch { release, seq: 1, state: Arc::new(state), waiting: None, world: None };
         let ledger = Arc::new(Ledger::new(self.pen.clone(), known));
-        self.set_active(Some(ledger));
+        self.set_active(ledger);
         self.pen.herald.tell(written);
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::event::{Event, Word};
 use segue_domain::ids::{ReleaseId, ServiceName, Version};
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
@@ -12,7 +13,7 @@ use segue_domain::state::ReleaseState;
 use segue_engine::Engine;
 use segue_engine::fakes::{FakeWorld, Life, Nth, SECOND, What};
 use segue_engine::ports::Class;
-use segue_journal::{MemoryStore, Reader, Stream};
+use segue_journal::{MemoryStore, Reader, Record, Stream};
 use tokio::time::{sleep, timeout};
 
 use crate::endings::{lawful, serves};
@@ -221,4 +222,52 @@ async fn a_watcher_sees_on_what_a_release_waits() {
     assert!(seen.world.is_some() && seen.seq > 1);
     let services = daemon.services();
     assert_eq!(services.iter().filter_map(|it| it.active.as_ref()).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_breaks_down_again_and_again_is_held_once_and_then_left_alone() {
+    let place = Place::new();
+    let mut first = place.daemon("first", &Life::new());
+    first.leading().await;
+    let release = full_release(&first).await.expect("it takes it");
+    until(&first, &release, |state| !state.launched().is_empty()).await;
+    place.world.choke().add("targets", Nth::Each, What::Panic);
+    sleep(Duration::from_mins(1)).await;
+    let looks = place.world.choke().calls("targets");
+    sleep(Duration::from_mins(10)).await;
+    assert_eq!(place.world.choke().calls("targets"), looks, "it broke down for ever");
+    let trouble = first.services().into_iter().find_map(|it| it.trouble);
+    assert!(trouble.is_some_and(|why| why.contains("broke down")), "nobody is told");
+    let records = first.records(&release, 0).await.expect("the journal is whole");
+    let held = |record: &&Record| matches!(record.fact.release(), Some(Event::Held { .. }));
+    assert_eq!(records.iter().filter(held).count(), 1);
+
+    first.stop().await;
+    place.world.choke().heal("targets");
+    let second = place.daemon("second", &Life::new());
+    second.leading().await;
+    second.say(&release, Word::Retry, by()).await.expect("a person says so");
+    until(&second, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+    serves(&place.world, SECOND, "b", 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_cannot_be_written_says_so_and_goes_on_at_a_persons_word() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    until(&daemon, &release, |state| !state.launched().is_empty()).await;
+    place.world.choke().add("append", Nth::Each, What::FailBefore(Class::Bug));
+    sleep(Duration::from_mins(1)).await;
+    let trouble = || daemon.services().into_iter().find_map(|it| it.trouble);
+    assert!(trouble().is_some_and(|why| why.contains("cannot be written")), "{:?}", trouble());
+    place.world.choke().heal("append");
+    daemon.say(&release, Word::Pause, by()).await.expect("it can be written again");
+    daemon.say(&release, Word::Resume, by()).await.expect("and again");
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    assert_eq!(trouble(), None);
+    lawful(&place.world);
+    serves(&place.world, SECOND, "b", 3);
 }

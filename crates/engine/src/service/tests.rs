@@ -1,0 +1,48 @@
+//! What a desk does when two things come together.
+
+use segue_domain::event::RequestKey;
+use segue_domain::ids::Version;
+use segue_domain::plan::Kind;
+use segue_domain::request::Request;
+use segue_journal::{MemoryStore, Owner, Scope, Store};
+
+use super::*;
+use crate::fakes::{FakeWorld, SECOND, SeededEntropy};
+use crate::herald::Herald;
+use crate::outside::Term;
+
+async fn desk(world: &FakeWorld, store: Arc<MemoryStore>) -> Desk {
+    let ttl = std::time::Duration::from_mins(1);
+    let lease = store.acquire(&Scope::new("segue"), &Owner::new("test"), ttl).await.unwrap();
+    let pen = Pen {
+        store,
+        term: Arc::new(Term::new(lease)),
+        herald: Herald::new(),
+        clock: Arc::new(world.clock()),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    };
+    let setup = ServiceSetup { service: world.service(), images: world.images(), ports: world.ports() };
+    Desk::open(setup, pen, Limits::default(), Rhythm::default(), Arc::default()).await.unwrap()
+}
+
+async fn start(desk: &Desk, key: &str) -> ReleaseId {
+    let version = Some(Version::new(SECOND));
+    let request =
+        Request { kind: Kind::Full, version, parent: None, overrides: std::collections::BTreeMap::new() };
+    let key = RequestKey { key: key.to_owned(), digest: "same".to_owned() };
+    desk.start(&request, Some(key), &By::engine()).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_begins_in_the_moment_in_which_another_ends_is_kept() {
+    let world = FakeWorld::with_fleet(1, 1);
+    let desk = desk(&world, Arc::new(world.store())).await;
+    start(&desk, "first").await;
+    let first = desk.active().unwrap();
+    let closed = desk.close(&first, After::Anything, Verdict::Released);
+    let (closed, second) = tokio::join!(closed, start(&desk, "second"));
+    closed.unwrap();
+    desk.let_go(&first);
+    let active = desk.active().map(|ledger| ledger.watch().borrow().release.clone());
+    assert_eq!(active, Some(second));
+}
