@@ -28,7 +28,7 @@ use crate::pen::{By, Pen};
 use crate::ports::ImageQuery;
 use crate::run::{Closer, Ended, ReleaseLoop, Rhythm};
 
-use after::Aftercare;
+use after::{Aftercare, Round};
 use book::ServiceBook;
 
 pub use book::BookError;
@@ -200,7 +200,18 @@ impl Desk {
             () = self.begun.notified() => return,
             () = tokio::time::sleep(self.rhythm.tick.saturating_mul(IDLE_TICKS)) => {}
         }
-        self.aftercare.lock().await.tend(&self.outside, self.pen.clock.as_ref(), &self.book).await;
+        let stop = &*stop;
+        let is_called_away = || *stop.borrow() || self.active().is_some();
+        let round = Round {
+            service: &self.setup.service,
+            outside: &self.outside,
+            clock: self.pen.clock.as_ref(),
+            book: &self.book,
+            is_called_away: &is_called_away,
+        };
+        if let Err(error) = self.aftercare.lock().await.tend(&round).await {
+            tracing::error!(%error, "what a release left behind could not be cleared up");
+        }
     }
 
     /// A person's word to a release.

@@ -1,7 +1,7 @@
 //! After the verdict: the old servers of releases that are over are kept for a while, and then ended.
 //!
 //! Guarantees: only while no release of the service is on, and nobody begins one meanwhile (the book is held
-//! while anything is done); only what no later release has plans for; the same intents and outcomes in the same stream as
+//! while anything is done, and looking holds nobody up); only what no later release has plans for; the same intents and outcomes in the same stream as
 //! everything else.
 
 use std::collections::BTreeSet;
@@ -11,11 +11,12 @@ use segue_domain::decide::{decide_after, needs_after};
 use segue_domain::decision::{Decision, Verdict};
 use segue_domain::effect::Intent;
 use segue_domain::event::Event;
-use segue_domain::ids::InstanceId;
+use segue_domain::ids::{GroupArn, InstanceId};
 use segue_domain::plan::Kind;
+use segue_domain::service::Service;
 use segue_domain::service_state::{ReleaseSummary, ServiceState};
 use segue_domain::state::ReleaseState;
-use segue_domain::world::World;
+use segue_domain::world::Needs;
 use tokio::sync::Mutex;
 
 use crate::act::act;
@@ -31,7 +32,7 @@ use crate::service::book::ServiceBook;
 /// Releases that are looked after; older ones left nothing that is still kept.
 const TENDED_MAX: usize = 50;
 /// Decisions for one release in one round.
-const ROUND_MAX: u32 = 4;
+const PASSES_MAX: u32 = 4;
 
 /// Releases that are over and may have left something, oldest first.
 pub(super) struct Aftercare {
@@ -67,26 +68,94 @@ impl Aftercare {
         self.tended.drain(..excess);
     }
 
-    /// One round: whatever is due for each of them.
-    pub(super) async fn tend(&mut self, outside: &Outside, clock: &dyn Clock, book: &Mutex<ServiceBook>) {
-        let mut claims = Vec::new();
-        for tended in &self.tended {
-            let (_, state) = tended.ledger.now().await;
-            claims.push(claimed_by(&state));
+    /// One round: whatever is due for each of them. It ends early when there is something better to do.
+    pub(super) async fn tend(&mut self, round: &Round<'_>) -> Result<(), LedgerError> {
+        let mut states = Vec::with_capacity(self.tended.len());
+        for Tended { ledger, is_over } in &self.tended {
+            if !is_over {
+                say_unseen_ends(ledger).await?;
+            }
+            states.push(ledger.now().await.1);
         }
-        for (index, tended) in self.tended.iter_mut().enumerate().filter(|(_, tended)| !tended.is_over) {
-            let later = claims.iter().skip(index.saturating_add(1));
-            let claimed: BTreeSet<InstanceId> = later.flatten().cloned().collect();
-            let round = Round { ledger: &tended.ledger, outside, clock, claimed };
-            match round.tend(book).await {
-                Ok(is_over) => tended.is_over = is_over,
-                Err(error) => {
-                    tracing::error!(%error, "what a release left behind could not be cleared up");
-                    return;
+        // The first look is the same for all, and small; the second one only comes once something is due.
+        let mut due = self.look(round, &states, &Needs::default()).await;
+        if !due.is_empty() {
+            let slots = due.iter().flat_map(|one| groups_of(&one.state.plan.service));
+            due = self.look(round, &states, &Needs { slots: slots.collect(), ..Needs::default() }).await;
+        }
+        for one in due.iter().filter(|one| matches!(one.decision, Decision::Record(_) | Decision::Do(_))) {
+            // Nobody begins a release while anything is done.
+            let book = round.book.lock().await;
+            if round.is_called_away() || book.state.active().is_some() {
+                return Ok(());
+            }
+            let is_over = round.clear_up(&one.ledger, &one.claimed).await?;
+            self.tended.iter_mut().filter(|it| Arc::ptr_eq(&it.ledger, &one.ledger)).for_each(|it| {
+                it.is_over = is_over;
+            });
+        }
+        Ok(())
+    }
+
+    /// Looks once for all, marks those that are over, and answers those for which something is due.
+    async fn look(&mut self, round: &Round<'_>, states: &[Arc<ReleaseState>], needs: &Needs) -> Vec<Due> {
+        let mut due = Vec::new();
+        if round.is_called_away() || self.tended.iter().all(|it| it.is_over) {
+            return due;
+        }
+        let world = observe(round.outside, round.service, needs, round.clock.now()).await;
+        for (index, (tended, state)) in self.tended.iter_mut().zip(states).enumerate() {
+            if tended.is_over {
+                continue;
+            }
+            let later = states.iter().skip(index.saturating_add(1));
+            let claimed = later.flat_map(|state| claimed_by(state)).collect();
+            let decision = decide_after(state, &world, &claimed);
+            match &decision {
+                Decision::Over => tended.is_over = true,
+                Decision::Wait(wait) if wait.until > world.at => {}
+                Decision::Wait(_)
+                | Decision::Record(_)
+                | Decision::Do(_)
+                | Decision::Ask(_)
+                | Decision::Park(_)
+                | Decision::Close(_) => {
+                    let (ledger, state) = (Arc::clone(&tended.ledger), Arc::clone(state));
+                    due.push(Due { ledger, state, claimed, decision });
                 }
             }
         }
+        due
     }
+}
+
+/// A release whose old servers have been kept for long enough.
+struct Due {
+    ledger: Arc<Ledger>,
+    state: Arc<ReleaseState>,
+    /// What later releases have plans for.
+    claimed: BTreeSet<InstanceId>,
+    decision: Decision,
+}
+
+async fn say_unseen_ends(ledger: &Ledger) -> Result<(), LedgerError> {
+    let (_, state) = ledger.now().await;
+    let unseen = unseen_ends(&state);
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    append(ledger, unseen).await
+}
+
+async fn append(ledger: &Ledger, events: Vec<Event>) -> Result<(), LedgerError> {
+    ledger.append(After::Anything, &By::engine(), events).await
+}
+
+/// Every group in which an old server may be, by the plan of its release.
+fn groups_of(service: &Service) -> impl Iterator<Item = GroupArn> {
+    let routing = &service.routing;
+    let slots = routing.slots.iter().map(|slot| &slot.group);
+    routing.colours.iter().chain(&routing.canaries).chain(slots).cloned()
 }
 
 /// What a release that was released still has plans for: its new servers, and its old ones.
@@ -99,49 +168,37 @@ fn leaves_something(summary: &ReleaseSummary) -> bool {
     released && summary.kind != Kind::Canary
 }
 
-/// One release in one round.
-struct Round<'a> {
-    ledger: &'a Ledger,
-    outside: &'a Outside,
-    clock: &'a dyn Clock,
-    /// What later releases have plans for.
-    claimed: BTreeSet<InstanceId>,
+/// One round of looking after all of them.
+pub(super) struct Round<'a> {
+    pub(super) service: &'a Service,
+    pub(super) outside: &'a Outside,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) book: &'a Mutex<ServiceBook>,
+    /// Says that a release has begun, or that the daemon is to stop.
+    pub(super) is_called_away: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
 impl Round<'_> {
-    /// Whether nothing is left to be done. Looking holds nobody up; before anything is done, the book is
-    /// taken, so that nobody begins a release meanwhile, and it is looked at again.
-    async fn tend(&self, book: &Mutex<ServiceBook>) -> Result<bool, LedgerError> {
-        let (_, state) = self.ledger.now().await;
-        let unseen = unseen_ends(&state);
-        if !unseen.is_empty() {
-            self.append(unseen).await?;
-        }
-        let (decision, _) = self.look().await;
-        match decision {
-            Decision::Over => return Ok(true),
-            Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) => {
-                return Ok(false);
-            }
-            Decision::Record(_) | Decision::Do(_) => {}
-        }
-        let book = book.lock().await;
-        if book.state.active().is_some() {
-            return Ok(false);
-        }
-        self.clear_up().await
+    fn is_called_away(&self) -> bool {
+        (self.is_called_away)()
     }
 
-    async fn clear_up(&self) -> Result<bool, LedgerError> {
-        for _ in 0..ROUND_MAX {
-            let (decision, world) = self.look().await;
-            match decision {
-                Decision::Record(events) => self.append(events).await?,
+    /// Whether nothing is left to be done. It is looked at again, now that nobody can begin a release.
+    async fn clear_up(&self, ledger: &Ledger, claimed: &BTreeSet<InstanceId>) -> Result<bool, LedgerError> {
+        for _ in 0..PASSES_MAX {
+            if self.is_called_away() {
+                return Ok(false);
+            }
+            let (_, state) = ledger.now().await;
+            let (service, needs) = (&state.plan.service, needs_after(&state));
+            let world = observe(self.outside, service, &needs, self.clock.now()).await;
+            match decide_after(&state, &world, claimed) {
+                Decision::Record(events) => append(ledger, events).await?,
                 Decision::Do(intents) => {
-                    self.append(intents.iter().cloned().map(Event::Intended).collect()).await?;
+                    append(ledger, intents.iter().cloned().map(Event::Intended).collect()).await?;
                     let book = AddressBook::new(world.instances.known(), self.outside.term.epoch());
                     for intent in intents {
-                        self.act(&book, intent).await?;
+                        self.act(ledger, &book, intent).await?;
                     }
                 }
                 Decision::Over => return Ok(true),
@@ -153,20 +210,9 @@ impl Round<'_> {
         Ok(false)
     }
 
-    async fn look(&self) -> (Decision, World) {
-        let (_, state) = self.ledger.now().await;
-        let needs = needs_after(&state);
-        let world = observe(self.outside, &state.plan.service, &needs, self.clock.now()).await;
-        (decide_after(&state, &world, &self.claimed), world)
-    }
-
-    async fn act(&self, book: &AddressBook, intent: Intent) -> Result<(), LedgerError> {
+    async fn act(&self, ledger: &Ledger, book: &AddressBook, intent: Intent) -> Result<(), LedgerError> {
         let acted = act(self.outside, book, &intent).await;
         let Intent { id, attempt, .. } = intent;
-        self.append(vec![Event::Ended { id, attempt, outcome: acted.outcome }]).await
-    }
-
-    async fn append(&self, events: Vec<Event>) -> Result<(), LedgerError> {
-        self.ledger.append(After::Anything, &By::engine(), events).await
+        append(ledger, vec![Event::Ended { id, attempt, outcome: acted.outcome }]).await
     }
 }

@@ -201,6 +201,22 @@ async fn a_rollback_starts_the_old_servers_and_brings_every_board_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn old_servers_that_are_kept_cost_one_small_look_however_many_releases_left_some() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        rollback(it.clone()).await;
+        sleep(Duration::from_mins(1)).await;
+        let calls = || ["instances", "weights", "targets"].map(|method| it.world.choke().calls(method));
+        let before = calls();
+        sleep(Duration::from_mins(5)).await;
+        let [instances, weights, targets] = [0, 1, 2].map(|index: usize| calls()[index] - before[index]);
+        assert!(instances <= 31, "two releases are kept, and it looked {instances} times in 30 rounds");
+        assert_eq!((weights, targets), (instances, instances * 5), "nobody is due, and slots were read");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_abort_leads_back_from_every_step_before_the_old_servers_end() {
     for step in [
         Step::Launch,
