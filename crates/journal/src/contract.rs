@@ -60,6 +60,8 @@ macro_rules! store_contract {
             leases: an_expired_lease_goes_to_whoever_asks,
             leases: the_same_owner_takes_over_at_once,
             leases: the_epoch_only_grows,
+            leases: an_epoch_is_above_the_floor_that_was_asked_for,
+            leases: a_journal_has_one_id,
             leases: a_stale_epoch_is_fenced,
             leases: a_lease_that_was_given_back_is_no_lease,
             leases: a_renewed_lease_keeps_its_epoch,

@@ -94,16 +94,8 @@ impl Lease {
         self.epoch
     }
 
-    pub fn ttl(&self) -> Duration {
-        self.ttl
-    }
-
-    /// Whether the holder may still act: asked right before each call that changes the world.
-    pub fn still_held(&self, now: Instant) -> bool {
-        now < self.deadline
-    }
-
-    /// How long the holder may still act; zero when it may not.
+    /// How long the holder may still act: asked right before each call that changes the world. Zero when it may
+    /// not.
     pub fn left(&self, now: Instant) -> Duration {
         self.deadline.saturating_duration_since(now)
     }
@@ -138,15 +130,16 @@ pub(crate) struct LeaseRow {
 }
 
 /// The row after `owner` asked for it. The owner of before gets it at once, as after a restart, with an
-/// epoch that fences what it was before; another one waits until it has expired.
+/// epoch that fences what it was before; another one waits until it has expired. The epoch is above `floor`.
 pub(crate) fn grant(
     row: Option<&LeaseRow>,
     scope: &Scope,
     owner: &Owner,
     now_ms: i64,
     ttl: Duration,
+    floor: u64,
 ) -> Result<LeaseRow, AcquireError> {
-    let epoch = match row {
+    let next = match row {
         None => 1,
         Some(LeaseRow { owner: Some(holder), until_ms, .. }) if holder != owner && *until_ms > now_ms => {
             let left_ms = until_ms.saturating_sub(now_ms).unsigned_abs();
@@ -154,6 +147,7 @@ pub(crate) fn grant(
         }
         Some(row) => row.epoch.saturating_add(1),
     };
+    let epoch = next.max(floor.saturating_add(1));
     Ok(LeaseRow { owner: Some(owner.clone()), epoch, until_ms: after(now_ms, ttl) })
 }
 
@@ -206,7 +200,7 @@ mod tests {
     }
 
     fn ask(row: Option<&LeaseRow>, owner: &str, now_ms: i64) -> Result<LeaseRow, AcquireError> {
-        grant(row, &Scope::new("boards"), &Owner::new(owner), now_ms, TTL)
+        grant(row, &Scope::new("boards"), &Owner::new(owner), now_ms, TTL, 0)
     }
 
     #[test]
@@ -225,8 +219,8 @@ mod tests {
     fn the_holder_stops_a_tenth_before_the_database_does_counted_from_when_it_asked() {
         let asked_at = Instant::now();
         let lease = Lease::granted(&Scope::new("boards"), &Owner::new("a"), 1, TTL, asked_at);
-        assert!(lease.still_held(asked_at + Duration::from_millis(26_999)));
-        assert!(!lease.still_held(asked_at + Duration::from_secs(27)));
+        assert_eq!(lease.left(asked_at + Duration::from_millis(26_999)), Duration::from_millis(1));
+        assert_eq!(lease.left(asked_at + Duration::from_secs(27)), Duration::ZERO);
         assert_eq!(lease.left(asked_at + Duration::from_secs(20)), Duration::from_secs(7));
         assert_eq!(lease.left(asked_at + Duration::from_secs(40)), Duration::ZERO);
     }

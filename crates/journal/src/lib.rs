@@ -33,5 +33,5 @@ pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};
 pub use read::{Broken, Page, ReadError, StreamEnd};
 pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
 pub use sqlite::{OpenError, SqliteReader, SqliteStore};
-pub use store::{Reader, Store, Trouble};
+pub use store::{JournalId, Reader, Store, Trouble};
 pub use stream::{About, Stream};

@@ -17,7 +17,7 @@ use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Lease, Owner, RenewError, Scope};
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
-use crate::store::{Reader, Store};
+use crate::store::{JournalId, Reader, Store};
 use crate::stream::Stream;
 use tables::Tables;
 
@@ -67,11 +67,22 @@ impl Reader for MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError> {
+    /// Nothing that outlives it remembers it.
+    fn journal_id(&self) -> JournalId {
+        JournalId(0)
+    }
+
+    async fn acquire_above(
+        &self,
+        scope: &Scope,
+        owner: &Owner,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Lease, AcquireError> {
         let asked_at = Instant::now();
         let now_ms = self.now_ms();
         let mut tables = self.tables();
-        let row = lease::grant(tables.lease(scope), scope, owner, now_ms, ttl)?;
+        let row = lease::grant(tables.lease(scope), scope, owner, now_ms, ttl, floor)?;
         let lease = Lease::granted(scope, owner, row.epoch, ttl, asked_at);
         tables.put_lease(scope, row);
         Ok(lease)

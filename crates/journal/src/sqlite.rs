@@ -23,7 +23,7 @@ use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Lease, Owner, RenewError, Scope};
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
-use crate::store::{Reader, Store};
+use crate::store::{JournalId, Reader, Store};
 use crate::stream::Stream;
 pub use open::OpenError;
 use transaction::Transaction;
@@ -36,6 +36,7 @@ pub const LAYOUT: u32 = open::LAYOUT;
 pub struct SqliteStore {
     writer: SqlitePool,
     reader: SqliteReader,
+    id: JournalId,
 }
 
 /// A journal in a file that is only read: for an operator beside a daemon, or after one.
@@ -91,12 +92,22 @@ impl Reader for SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError> {
+    fn journal_id(&self) -> JournalId {
+        self.id
+    }
+
+    async fn acquire_above(
+        &self,
+        scope: &Scope,
+        owner: &Owner,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Lease, AcquireError> {
         let unavailable = |error: sqlx::Error| AcquireError::Unavailable(error.into());
         let asked_at = Instant::now();
         let mut transaction = Transaction::begin(&self.writer).await.map_err(unavailable)?;
         let found = transaction.lease(scope).await.map_err(unavailable)?;
-        let row = lease::grant(found.row.as_ref(), scope, owner, found.now_ms, ttl)?;
+        let row = lease::grant(found.row.as_ref(), scope, owner, found.now_ms, ttl, floor)?;
         transaction.put_lease(scope, &row).await.map_err(unavailable)?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(Lease::granted(scope, owner, row.epoch, ttl, asked_at))

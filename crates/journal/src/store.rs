@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: changing or deleting a record, and any retry. A store makes one try.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,17 @@ use crate::stream::Stream;
 
 /// What a database says when it does not do its work.
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+/// A journal's own number, drawn by chance when it was made. Tokens that outside systems remember are made with
+/// it, so that a new journal does not repeat those of a lost one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JournalId(pub u64);
+
+impl fmt::Display for JournalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
 
 /// Reading needs no lease.
 #[async_trait]
@@ -46,8 +58,23 @@ pub trait Reader: Send + Sync {
 /// A journal that can be written to.
 #[async_trait]
 pub trait Store: Reader {
+    /// Tells this journal from every other, the one that was here before it was lost included.
+    fn journal_id(&self) -> JournalId;
+
     /// Takes the lease: at once when it is free, expired, or was the same owner's before.
-    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError>;
+    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError> {
+        self.acquire_above(scope, owner, ttl, 0).await
+    }
+
+    /// The same, under an epoch above `floor`: others remember epochs that this journal does not, when it was
+    /// begun anew or comes from a backup.
+    async fn acquire_above(
+        &self,
+        scope: &Scope,
+        owner: &Owner,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Lease, AcquireError>;
 
     /// The same lease with a new end; the same epoch.
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError>;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_journal::{
-    AcquireError, Append, AppendError, Appended, Claim, Lease, OutboxError, OutboxId, Owner, Page, ReadError,
-    Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
+    AcquireError, Append, AppendError, Appended, Claim, JournalId, Lease, OutboxError, OutboxId, Owner, Page,
+    ReadError, Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
 };
 
 use super::FakeWorld;
@@ -60,8 +60,18 @@ impl Reader for ChokedStore {
 
 #[async_trait]
 impl Store for ChokedStore {
-    async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError> {
-        self.store.acquire(scope, owner, ttl).await
+    fn journal_id(&self) -> JournalId {
+        self.store.journal_id()
+    }
+
+    async fn acquire_above(
+        &self,
+        scope: &Scope,
+        owner: &Owner,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Lease, AcquireError> {
+        self.store.acquire_above(scope, owner, ttl, floor).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {

@@ -10,8 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 use thiserror::Error;
 
+use super::transaction::unsigned;
 use super::{SqliteReader, SqliteStore, sql};
-use crate::store::Trouble;
+use crate::store::{JournalId, Trouble};
 
 /// The layout that this version makes.
 pub(super) const LAYOUT: u32 = 1;
@@ -65,9 +66,9 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let writer = pool(1).connect_with(options).await.map_err(trouble)?;
-        migrate(path, &writer).await?;
+        let id = migrate(path, &writer).await?;
         let reader = SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(path)) };
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, id })
     }
 
     /// Opens the journal for reading only. It may be in use.
@@ -154,7 +155,8 @@ fn check(path: &Path, found: Found) -> Result<Option<u32>, OpenError> {
 }
 
 /// Looks again under the write lock, because two daemons may open the same file, and applies what is missing.
-async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
+/// A journal that was made before journals had ids gets one.
+async fn migrate(path: &Path, writer: &SqlitePool) -> Result<JournalId, OpenError> {
     let trouble = |source: sqlx::Error| unavailable(path, source);
     let mut transaction = writer.begin_with(sql::BEGIN).await.map_err(trouble)?;
     let layout = check(path, look(&mut transaction).await.map_err(trouble)?)?.unwrap_or(0);
@@ -166,7 +168,11 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
         sqlx::raw_sql(sql::SET_APPLICATION_ID).execute(&mut *transaction).await.map_err(trouble)?;
         sqlx::query(sql::SET_LAYOUT).bind(LAYOUT).execute(&mut *transaction).await.map_err(trouble)?;
     }
-    transaction.commit().await.map_err(trouble)
+    // A row more is no new layout: a version that does not know it leaves it alone.
+    sqlx::query(sql::MAKE_ID).execute(&mut *transaction).await.map_err(trouble)?;
+    let id: i64 = sqlx::query_scalar(sql::GET_ID).fetch_one(&mut *transaction).await.map_err(trouble)?;
+    transaction.commit().await.map_err(trouble)?;
+    unsigned(id).map(JournalId).map_err(trouble)
 }
 
 fn unavailable(path: &Path, source: sqlx::Error) -> OpenError {

@@ -14,6 +14,11 @@ pub(super) const LAYOUT: &str = "SELECT value FROM meta WHERE name = 'layout'";
 pub(super) const SET_LAYOUT: &str = "INSERT INTO meta (name, value) VALUES ('layout', ?1)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
+/// Of SQLite's own generator, which the operating system seeds.
+pub(super) const MAKE_ID: &str = "INSERT INTO meta (name, value)
+    VALUES ('journal_id', random() & 9223372036854775807) ON CONFLICT (name) DO NOTHING";
+pub(super) const GET_ID: &str = "SELECT value FROM meta WHERE name = 'journal_id'";
+
 pub(super) const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 pub(super) const LEASE: &str = "SELECT owner, epoch, until_ms FROM lease WHERE scope = ?1";

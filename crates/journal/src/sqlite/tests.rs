@@ -228,3 +228,23 @@ async fn a_journal_that_is_not_there_is_not_made_by_reading() {
     assert!(matches!(answer, Err(OpenError::Missing { .. })), "{answer:?}");
     assert_eq!(file.bytes(), []);
 }
+
+#[tokio::test]
+async fn a_journal_keeps_its_id_and_a_new_one_has_another() {
+    let (file, other) = (File::new(), File::new());
+    let first = file.open().await;
+    let id = first.journal_id();
+    first.close().await;
+    assert_eq!(file.open().await.journal_id(), id);
+    assert_ne!(other.open().await.journal_id(), id);
+}
+
+#[tokio::test]
+async fn a_journal_that_was_made_without_an_id_gets_one() {
+    let file = File::new();
+    file.open().await.close().await;
+    file.run("DELETE FROM meta WHERE name = 'journal_id'").await;
+    let id = file.open().await.journal_id();
+    assert_eq!(file.open().await.journal_id(), id);
+    SqliteStore::open_to_read(&file.path()).await.expect("its layout is the same");
+}
