@@ -48,6 +48,9 @@ pub(crate) async fn observe(outside: &Outside, service: &Service, needs: &Needs,
         vitals(outside, &needs.vitals, max_age),
     );
     let (instances, apps) = fleet;
+    for status in apps.statuses.values().filter_map(Reading::known) {
+        outside.term.saw_generation(status.generation);
+    }
     World {
         at,
         instances,

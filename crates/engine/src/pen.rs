@@ -66,9 +66,9 @@ impl Pen {
     pub(crate) async fn write(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
         tokio::select! {
             biased;
-            written = self.written(append) => written,
             // Whoever holds the lease next reads what became of it.
             () = self.term.end() => Err(WriteError::Lost),
+            written = self.written(append) => written,
         }
     }
 

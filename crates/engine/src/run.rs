@@ -165,6 +165,9 @@ impl ReleaseLoop<'_> {
             let wanted = needs(&state);
             let at = self.clock.now();
             let world = observe(&self.outside, &state.plan.service, &wanted, at).await;
+            if self.outside.term.is_lost() {
+                return Ok(Next::End(Ended::Lost));
+            }
             let decision = decided(&state, &world);
             let world = Arc::new(world);
             self.ledger.saw(Arc::clone(&world), waiting(&decision));

@@ -28,7 +28,8 @@ pub(super) fn shortest_ttl(call: Duration) -> Duration {
 
 /// Keeps going from term to term, until it is told to stop.
 pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    while let Some(lease) = acquire(&shared, &mut stop).await {
+    let mut floor = 0;
+    while let Some(lease) = acquire(&shared, floor, &mut stop).await {
         tracing::info!(epoch = lease.epoch(), "the lease is held");
         let term = Arc::new(Term::new(lease));
         // Whatever is done under the lease is done beside its renewal, and dropped with it.
@@ -39,6 +40,7 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         }
         shared.tenure.send_replace(None);
         term.lose();
+        floor = term.highest_seen();
         if *stop.borrow() {
             give_back(&shared, &term).await;
             return;
@@ -46,15 +48,15 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// The lease, or none when it is told to stop before.
-async fn acquire(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Option<Lease> {
+/// The lease with an epoch above `floor`, or none when it is told to stop before.
+async fn acquire(shared: &Shared, floor: u64, stop: &mut watch::Receiver<bool>) -> Option<Lease> {
     let settings = &shared.settings;
     loop {
         if *stop.borrow_and_update() {
             return None;
         }
-        let asked = shared.means.store.acquire(&settings.scope, &settings.owner, settings.lease_ttl).await;
-        match asked {
+        let (scope, owner, ttl) = (&settings.scope, &settings.owner, settings.lease_ttl);
+        match shared.means.store.acquire_above(scope, owner, ttl, floor).await {
             Ok(lease) => return Some(lease),
             Err(error @ AcquireError::Held { .. }) => tracing::debug!(%error, "waiting for the lease"),
             Err(error @ AcquireError::Unavailable(_)) => {

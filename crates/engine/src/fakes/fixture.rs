@@ -234,6 +234,14 @@ impl FakeWorld {
         self.now().users.boards_wanted = 0;
     }
 
+    /// Every server has obeyed a daemon of this generation, which is gone.
+    pub fn have_obeyed(&self, generation: u64) {
+        let mut state = self.now();
+        for app in state.machines.values_mut().filter_map(|machine| machine.app.as_mut()) {
+            app.generation = generation;
+        }
+    }
+
     /// What every server's application can do from now on.
     pub fn set_level(&self, level: u8) {
         let mut state = self.now();

@@ -1,12 +1,15 @@
 //! How long this daemon may still act: the lease as the holder's own monotonic clock sees it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use segue_journal::Lease;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// No lease changes hands so often: it is what a number in JSON can say without rounding (RFC 8259, section 6).
+const GENERATION_MAX: u64 = 1 << 53;
 
 /// One uninterrupted time of holding the lease, under one epoch. It ends by the lease's deadline, with no
 /// message from anybody, so a stalled daemon knows it too; or when the store says that somebody else has it.
@@ -15,11 +18,18 @@ pub struct Term {
     lease: Mutex<Lease>,
     lost: AtomicBool,
     ended: Notify,
+    /// The highest generation that a server was seen to have obeyed; none above its own ends a term.
+    seen: AtomicU64,
 }
 
 impl Term {
     pub fn new(lease: Lease) -> Self {
-        Self { lease: Mutex::new(lease), lost: AtomicBool::new(false), ended: Notify::new() }
+        Self {
+            lease: Mutex::new(lease),
+            lost: AtomicBool::new(false),
+            ended: Notify::new(),
+            seen: AtomicU64::new(0),
+        }
     }
 
     /// Grows with every change of holder; it is the generation in every control call.
@@ -45,6 +55,31 @@ impl Term {
     pub fn lose(&self) {
         self.lost.store(true, Ordering::Release);
         self.ended.notify_waiters();
+    }
+
+    /// A server has obeyed this generation. One that has obeyed a later one than this term's will obey nothing of
+    /// it: its journal is newer than the server's memory, or comes from a backup. Then the term is over, and the
+    /// next one begins above.
+    pub fn saw_generation(&self, generation: u64) {
+        if generation <= self.epoch() {
+            return;
+        }
+        if generation > GENERATION_MAX {
+            tracing::error!(generation, "a server claims to have obeyed what no journal can count to");
+            return;
+        }
+        tracing::warn!(
+            generation,
+            epoch = self.epoch(),
+            "servers have obeyed a later generation than this one"
+        );
+        self.seen.fetch_max(generation, Ordering::AcqRel);
+        self.lose();
+    }
+
+    /// Above what the next term's epoch must be.
+    pub fn highest_seen(&self) -> u64 {
+        self.seen.load(Ordering::Acquire).max(self.epoch())
     }
 
     /// The store said that it is lost. (A deadline that passed says nothing here: see [`Term::left`].)
@@ -122,6 +157,16 @@ mod tests {
         term.end().await;
         assert!(began.elapsed() <= left + Duration::from_millis(1), "{:?}", began.elapsed());
         assert!(!term.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_term_ends_when_a_server_has_obeyed_a_later_one_and_not_for_a_number_that_is_none() {
+        let term = FakeWorld::new().term(Duration::from_secs(30)).await;
+        term.saw_generation(term.epoch());
+        term.saw_generation(u64::MAX);
+        assert!(!term.is_lost());
+        term.saw_generation(40);
+        assert_eq!((term.is_lost(), term.highest_seen()), (true, 40));
     }
 
     #[tokio::test(start_paused = true)]

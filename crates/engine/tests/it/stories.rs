@@ -328,6 +328,22 @@ async fn a_broken_contract_holds_the_release_until_a_person_says_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_journal_that_was_lost_is_begun_anew_above_what_the_servers_remember() {
+    let world = world();
+    world.have_obeyed(40);
+    play(&world, world.service(), |it| async move {
+        let release = it.start(Kind::Full, Some(SECOND)).await;
+        assert_eq!(it.verdict(&release).await, "released");
+        the_second_version_took_over(&it);
+        let records = it.records(&release).await;
+        let mut epochs: Vec<u64> = records.iter().map(|record| record.epoch).collect();
+        epochs.dedup();
+        assert_eq!(epochs, [1, 41], "one change, and no more");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_notifier_that_is_down_never_holds_a_release() {
     for what in [
         What::FailBefore(Class::Retry),
