@@ -34,12 +34,12 @@ pub(crate) struct Carrying<'a> {
     outside: &'a Outside,
     effect: &'a MoveWave,
     sides: Sides<'a>,
-    ledger: Mutex<Ledger<'a>>,
+    tally: Mutex<Tally<'a>>,
 }
 
 /// What became of the moves so far.
 #[derive(Default)]
-struct Ledger<'a> {
+struct Tally<'a> {
     result: WaveResult,
     released: Vec<&'a Move>,
     aborted: Vec<&'a Move>,
@@ -56,7 +56,7 @@ pub(crate) async fn carry(
         outside,
         effect,
         sides: Sides::new(outside, book, &effect.wave.moves),
-        ledger: Mutex::default(),
+        tally: Mutex::default(),
     };
     let begin = carrying.sort_out().await?;
     // Their clients are waiting already.
@@ -64,7 +64,7 @@ pub(crate) async fn carry(
     carrying.attach_and_switch(begin.fresh).await?;
     carrying.say_the_end().await;
     carrying.still_ours()?;
-    Ok(carrying.ledger.into_inner().unwrap_or_else(PoisonError::into_inner).result)
+    Ok(carrying.tally.into_inner().unwrap_or_else(PoisonError::into_inner).result)
 }
 
 /// Moves that are still to be done.
@@ -100,8 +100,8 @@ impl<'a> Carrying<'a> {
     /// Both sides are told how each move ended. What is not told ends by its ttl.
     async fn say_the_end(&self) {
         let (released, aborted) = {
-            let mut ledger = self.ledger();
-            (std::mem::take(&mut ledger.released), std::mem::take(&mut ledger.aborted))
+            let mut tally = self.tally();
+            (std::mem::take(&mut tally.released), std::mem::take(&mut tally.aborted))
         };
         self.sides.end(&released, EndOf::Release).await;
         self.sides.end(&aborted, EndOf::Abort).await;
@@ -115,20 +115,20 @@ impl<'a> Carrying<'a> {
         Err(CallError::unknown("the lease ended during the wave"))
     }
 
-    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger<'a>> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tally(&self) -> std::sync::MutexGuard<'_, Tally<'a>> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn moved(&self, one: &'a Move, clients: u64) {
-        let mut ledger = self.ledger();
-        ledger.result.boards_moved += 1;
+        let mut tally = self.tally();
+        tally.result.boards_moved += 1;
         let clients = u32::try_from(clients).unwrap_or(u32::MAX);
-        ledger.result.clients_moved = ledger.result.clients_moved.saturating_add(clients);
-        ledger.released.push(one);
+        tally.result.clients_moved = tally.result.clients_moved.saturating_add(clients);
+        tally.released.push(one);
     }
 
     fn gone(&self) {
-        self.ledger().result.boards_gone += 1;
+        self.tally().result.boards_gone += 1;
     }
 
     /// The board stayed, and neither side knows of a move that would have to be called off.
@@ -136,13 +136,13 @@ impl<'a> Carrying<'a> {
         // One failed call can keep a thousand boards where they are, and their reasons go into one record.
         let why = brief(why.into().replace(char::is_control, " "), WHY_MAX_BYTES);
         tracing::warn!(board = %one.board, %why, "a board stayed");
-        self.ledger().result.exceptions.push(MoveException { board: one.board.clone(), why });
+        self.tally().result.exceptions.push(MoveException { board: one.board.clone(), why });
     }
 
     /// The board stayed, and both sides are told.
     fn called_off(&self, one: &'a Move, why: impl Into<String>) {
         self.stayed(one, why);
-        self.ledger().aborted.push(one);
+        self.tally().aborted.push(one);
     }
 }
 

@@ -70,7 +70,7 @@ impl<'a> Carrying<'a> {
         let answer = match self.sides.target(to) {
             Ok(at) => {
                 let answer =
-                    self.outside.write(PREPARE, Repeat::KnownById, || boards.prepare(at, &items, terms));
+                    self.outside.write(PREPARE, Repeat::KnownById, || boards.prepare(&at, &items, terms));
                 answer.await.map_err(|error| error.what)
             }
             Err(why) => Err(why),
@@ -109,7 +109,7 @@ impl<'a> Carrying<'a> {
         let boards = &self.outside.ports.boards;
         let answer = match self.sides.target(from) {
             Ok(at) => {
-                let answer = self.outside.write(OFFER, Repeat::KnownById, || boards.offer(at, &plans));
+                let answer = self.outside.write(OFFER, Repeat::KnownById, || boards.offer(&at, &plans));
                 answer.await.map_err(|error| error.what)
             }
             Err(why) => Err(why),

@@ -18,8 +18,9 @@ const END: Call = Call::new("boards", "end");
 /// Old and new servers of one wave.
 pub(super) struct Sides<'a> {
     outside: &'a Outside,
-    old: BTreeMap<&'a InstanceId, Option<Target>>,
-    new: BTreeMap<&'a InstanceId, Option<Target>>,
+    book: &'a AddressBook,
+    old: BTreeSet<&'a InstanceId>,
+    new: BTreeSet<&'a InstanceId>,
 }
 
 /// The boards of several servers, as far as they could be read.
@@ -51,23 +52,21 @@ impl Lists {
 }
 
 impl<'a> Sides<'a> {
-    pub(super) fn new(outside: &'a Outside, book: &AddressBook, moves: &'a [Move]) -> Self {
-        let side =
-            |of: fn(&Move) -> &InstanceId| moves.iter().map(|one| (of(one), book.target(of(one)))).collect();
-        Self { outside, old: side(|one| &one.from), new: side(|one| &one.to) }
+    pub(super) fn new(outside: &'a Outside, book: &'a AddressBook, moves: &'a [Move]) -> Self {
+        let side = |of: fn(&Move) -> &InstanceId| moves.iter().map(of).collect();
+        Self { outside, book, old: side(|one| &one.from), new: side(|one| &one.to) }
     }
 
-    pub(super) fn target(&self, id: &InstanceId) -> Result<&Target, String> {
-        let target = self.old.get(id).or_else(|| self.new.get(id)).and_then(Option::as_ref);
-        target.ok_or_else(|| format!("{id} has no address to be spoken to at"))
+    pub(super) fn target(&self, id: &InstanceId) -> Result<Target, String> {
+        self.book.reach(id).map_err(|error| error.what)
     }
 
     pub(super) async fn read_old(&self) -> Lists {
-        self.read(self.old.keys().copied()).await
+        self.read(self.old.iter().copied()).await
     }
 
     pub(super) async fn read_new(&self) -> Lists {
-        self.read(self.new.keys().copied()).await
+        self.read(self.new.iter().copied()).await
     }
 
     /// Lists of several servers at once.
@@ -78,7 +77,7 @@ impl<'a> Sides<'a> {
 
     async fn boards(&self, id: &InstanceId) -> Result<BTreeMap<BoardId, BoardRow>, String> {
         let at = self.target(id)?;
-        let answer = self.outside.read(BOARDS, self.outside.ports.boards.boards(at)).await;
+        let answer = self.outside.read(BOARDS, self.outside.ports.boards.boards(&at)).await;
         let rows = answer.map_err(|error| error.what)?;
         Ok(rows.into_iter().map(|row| (row.board.clone(), row)).collect())
     }
@@ -94,7 +93,7 @@ impl<'a> Sides<'a> {
         let items: Vec<_> = here.map(|one| (one.id.clone(), one.board.clone())).collect();
         let Ok(at) = self.target(id) else { return };
         for items in items.chunks(self.outside.limits.items_at_once.max(1)) {
-            let told = self.tell(at, items, outcome).await;
+            let told = self.tell(&at, items, outcome).await;
             if let Err(error) = told {
                 tracing::warn!(instance = %id, %error, "the end of some moves was not heard; their ttl ends them");
                 return;

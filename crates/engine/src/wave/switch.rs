@@ -38,7 +38,7 @@ impl<'a> Carrying<'a> {
     async fn seal(&self, one: &Move, item: &MoveItem) -> Result<Sealed, String> {
         let at = self.sides.target(&one.from)?;
         let (boards, ttl) = (&self.outside.ports.boards, self.effect.seal_ttl);
-        let seal = || boards.seal(at, item, ttl);
+        let seal = || boards.seal(&at, item, ttl);
         let sealed = self.outside.write_within(SEAL, Repeat::KnownById, self.switch_limit(), seal).await;
         sealed.map_err(|error| error.what)
     }
@@ -47,7 +47,7 @@ impl<'a> Carrying<'a> {
     async fn activate(&self, one: &Move, item: &MoveItem, sealed: &Sealed) -> Result<(), CallError> {
         let at = self.sides.target(&one.to).map_err(CallError::refused)?;
         let boards = &self.outside.ports.boards;
-        let activate = || boards.activate(at, item, sealed);
+        let activate = || boards.activate(&at, item, sealed);
         let epoch =
             self.outside.write_within(ACTIVATE, Repeat::KnownById, self.switch_limit(), activate).await?;
         tracing::trace!(board = %one.board, epoch, "switched");
