@@ -26,8 +26,6 @@ pub enum About {
 impl Stream {
     /// What the names of all releases' streams begin with.
     pub const RELEASES: &'static str = RELEASE;
-    /// What the names of all services' streams begin with.
-    pub const SERVICES: &'static str = SERVICE;
 
     pub fn release(release: &ReleaseId) -> Self {
         Self { name: format!("{RELEASE}{release}"), about: About::Release(release.clone()) }
