@@ -1,14 +1,11 @@
 //! One source, three views: each record that was appended is a log line, an event for pages and streams, and
 //! what followers of the journal count.
 
-mod headline;
-
 use std::sync::Arc;
 
 use segue_journal::Record;
+use segue_journal::view::sentence;
 use tokio::sync::broadcast;
-
-pub use headline::headline;
 
 /// Records that a slow reader may be behind; then it is told how many it missed and reads the journal.
 const BEHIND_MAX: usize = 1_024;
@@ -30,7 +27,7 @@ impl Herald {
 
     pub(crate) fn tell(&self, records: Vec<Record>) {
         for record in records {
-            let line = headline(&record.fact);
+            let line = sentence(&record.fact);
             tracing::info!(stream = %record.stream, seq = record.seq, actor = %record.actor, "{line}");
             // Nobody listens: that is nobody's failure.
             drop(self.events.send(Arc::new(record)));

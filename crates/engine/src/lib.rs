@@ -24,7 +24,6 @@ mod wave;
 pub mod fakes;
 
 pub use engine::{Engine, Means, ServiceView, Settings};
-pub use herald::headline;
 pub use ledger::{OpenError, Watch};
 pub use outside::{Call, CallStat, Limits, Ports};
 pub use pen::By;

@@ -239,7 +239,7 @@ impl Operator {
         for end in self.streams().await {
             let last = self.store.read(&end.stream, end.seq.saturating_sub(12)).await;
             for record in last.unwrap_or_default() {
-                let line = segue_engine::headline(&record.fact);
+                let line = segue_journal::view::sentence(&record.fact);
                 tail = format!("{tail}\n{} {:>4} {line}", record.stream, record.seq);
             }
         }
