@@ -16,8 +16,8 @@ use segue_domain::world::World;
 use segue_journal::{Append, ReadError, Reader, Stream, StreamAppend};
 use tokio::sync::{Mutex, Notify, watch};
 
-use crate::pen::{By, Pen, WriteError, chain};
-use crate::ports::{WHAT_MAX_BYTES, brief};
+use crate::pen::{By, Pen, WriteError};
+use crate::ports::{WHAT_MAX_BYTES, brief, chain};
 
 /// What anybody can see of a release.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use segue_journal::{Append, AppendError, Fact, Fate, Lease, NewRecord, ReadError
 
 use crate::herald::Herald;
 use crate::outside::Term;
-use crate::ports::{Clock, Entropy};
+use crate::ports::{Clock, Entropy, chain};
 use crate::retry::full_jitter;
 
 /// Pauses while the database does not answer.
@@ -130,15 +130,4 @@ enum Found {
     Written(Vec<Record>),
     Nothing,
     Overtaken,
-}
-
-/// An error and what it comes from, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        line = format!("{line}: {error}");
-        source = error.source();
-    }
-    line
 }

@@ -19,7 +19,7 @@ pub use boards::{
     AttachPlan, Boards, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
 };
 pub use cloud::{Cloud, ImageQuery};
-pub use error::{CallError, Class};
+pub use error::{CallError, Class, chain};
 pub(crate) use error::{WHAT_MAX_BYTES, brief};
 pub use hooks::Hooks;
 pub use load_balancer::LoadBalancer;

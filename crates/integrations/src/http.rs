@@ -52,14 +52,6 @@ pub(crate) async fn body(mut response: reqwest::Response, max_bytes: usize) -> R
     Ok(body)
 }
 
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    let mut lines: Vec<String> = causes.map(ToString::to_string).collect();
-    lines.dedup();
-    lines.join(": ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

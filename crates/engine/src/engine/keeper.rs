@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::Shared;
 use super::tenure::{Tasks, Tenure};
 use crate::outside::Term;
-use crate::pen::chain;
+use crate::ports::chain;
 use crate::service::told_to;
 
 /// From one try to get the lease to the next.
@@ -155,7 +155,7 @@ mod tests {
         let ttl = shortest_ttl(call);
         assert!(ttl < Duration::from_secs(30), "what daemons hold is enough: {ttl:?}");
         let late = ttl / RENEWALS + ttl / PATIENCE + ttl / RENEWALS / 4;
-        let left = ttl * 9 / 10 - late;
+        let left = (ttl * 9 / 10).saturating_sub(late);
         assert!(left > call, "{left:?} are left");
     }
 }

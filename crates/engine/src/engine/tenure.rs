@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::Shared;
 use super::requests::Requests;
 use crate::outside::Term;
-use crate::pen::{Pen, chain};
+use crate::pen::Pen;
+use crate::ports::chain;
 use crate::service::{Desk, DeskError, ServiceSetup};
 
 /// Tries to take a service up while the journal does not answer, and the pause between them.

@@ -60,6 +60,14 @@ pub(crate) fn brief(text: impl Into<String>, max_bytes: usize) -> String {
     text
 }
 
+/// An error and its causes in one line; what is said twice in a row is said once.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let mut lines: Vec<String> = causes.map(ToString::to_string).collect();
+    lines.dedup();
+    lines.join(": ")
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -74,6 +82,21 @@ impl fmt::Display for Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{what}")]
+    struct Outer {
+        what: &'static str,
+        #[source]
+        source: CallError,
+    }
+
+    #[test]
+    fn an_error_and_its_causes_are_one_line_and_say_nothing_twice_in_a_row() {
+        for (what, line) in [("the journal is away", "the journal is away: cut"), ("cut", "cut")] {
+            assert_eq!(chain(&Outer { what, source: CallError::unknown("cut") }), line);
+        }
+    }
 
     #[test]
     fn a_text_is_cut_between_characters_and_says_so() {

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use segue_engine::ports::{CallError, Class, Target};
+use segue_engine::ports::{CallError, Class, Target, chain};
 use segue_handover::control::{ControlError, ErrorClass, refusal_class};
 use segue_handover::wire::{BadText, Problem};
 
-use crate::http;
-
 pub(super) fn failed(call: &str, at: &Target, error: &ControlError) -> CallError {
-    let what = format!("{call} at {} failed: {}", at.instance, http::chain(error));
+    let what = format!("{call} at {} failed: {}", at.instance, chain(error));
     CallError { class: class(error.class()), what }
 }
 

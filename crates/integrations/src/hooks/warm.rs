@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use segue_domain::service::WarmSpec;
-use segue_engine::ports::{CallError, Target};
+use segue_engine::ports::{CallError, Target, chain};
 use tokio::time::Instant;
 use url::Url;
 
@@ -63,12 +63,12 @@ impl SystemHooks {
         let answering = async {
             let response = self.http.get(url.clone()).send().await.map_err(|error| {
                 let connect = error.is_connect();
-                let what = http::chain(&error.without_url());
+                let what = chain(&error.without_url());
                 if connect { Miss::NotConnected(what) } else { Miss::Failed(what) }
             })?;
             let status = response.status();
             let body = http::body(response, BODY_MAX).await;
-            body.map_err(|error| Miss::Failed(http::chain(&error)))?;
+            body.map_err(|error| Miss::Failed(chain(&error)))?;
             if status.is_success() { Ok(()) } else { Err(answered(status)) }
         };
         match tokio::time::timeout(self.limits.request, answering).await {

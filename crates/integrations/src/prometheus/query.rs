@@ -5,6 +5,7 @@ use reqwest::header::CONTENT_TYPE;
 use segue_domain::ids::InstanceId;
 use segue_domain::reading::Why;
 use segue_domain::time::Timestamp;
+use segue_engine::ports::chain;
 use url::form_urlencoded::Serializer;
 
 use super::answer::{self, Answer};
@@ -51,11 +52,10 @@ impl Prometheus {
             .finish();
         let asking = self.http.post(self.endpoint.clone());
         let asking = asking.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
-        let response =
-            asking.send().await.map_err(|error| Why::Unreachable(http::chain(&error.without_url())))?;
+        let response = asking.send().await.map_err(|error| Why::Unreachable(chain(&error.without_url())))?;
         let status = response.status();
         let body = http::body(response, BODY_MAX).await.map_err(|error| match error {
-            http::BodyError::Broken(_) => Why::Unreachable(http::chain(&error)),
+            http::BodyError::Broken(_) => Why::Unreachable(chain(&error)),
             http::BodyError::TooLong { .. } => Why::Unusable(error.to_string()),
         })?;
         if status == StatusCode::OK {
