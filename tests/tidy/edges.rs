@@ -60,8 +60,8 @@ fn check(rows: &[Row], edges: &[Edge]) -> Vec<String> {
         edges.iter().filter(of_kind).any(|edge| edge.from == from && edge.to == to)
     };
     let idle = rows.iter().flat_map(|row| {
-        let code = row.may_use.iter().map(|to| (row, to, false));
-        code.chain(row.tests_may_use.iter().map(|to| (row, to, true)))
+        let code = row.may_use.iter().map(move |to| (row, to, false));
+        code.chain(row.tests_may_use.iter().map(move |to| (row, to, true)))
     });
     let idle = idle
         .filter(|(row, to, for_tests)| !there(&row.name, to, *for_tests))

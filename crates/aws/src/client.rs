@@ -35,13 +35,15 @@ pub(crate) const LIMITS: Limits = Limits {
 };
 
 /// Clients for one region. `endpoint` replaces AWS's addresses and the SDK's own overrides; without one they
-/// hold. Nothing is sent yet. Calls are counted in `counts`, which several regions may share.
+/// hold. Nothing is sent yet. Calls are counted in `counts`, which several regions may share. `origin` is what
+/// makes this journal's launch tokens its own: AWS remembers a token for longer than a lost journal does.
 pub async fn connect(
     region: &Region,
     endpoint: Option<&str>,
+    origin: &str,
     counts: &Arc<CallCounts>,
 ) -> (Arc<dyn Cloud>, Arc<dyn LoadBalancer>) {
-    assemble(&loader(region, endpoint, LIMITS).load().await, counts)
+    assemble(&loader(region, endpoint, LIMITS).load().await, origin, counts)
 }
 
 pub(crate) fn loader(region: &Region, endpoint: Option<&str>, limits: Limits) -> ConfigLoader {
@@ -64,9 +66,14 @@ pub(crate) fn loader(region: &Region, endpoint: Option<&str>, limits: Limits) ->
 
 pub(crate) fn assemble(
     config: &SdkConfig,
+    origin: &str,
     counts: &Arc<CallCounts>,
 ) -> (Arc<dyn Cloud>, Arc<dyn LoadBalancer>) {
-    let ec2 = Ec2 { client: aws_sdk_ec2::Client::new(config), calls: Calls::new(Arc::clone(counts)) };
+    let ec2 = Ec2 {
+        client: aws_sdk_ec2::Client::new(config),
+        origin: origin.to_owned(),
+        calls: Calls::new(Arc::clone(counts)),
+    };
     let balancer = Balancer {
         client: aws_sdk_elasticloadbalancingv2::Client::new(config),
         calls: Calls::new(Arc::clone(counts)),

@@ -21,6 +21,8 @@ pub(crate) const PAGES_MAX: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Ec2 {
     pub(crate) client: Client,
+    /// Whose launch tokens they are.
+    pub(crate) origin: String,
     pub(crate) calls: Calls,
 }
 

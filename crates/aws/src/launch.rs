@@ -32,7 +32,7 @@ pub(crate) async fn batch(
     let launching = ec2
         .client
         .run_instances()
-        .client_token(token(id))
+        .client_token(token(&ec2.origin, id))
         .launch_template(template)
         .image_id(batch.image.as_str())
         .subnet_id(batch.subnet.as_str())
@@ -53,8 +53,8 @@ fn tagged(resource: ResourceType, batch: &LaunchBatch) -> TagSpecification {
 }
 
 /// A ClientToken has at most 64 ASCII characters, an effect's id may be longer.
-fn token(id: &EffectId) -> String {
-    hex::encode(Sha256::digest(id.as_str()))
+fn token(origin: &str, id: &EffectId) -> String {
+    hex::encode(Sha256::digest(format!("{origin}\n{id}")))
 }
 
 #[cfg(test)]
@@ -138,6 +138,12 @@ mod tests {
             stub.asked().iter().map(|asked| asked.field("ClientToken").map(str::to_owned)).collect();
         assert_eq!(tokens[0], tokens[1]);
         assert_ne!(tokens[1], tokens[2]);
+    }
+
+    #[test]
+    fn another_journal_has_other_tokens_for_effects_of_the_same_name() {
+        let id = EffectId::new("boards-1/launch/0/1");
+        assert_ne!(token("journal-1", &id), token("journal-2", &id));
     }
 
     #[tokio::test]

@@ -180,7 +180,7 @@ impl Stub {
         credentials: impl ProvideCredentials + 'static,
     ) -> (Arc<dyn Cloud>, Arc<dyn LoadBalancer>) {
         let loader = loader(&Region::new("eu-west-1"), Some(&self.endpoint), self.limits);
-        assemble(&loader.credentials_provider(credentials).load().await, &self.counts)
+        assemble(&loader.credentials_provider(credentials).load().await, "journal-1", &self.counts)
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {

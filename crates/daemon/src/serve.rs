@@ -15,7 +15,7 @@ use segue_integrations::hooks::SystemHooks;
 use segue_integrations::log::LogNotifier;
 use segue_integrations::prometheus::{Prometheus, QueryLimits};
 use segue_integrations::system::{RandomEntropy, SystemClock};
-use segue_journal::{Owner, ReadError, Reader, Scope, SqliteStore};
+use segue_journal::{Owner, ReadError, Reader, Scope, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -133,7 +133,8 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
     for service in &config.services {
         let region = &service.service.region;
         let endpoint = config.aws.endpoint.as_ref().map(url::Url::as_str);
-        let (cloud, balancer) = segue_aws::connect(region, endpoint, &aws_calls).await;
+        let origin = journal.journal_id().to_string();
+        let (cloud, balancer) = segue_aws::connect(region, endpoint, &origin, &aws_calls).await;
         let ports = Ports {
             cloud,
             balancer,

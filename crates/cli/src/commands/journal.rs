@@ -28,7 +28,7 @@ struct Entry {
 pub(super) async fn show(common: &Common, file: &Path, what: Option<&str>) -> Result<Exit> {
     let journal = match SqliteStore::open_to_read(file).await {
         Ok(journal) => journal,
-        Err(error) => return refused(&error),
+        Err(error) => return Ok(refused(error)),
     };
     match what {
         Some(what) => stream(common, &journal, file, what).await,
@@ -71,8 +71,8 @@ async fn stream(common: &Common, journal: &SqliteReader, file: &Path, what: &str
 }
 
 /// Nothing was touched.
-fn refused(error: &OpenError) -> Result<Exit> {
-    let hint = match error {
+fn refused(error: OpenError) -> Exit {
+    let hint = match &error {
         OpenError::Newer { .. } => "read it with the version of segue that wrote it",
         OpenError::Older { .. } => "`segue serve` brings it up to this version",
         OpenError::NotAJournal { .. } => "`daemon.journal` of the configuration names the daemon's journal",
@@ -81,9 +81,7 @@ fn refused(error: &OpenError) -> Result<Exit> {
         }
         OpenError::Unavailable { .. } => "the file and its folder must be readable for you",
     };
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-    say(&format!("error: {error}{causes}"));
+    say(&format!("error: {:#}", anyhow::Error::new(error)));
     say(&format!("hint: {hint}"));
-    Ok(Exit::Refused)
+    Exit::Refused
 }

@@ -6,9 +6,10 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use segue_handover::wire::Seq;
 use serde::Serialize;
 
-use super::record::{Phase, Records, RunEnd, UserRecord};
+use super::record::{Edit, Phase, Records, RunEnd, UserRecord};
 use super::recount::Stored;
 
 /// One user. Times are microseconds since the crowd began.
@@ -20,8 +21,8 @@ struct UserLine<'a> {
     rejoined_us: &'a [u64],
     left_us: Option<u64>,
     without_socket_us_max: u64,
-    /// Of each edit, the first being number 1: made, applied, durable, the board's seq that it was seen at.
-    edits: Vec<(u64, Option<u64>, Option<u64>, Option<u64>)>,
+    /// The first is number 1.
+    edits: Vec<EditLine>,
     /// Of each move: when edits began to wait, when they went on.
     moves: Vec<(u64, u64)>,
     seen: Vec<SeenLine<'a>>,
@@ -29,6 +30,9 @@ struct UserLine<'a> {
     doubles: u64,
     broken: u64,
 }
+
+/// One edit: made, applied, durable, and the place in the board's order that it was seen at.
+type EditLine = (u64, Option<u64>, Option<u64>, Option<u64>);
 
 /// Updates seen without a gap.
 #[derive(Debug, Serialize)]
@@ -74,7 +78,6 @@ fn lines<T: Serialize>(path: &Path, values: impl Iterator<Item = T>) -> std::io:
 }
 
 fn user(user: &UserRecord) -> UserLine<'_> {
-    let seen_at = |edit: &super::Edit| edit.seen_at.map(|seq| seq.get());
     UserLine {
         client: user.client.as_str(),
         board: user.board.as_str(),
@@ -82,7 +85,7 @@ fn user(user: &UserRecord) -> UserLine<'_> {
         rejoined_us: &user.rejoined_us,
         left_us: user.left_us,
         without_socket_us_max: user.without_socket_us_max,
-        edits: user.edits.iter().map(|it| (it.made_us, it.applied_us, it.durable_us, seen_at(it))).collect(),
+        edits: user.edits.iter().map(edit).collect(),
         moves: user.moves.iter().map(|one| (one.sealed_us, one.go_us)).collect(),
         seen: user
             .seen
@@ -97,6 +100,10 @@ fn user(user: &UserRecord) -> UserLine<'_> {
         doubles: user.doubles,
         broken: user.broken,
     }
+}
+
+fn edit(edit: &Edit) -> EditLine {
+    (edit.made_us, edit.applied_us, edit.durable_us, edit.seen_at.map(Seq::get))
 }
 
 fn boards(stored: &Stored) -> impl Iterator<Item = BoardLine<'_>> {
@@ -119,7 +126,7 @@ fn name(phase: Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use segue_handover::client::Told;
-    use segue_handover::wire::{BoardId, ClientId, Cseq, Epoch, Seq};
+    use segue_handover::wire::{BoardId, ClientId, Cseq, Epoch};
 
     use super::super::record::Mark;
     use super::super::recount::StoredEdit;
