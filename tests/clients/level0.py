@@ -14,7 +14,7 @@ ENV, STARTED = os.environ, time.time()
 ME, KEY, HOST, VERSION = ENV["INSTANCE_ID"], ENV["HANDOVER_KEY"].encode(), ENV["PRIVATE_IP"], ENV["VERSION"]
 boards, drains = {}, set()
 server = {"server": ME, "version": VERSION, "level": 0, "state": "serving", "generation": 0, "route": ENV.get("ROUTE")}
-FIXED = {"formats": {"reads": [], "writes": "none"}, "standbys": 0, "attached": 0, "connect": None,
+FIXED = {"formats": {"reads": ["memory"], "writes": "memory"}, "standbys": 0, "attached": 0, "connect": None,
          "caps": {"boards": 10_000, "clients": 10_000, "bytes": 1 << 30},
          "load": dict.fromkeys(["cpu", "rss", "edit_p99_ms", "load_p99_ms"]) | {"attach_queue": 0},
          "attach": dict.fromkeys(["limit_per_s", "peak_in_100ms", "overruns_total", "admitted_total", "refused_total"], 0)}

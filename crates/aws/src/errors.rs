@@ -8,7 +8,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use segue_engine::ports::{CallError, Class};
+use segue_engine::ports::{CallError, Class, chain};
 
 /// Characters of somebody else's text that go into one of our sentences.
 const TEXT_MAX: usize = 300;
@@ -189,13 +189,6 @@ where
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// An error and its causes in one line, what is said twice in a row once.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut lines: Vec<String> = causes(error).map(ToString::to_string).collect();
-    lines.dedup();
-    lines.join(": ")
 }
 
 /// A request that was not answered: whether it can have reached AWS is in the chain of causes. Only what

@@ -13,7 +13,7 @@ use segue_domain::refusal::Refusal;
 pub(crate) use fault::{Fault, said};
 
 /// The beginning of a problem's `type`. It is a name first, relative on purpose: whichever address a daemon is
-/// asked by, the page is docs/errors/CODE.md of its own version.
+/// asked by, the page is the code's under docs/errors, of its own version.
 const PAGES: &str = "/errors/";
 
 /// A problem on its way out.

@@ -102,12 +102,7 @@ impl StartError {
 
     /// All of it for a person: the sentence, what it comes from, the code and the hint.
     pub fn told(&self) -> String {
-        let mut text = format!("error[{}]: {self}", self.code());
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
+        let text = format!("error[{}]: {}", self.code(), segue_engine::ports::chain(self));
         match self.hint() {
             Some(hint) => format!("{text}\n  hint: {hint}"),
             None => text,

@@ -45,7 +45,7 @@ pub struct SandboxConfig {
     pub prometheus: PrometheusConfig,
     /// The boards' database.
     pub store: StoreConfig,
-    /// The machine images; versions 1 and 2 of the demo application when there are none.
+    /// The machine images, the oldest first; versions 1 and 2 of the demo application when there are none.
     pub images: Vec<ImageConfig>,
     /// Instances that run already when the sandbox is ready.
     pub fleet: Option<FleetConfig>,

@@ -55,8 +55,11 @@ pub(crate) fn seed(ground: Ground<'_>) -> Seeded {
     let mut rng = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
     let mut cloud = Cloud::new(cloud_settings(config, env), rng.fork());
     let mut images = BTreeMap::new();
-    for image in &config.images {
-        let id = add_image(&mut cloud, config, image, now);
+    // A second apart, the last one now: whoever asks for the newest has one answer.
+    let seconds = (0..config.images.len()).rev().map(|age| u64::try_from(age).unwrap_or(u64::MAX));
+    for (image, age_s) in config.images.iter().zip(seconds) {
+        let created_at = At::from_ms(now.ms().saturating_sub(age_s.saturating_mul(1_000)));
+        let id = add_image(&mut cloud, config, image, created_at);
         images.insert(image.version.clone(), id);
     }
     let subnets = add_subnets(&mut cloud, &config.region, &blocks);
@@ -84,7 +87,7 @@ fn cloud_settings(config: &SandboxConfig, env: BTreeMap<String, String>) -> Clou
     }
 }
 
-fn add_image(cloud: &mut Cloud, config: &SandboxConfig, image: &ImageConfig, now: At) -> ImageId {
+fn add_image(cloud: &mut Cloud, config: &SandboxConfig, image: &ImageConfig, created_at: At) -> ImageId {
     let id = ImageId::from(cloud.fresh_id("ami"));
     let commit = image.commit.clone().unwrap_or_else(|| made_up_commit(&image.version));
     let mut tags = BTreeMap::from([
@@ -95,7 +98,7 @@ fn add_image(cloud: &mut Cloud, config: &SandboxConfig, image: &ImageConfig, now
     tags.extend(image.tags.clone());
     let name = format!("{}-{}", config.service, image.version);
     let (command, env) = (image.command.clone(), image.env.clone());
-    cloud.images.insert(id.clone(), Image { id: id.clone(), name, tags, created_at: now, command, env });
+    cloud.images.insert(id.clone(), Image { id: id.clone(), name, tags, created_at, command, env });
     id
 }
 

@@ -1,6 +1,7 @@
 //! Why the engine or the journal could not tell, as problems.
 
 use segue_domain::ids::ReleaseId;
+use segue_engine::ports::chain;
 use segue_engine::{BookError, OpenError};
 use segue_journal::ReadError;
 
@@ -33,17 +34,7 @@ pub(super) fn read(error: &ReadError) -> Refused {
     }
 }
 
-fn failed(error: &dyn std::error::Error) -> Refused {
+fn failed(error: &(dyn std::error::Error + 'static)) -> Refused {
     tracing::error!(error = chain(error), "a request failed");
     Fault::Internal.into()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -47,8 +47,7 @@ fn role_in(state: &ReleaseState, id: &InstanceId) -> Option<FleetRole> {
 
 /// The group of the weighted forward in which an instance is registered.
 pub(super) fn group<'a>(id: &InstanceId, service: &'a Service, world: &World) -> Option<&'a GroupArn> {
-    let routing = &service.routing;
-    let mut groups = routing.colours.iter().chain(&routing.canaries);
+    let mut groups = service.routing.forwarded();
     groups.find(|group| world.targets(group).is_ok_and(|targets| targets.contains_key(id)))
 }
 
@@ -95,9 +94,8 @@ fn slot(id: &InstanceId, active: Option<&ReleaseState>, world: &World) -> Option
 }
 
 fn health(id: &InstanceId, service: &Service, world: &World) -> Health {
-    let routing = &service.routing;
     let mut is_unread = false;
-    for group in routing.colours.iter().chain(&routing.canaries) {
+    for group in service.routing.forwarded() {
         match world.targets(group) {
             Ok(targets) => {
                 if let Some(health) = targets.get(id) {

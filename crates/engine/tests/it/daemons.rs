@@ -185,7 +185,7 @@ async fn a_request_that_cannot_be_written_ends_with_the_term() {
     for fault in [What::FailBefore(Class::Retry), What::Late(Duration::from_hours(1))] {
         place.world.choke().add("append", Nth::Each, fault);
         let asked = timeout(Duration::from_secs(30), full_release(&daemon)).await;
-        assert!(matches!(asked, Ok(Err(Refusal::CannotSee { .. }))), "{asked:?}");
+        assert!(matches!(asked, Ok(Err(Refusal::NotServed { .. }))), "{asked:?}");
         place.world.choke().heal("append");
         sleep(Duration::from_secs(2)).await;
         daemon.leading().await;

@@ -77,11 +77,9 @@ async fn when_activation_races_the_ttl_exactly_one_wins_and_the_loser_steps_down
 #[tokio::test]
 async fn a_server_that_was_given_up_for_dead_cannot_write_and_steps_down() {
     let store = Arc::new(GatedStore::default());
-    let slow = |config: &mut segue_handover::server::ServerConfig| {
-        // Its heartbeat does not come back by itself within this test.
-        config.heartbeat_every = std::time::Duration::from_hours(1);
-    };
-    let cut_off = Node::start_with("cut-off", &store, slow).await;
+    // Nobody's heartbeat comes by itself within this test.
+    store.heartbeats.shut();
+    let cut_off = Node::start("cut-off", &store).await;
     let other = Node::start("other", &store).await;
     let (mut ann, _) = cut_off.joined("b", "ann").await;
     ann.edit(1).await;
