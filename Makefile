@@ -5,8 +5,9 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
-# Where the tests look for other people's clients.
-VENV := $(or $(CARGO_TARGET_DIR),target)/venv
+# Where the tests look for other people's programs.
+CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
+VENV := $(CLIENTS)/venv
 # What `make demo` hands on: make demo ARGS="--servers 2 --clients 100".
 ARGS ?=
 
@@ -30,7 +31,7 @@ check: tools ## format, lints and documents, without running a test
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-clients: $(VENV)/installed ## install what the tests use of other people's clients: boto3, the AWS CLI
+clients: $(VENV)/installed $(CLIENTS)/prometheus ## install what the tests use of other people's: boto3, the AWS CLI, Prometheus
 
 $(VENV)/installed: tests/clients/requirements.txt
 	@echo "installing other people's clients into $(VENV)"
@@ -39,6 +40,15 @@ $(VENV)/installed: tests/clients/requirements.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $< || { \
 		echo "PyPI could not be reached: the tests need the packages of $<" >&2; exit 1; }
 	@touch $@
+
+# The installed one, or the Debian package unpacked: it is neither installed nor started.
+$(CLIENTS)/prometheus:
+	@echo "getting Prometheus into $(CLIENTS)"
+	@mkdir -p $(CLIENTS)/debian
+	@if command -v prometheus >/dev/null; then ln -sf "$$(command -v prometheus)" $@; else \
+		cd $(CLIENTS)/debian && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } >/dev/null 2>&1 \
+		&& dpkg-deb --extract prometheus_*.deb . && ln -sf debian/usr/bin/prometheus ../prometheus; fi || { \
+		echo "prometheus is missing: install it from https://prometheus.io/download, then try again" >&2; exit 1; }
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then try again" >&2; exit 1; }

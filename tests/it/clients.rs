@@ -11,7 +11,7 @@ use crate::program;
 /// The interpreter with the packages of `tests/clients/requirements.txt`.
 pub(crate) fn python() -> PathBuf {
     let profile = program::path().parent().unwrap().to_owned();
-    let python = profile.parent().unwrap().join("venv/bin/python");
+    let python = profile.parent().unwrap().join("clients/venv/bin/python");
     assert!(python.exists(), "{} is missing: `make clients` installs it", python.display());
     python
 }

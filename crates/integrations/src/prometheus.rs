@@ -127,4 +127,6 @@ impl BoardMetrics for Prometheus {
 }
 
 #[cfg(test)]
+mod debian;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,212 @@
+//! The adapter against a real Prometheus, the one of the Debian package.
+//!
+//! It scrapes a sandbox's instances, which must give the same counts as the sandbox's own endpoint, and pages
+//! that are as no page should be, each of which must be unknown with its reason.
+
+use std::fmt::Write as _;
+use std::future::IntoFuture as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use axum::Router;
+use axum::routing::get;
+use segue_domain::reading::Why;
+use segue_engine::ports::contract::{MetricsFixture, metrics};
+use segue_handover::client::{Address, Session, Timing, Told};
+use segue_handover::wire::{BoardId, ClientId, Connect};
+use segue_sandbox::{InProcess, Instances};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use super::*;
+use crate::stub;
+use crate::system::SystemClock;
+
+/// For a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A page that is scraped: its job, its address and path, and the instance that it is said to be of.
+struct Target {
+    job: &'static str,
+    address: String,
+    path: &'static str,
+    instance: String,
+}
+
+/// A Prometheus of its own, gone when it is dropped.
+struct Server {
+    _process: Child,
+    url: Url,
+    _folder: tempfile::TempDir,
+}
+
+/// `make clients` put it beside the compiled code.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("this program has a path");
+    let target = test.ancestors().nth(3).expect("tests lie in TARGET/PROFILE/deps");
+    let program = target.join("clients/prometheus");
+    assert!(program.exists(), "{} is missing: `make clients` installs it", program.display());
+    program
+}
+
+impl Server {
+    async fn scraping(targets: &[Target]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("prometheus.yml");
+        std::fs::write(&file, config(targets)).expect("a file");
+        // Free now; nobody else takes it in the moment that is left.
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let process = Command::new(program())
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=error")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let url = Url::parse(&format!("http://{address}/")).expect("a URL");
+        Self { _process: process, url, _folder: folder }
+    }
+
+    fn adapter(&self) -> Prometheus {
+        adapter(&self.url)
+    }
+}
+
+fn config(targets: &[Target]) -> String {
+    let mut text = "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs:\n".to_owned();
+    for Target { job, address, path, instance } in targets {
+        writeln!(
+            text,
+            "- {{job_name: {job}, metrics_path: {path}, static_configs: [{{targets: ['{address}'], \
+             labels: {{instance_id: {instance}}}}}]}}"
+        )
+        .expect("a text takes everything");
+    }
+    text
+}
+
+fn adapter(base: &Url) -> Prometheus {
+    let name = |text| MetricName::parse(text).expect("a name");
+    let names = MetricNames {
+        boards: name("rtb_spaces_count"),
+        errors: name("app_errors_total"),
+        started: name("process_start_time_seconds"),
+    };
+    let limits = QueryLimits { timeout: Duration::from_secs(5), max_age: Duration::from_secs(10) };
+    Prometheus::new(stub::client(), base, names, limits, Arc::new(SystemClock))
+}
+
+/// Looks at an instance's boards until they are as they should be, and panics with what they are when they never
+/// are.
+async fn until(adapter: &Prometheus, instance: &str, is_so: impl Fn(&BoardCount) -> bool) {
+    let (id, deadline) = (InstanceId::new(instance), Instant::now() + PATIENCE);
+    loop {
+        let mut answer = adapter.boards(&[id.clone()].into()).await;
+        let reading = answer.remove(&id).expect("everyone asked is answered");
+        if is_so(&reading) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{instance} stays {reading:?}");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn serve(routes: Router) -> (SocketAddr, tokio::task::AbortHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    (address, tokio::spawn(axum::serve(listener, routes).into_future()).abort_handle())
+}
+
+#[tokio::test]
+async fn a_real_prometheus_gives_the_counts_of_the_sandboxs_endpoint() {
+    let http = stub::client();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = toml::from_str("[prometheus]\ninterval_ms = 200\n[fleet]\nversion = \"1\"\ncount = 1\n");
+    let sandbox = InProcess::start(config.expect("legal"), folder.path()).await.expect("a sandbox");
+    let url = format!("{}/admin/instances", sandbox.ready().admin);
+    let answer = http.get(url).send().await.expect("an answer").bytes().await.expect("a body");
+    let listed: Instances = serde_json::from_slice(&answer).expect("instances");
+    let one = listed.instances.first().expect("the fleet has one");
+    let instance = one.id.to_string();
+    let mut people = tokio::task::JoinSet::new();
+    for name in ["red", "green", "blue"] {
+        let front_door = format!("ws://{}:8080/board/{{board}}", one.address);
+        let front_door = Connect::parse(&front_door).expect("a URL");
+        let address = Address { front_door, board: BoardId::parse(name).expect("a board") };
+        let client = ClientId::parse(name).expect("a client");
+        let mut session = Session::connect(address, client, Timing::default());
+        while !matches!(session.next().await, Told::Joined { .. }) {}
+        people.spawn(async move { while !matches!(session.next().await, Told::Left { .. }) {} });
+    }
+
+    let target = Target {
+        job: "app",
+        address: format!("{}:9000", one.address),
+        path: "/metrics",
+        instance: instance.clone(),
+    };
+    let real = Server::scraping(&[target]).await;
+    let sandboxs = adapter(&Url::parse(&sandbox.ready().prometheus).expect("a URL"));
+    for adapter in [real.adapter(), sandboxs] {
+        let fixture = MetricsFixture {
+            known: InstanceId::new(&*instance),
+            boards: 3,
+            unknown: InstanceId::new("i-0ffffffffffffffff"),
+            patience: PATIENCE,
+        };
+        metrics(Arc::new(adapter), fixture).await;
+    }
+    people.shutdown().await;
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_real_prometheus_cannot_say_is_unknown_with_its_reason() {
+    let old_ms = SystemClock.now().as_ms() - 60_000;
+    let pages = Router::new()
+        .route("/good", get(|| async { "rtb_spaces_count 3\n" }))
+        .route("/nan", get(|| async { "rtb_spaces_count NaN\n" }))
+        .route("/half", get(|| async { "rtb_spaces_count 2.5\n" }))
+        .route("/old", get(move || async move { format!("rtb_spaces_count 3 {old_ms}\n") }));
+    let (address, _pages) = serve(pages).await;
+    let (stopping, stop) =
+        serve(Router::new().route("/good", get(|| async { "rtb_spaces_count 7\n" }))).await;
+    let target = |job, path, instance: &str| Target {
+        job,
+        address: address.to_string(),
+        path,
+        instance: instance.to_owned(),
+    };
+    let server = Server::scraping(&[
+        target("good", "/good", "good"),
+        target("nan", "/nan", "nan"),
+        target("half", "/half", "half"),
+        target("old", "/old", "old"),
+        target("one", "/good", "twice"),
+        target("two", "/good", "twice"),
+        Target { address: stopping.to_string(), ..target("stopping", "/good", "stopped") },
+    ])
+    .await;
+    let adapter = server.adapter();
+    until(&adapter, "good", |boards| boards.known() == Some(&3)).await;
+    for (instance, word) in [("nan", "NaN"), ("half", "2.5"), ("twice", "series")] {
+        let says =
+            |boards: &BoardCount| matches!(boards.why(), Some(Why::Unusable(what)) if what.contains(word));
+        until(&adapter, instance, says).await;
+    }
+    until(&adapter, "old", |boards| matches!(boards.why(), Some(Why::Stale { .. }))).await;
+    until(&adapter, "nobody", |boards| boards.why() == Some(&Why::Missing)).await;
+
+    until(&adapter, "stopped", |boards| boards.known() == Some(&7)).await;
+    stop.abort();
+    until(&adapter, "stopped", |boards| boards.why() == Some(&Why::Missing)).await;
+    drop(server);
+    until(&adapter, "good", |boards| matches!(boards.why(), Some(Why::Unreachable(_)))).await;
+}
