@@ -48,11 +48,7 @@ fn the_readme_by_hand_releases_and_goes_back() {
 
     let (_sandbox, ready) = stay(place, sandbox);
     assert_eq!(ready["blue"].as_array().map(Vec::len), Some(2));
-    // The port that the file names may be somebody else's on this machine.
-    let config = place.join("segue.toml");
-    let written = std::fs::read_to_string(&config).unwrap();
-    assert!(written.contains("127.0.0.1:7788"), "the file says where `segue` looks: {written}");
-    std::fs::write(&config, written.replace("127.0.0.1:7788", "127.0.0.1:0")).unwrap();
+    program::change_config(place, &[]);
     let (_daemon, listening) = stay(place, daemon);
     let url = listening["listening"].as_str().unwrap();
 

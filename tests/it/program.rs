@@ -55,8 +55,9 @@ pub(crate) struct Daemon {
     _staying: Staying,
 }
 
-/// Starts it on `segue.toml` in the folder, on a port of its own and with other values where the test needs them.
-pub(crate) fn daemon(folder: &Path, changes: &[(&str, &str)]) -> Daemon {
+/// Changes the configuration that the sandbox wrote: a port of its own, for the one that it names may be somebody
+/// else's on this machine, and other values where a test needs them.
+pub(crate) fn change_config(folder: &Path, changes: &[(&str, &str)]) {
     let file = folder.join("segue.toml");
     let mut config = std::fs::read_to_string(&file).unwrap();
     for (from, to) in [("127.0.0.1:7788", "127.0.0.1:0")].iter().chain(changes) {
@@ -64,6 +65,11 @@ pub(crate) fn daemon(folder: &Path, changes: &[(&str, &str)]) -> Daemon {
         config = config.replace(from, to);
     }
     std::fs::write(&file, config).unwrap();
+}
+
+/// Starts it on `segue.toml` in the folder, changed so.
+pub(crate) fn daemon(folder: &Path, changes: &[(&str, &str)]) -> Daemon {
+    change_config(folder, changes);
     let credentials = [("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "sandbox")];
     let mut serve = Command::new(path());
     serve.args(["serve", "--config", "segue.toml"]).current_dir(folder).envs(credentials);

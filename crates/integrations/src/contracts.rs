@@ -37,15 +37,15 @@ const CONFIG: &str = r#"
 "#;
 
 /// A sandbox with two servers, and people on the boards of one of them.
-struct Rig {
-    sandbox: InProcess,
+pub(crate) struct Rig {
+    pub(crate) sandbox: InProcess,
     addresses: BTreeMap<InstanceId, String>,
     people: JoinSet<()>,
     _folder: TempDir,
 }
 
 impl Rig {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let http = stub::client();
         let folder = tempfile::tempdir().expect("a folder");
         let config = toml::from_str(CONFIG).expect("a legal configuration");
@@ -64,14 +64,14 @@ impl Rig {
         InstanceId::new(self.sandbox.ready().blue[slot].to_string())
     }
 
-    fn target(&self, slot: usize) -> Target {
+    pub(crate) fn target(&self, slot: usize) -> Target {
         let instance = self.instance(slot);
         let address = self.addresses[&instance].clone();
         Target { instance, address, generation: 4 }
     }
 
     /// Opens boards on an instance, with a person on each who stays.
-    async fn open(&mut self, at: &Target, names: &[&str]) -> Vec<BoardId> {
+    pub(crate) async fn open(&mut self, at: &Target, names: &[&str]) -> Vec<BoardId> {
         let front_door = Connect::parse(&format!("ws://{}:8080/board/{{board}}", at.address)).expect("a URL");
         for name in names {
             let board = wire::BoardId::parse(name).expect("a board");
@@ -84,10 +84,28 @@ impl Rig {
         names.iter().map(|name| BoardId::new(*name)).collect()
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.people.shutdown().await;
         self.sandbox.shutdown().await;
     }
+}
+
+/// The adapter, with the demo application's names.
+pub(crate) fn prometheus(base: &Url) -> Prometheus {
+    let name = |text| MetricName::parse(text).expect("a name");
+    let names = MetricNames {
+        boards: name("rtb_spaces_count"),
+        errors: name("app_errors_total"),
+        started: name("process_start_time_seconds"),
+    };
+    let limits = QueryLimits { timeout: PATIENCE, max_age: PATIENCE };
+    Prometheus::new(stub::client(), base, names, limits, Arc::new(SystemClock))
+}
+
+/// An instance on which three boards were opened.
+pub(crate) fn three_boards(known: InstanceId) -> MetricsFixture {
+    let unknown = InstanceId::new("i-0ffffffffffffffff");
+    MetricsFixture { known, boards: 3, unknown, patience: PATIENCE }
 }
 
 #[tokio::test]
@@ -109,17 +127,7 @@ async fn prometheus_on_a_sandbox_keeps_the_contract_of_board_metrics() {
     let mut rig = Rig::start().await;
     let at = rig.target(0);
     rig.open(&at, &["red", "green", "blue"]).await;
-    let name = |text| MetricName::parse(text).expect("a name");
-    let names = MetricNames {
-        boards: name("rtb_spaces_count"),
-        errors: name("app_errors_total"),
-        started: name("process_start_time_seconds"),
-    };
-    let limits = QueryLimits { timeout: PATIENCE, max_age: PATIENCE };
     let base = Url::parse(&rig.sandbox.ready().prometheus).expect("a URL");
-    let adapter = Prometheus::new(stub::client(), &base, names, limits, Arc::new(SystemClock));
-    let unknown = InstanceId::new("i-0ffffffffffffffff");
-    let fixture = MetricsFixture { known: at.instance, boards: 3, unknown, patience: PATIENCE };
-    metrics(Arc::new(adapter), fixture).await;
+    metrics(Arc::new(prometheus(&base)), three_boards(at.instance)).await;
     rig.end().await;
 }

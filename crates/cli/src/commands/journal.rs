@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use segue_journal::{OpenError, Reader, Record, SqliteReader, SqliteStore, Stream, view};
+use segue_journal::{OpenError, Reader, Record, SqliteReader, SqliteStore, Stream, StreamEnd, view};
 use serde::Serialize;
 
 use crate::args::{Common, Output};
@@ -30,16 +30,24 @@ pub(super) async fn show(common: &Common, file: &Path, what: Option<&str>) -> Re
         Ok(journal) => journal,
         Err(error) => return Ok(refused(error)),
     };
-    match what {
-        Some(what) => stream(common, &journal, file, what).await,
-        None => contents(common, &journal).await,
-    }
+    let ends = journal.streams("").await.context("the journal cannot be read")?;
+    let Some(what) = what else { return contents(common, ends) };
+    // A release by its name, or a service.
+    let Some(end) = ends.into_iter().find(|end| name(&end.stream) == what) else {
+        say(&format!("refused (release-unknown): {} knows no release and no service {what}", file.display()));
+        say(&format!("hint: `segue journal show --journal {}` lists what it knows", file.display()));
+        return Ok(Exit::Refused);
+    };
+    stream(common, &journal, &end.stream).await
 }
 
-async fn contents(common: &Common, journal: &SqliteReader) -> Result<Exit> {
-    let ends = journal.streams("").await.context("the journal cannot be read")?;
-    let name = |stream: &Stream| stream.as_str().split_once('/').map_or("", |(_, name)| name).to_owned();
-    let entry = |end: segue_journal::StreamEnd| Entry { name: name(&end.stream), records: end.seq };
+/// Without what says whether it is a release's or a service's.
+fn name(stream: &Stream) -> &str {
+    stream.as_str().split_once('/').map_or("", |(_, name)| name)
+}
+
+fn contents(common: &Common, ends: Vec<StreamEnd>) -> Result<Exit> {
+    let entry = |end: StreamEnd| Entry { name: name(&end.stream).to_owned(), records: end.seq };
     let contents = Contents { streams: ends.into_iter().map(entry).collect() };
     output::data(common.output, &contents, |contents| {
         let line = |entry: &Entry| format!("{:<24} {:>6} records\n", entry.name, entry.records);
@@ -48,18 +56,10 @@ async fn contents(common: &Common, journal: &SqliteReader) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A release by its name, or a service: `boards-12` is a release when there is one.
-async fn stream(common: &Common, journal: &SqliteReader, file: &Path, what: &str) -> Result<Exit> {
-    let ends = journal.streams("").await.context("the journal cannot be read")?;
-    let is_it = |stream: &Stream| stream.as_str().split_once('/').is_some_and(|(_, name)| name == what);
-    let Some(stream) = ends.into_iter().map(|end| end.stream).find(is_it) else {
-        say(&format!("refused (release-unknown): {} knows no release and no service {what}", file.display()));
-        say(&format!("hint: `segue journal show --journal {}` lists what it knows", file.display()));
-        return Ok(Exit::Refused);
-    };
+async fn stream(common: &Common, journal: &SqliteReader, stream: &Stream) -> Result<Exit> {
     let mut after_seq = 0;
     loop {
-        let page = journal.page(&stream, after_seq).await.context("the journal cannot be read")?;
+        let page = journal.page(stream, after_seq).await.context("the journal cannot be read")?;
         let Some(last) = page.records.last() else { return Ok(Exit::Done) };
         let lines: Vec<String> = match common.output {
             Output::Text => page.records.iter().map(view::line).collect(),

@@ -12,16 +12,13 @@ use std::process::Stdio;
 use axum::Router;
 use axum::routing::get;
 use segue_domain::reading::Why;
-use segue_engine::ports::contract::{MetricsFixture, metrics};
-use segue_handover::client::{Address, Session, Timing, Told};
-use segue_handover::wire::{BoardId, ClientId, Connect};
-use segue_sandbox::{InProcess, Instances};
+use segue_engine::ports::contract::metrics;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::*;
-use crate::stub;
+use crate::contracts::{Rig, prometheus, three_boards};
 use crate::system::SystemClock;
 
 /// For a busy machine.
@@ -73,10 +70,6 @@ impl Server {
         let url = Url::parse(&format!("http://{address}/")).expect("a URL");
         Self { _process: process, url, _folder: folder }
     }
-
-    fn adapter(&self) -> Prometheus {
-        adapter(&self.url)
-    }
 }
 
 fn config(targets: &[Target]) -> String {
@@ -90,17 +83,6 @@ fn config(targets: &[Target]) -> String {
         .expect("a text takes everything");
     }
     text
-}
-
-fn adapter(base: &Url) -> Prometheus {
-    let name = |text| MetricName::parse(text).expect("a name");
-    let names = MetricNames {
-        boards: name("rtb_spaces_count"),
-        errors: name("app_errors_total"),
-        started: name("process_start_time_seconds"),
-    };
-    let limits = QueryLimits { timeout: Duration::from_secs(5), max_age: Duration::from_secs(10) };
-    Prometheus::new(stub::client(), base, names, limits, Arc::new(SystemClock))
 }
 
 /// Looks at an instance's boards until they are as they should be, and panics with what they are when they never
@@ -126,45 +108,21 @@ async fn serve(routes: Router) -> (SocketAddr, tokio::task::AbortHandle) {
 
 #[tokio::test]
 async fn a_real_prometheus_gives_the_counts_of_the_sandboxs_endpoint() {
-    let http = stub::client();
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = toml::from_str("[prometheus]\ninterval_ms = 200\n[fleet]\nversion = \"1\"\ncount = 1\n");
-    let sandbox = InProcess::start(config.expect("legal"), folder.path()).await.expect("a sandbox");
-    let url = format!("{}/admin/instances", sandbox.ready().admin);
-    let answer = http.get(url).send().await.expect("an answer").bytes().await.expect("a body");
-    let listed: Instances = serde_json::from_slice(&answer).expect("instances");
-    let one = listed.instances.first().expect("the fleet has one");
-    let instance = one.id.to_string();
-    let mut people = tokio::task::JoinSet::new();
-    for name in ["red", "green", "blue"] {
-        let front_door = format!("ws://{}:8080/board/{{board}}", one.address);
-        let front_door = Connect::parse(&front_door).expect("a URL");
-        let address = Address { front_door, board: BoardId::parse(name).expect("a board") };
-        let client = ClientId::parse(name).expect("a client");
-        let mut session = Session::connect(address, client, Timing::default());
-        while !matches!(session.next().await, Told::Joined { .. }) {}
-        people.spawn(async move { while !matches!(session.next().await, Told::Left { .. }) {} });
-    }
-
+    let mut rig = Rig::start().await;
+    let at = rig.target(0);
+    rig.open(&at, &["red", "green", "blue"]).await;
     let target = Target {
         job: "app",
-        address: format!("{}:9000", one.address),
+        address: format!("{}:9000", at.address),
         path: "/metrics",
-        instance: instance.clone(),
+        instance: at.instance.to_string(),
     };
     let real = Server::scraping(&[target]).await;
-    let sandboxs = adapter(&Url::parse(&sandbox.ready().prometheus).expect("a URL"));
-    for adapter in [real.adapter(), sandboxs] {
-        let fixture = MetricsFixture {
-            known: InstanceId::new(&*instance),
-            boards: 3,
-            unknown: InstanceId::new("i-0ffffffffffffffff"),
-            patience: PATIENCE,
-        };
-        metrics(Arc::new(adapter), fixture).await;
+    let sandboxs = Url::parse(&rig.sandbox.ready().prometheus).expect("a URL");
+    for base in [&real.url, &sandboxs] {
+        metrics(Arc::new(prometheus(base)), three_boards(at.instance.clone())).await;
     }
-    people.shutdown().await;
-    sandbox.shutdown().await;
+    rig.end().await;
 }
 
 #[tokio::test]
@@ -195,7 +153,7 @@ async fn what_a_real_prometheus_cannot_say_is_unknown_with_its_reason() {
         Target { address: stopping.to_string(), ..target("stopping", "/good", "stopped") },
     ])
     .await;
-    let adapter = server.adapter();
+    let adapter = prometheus(&server.url);
     until(&adapter, "good", |boards| boards.known() == Some(&3)).await;
     // Of two series the larger one counts: an instance is never taken for emptier than somebody says.
     until(&adapter, "twice", |boards| boards.known() == Some(&5)).await;
