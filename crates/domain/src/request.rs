@@ -63,7 +63,7 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
     let shares = Shares { facts, kind: request.kind, green_group: &green_group };
     let green = count(takeover.len()) + missing;
     Ok(Plan {
-        release: facts.history.next_id(),
+        release: facts.history.next_id(facts.instances.values()),
         kind: request.kind,
         parent: request.parent.clone(),
         service: facts.service.clone(),

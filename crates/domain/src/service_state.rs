@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::decision::{Cause, Verdict};
 use crate::event::{RequestKey, ServiceEvent};
 use crate::ids::{ReleaseId, ServiceName, Version};
+use crate::instance::{Instance, Origin};
 use crate::plan::Kind;
 use crate::time::Timestamp;
 
@@ -73,9 +74,17 @@ impl ServiceState {
         self.releases.iter().find(|summary| summary.ended.is_none())
     }
 
-    pub fn next_id(&self) -> ReleaseId {
-        let last = self.releases.iter().map(|summary| summary.release.number).max().unwrap_or(0);
-        ReleaseId { service: self.service.clone(), number: last + 1 }
+    /// One above every release that is remembered here or by the servers' tags. A journal that was lost is begun
+    /// anew while servers of its releases run: under the same number their launches would be taken for the
+    /// new release's own.
+    pub fn next_id<'a>(&self, servers: impl IntoIterator<Item = &'a Instance>) -> ReleaseId {
+        let launched = servers.into_iter().filter_map(|server| match &server.origin {
+            Origin::Release { release, .. } => ReleaseId::parse(release),
+            Origin::Adopted => None,
+        });
+        let known = self.releases.iter().map(|summary| summary.release.clone()).chain(launched);
+        let last = known.filter(|it| it.service == self.service).map(|it| it.number).max().unwrap_or(0);
+        ReleaseId { service: self.service.clone(), number: last.saturating_add(1) }
     }
 
     /// The last canary of this version that was judged, if it passed, unless the version was taken back since.
@@ -129,5 +138,37 @@ impl ReleaseSummary {
 
     fn ended_as(&self, verdict: &Verdict) -> bool {
         self.ended.as_ref().is_some_and(|(ended, _)| ended == verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ImageId, InstanceId, PoolName, SubnetId};
+    use crate::instance::InstanceState;
+
+    fn server(origin: Origin) -> Instance {
+        Instance {
+            id: InstanceId::new("i-1"),
+            image: ImageId::new("ami-1"),
+            version: Version::new("1"),
+            pool: PoolName::new("main"),
+            subnet: SubnetId::new("subnet-1"),
+            state: InstanceState::Running,
+            address: None,
+            launched_at: Timestamp::from_ms(0),
+            origin,
+        }
+    }
+
+    #[test]
+    fn the_first_release_of_a_new_journal_is_above_what_the_servers_remember() {
+        let launched =
+            |release: &str| server(Origin::Release { release: release.to_owned(), batch: 0, attempt: 1 });
+        let servers =
+            [launched("boards-7"), launched("other-9"), launched("nonsense"), server(Origin::Adopted)];
+        let state = ServiceState::new(ServiceName::new("boards"));
+        assert_eq!(state.next_id(&[]).to_string(), "boards-1");
+        assert_eq!(state.next_id(&servers).to_string(), "boards-8");
     }
 }
