@@ -1,14 +1,18 @@
-//! The view behind the scenes, which AWS would not give: ledger, processes, live connections.
+//! The view behind the scenes, which AWS would not give: ledger, processes, live connections; and the faults.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use crate::connections::{Connections, TargetConnections};
+use crate::faults::{Fault, FaultRefused, Faults};
 use crate::names::InstanceId;
 use crate::shared::Shared;
 use crate::world::{Instance, Ledger, World};
@@ -44,6 +48,9 @@ pub struct ConnectionsView {
     pub targets: Vec<TargetConnections>,
 }
 
+/// The largest fault, in bytes.
+const FAULT_MAX: usize = 16 * 1024;
+
 #[derive(Debug, Clone)]
 struct Admin {
     shared: Arc<Shared>,
@@ -56,6 +63,8 @@ pub(crate) fn router(shared: Arc<Shared>, connections: Arc<Connections>) -> Rout
         .route("/admin/ledger", get(ledger))
         .route("/admin/instances", get(instances))
         .route("/admin/connections", get(live))
+        .route("/admin/faults", get(faults).post(set_fault).delete(heal))
+        .layer(DefaultBodyLimit::max(FAULT_MAX))
         .with_state(Admin { shared, connections })
 }
 
@@ -86,4 +95,50 @@ fn view(world: &World, instance: &Instance) -> InstanceView {
 async fn live(State(admin): State<Admin>) -> Json<ConnectionsView> {
     let targets = admin.connections.list();
     Json(ConnectionsView { total: targets.iter().map(|t| t.live).sum(), targets })
+}
+
+async fn faults(State(admin): State<Admin>) -> Json<Faults> {
+    Json(admin.shared.with(|world, now| world.faults(now)))
+}
+
+async fn heal(State(admin): State<Admin>) -> StatusCode {
+    admin.shared.with(|world, _| world.heal());
+    StatusCode::NO_CONTENT
+}
+
+async fn set_fault(State(admin): State<Admin>, body: Bytes) -> Response {
+    let fault: Fault = match serde_json::from_slice(&body) {
+        Ok(fault) => fault,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, "this is no fault", &error),
+    };
+    match try_set(&admin.shared, fault) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(no) => problem(StatusCode::UNPROCESSABLE_ENTITY, "this fault cannot be set", &no),
+    }
+}
+
+fn try_set(shared: &Shared, fault: Fault) -> Result<(), FaultRefused> {
+    let stopped = match &fault {
+        Fault::Freeze { instance } | Fault::Thaw { instance } => Some(instance.clone()),
+        Fault::Throttle { .. }
+        | Fault::RefuseCapacity { .. }
+        | Fault::LoseResponse { .. }
+        | Fault::Kill { .. }
+        | Fault::SlowBoot { .. }
+        | Fault::Unhealthy { .. }
+        | Fault::Prometheus { .. } => None,
+    };
+    if let Some(instance) = stopped
+        && shared.pid(&instance).is_none()
+    {
+        shared.with(|world, _| world.running(&instance))?;
+        return Err(FaultRefused::NoProcess(instance));
+    }
+    shared.with(|world, now| world.set_fault(fault, now))
+}
+
+/// A problem document, as RFC 9457 has it.
+fn problem(status: StatusCode, title: &str, why: &dyn std::error::Error) -> Response {
+    let body = serde_json::json!({"title": title, "status": status.as_u16(), "detail": why.to_string()});
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }

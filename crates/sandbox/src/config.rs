@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
+use crate::faults::Fault;
 use crate::world::AtDelayEnd;
 
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
@@ -49,6 +50,9 @@ pub struct SandboxConfig {
     pub images: Vec<ImageConfig>,
     /// Instances that run already when the sandbox is ready.
     pub fleet: Option<FleetConfig>,
+    /// Faults that are set as soon as the fleet runs.
+    #[serde(rename = "fault")]
+    pub faults: Vec<Fault>,
 }
 
 /// Addresses of the endpoints besides AWS; port 0 takes a free one.
@@ -189,6 +193,7 @@ impl Default for SandboxConfig {
             store: StoreConfig::default(),
             images: ["1", "2"].map(ImageConfig::demo).into(),
             fleet: None,
+            faults: Vec::new(),
         }
     }
 }
@@ -300,6 +305,10 @@ impl SandboxConfig {
         }
         mistakes.extend(self.credentials.mistakes().into_iter().map(str::to_owned));
         self.check_images(&mut mistakes);
+        let wrong = |(place, fault): (usize, &Fault)| {
+            fault.check().err().map(|why| format!("fault {}: {why}", place.saturating_add(1)))
+        };
+        mistakes.extend(self.faults.iter().enumerate().filter_map(wrong));
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigMistakes(mistakes)) }
     }
 
@@ -354,9 +363,9 @@ mod tests {
     #[test]
     fn all_mistakes_are_told_at_once() {
         let text = "slots = 96\nservice = \"Board\"\n[credentials]\naccess_key_id = \"a/b\"\n\
-                    secret_access_key = \"\"\n[fleet]\nversion = \"9\"\ncount = 97\nweight = 1000\n";
+                    secret_access_key = \"\"\n[fleet]\nversion = \"9\"\ncount = 97\nweight = 1000\n[[fault]]\nfault = \"throttle\"\ncalls = 0\n";
         let config: SandboxConfig = toml::from_str(text).expect("the types are right");
-        let mistakes = config.check().expect_err("seven values are wrong").0;
-        assert_eq!(mistakes.len(), 7, "{mistakes:?}");
+        let mistakes = config.check().expect_err("eight values are wrong").0;
+        assert_eq!(mistakes.len(), 8, "{mistakes:?}");
     }
 }

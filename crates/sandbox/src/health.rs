@@ -56,5 +56,5 @@ async fn make(shared: Arc<Shared>, check: Check, timeout: Duration, path: Arc<st
         Err(FetchError::Timeout) => CheckOutcome::Failed(Failure::Timeout),
         Err(FetchError::Connection(_)) => CheckOutcome::Failed(Failure::Connection),
     };
-    shared.with(|world, _| world.balancer.checked(&check, outcome));
+    shared.with(|world, now| world.checked(&check, outcome, now));
 }

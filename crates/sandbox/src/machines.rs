@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,10 +15,13 @@ use crate::connections::Connections;
 use crate::names::InstanceId;
 use crate::runner::{Runner, Running};
 use crate::shared::Shared;
-use crate::world::{Effect, Launch};
+use crate::world::{Effect, Launch, ProcessSignal};
 
 /// How long a killed program may take to be gone.
 const KILLED: Duration = Duration::from_secs(5);
+
+/// Signals that wait for their program; more are dropped, which no program could tell from a late one.
+const SIGNALS_MAX: usize = 16;
 
 /// Everything that the machine room works with.
 #[derive(Debug, Clone)]
@@ -29,24 +33,40 @@ pub(crate) struct Machines {
     pub(crate) kill_after: Duration,
 }
 
+/// How the task that looks after a program is spoken to.
+#[derive(Debug)]
+struct Keeper {
+    run: u32,
+    end: CancellationToken,
+    signals: mpsc::Sender<ProcessSignal>,
+}
+
 /// Runs until `stop`, then ends every program.
 pub(crate) async fn run(machines: Machines, stop: CancellationToken) {
-    let mut keepers = JoinSet::new();
-    let mut enders: HashMap<InstanceId, (u32, CancellationToken)> = HashMap::new();
+    let mut tasks = JoinSet::new();
+    let mut keepers: HashMap<InstanceId, Keeper> = HashMap::new();
     loop {
         let (effects, due) = machines.shared.with(|world, _| (world.take_effects(), world.next_due()));
         for effect in effects {
             match effect {
                 Effect::Start(launch) => {
                     let end = CancellationToken::new();
-                    enders.insert(launch.instance.clone(), (launch.run, end.clone()));
-                    keepers.spawn(keep(machines.clone(), launch, end));
+                    let (signals, received) = mpsc::channel(SIGNALS_MAX);
+                    let keeper = Keeper { run: launch.run, end: end.clone(), signals };
+                    keepers.insert(launch.instance.clone(), keeper);
+                    tasks.spawn(keep(machines.clone(), launch, end, received));
                 }
                 Effect::Stop { instance, run } => {
-                    if let Some((of, end)) = enders.remove(&instance)
-                        && of == run
+                    if let Some(keeper) = keepers.remove(&instance)
+                        && keeper.run == run
                     {
-                        end.cancel();
+                        keeper.end.cancel();
+                    }
+                }
+                Effect::Signal { instance, run, signal } => {
+                    let keeper = keepers.get(&instance).filter(|keeper| keeper.run == run);
+                    if keeper.is_none_or(|keeper| keeper.signals.try_send(signal).is_err()) {
+                        tracing::warn!(%instance, ?signal, "a signal reached no program");
                     }
                 }
                 Effect::Cut { group, target } => machines.connections.cut(&group, &target),
@@ -57,13 +77,13 @@ pub(crate) async fn run(machines: Machines, stop: CancellationToken) {
             () = stop.cancelled() => break,
             () = machines.shared.changed.notified() => {}
             () = until(next) => {}
-            Some(_) = keepers.join_next() => {}
+            Some(_) = tasks.join_next() => {}
         }
     }
-    for (_, end) in enders.into_values() {
-        end.cancel();
+    for keeper in keepers.into_values() {
+        keeper.end.cancel();
     }
-    while keepers.join_next().await.is_some() {}
+    while tasks.join_next().await.is_some() {}
 }
 
 async fn until(moment: Option<tokio::time::Instant>) {
@@ -74,7 +94,12 @@ async fn until(moment: Option<tokio::time::Instant>) {
 }
 
 /// Starts one program, waits for its end, and tells the world.
-async fn keep(machines: Machines, launch: Launch, end: CancellationToken) {
+async fn keep(
+    machines: Machines,
+    launch: Launch,
+    end: CancellationToken,
+    mut signals: mpsc::Receiver<ProcessSignal>,
+) {
     let Machines { shared, runner, kill_after, .. } = machines;
     let (instance, run) = (launch.instance.clone(), launch.run);
     let mut running = match runner.start(launch).await {
@@ -88,9 +113,16 @@ async fn keep(machines: Machines, launch: Launch, end: CancellationToken) {
     };
     tracing::info!(%instance, pid = running.pid(), "instance started");
     shared.set_pid(&instance, running.pid());
-    let how = tokio::select! {
-        how = running.ended() => how,
-        () = end.cancelled() => end_program(running.as_mut(), kill_after).await,
+    let how = loop {
+        tokio::select! {
+            how = running.ended() => break how,
+            () = end.cancelled() => break end_program(running.as_mut(), kill_after).await,
+            Some(signal) = signals.recv() => match signal {
+                ProcessSignal::Kill => running.kill(),
+                ProcessSignal::Freeze => running.freeze(),
+                ProcessSignal::Thaw => running.thaw(),
+            },
+        }
     };
     tracing::info!(%instance, how, "instance ended");
     shared.set_pid(&instance, None);

@@ -107,6 +107,14 @@ impl Running for Process {
     fn kill(&mut self) {
         self.signal(Signal::KILL);
     }
+
+    fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+    }
+
+    fn thaw(&mut self) {
+        self.signal(Signal::CONT);
+    }
 }
 
 /// Where programs are found; the launch may say another.

@@ -7,6 +7,7 @@
 
 mod answer;
 mod exposition;
+mod faults;
 mod query;
 mod samples;
 
@@ -16,12 +17,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::faults::PrometheusFault;
 use crate::fetch::{Fetch, fetch};
 use crate::names::InstanceId;
 use crate::ports;
@@ -51,6 +54,7 @@ impl Prometheus {
         Router::new()
             .route("/api/v1/query", get(by_get).post(by_post))
             .route("/-/ready", get(|| async { "Prometheus Server is Ready.\n" }))
+            .layer(from_fn_with_state(Arc::clone(&self.shared), faults::strike))
             .layer(DefaultBodyLimit::max(QUERY_MAX))
             .with_state(self)
     }
@@ -63,6 +67,9 @@ impl Prometheus {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
+            }
+            if self.shared.with(|world, now| world.prometheus_is(PrometheusFault::Stale, now)) {
+                continue;
             }
             let targets = self.targets();
             let known: Vec<_> = targets.iter().map(|(id, _)| id.clone()).collect();

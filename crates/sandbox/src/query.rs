@@ -2,7 +2,7 @@
 //!
 //! A call is a form (`Action`, `Version`, parameters); its service is told by the version, or by the scope of
 //! the credential that signed it. A call is refused when it is not signed as AWS wants it, and when it holds
-//! anything that is not understood. No fault is made here.
+//! anything that is not understood. A fault may take the answer to a call that was done.
 
 mod ec2;
 mod elb;
@@ -24,6 +24,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::clock;
 use crate::credentials::Credentials;
+use crate::serve::cut;
 use crate::shared::Shared;
 use crate::signature::{Access, Parts, Unproven, verify};
 use crate::world::{At, Refusal, World};
@@ -83,8 +84,15 @@ async fn call(
     };
     let proof =
         endpoint.proof(service, &Parts { method: &method, uri: &uri, headers: &headers, body: &body });
-    let (status, xml) = endpoint.answer(service, proof, call, params);
-    respond(status, xml, &request)
+    match endpoint.answer(service, proof, call, params) {
+        Some((status, xml)) => respond(status, xml, &request),
+        None => cut(),
+    }
+}
+
+/// Whether there is an action of this name.
+pub(crate) fn knows(action: &str) -> bool {
+    ec2::ACTIONS.contains(&action) || elb::ACTIONS.contains(&action)
 }
 
 impl Endpoint {
@@ -100,7 +108,7 @@ impl Endpoint {
         proof: Result<(), Unproven>,
         call: Call<'_>,
         params: Params,
-    ) -> (u16, String) {
+    ) -> Option<(u16, String)> {
         let shared = &self.shared;
         match (service, proof) {
             (Service::Ec2, Ok(())) => {
@@ -117,21 +125,24 @@ impl Endpoint {
     }
 }
 
-/// Has a call answered and counted: the status, and the answer or the error as the service writes it.
+/// Has a call answered and counted: the status, and the answer or the error as the service writes it. None
+/// when the answer is lost.
 fn answered<R: Refusal>(
     shared: &Shared,
     call: Call<'_>,
     error: impl FnOnce(&str, &str, &str) -> String,
     answer: impl FnOnce(&mut World, At) -> Result<String, R>,
-) -> (u16, String) {
-    let answered = shared.with(|world, now| {
+) -> Option<(u16, String)> {
+    let (answered, is_lost) = shared.with(|world, now| {
         let answered = answer(world, now);
         world.called(call.action, answered.as_ref().err());
-        answered
+        let is_lost = answered.is_ok() && world.loses_response(call.action, now);
+        (answered, is_lost)
     });
     match answered {
-        Ok(xml) => (200, xml),
-        Err(no) => (no.status(), error(no.code(), &no.to_string(), call.request)),
+        Ok(_) if is_lost => None,
+        Ok(xml) => Some((200, xml)),
+        Err(no) => Some((no.status(), error(no.code(), &no.to_string(), call.request))),
     }
 }
 

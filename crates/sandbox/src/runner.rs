@@ -40,4 +40,10 @@ pub trait Running: Send {
 
     /// Ends it.
     fn kill(&mut self);
+
+    /// Stops it where it is, until it is thawed. What is no process of its own cannot be stopped.
+    fn freeze(&mut self) {}
+
+    /// Lets it go on.
+    fn thaw(&mut self) {}
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,12 +16,14 @@ use crate::config::SandboxConfig;
 use crate::connections::Connections;
 use crate::lb::LbSettings;
 use crate::machines::Machines;
+use crate::names::InstanceId;
 use crate::network::{Block, take_blocks};
 use crate::prometheus::Prometheus;
 use crate::query::Endpoint;
 use crate::ready::Ready;
 use crate::runner::Runner;
 use crate::seed::{Ground, Seeded, ZONES, seed};
+use crate::serve::serve;
 use crate::shared::Shared;
 use crate::{admin, fleet, health, lb, machines, query};
 
@@ -93,7 +94,7 @@ impl Sandbox {
             _blocks: blocks,
         };
         sandbox.spawn(&start, listeners, &shared);
-        match fleet::launch(&shared, &start.config, &sandbox.ready).await {
+        match settle(&shared, &start.config, &sandbox.ready).await {
             Ok(blue) => sandbox.ready.blue = blue,
             Err(error) => {
                 sandbox.shutdown().await;
@@ -148,6 +149,16 @@ impl Sandbox {
     }
 }
 
+/// Launches the fleet in peace, and sets the configured faults then.
+async fn settle(shared: &Shared, config: &SandboxConfig, ready: &Ready) -> anyhow::Result<Vec<InstanceId>> {
+    let blue = fleet::launch(shared, config, ready).await?;
+    for fault in &config.faults {
+        let set = shared.with(|world, now| world.set_fault(fault.clone(), now));
+        set.with_context(|| format!("the configured fault {fault:?} cannot be set"))?;
+    }
+    Ok(blue)
+}
+
 impl Listeners {
     async fn bind(start: &Start) -> anyhow::Result<Self> {
         let listen = &start.config.listen;
@@ -166,13 +177,6 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn url(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
-}
-
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "an endpoint of the sandbox failed");
-    }
 }
 
 /// What every instance is told, whatever its image.

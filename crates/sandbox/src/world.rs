@@ -17,18 +17,20 @@ mod ledger;
 mod lifecycle;
 mod refusal;
 mod route;
+mod strike;
 mod subnet;
 mod target;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 pub(crate) use at::At;
 pub use balancer::AtDelayEnd;
 pub(crate) use balancer::{Balancer, BalancerSettings, Check};
 pub(crate) use cloud::{Cloud, CloudSettings};
-pub(crate) use effect::Effect;
 pub use effect::Launch;
+pub(crate) use effect::{Effect, ProcessSignal};
 pub(crate) use forward::{Forward, QueryCondition, QueryPair, Rule, Weighted};
 pub(crate) use group::{Group, HealthReport};
 pub(crate) use image::{Image, Tags};
@@ -43,7 +45,12 @@ pub use target::TargetKey;
 pub(crate) use target::{CheckOutcome, Failure, Health, Thresholds};
 pub(crate) use template::{Template, TemplateData, TemplateName, VersionSpec};
 
-use crate::names::InstanceId;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::names::{InstanceId, SubnetId};
+use launch::Plan;
+use trouble::Trouble;
 
 /// The account that owns everything in the sandbox.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -54,12 +61,13 @@ pub(crate) struct World {
     pub(crate) cloud: Cloud,
     pub(crate) balancer: Balancer,
     ledger: Ledger,
+    trouble: Trouble,
     rng: fastrand::Rng,
 }
 
 impl World {
     pub(crate) fn new(cloud: Cloud, balancer: Balancer, rng: fastrand::Rng) -> Self {
-        Self { cloud, balancer, ledger: Ledger::default(), rng }
+        Self { cloud, balancer, ledger: Ledger::default(), trouble: Trouble::default(), rng }
     }
 
     /// Lets time pass until `now`. Every look at the world comes after this.
@@ -90,7 +98,13 @@ impl World {
     }
 
     pub(crate) fn launch(&mut self, request: LaunchRequest, now: At) -> Result<Launched, Ec2Refusal> {
-        let launched = self.cloud.launch(request, now)?;
+        let resolved = match self.cloud.plan(&request)? {
+            Plan::Again(launched) => return Ok(launched),
+            Plan::New(resolved) => resolved,
+        };
+        self.check_capacity(&resolved.subnet, &resolved.instance_type, now)?;
+        let boot = self.boot(now);
+        let launched = self.cloud.launch(request, &resolved, boot, now);
         self.note(&launched.instances);
         Ok(launched)
     }
@@ -101,13 +115,47 @@ impl World {
         ids: &[InstanceId],
         now: At,
     ) -> Result<Vec<Change>, Ec2Refusal> {
-        let changes = self.cloud.change(verb, ids, now)?;
+        self.cloud.check_change(verb, ids)?;
+        let boot = match verb {
+            Verb::Start => {
+                self.check_start(ids, now)?;
+                self.boot(now)
+            }
+            Verb::Stop | Verb::Terminate => Duration::ZERO,
+        };
+        let changes = self.cloud.change(verb, ids, boot, now);
         self.balancer.advance(&self.cloud, now);
         Ok(changes)
     }
 
+    /// Whether there is room for those of the instances that are stopped.
+    fn check_start(&mut self, ids: &[InstanceId], now: At) -> Result<(), Ec2Refusal> {
+        let stopped = ids.iter().filter_map(|id| self.cloud.instance(id));
+        let stopped = stopped.filter(|i| i.state() == InstanceState::Stopped);
+        let wanted: BTreeSet<_> = stopped.map(|i| (i.subnet.clone(), i.instance_type.clone())).collect();
+        wanted.iter().try_for_each(|(subnet, kind)| self.check_capacity(subnet, kind, now))
+    }
+
+    fn check_capacity(&mut self, subnet: &SubnetId, kind: &str, now: At) -> Result<(), Ec2Refusal> {
+        let Some(zone) = self.cloud.subnets.get(subnet).map(|subnet| subnet.zone.clone()) else {
+            return Err(Ec2Refusal::SubnetNotFound(subnet.clone()));
+        };
+        if !self.refuses_capacity(&zone, now) {
+            return Ok(());
+        }
+        let zones = self.cloud.subnets.values().map(|subnet| subnet.zone.clone());
+        let others = zones.filter(|other| *other != zone).collect();
+        Err(Ec2Refusal::NoCapacity { instance_type: kind.to_owned(), zone, others })
+    }
+
+    /// How long what is launched or started now takes until it runs.
+    fn boot(&mut self, now: At) -> Duration {
+        self.slow_boot(now).unwrap_or(self.cloud.settings.boot)
+    }
+
     pub(crate) fn program_ended(&mut self, id: &InstanceId, run: u32, how: &str, now: At) {
         self.cloud.program_ended(id, run, how, now);
+        self.trouble.thawed(id);
         self.balancer.advance(&self.cloud, now);
     }
 

@@ -20,6 +20,21 @@ use crate::world::{At, Ec2Refusal, Tags, Verb, World};
 /// The one network of the sandbox.
 pub(super) const VPC: &str = "vpc-0a0b0c0d0e0f00001";
 
+/// The actions that are answered.
+pub(super) const ACTIONS: [&str; 11] = [
+    "CreateTags",
+    "DescribeImages",
+    "DescribeInstanceStatus",
+    "DescribeInstances",
+    "DescribeLaunchTemplateVersions",
+    "DescribeLaunchTemplates",
+    "DescribeSubnets",
+    "RunInstances",
+    "StartInstances",
+    "StopInstances",
+    "TerminateInstances",
+];
+
 /// Answers a call, or says why not.
 pub(super) fn answer(
     world: &mut World,
@@ -27,6 +42,9 @@ pub(super) fn answer(
     call: Call<'_>,
     params: Params,
 ) -> Result<String, Ec2Refusal> {
+    if world.throttles(call.action, now) {
+        return Err(Ec2Refusal::Throttled);
+    }
     match call.action {
         "DescribeImages" => images::describe(world, params).map(|body| call.ec2(body)),
         "DescribeInstances" => instances::describe(world, params).map(|body| call.ec2(body)),

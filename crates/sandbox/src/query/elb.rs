@@ -18,6 +18,21 @@ use crate::world::{At, ElbRefusal, World};
 /// Things on one page of an answer, when the call does not say.
 const PAGE_MAX: usize = 400;
 
+/// The actions that are answered.
+pub(super) const ACTIONS: [&str; 11] = [
+    "DeregisterTargets",
+    "DescribeListeners",
+    "DescribeLoadBalancers",
+    "DescribeRules",
+    "DescribeTags",
+    "DescribeTargetGroupAttributes",
+    "DescribeTargetGroups",
+    "DescribeTargetHealth",
+    "ModifyListener",
+    "ModifyRule",
+    "RegisterTargets",
+];
+
 /// Answers a call, or says why not.
 pub(super) fn answer(
     world: &mut World,
@@ -25,6 +40,9 @@ pub(super) fn answer(
     call: Call<'_>,
     params: Params,
 ) -> Result<String, ElbRefusal> {
+    if world.throttles(call.action, now) {
+        return Err(ElbRefusal::Throttled);
+    }
     match call.action {
         "DescribeLoadBalancers" => balancers::describe(world, params).map(|body| call.elb(body)),
         "DescribeTags" => balancers::describe_tags(world, params).map(|body| call.elb(body)),

@@ -81,6 +81,20 @@ fn an_elb_error_has_its_own_form() {
 }
 
 #[test]
+fn the_lists_of_actions_hold_what_is_answered() {
+    let (mut world, now) = world();
+    for action in ec2::ACTIONS {
+        let answer = ec2(&mut world, now, &format!("Action={action}"));
+        assert!(!answer.contains("InvalidAction"), "{action}: {answer}");
+    }
+    for action in elb::ACTIONS {
+        let answer = elb(&mut world, now, &format!("Action={action}"));
+        assert!(!answer.contains("InvalidAction"), "{action}: {answer}");
+    }
+    assert!(!knows("DescribeVolumes"));
+}
+
+#[test]
 fn the_credentials_scope_tells_the_service_when_the_version_does_not() {
     let mut headers = HeaderMap::new();
     let signed = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/elasticloadbalancing/aws4_request, SignedHeaders=host, Signature=00";

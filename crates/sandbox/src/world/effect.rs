@@ -13,8 +13,29 @@ pub(crate) enum Effect {
     Start(Launch),
     /// End an instance's program, politely at first.
     Stop { instance: InstanceId, run: u32 },
+    /// Send a signal to an instance's program.
+    Signal { instance: InstanceId, run: u32, signal: ProcessSignal },
     /// Close the connections that a load balancer still holds to a target.
     Cut { group: GroupArn, target: TargetKey },
+}
+
+/// What a program can be sent that does not ask it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProcessSignal {
+    Kill,
+    Freeze,
+    Thaw,
+}
+
+impl ProcessSignal {
+    /// The fault that sends it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+        }
+    }
 }
 
 /// Everything that is needed to start an instance's program.

@@ -4,6 +4,8 @@
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>. A token whose launch has an
 //! instance that is terminated is refused for ever; tokens are never forgotten (AWS keeps them at least a day).
 
+use std::time::Duration;
+
 use super::at::At;
 use super::cloud::{Cloud, check_tags};
 use super::image::Tags;
@@ -56,35 +58,52 @@ pub(crate) struct Launched {
 
 /// A request with its template applied, checked against what exists.
 #[derive(Debug)]
-struct Resolved {
+pub(super) struct Resolved {
     image: ImageId,
-    instance_type: String,
-    subnet: SubnetId,
+    pub(super) instance_type: String,
+    pub(super) subnet: SubnetId,
     user_data: Vec<u8>,
     tags: Tags,
     count: u32,
 }
 
+/// What a launch comes to.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// Its token was used before: the same answer again.
+    Again(Launched),
+    New(Resolved),
+}
+
 impl Cloud {
-    /// Launches, or answers as it did when this token came first.
-    pub(crate) fn launch(&mut self, request: LaunchRequest, now: At) -> Result<Launched, Ec2Refusal> {
-        if let Some(token) = &request.token
-            && let Some(known) = self.tokens.get(token)
-        {
-            return self.again(known, &request);
+    /// What a launch would do, without doing it.
+    pub(super) fn plan(&self, request: &LaunchRequest) -> Result<Plan, Ec2Refusal> {
+        match request.token.as_ref().and_then(|token| self.tokens.get(token)) {
+            Some(known) => self.again(known, request).map(Plan::Again),
+            None => self.resolve(request).map(Plan::New),
         }
-        let resolved = self.resolve(&request)?;
+    }
+
+    /// Launches what was planned. The instances run after `boot`.
+    pub(super) fn launch(
+        &mut self,
+        request: LaunchRequest,
+        resolved: &Resolved,
+        boot: Duration,
+        now: At,
+    ) -> Launched {
         let reservation = ReservationId::from(self.fresh_id("r"));
         let mut instances = Vec::new();
         for index in 0..resolved.count {
-            instances.extend(self.launch_one(&resolved, &request, &reservation, index, now));
+            let phase = Phase::Pending { running_at: now.plus(boot) };
+            instances.extend(self.launch_one(resolved, &request, &reservation, index, now, phase));
         }
         if let Some(token) = request.token.clone() {
             let known =
                 Remembered { request, reservation: reservation.clone(), instances: instances.clone() };
             self.tokens.insert(token, known);
         }
-        Ok(Launched { reservation, instances })
+        Launched { reservation, instances }
     }
 
     /// Whether a launch would be done, without doing it.
@@ -173,6 +192,7 @@ impl Cloud {
         reservation: &ReservationId,
         launch_index: u32,
         now: At,
+        phase: Phase,
     ) -> Option<InstanceId> {
         let id = InstanceId::from(self.fresh_id("i"));
         let subnet = self.subnets.get_mut(&resolved.subnet)?;
@@ -194,7 +214,7 @@ impl Cloud {
             user_data: resolved.user_data.clone(),
             client_token: request.token.clone(),
             launched_at: now,
-            phase: Phase::Pending { running_at: now.plus(self.settings.boot) },
+            phase,
             reason: None,
             run: 0,
         };

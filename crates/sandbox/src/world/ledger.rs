@@ -20,6 +20,9 @@ pub struct Ledger {
     pub refused: BTreeMap<String, u64>,
     /// Calls of actions that the sandbox does not know.
     pub unknown: BTreeMap<String, u64>,
+    /// How often faults struck, as `lose_response:RunInstances`.
+    #[serde(default)]
+    pub faults: BTreeMap<String, u64>,
     /// Every instance that was ever launched, in order.
     pub launches: Vec<LaunchRecord>,
     /// How many of the launches are terminated now.
@@ -59,6 +62,10 @@ impl Ledger {
 
     pub(super) fn unknown(&mut self, action: &str) {
         count(&mut self.unknown, action.to_owned());
+    }
+
+    pub(super) fn struck(&mut self, name: String) {
+        count(&mut self.faults, name);
     }
 
     /// Writes down an instance as it is now, for the first time or again.

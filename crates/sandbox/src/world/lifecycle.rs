@@ -2,6 +2,8 @@
 //!
 //! Sources: the pages of the three actions in the EC2 API reference.
 
+use std::time::Duration;
+
 use super::at::At;
 use super::cloud::Cloud;
 use super::effect::Effect;
@@ -68,19 +70,13 @@ impl Cloud {
         }
     }
 
-    /// Changes all of them, or none.
-    pub(crate) fn change(
-        &mut self,
-        verb: Verb,
-        ids: &[InstanceId],
-        now: At,
-    ) -> Result<Vec<Change>, Ec2Refusal> {
-        self.check_change(verb, ids)?;
-        Ok(ids.iter().filter_map(|id| self.change_one(verb, id, now)).collect())
+    /// Changes all of them, after `check_change`. What is started runs after `boot`.
+    pub(super) fn change(&mut self, verb: Verb, ids: &[InstanceId], boot: Duration, now: At) -> Vec<Change> {
+        ids.iter().filter_map(|id| self.change_one(verb, id, boot, now)).collect()
     }
 
-    fn change_one(&mut self, verb: Verb, id: &InstanceId, now: At) -> Option<Change> {
-        let (boot, stop) = (self.settings.boot, self.settings.stop);
+    fn change_one(&mut self, verb: Verb, id: &InstanceId, boot: Duration, now: At) -> Option<Change> {
+        let stop = self.settings.stop;
         let instance = self.instance_mut(id)?;
         let before = instance.state();
         let (seq, run, had_program) = (instance.seq, instance.run, before == InstanceState::Running);

@@ -69,6 +69,15 @@ pub(crate) enum Ec2Refusal {
         "You have requested more instances ({wanted}) than your current instance limit of {limit} allows."
     )]
     InstanceLimit { wanted: u32, limit: u32 },
+    #[error("Request limit exceeded.")]
+    Throttled,
+    #[error(
+        "We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested \
+         ({zone}). Our system will be working on provisioning additional capacity. You can currently get \
+         {instance_type} capacity by not specifying an Availability Zone in your request or choosing {}.",
+        .others.join(", ")
+    )]
+    NoCapacity { instance_type: String, zone: String, others: Vec<String> },
     #[error("The ID '{0}' is not valid")]
     UnknownResource(String),
     #[error("The maximum number of Tags for a resource has been reached.")]
@@ -104,14 +113,24 @@ impl Refusal for Ec2Refusal {
             Self::IncorrectInstanceState { .. } => "IncorrectInstanceState",
             Self::NoFreeAddresses { .. } => "InsufficientFreeAddressesInSubnet",
             Self::InstanceLimit { .. } => "InstanceLimitExceeded",
+            Self::Throttled => "RequestLimitExceeded",
+            Self::NoCapacity { .. } => "InsufficientInstanceCapacity",
             Self::UnknownResource(_) => "InvalidID",
             Self::TagLimit => "TagLimitExceeded",
         }
     }
 
-    /// A dry run is a failed precondition, the rest are the caller's mistakes.
+    /// A dry run is a failed precondition, AWS owns up to two, and the rest are the caller's mistakes.
     fn status(&self) -> u16 {
-        if matches!(self, Self::DryRun) { 412 } else { 400 }
+        if matches!(self, Self::DryRun) {
+            412
+        } else if matches!(self, Self::NoCapacity { .. }) {
+            500
+        } else if matches!(self, Self::Throttled) {
+            503
+        } else {
+            400
+        }
     }
 
     fn is_unknown_action(&self) -> bool {
@@ -126,6 +145,9 @@ pub(crate) enum ElbRefusal {
     Validation(String),
     #[error("Could not find operation {0} for version 2015-12-01")]
     UnknownAction(String),
+    /// The code is what the service sends, whatever the page of common errors calls it.
+    #[error("Rate exceeded")]
+    Throttled,
     #[error("One or more target groups not found")]
     GroupNotFound,
     #[error("One or more listeners not found")]
@@ -149,6 +171,7 @@ impl Refusal for ElbRefusal {
         match self {
             Self::Validation(_) => "ValidationError",
             Self::UnknownAction(_) => "InvalidAction",
+            Self::Throttled => "Throttling",
             Self::GroupNotFound => "TargetGroupNotFound",
             Self::ListenerNotFound => "ListenerNotFound",
             Self::RuleNotFound => "RuleNotFound",

@@ -1,5 +1,6 @@
 //! AWS's manners, told as stories about the world: no clock, no process, no socket.
 
+mod faults;
 mod launches;
 mod lifecycle;
 mod routing;
@@ -103,7 +104,7 @@ impl Story {
         let now = self.now;
         let checks = self.world().due_checks(now);
         for check in &checks {
-            self.world().balancer.checked(check, outcome);
+            self.world().checked(check, outcome, now);
         }
         checks.len()
     }

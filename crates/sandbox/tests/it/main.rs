@@ -6,6 +6,7 @@ mod data_plane;
 mod ec2;
 mod echo;
 mod elb;
+mod faults;
 mod monitoring;
 mod processes;
 mod signatures;

@@ -176,6 +176,35 @@ async fn an_instance_knows_its_launch_and_nothing_of_who_started_the_sandbox() {
     assert!(child.wait().await.expect("it is our child").success());
 }
 
+#[tokio::test]
+async fn a_frozen_instance_lives_without_a_word_until_it_is_thawed() {
+    let (mut child, ready, _dir) = start(FLEET).await;
+    let pids = pids(&ready).await;
+    let id = &ready.blue[0];
+    let set = async |fault: &str| {
+        let body = format!("{{\"fault\": \"{fault}\", \"instance\": \"{id}\"}}");
+        let call = reqwest_client().post(format!("{}/admin/faults", ready.admin)).body(body);
+        assert_eq!(call.send().await.expect("it answers").status(), 204);
+    };
+    set("freeze").await;
+    until("a stopped process", || async { state(pids[0]) == "T" }).await;
+    assert_ne!(state(pids[1]), "T", "only the one that was meant");
+    set("thaw").await;
+    until("a process that goes on", || async { state(pids[0]) != "T" }).await;
+    set("freeze").await;
+    set("kill").await;
+    until("its death", || async { !lives(pids[0]) }).await;
+    signal(&child, Signal::TERM);
+    assert!(child.wait().await.expect("it is our child").success());
+}
+
+/// A process's state, as the kernel letters it.
+fn state(pid: i32) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    after_name.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// Launches one instance of the image of version 1.
 async fn launch(ready: &Ready) {
     let image = ready.images.get("1").expect("there is an image");

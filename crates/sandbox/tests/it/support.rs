@@ -158,10 +158,19 @@ impl Rig {
 
     /// A form, signed as somebody.
     pub(crate) async fn post(&self, signer: &Signer, service: &str, form: &str) -> Answer {
-        let call = signer.post(&self.http, &self.ready.aws, service, form.to_owned());
-        let sent = call.send().await.expect("it answers");
+        self.try_post(signer, service, form).await.expect("it answers")
+    }
+
+    /// The same, when there may be no answer.
+    pub(crate) async fn try_post(
+        &self,
+        signer: &Signer,
+        service: &str,
+        form: &str,
+    ) -> Result<Answer, reqwest::Error> {
+        let sent = signer.post(&self.http, &self.ready.aws, service, form.to_owned()).send().await?;
         let status = sent.status().as_u16();
-        Answer { status, xml: sent.text().await.expect("an answer is text") }
+        Ok(Answer { status, xml: sent.text().await? })
     }
 
     /// Launches instances of an image of a version; their ids.
@@ -228,6 +237,27 @@ impl Rig {
     pub(crate) async fn admin(&self, path: &str) -> serde_json::Value {
         let url = format!("{}/admin/{path}", self.ready.admin);
         self.http.get(url).send().await.expect("it answers").json().await.expect("it is JSON")
+    }
+}
+
+impl Rig {
+    /// Sets a fault; the status, and what is wrong with it.
+    pub(crate) async fn fault(&self, fault: &serde_json::Value) -> (u16, String) {
+        let call = self.http.post(format!("{}/admin/faults", self.ready.admin)).body(fault.to_string());
+        let sent = call.send().await.expect("it answers");
+        let status = sent.status().as_u16();
+        let text = sent.text().await.expect("an answer is text");
+        let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        (status, problem["detail"].as_str().unwrap_or_default().to_owned())
+    }
+
+    pub(crate) async fn heal(&self) {
+        let call = self.http.delete(format!("{}/admin/faults", self.ready.admin));
+        assert_eq!(call.send().await.expect("it answers").status(), 204);
+    }
+
+    pub(crate) async fn struck(&self, name: &str) -> u64 {
+        self.admin("ledger").await["faults"][name].as_u64().unwrap_or(0)
     }
 }
 

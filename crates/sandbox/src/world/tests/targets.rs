@@ -42,7 +42,8 @@ fn a_check_that_was_under_way_before_a_new_registration_is_ignored() {
     let late = story.world().due_checks(now).remove(0);
     story.deregister("a", &id);
     story.after_ms(1).register("a", &id).expect("it runs");
-    story.world().balancer.checked(&late, PASSED);
+    let now = story.now;
+    story.world().checked(&late, PASSED, now);
     assert_eq!(story.health("a", &id).0, "initial");
 }
 
