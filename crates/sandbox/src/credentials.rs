@@ -13,11 +13,18 @@ pub struct Credentials {
     pub access_key_id: String,
     /// What calls are signed with.
     pub secret_access_key: String,
+    /// What they may not do, as policies write it: `ec2:TerminateInstances`. Everything else they may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
 }
 
 impl Default for Credentials {
     fn default() -> Self {
-        Self { access_key_id: "sandbox".to_owned(), secret_access_key: "sandbox".to_owned() }
+        Self {
+            access_key_id: "sandbox".to_owned(),
+            secret_access_key: "sandbox".to_owned(),
+            deny: Vec::new(),
+        }
     }
 }
 
@@ -33,6 +40,22 @@ impl Credentials {
         if self.secret_access_key.is_empty() {
             mistakes.push("credentials.secret_access_key must not be empty");
         }
+        let is_action = |action: &String| {
+            let parts = action.split_once(':');
+            parts.is_some_and(|(service, name)| {
+                matches!(service, "ec2" | "elasticloadbalancing")
+                    && !name.is_empty()
+                    && name.chars().all(|c| c.is_ascii_alphanumeric())
+            })
+        };
+        if !self.deny.iter().all(is_action) {
+            mistakes.push("credentials.deny lists actions like ec2:RunInstances");
+        }
         mistakes
+    }
+
+    /// The action that these credentials may not do, of those that a call takes.
+    pub(crate) fn denied<'a>(&self, mut actions: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        actions.find(|action| self.deny.iter().any(|denied| denied == action))
     }
 }

@@ -4,6 +4,7 @@
 //! the credential that signed it. A call is refused when it is not signed as AWS wants it, and when it holds
 //! anything that is not understood. A fault may take the answer to a call that was done.
 
+mod denied;
 mod ec2;
 mod elb;
 mod filter;
@@ -112,11 +113,17 @@ impl Endpoint {
         let shared = &self.shared;
         match (service, proof) {
             (Service::Ec2, Ok(())) => {
+                if let Some(no) = denied::ec2(&self.credentials, call.action, denied::Tags::of(&params)) {
+                    return answered(shared, call, xml::ec2_error, |_, _| Err(no));
+                }
                 let answer = |world: &mut World, now| ec2::answer(world, now, call, params);
                 answered(shared, call, xml::ec2_error, answer)
             }
             (Service::Ec2, Err(why)) => answered(shared, call, xml::ec2_error, |_, _| Err(Ec2Unproven(why))),
             (Service::Elb, Ok(())) => {
+                if let Some(no) = denied::elb(&self.credentials, call.action) {
+                    return answered(shared, call, xml::elb_error, |_, _| Err(no));
+                }
                 let answer = |world: &mut World, now| elb::answer(world, now, call, params);
                 answered(shared, call, xml::elb_error, answer)
             }

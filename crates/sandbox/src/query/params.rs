@@ -39,6 +39,12 @@ impl Params {
         self.values.remove(name)
     }
 
+    /// Whether there is anything under `NAME.1.`; nothing is used up.
+    pub(crate) fn has_list(&self, name: &str) -> bool {
+        let start = format!("{name}.1.");
+        self.values.keys().any(|key| key.starts_with(&start))
+    }
+
     /// Uses up one parameter that must be there.
     pub(crate) fn need(&mut self, name: &str) -> Result<String, ParamError> {
         self.take(name).ok_or_else(|| ParamError::Missing(format!("{}{name}", self.prefix)))

@@ -63,6 +63,7 @@ impl Vector {
         let credentials = Credentials {
             access_key_id: self.key_id.to_owned(),
             secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),
+            ..Credentials::default()
         };
         let access = Access { credentials: &credentials, region: "us-east-1", service: self.service };
         let (method, uri) = (self.call.method(), self.call.uri());

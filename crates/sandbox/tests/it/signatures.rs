@@ -46,8 +46,11 @@ async fn a_call_that_is_not_signed_does_nothing_and_is_counted_as_refused() {
 #[tokio::test]
 async fn only_the_configured_pair_is_taken_and_ready_tells_it() {
     let mut own = config(0);
-    own.credentials =
-        Credentials { access_key_id: "AKIDOWN".into(), secret_access_key: "own+/secret".into() };
+    own.credentials = Credentials {
+        access_key_id: "AKIDOWN".into(),
+        secret_access_key: "own+/secret".into(),
+        ..Credentials::default()
+    };
     let sandbox = Rig::start(own.clone()).await;
     assert_eq!(sandbox.ready.credentials, own.credentials);
     assert_eq!(refusals(&sandbox, |_| ()).await, codes((200, ""), (200, "")));
@@ -81,5 +84,29 @@ async fn a_date_that_is_minutes_off_is_refused_either_way() {
     }
     let nearly = refusals(&sandbox, |signer| signer.at -= SignedDuration::from_mins(4)).await;
     assert_eq!(nearly, codes((200, ""), (200, "")));
+    sandbox.end().await;
+}
+
+#[tokio::test]
+async fn an_action_that_is_denied_is_refused_dry_or_not_and_the_others_are_not() {
+    let mut poor = config(1);
+    poor.credentials.deny =
+        vec!["ec2:StopInstances".to_owned(), "elasticloadbalancing:DescribeLoadBalancers".to_owned()];
+    let sandbox = Rig::start(poor).await;
+    let signer = Signer::of(&sandbox.ready);
+    let change = |verb: &str| {
+        format!(
+            "Version=2016-11-15&Action={verb}Instances&DryRun=true&InstanceId.1={}",
+            sandbox.ready.blue[0]
+        )
+    };
+    let stop = sandbox.post(&signer, "ec2", &change("Stop")).await;
+    assert_eq!(stop.refusal(), (403, "UnauthorizedOperation".into()));
+    let terminate = sandbox.post(&signer, "ec2", &change("Terminate")).await;
+    assert_eq!(terminate.refusal(), (412, "DryRunOperation".into()));
+    assert_eq!(
+        sandbox.post(&signer, "elasticloadbalancing", ELB).await.refusal(),
+        (403, "AccessDenied".into())
+    );
     sandbox.end().await;
 }

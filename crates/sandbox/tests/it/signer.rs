@@ -48,7 +48,7 @@ impl Signer {
         let scope = format!("{day}/{region}/{service}/aws4_request");
         let request_digest = hex::encode(Sha256::digest(request));
         let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{request_digest}");
-        let Credentials { access_key_id, secret_access_key } = &self.credentials;
+        let Credentials { access_key_id, secret_access_key, .. } = &self.credentials;
         let key = keyed(format!("AWS4{secret_access_key}").as_bytes(), day);
         let key = keyed(&keyed(&keyed(&key, region), service), "aws4_request");
         let signature = hex::encode(keyed(&key, &text));
