@@ -1,9 +1,10 @@
 //! Open boards and vital signs of instances, as Prometheus counts them.
 //!
-//! Two queries for each number, evaluated at the same moment: the value, and how old its sample is. (The time
-//! in an instant answer is that of the evaluation; a dead server's last sample stays visible for minutes.)
-//! Only an answer without any doubt is a number; everything else is unknown, with its reason, never zero.
-//! There is deliberately no `or vector(0)` and no sum over instances: both turn "no sample" into "no boards".
+//! Three queries, evaluated at the same moment: the values, how old their samples are, and whether Prometheus
+//! reaches the servers at all. (The time in an instant answer is that of the evaluation; a sample with a timestamp of
+//! its own stays visible for minutes after its server died.) Only an answer without any doubt is a number; everything
+//! else is unknown, each doubt with its own reason, never zero. There is deliberately no `or vector(0)`, no sum and
+//! no maximum: they turn "no sample" into "no boards", and two series into one.
 
 mod answer;
 mod metric;
@@ -26,14 +27,14 @@ use url::Url;
 
 pub use metric::{BadMetricName, MetricName};
 
-use readings::Column;
+use readings::{Answers, Column};
 
 /// Instances in one query: a query stays below ten kilobytes.
 const CHUNK: usize = 200;
-/// Chunks, of two queries each, that may be under way at one time.
+/// Chunks, of three queries each, that may be under way at one time.
 const AT_ONCE: usize = 4;
 
-/// Which metrics of the application say what. Each has the label `instance_id`.
+/// Which metrics of the application say what. Each has the label `instance_id` and one series for each instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricNames {
     /// Gauge: boards that the instance owns and serves.
@@ -98,9 +99,9 @@ impl Prometheus {
     }
 
     async fn chunk(&self, metric: &MetricName, ids: &[InstanceId], at: Timestamp) -> Column {
-        let (value, age) = (query::value(metric, ids), query::age(metric, ids));
-        let (values, ages) = tokio::join!(self.ask(&value, at), self.ask(&age, at));
-        readings::joined(ids, &values, &ages, self.limits.max_age)
+        let [value, age, up] = [query::value(metric, ids), query::age(metric, ids), query::up(ids)];
+        let (values, ages, ups) = tokio::join!(self.ask(&value, at), self.ask(&age, at), self.ask(&up, at));
+        Answers { values, ages, ups }.joined(ids, self.limits.max_age)
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! Kept manners: a sample's age shows only through `time() - timestamp(…)`; a result's timestamp is the
 //! evaluation time; an instance whose last scrape failed has no sample at all (staleness marker); values are
-//! strings. Everything else that PromQL can say is refused with 422.
+//! strings; a series keeps the labels of its page; `up` says whether the last scrape went well. Everything else that
+//! PromQL can say is refused with 422.
 
 mod answer;
 mod exposition;
@@ -30,7 +31,7 @@ use crate::names::InstanceId;
 use crate::ports;
 use crate::shared::Shared;
 use crate::world::InstanceState;
-use samples::Samples;
+use samples::{Got, Samples, Scrape};
 
 /// What one scrape may answer, in bytes.
 const SCRAPE_MAX: usize = 4 * 1024 * 1024;
@@ -94,15 +95,18 @@ impl Prometheus {
         let at = self.shared.clock.now();
         let agent = "Prometheus/3.0";
         let got = fetch(Fetch { address, path: "/metrics", agent, timeout, body_max: SCRAPE_MAX }).await;
-        let metrics = match got {
-            Ok((200, body)) => std::str::from_utf8(&body).ok().and_then(exposition::parse),
-            Ok(_) => None,
+        let got = match got {
+            Ok((200, body)) => match std::str::from_utf8(&body).ok().and_then(exposition::parse) {
+                Some(metrics) => Got::Page { target: address, metrics },
+                None => Got::Failed { target: address },
+            },
+            Ok(_) => Got::Failed { target: address },
             Err(error) => {
                 tracing::debug!(instance = %id, %error, "a scrape failed");
-                None
+                Got::Failed { target: address }
             }
         };
-        self.with_samples(|samples| samples.scraped(id, at, metrics));
+        self.with_samples(|samples| samples.scraped(id, Scrape { at, got }));
     }
 
     fn with_samples<R>(&self, look: impl FnOnce(&mut Samples) -> R) -> R {

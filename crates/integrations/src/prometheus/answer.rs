@@ -1,4 +1,4 @@
-//! Reading an instant answer: a vector without doubts, or the reason why it is none.
+//! Reading an instant answer: the series of each instance, or the reason why they are none.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,49 @@ use serde::Deserialize;
 /// Characters of somebody else's text that go into one of our sentences.
 const TEXT_MAX: usize = 200;
 
-/// What an answer says of each instance that it names. A series without the label belongs to nobody.
-pub(super) type Answer = BTreeMap<String, Sample>;
+/// Every series of each instance that an answer names. A series without the label belongs to nobody.
+pub(super) type Answer = BTreeMap<String, Vec<Sample>>;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Sample {
-    One(f64),
-    Unusable(String),
+    Number(f64),
+    NotANumber(String),
+    Histogram,
+}
+
+/// What keeps an answer, or an instance's part of it, from being a number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Doubt {
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    #[error("its status is {0:?}")]
+    Status(String),
+    #[error("it came with a warning: {0}")]
+    Warning(String),
+    #[error("it is only a part of the answer")]
+    Part,
+    #[error("there is no data in it")]
+    NoData,
+    #[error("it is a {0}, not a vector")]
+    Kind(String),
+    #[error("its series cannot be read: {0}")]
+    Series(String),
+    #[error("{0} series for one instance, where one is expected")]
+    Several(usize),
+    #[error("{0} is not a number")]
+    NotANumber(String),
+    #[error("a histogram is not a number")]
+    Histogram,
+    #[error("{0} is no count")]
+    NoCount(String),
+    #[error("an age of {0} s")]
+    Age(String),
+}
+
+impl From<Doubt> for Why {
+    fn from(doubt: Doubt) -> Self {
+        Self::Unusable(doubt.to_string())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,45 +91,40 @@ struct Refusal {
 }
 
 /// The body of a successful answer.
-pub(super) fn read(body: &[u8]) -> Result<Answer, Why> {
+pub(super) fn read(body: &[u8]) -> Result<Answer, Doubt> {
     let document: Document =
-        serde_json::from_slice(body).map_err(|error| Why::Unusable(format!("it cannot be read: {error}")))?;
+        serde_json::from_slice(body).map_err(|error| Doubt::Unreadable(error.to_string()))?;
     if document.status != "success" {
-        return Err(Why::Unusable(format!("its status is {:?}", short(&document.status))));
+        return Err(Doubt::Status(short(&document.status)));
     }
     if let Some(warning) = document.warnings.first() {
-        return Err(Why::Unusable(format!("it came with a warning: {}", short(warning))));
+        return Err(Doubt::Warning(short(warning)));
     }
     if document.is_partial {
-        return Err(Why::Unusable("it is only a part of the answer".to_owned()));
+        return Err(Doubt::Part);
     }
-    let Some(data) = document.data else {
-        return Err(Why::Unusable("there is no data in it".to_owned()));
-    };
+    let data = document.data.ok_or(Doubt::NoData)?;
     if data.result_type != "vector" {
-        return Err(Why::Unusable(format!("it is a {}, not a vector", short(&data.result_type))));
+        return Err(Doubt::Kind(short(&data.result_type)));
     }
-    let series: Vec<Series> = serde_json::from_value(data.result)
-        .map_err(|error| Why::Unusable(format!("its series cannot be read: {error}")))?;
+    let series: Vec<Series> =
+        serde_json::from_value(data.result).map_err(|error| Doubt::Series(error.to_string()))?;
     let mut answer = Answer::new();
     for one in series {
-        let Some(id) = one.metric.instance_id else { continue };
-        let sample = match answer.contains_key(&id) {
-            true => Sample::Unusable("two series for one instance".to_owned()),
-            false => sample(one.value),
-        };
-        answer.insert(id, sample);
+        if let Some(id) = one.metric.instance_id {
+            answer.entry(id).or_default().push(sample(one.value));
+        }
     }
     Ok(answer)
 }
 
 fn sample(value: Option<(f64, String)>) -> Sample {
     let Some((_evaluated_at, text)) = value else {
-        return Sample::Unusable("a histogram".to_owned());
+        return Sample::Histogram;
     };
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Sample::One(number),
-        Ok(_) | Err(_) => Sample::Unusable(short(&text)),
+        Ok(number) if number.is_finite() => Sample::Number(number),
+        Ok(_) | Err(_) => Sample::NotANumber(short(&text)),
     }
 }
 

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use axum::Router;
 use axum::routing::get;
 use segue_domain::reading::Why;
+use segue_engine::ports::Target;
 use segue_engine::ports::contract::metrics;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::contracts::{Rig, prometheus, three_boards};
+use crate::stub;
 use crate::system::SystemClock;
 
 /// For a busy machine.
@@ -26,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A page that is scraped: its job, its address and path, and the instance that it is said to be of.
-struct Target {
+struct Page {
     job: &'static str,
     address: String,
     path: &'static str,
@@ -50,10 +52,14 @@ fn program() -> PathBuf {
 }
 
 impl Server {
-    async fn scraping(targets: &[Target]) -> Self {
+    async fn scraping(targets: &[Page]) -> Self {
+        Self::configured(&config(targets)).await
+    }
+
+    async fn configured(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("prometheus.yml");
-        std::fs::write(&file, config(targets)).expect("a file");
+        std::fs::write(&file, config).expect("a file");
         // Free now; nobody else takes it in the moment that is left.
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -72,9 +78,9 @@ impl Server {
     }
 }
 
-fn config(targets: &[Target]) -> String {
+fn config(targets: &[Page]) -> String {
     let mut text = "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs:\n".to_owned();
-    for Target { job, address, path, instance } in targets {
+    for Page { job, address, path, instance } in targets {
         writeln!(
             text,
             "- {{job_name: {job}, metrics_path: {path}, static_configs: [{{targets: ['{address}'], \
@@ -111,17 +117,20 @@ async fn a_real_prometheus_gives_the_counts_of_the_sandboxs_endpoint() {
     let mut rig = Rig::start().await;
     let at = rig.target(0);
     rig.open(&at, &["red", "green", "blue"]).await;
-    let target = Target {
-        job: "app",
-        address: format!("{}:9000", at.address),
-        path: "/metrics",
-        instance: at.instance.to_string(),
-    };
-    let real = Server::scraping(&[target]).await;
+    let targets = [(0, "first"), (1, "second")].map(|(slot, job)| {
+        let Target { address, instance, .. } = rig.target(slot);
+        let address = format!("{address}:9000");
+        Page { job, address, path: "/metrics", instance: instance.to_string() }
+    });
+    let real = Server::scraping(&targets).await;
     let sandboxs = Url::parse(&rig.sandbox.ready().prometheus).expect("a URL");
-    for base in [&real.url, &sandboxs] {
-        metrics(Arc::new(prometheus(base)), three_boards(at.instance.clone())).await;
+    let [real, sandboxs] = [&real.url, &sandboxs].map(|base| Arc::new(prometheus(base)));
+    for adapter in [&real, &sandboxs] {
+        metrics(Arc::clone(adapter) as Arc<dyn BoardMetrics>, three_boards(at.instance.clone())).await;
     }
+    let empty = rig.target(1).instance;
+    until(&real, empty.as_str(), |boards| boards.known() == Some(&0)).await;
+    until(&sandboxs, empty.as_str(), |boards| boards.known() == Some(&0)).await;
     rig.end().await;
 }
 
@@ -137,7 +146,7 @@ async fn what_a_real_prometheus_cannot_say_is_unknown_with_its_reason() {
     let (address, _pages) = serve(pages).await;
     let (stopping, stop) =
         serve(Router::new().route("/good", get(|| async { "rtb_spaces_count 7\n" }))).await;
-    let target = |job, path, instance: &str| Target {
+    let target = |job, path, instance: &str| Page {
         job,
         address: address.to_string(),
         path,
@@ -150,24 +159,39 @@ async fn what_a_real_prometheus_cannot_say_is_unknown_with_its_reason() {
         target("old", "/old", "old"),
         target("one", "/good", "twice"),
         target("two", "/more", "twice"),
-        Target { address: stopping.to_string(), ..target("stopping", "/good", "stopped") },
+        Page { address: stopping.to_string(), ..target("stopping", "/good", "stopped") },
     ])
     .await;
     let adapter = prometheus(&server.url);
     until(&adapter, "good", |boards| boards.known() == Some(&3)).await;
-    // Of two series the larger one counts: an instance is never taken for emptier than somebody says.
-    until(&adapter, "twice", |boards| boards.known() == Some(&5)).await;
-    for (instance, word) in [("nan", "NaN"), ("half", "2.5")] {
-        let says =
-            |boards: &BoardCount| matches!(boards.why(), Some(Why::Unusable(what)) if what.contains(word));
-        until(&adapter, instance, says).await;
+    let words = [
+        ("nan", "NaN is not a number"),
+        ("half", "2.5 is no count"),
+        ("twice", "2 series for one instance, where one is expected"),
+    ];
+    for (instance, words) in words {
+        until(&adapter, instance, |boards| boards.why() == Some(&Why::Unusable(words.to_owned()))).await;
     }
     until(&adapter, "old", |boards| matches!(boards.why(), Some(Why::Stale { .. }))).await;
     until(&adapter, "nobody", |boards| boards.why() == Some(&Why::Missing)).await;
 
     until(&adapter, "stopped", |boards| boards.known() == Some(&7)).await;
     stop.abort();
-    until(&adapter, "stopped", |boards| boards.why() == Some(&Why::Missing)).await;
+    let down = |why: &Why| matches!(why, Why::Unreachable(what) if what.contains("up is 0"));
+    until(&adapter, "stopped", |boards| boards.why().is_some_and(down)).await;
     drop(server);
     until(&adapter, "good", |boards| matches!(boards.why(), Some(Why::Unreachable(_)))).await;
+}
+
+/// A store that a real Prometheus reads besides its own and cannot reach: it says what it has, with a warning.
+#[tokio::test]
+async fn a_real_prometheus_that_warns_makes_everything_unknown_with_its_words() {
+    let pages = Router::new().route("/good", get(|| async { "rtb_spaces_count 3\n" }));
+    let (address, _pages) = serve(pages).await;
+    let page = Page { job: "good", address: address.to_string(), path: "/good", instance: "good".to_owned() };
+    let nobody = stub::absent().await;
+    let remote = format!("remote_read: [{{url: '{nobody}', read_recent: true}}]\n");
+    let server = Server::configured(&(config(&[page]) + &remote)).await;
+    let warned = |why: &Why| matches!(why, Why::Unusable(what) if what.contains("warning: remote_read"));
+    until(&prometheus(&server.url), "good", |boards| boards.why().is_some_and(warned)).await;
 }

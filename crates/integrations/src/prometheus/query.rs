@@ -1,4 +1,7 @@
 //! The two forms of query, and asking one.
+//!
+//! Nothing is aggregated: two series of one instance are a doubt, and a maximum or a sum would hide it. The same two
+//! forms are all that the sandbox answers.
 
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
@@ -16,14 +19,19 @@ use crate::http;
 const BODY_MAX: usize = 1024 * 1024;
 
 pub(super) fn value(metric: &MetricName, ids: &[InstanceId]) -> String {
-    format!("max by (instance_id) ({})", selected(metric, ids))
+    selected(&metric.to_string(), ids)
 }
 
 pub(super) fn age(metric: &MetricName, ids: &[InstanceId]) -> String {
-    format!("time() - max by (instance_id) (timestamp({}))", selected(metric, ids))
+    format!("time() - timestamp({})", value(metric, ids))
 }
 
-fn selected(metric: &MetricName, ids: &[InstanceId]) -> String {
+/// Prometheus' own word on its targets, of which an instance may be several.
+pub(super) fn up(ids: &[InstanceId]) -> String {
+    selected("up", ids)
+}
+
+fn selected(metric: &str, ids: &[InstanceId]) -> String {
     let ids: Vec<&str> = ids.iter().map(InstanceId::as_str).filter(|id| is_plain(id)).collect();
     format!("{metric}{{instance_id=~\"{}\"}}", ids.join("|"))
 }
@@ -59,7 +67,7 @@ impl Prometheus {
             http::BodyError::TooLong { .. } => Why::Unusable(error.to_string()),
         })?;
         if status == StatusCode::OK {
-            return answer::read(&body);
+            return answer::read(&body).map_err(Why::from);
         }
         let said = format!("{status}: {}", answer::refusal(&body));
         if status.is_client_error() { Err(Why::Refused(said)) } else { Err(Why::Unreachable(said)) }
@@ -80,21 +88,16 @@ mod tests {
     fn the_queries_are_exactly_these() {
         let metric = MetricName::parse("rtb_spaces_count").expect("a name");
         let ids = [InstanceId::new("i-a"), InstanceId::new("i-b")];
-        assert_eq!(
-            value(&metric, &ids),
-            r#"max by (instance_id) (rtb_spaces_count{instance_id=~"i-a|i-b"})"#
-        );
-        assert_eq!(
-            age(&metric, &ids),
-            r#"time() - max by (instance_id) (timestamp(rtb_spaces_count{instance_id=~"i-a|i-b"}))"#
-        );
+        assert_eq!(value(&metric, &ids), r#"rtb_spaces_count{instance_id=~"i-a|i-b"}"#);
+        assert_eq!(age(&metric, &ids), r#"time() - timestamp(rtb_spaces_count{instance_id=~"i-a|i-b"})"#);
+        assert_eq!(up(&ids), r#"up{instance_id=~"i-a|i-b"}"#);
     }
 
     #[test]
     fn an_id_that_would_match_others_is_not_asked_for() {
         let metric = MetricName::parse("m").expect("a name");
         let ids = [InstanceId::new("i-a"), InstanceId::new(".*"), InstanceId::new("i-\"}) or vector(0)")];
-        assert_eq!(value(&metric, &ids), r#"max by (instance_id) (m{instance_id=~"i-a"})"#);
+        assert_eq!(value(&metric, &ids), r#"m{instance_id=~"i-a"}"#);
     }
 
     #[test]

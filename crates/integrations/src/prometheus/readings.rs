@@ -1,4 +1,4 @@
-//! From two answers to readings: value and age of every instance that was asked for, or why not.
+//! From three answers to readings: value and age of every instance that was asked for, or why not.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,48 +7,60 @@ use segue_domain::event::Vital;
 use segue_domain::ids::InstanceId;
 use segue_domain::reading::{Reading, Why};
 
-use super::answer::{Answer, Sample};
+use super::answer::{Answer, Doubt, Sample};
 
 /// One metric of several instances; every one that was asked for is in it.
 pub(super) type Column = BTreeMap<InstanceId, Reading<f64>>;
 
 /// Whole numbers above this cannot be told apart in a 64-bit float.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+/// Why a server has no sample when its target does not answer.
+const DOWN: &str = "Prometheus cannot scrape it (up is 0)";
 
-pub(super) fn joined(
-    ids: &[InstanceId],
-    values: &Result<Answer, Why>,
-    ages: &Result<Answer, Why>,
-    max_age: Duration,
-) -> Column {
-    ids.iter().map(|id| (id.clone(), one(id, values, ages, max_age))).collect()
+/// What Prometheus said of some instances at one moment.
+#[derive(Debug)]
+pub(super) struct Answers {
+    pub(super) values: Result<Answer, Why>,
+    pub(super) ages: Result<Answer, Why>,
+    /// Whether its targets answer. Only asked to say why there is no value; never makes a number.
+    pub(super) ups: Result<Answer, Why>,
 }
 
-fn one(
-    id: &InstanceId,
-    values: &Result<Answer, Why>,
-    ages: &Result<Answer, Why>,
-    max_age: Duration,
-) -> Reading<f64> {
-    match (number(id, values), number(id, ages).and_then(age)) {
-        (Err(why), _) | (Ok(_), Err(why)) => Reading::Unknown(why),
-        (Ok(_), Ok(age)) if age > max_age => Reading::Unknown(Why::Stale { age, limit: max_age }),
-        (Ok(value), Ok(age)) => Reading::Known { value, age },
+impl Answers {
+    pub(super) fn joined(&self, ids: &[InstanceId], max_age: Duration) -> Column {
+        ids.iter().map(|id| (id.clone(), self.one(id, max_age))).collect()
+    }
+
+    fn one(&self, id: &InstanceId, max_age: Duration) -> Reading<f64> {
+        match (number(id, &self.values), number(id, &self.ages).and_then(age)) {
+            (Err(Why::Missing), _) if self.is_down(id) => Reading::Unknown(Why::Unreachable(DOWN.to_owned())),
+            (Err(why), _) | (Ok(_), Err(why)) => Reading::Unknown(why),
+            (Ok(_), Ok(age)) if age > max_age => Reading::Unknown(Why::Stale { age, limit: max_age }),
+            (Ok(value), Ok(age)) => Reading::Known { value, age },
+        }
+    }
+
+    /// A server may be several targets; one that does not answer explains enough.
+    fn is_down(&self, id: &InstanceId) -> bool {
+        let ups = self.ups.as_ref().ok().and_then(|ups| ups.get(id.as_str()));
+        ups.is_some_and(|ups| ups.contains(&Sample::Number(0.0)))
     }
 }
 
 fn number(id: &InstanceId, answer: &Result<Answer, Why>) -> Result<f64, Why> {
-    match answer.as_ref().map_err(Clone::clone)?.get(id.as_str()) {
-        None => Err(Why::Missing),
-        Some(Sample::One(number)) => Ok(*number),
-        Some(Sample::Unusable(what)) => Err(Why::Unusable(what.clone())),
+    let series = answer.as_ref().map_err(Clone::clone)?.get(id.as_str());
+    match series.map(Vec::as_slice).unwrap_or_default() {
+        [] => Err(Why::Missing),
+        [Sample::Number(number)] => Ok(*number),
+        [Sample::NotANumber(text)] => Err(Doubt::NotANumber(text.clone()).into()),
+        [Sample::Histogram] => Err(Doubt::Histogram.into()),
+        several => Err(Doubt::Several(several.len()).into()),
     }
 }
 
 /// No sample is younger than the moment of evaluation.
 fn age(seconds: f64) -> Result<Duration, Why> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|error| Why::Unusable(format!("an age of {seconds} s: {error}")))
+    Duration::try_from_secs_f64(seconds).map_err(|error| Doubt::Age(format!("{seconds}: {error}")).into())
 }
 
 /// A count: whole and not negative.
@@ -83,7 +95,7 @@ pub(super) fn vital(errors: Reading<f64>, started: Option<Reading<f64>>) -> Read
 
 fn whole(number: f64) -> Result<u64, Why> {
     if number.fract() != 0.0 || !(0.0..=WHOLE_MAX).contains(&number) {
-        return Err(Why::Unusable(number.to_string()));
+        return Err(Doubt::NoCount(number.to_string()).into());
     }
     #[expect(
         clippy::as_conversions,

@@ -60,8 +60,17 @@ fn is_age(query: &str) -> bool {
 
 /// The board count of `i-a` when value and age are answered like this.
 async fn boards_of(value: (u16, String), age: (u16, String)) -> BoardCount {
-    let (prometheus, _) =
-        answering(move |query| if is_age(query) { age.clone() } else { value.clone() }).await;
+    boards_where(value, age, fine("1")).await
+}
+
+/// The same, and its target is up like this.
+async fn boards_where(value: (u16, String), age: (u16, String), up: (u16, String)) -> BoardCount {
+    let (prometheus, _) = answering(move |query| match query {
+        query if is_age(query) => age.clone(),
+        query if query.starts_with("up{") => up.clone(),
+        _ => value.clone(),
+    })
+    .await;
     let mut boards = prometheus.boards(&ids(&["i-a"])).await;
     assert_eq!(boards.len(), 1, "every instance that was asked for, and no other");
     boards.remove(&InstanceId::new("i-a")).expect("the instance that was asked for")
@@ -146,6 +155,45 @@ async fn whatever_is_in_doubt_is_unknown_for_its_own_reason() {
     assert_eq!(kind(&boards_of(fine("0"), fine("1e+300")).await), Some(Is::Unusable));
 }
 
+/// A page and a log line show these words.
+#[tokio::test]
+async fn every_doubt_says_what_it_is() {
+    let several = |count| vector(&vec![series("i-a", "0"); count].join(","));
+    let warned = r#"{"status":"success","data":{"resultType":"vector","result":[]},
+        "warnings":["remote_read: connection refused"]}"#;
+    let table = [
+        ((200, vector("")), fine("1"), "the source does not know it"),
+        ((200, vector("")), fine("0"), "no answer: Prometheus cannot scrape it (up is 0)"),
+        ((200, vector("")), (200, several(2)), "no answer: Prometheus cannot scrape it (up is 0)"),
+        ((200, vector("")), (503, String::new()), "the source does not know it"),
+        (fine("NaN"), fine("1"), "the answer cannot be used: NaN is not a number"),
+        (fine("2.5"), fine("1"), "the answer cannot be used: 2.5 is no count"),
+        (
+            (200, several(2)),
+            fine("1"),
+            "the answer cannot be used: 2 series for one instance, where one is expected",
+        ),
+        (
+            (200, warned.to_owned()),
+            fine("1"),
+            "the answer cannot be used: it came with a warning: remote_read: connection refused",
+        ),
+    ];
+    for (value, up, words) in table {
+        let reading = boards_where(value, fine("1"), up).await;
+        assert_eq!(reading.why().map(ToString::to_string).as_deref(), Some(words));
+    }
+    let stale = boards_of(fine("0"), fine("46")).await;
+    let words = "the last sample is older than the limit of 45 s";
+    assert_eq!(stale.why().map(ToString::to_string).as_deref(), Some(words));
+}
+
+#[tokio::test]
+async fn a_target_that_is_down_makes_no_number_doubtful_that_is_there() {
+    let known = Reading::Known { value: 3, age: Duration::from_secs(1) };
+    assert_eq!(boards_where(fine("3"), fine("1"), fine("0")).await, known);
+}
+
 #[tokio::test]
 async fn a_refusal_says_what_prometheus_said() {
     let refused =
@@ -170,7 +218,7 @@ async fn a_server_that_is_silent_cut_off_or_absent_makes_everything_unknown() {
 }
 
 #[tokio::test]
-async fn value_and_age_are_asked_for_the_same_moment() {
+async fn value_age_and_reach_are_asked_for_the_same_moment() {
     let (prometheus, asked) = answering(|_| (200, vector(""))).await;
     prometheus.boards(&ids(&["i-b", "i-a"])).await;
     let asked = asked.lock().expect("no test panicked with it");
@@ -178,11 +226,12 @@ async fn value_and_age_are_asked_for_the_same_moment() {
     assert_eq!(
         queries,
         BTreeSet::from([
-            r#"max by (instance_id) (rtb_spaces_count{instance_id=~"i-a|i-b"})"#,
-            r#"time() - max by (instance_id) (timestamp(rtb_spaces_count{instance_id=~"i-a|i-b"}))"#,
+            r#"rtb_spaces_count{instance_id=~"i-a|i-b"}"#,
+            r#"time() - timestamp(rtb_spaces_count{instance_id=~"i-a|i-b"})"#,
+            r#"up{instance_id=~"i-a|i-b"}"#,
         ])
     );
-    assert_eq!(asked[0]["time"], asked[1]["time"]);
+    assert!(asked.iter().all(|form| form["time"] == asked[0]["time"]), "{asked:?}");
 }
 
 #[tokio::test]
@@ -198,7 +247,7 @@ async fn a_large_fleet_is_asked_for_in_pieces_and_answered_whole() {
     let boards = prometheus.boards(&fleet).await;
     assert_eq!(boards.len(), 450);
     assert!(boards.values().all(|count| count.known() == Some(&7)));
-    assert_eq!(asked.lock().expect("no test panicked with it").len(), 6, "two queries for each 200");
+    assert_eq!(asked.lock().expect("no test panicked with it").len(), 9, "three queries for each 200");
 }
 
 #[tokio::test]
@@ -226,7 +275,10 @@ async fn vital_signs_need_both_numbers_and_are_as_old_as_the_older() {
         vitals[&InstanceId::new("i-a")],
         Reading::Known { value: first, age: Duration::from_millis(9_500) }
     );
-    assert_eq!(vitals[&InstanceId::new("i-b")], Reading::Unknown(Why::Unusable("NaN".to_owned())));
+    assert_eq!(
+        vitals[&InstanceId::new("i-b")],
+        Reading::Unknown(Why::Unusable("NaN is not a number".to_owned()))
+    );
     assert_eq!(vitals[&InstanceId::new("i-c")], Reading::Unknown(Why::Missing));
 }
 

@@ -31,7 +31,8 @@ pub(super) fn to_query(form: &str, now: At, evaluate: impl FnOnce(&Query, At) ->
         );
     };
     let Some(query) = query::parse(&text) else {
-        let why = "the sandbox answers two forms only: max by (instance_id) (M{instance_id=~\"i-a|i-b\"}) and time() - max by (instance_id) (timestamp(M{…}))";
+        let why =
+            "the sandbox answers two forms only: M{instance_id=~\"i-a|i-b\"} and time() - timestamp(M{…})";
         return error(StatusCode::UNPROCESSABLE_ENTITY, "execution", why);
     };
     let result: Vec<_> = evaluate(&query, at).iter().map(|series| vector_item(series, at)).collect();
@@ -40,10 +41,7 @@ pub(super) fn to_query(form: &str, now: At, evaluate: impl FnOnce(&Query, At) ->
 }
 
 fn vector_item(series: &Series, at: At) -> Value {
-    json!({
-        "metric": {"instance_id": series.instance},
-        "value": [seconds(at), number(series.value)],
-    })
+    json!({"metric": series.labels, "value": [seconds(at), number(series.value)]})
 }
 
 /// Seconds with milliseconds, a whole number where it is one, as Prometheus writes them.

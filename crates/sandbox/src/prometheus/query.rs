@@ -1,8 +1,8 @@
 //! The two query forms that are answered, and nothing else.
 //!
-//! `max by (instance_id) (METRIC{instance_id=~"i-a|i-b"})` and
-//! `time() - max by (instance_id) (timestamp(METRIC{instance_id=~"i-a|i-b"}))`. Spaces may stand where PromQL
-//! allows them. The pattern is a list of plain ids: a real regular expression is refused.
+//! `METRIC{instance_id=~"i-a|i-b"}` and `time() - timestamp(METRIC{instance_id=~"i-a|i-b"})`. Nothing is aggregated,
+//! so that two series of one instance are seen as two. Spaces may stand where PromQL allows them. The pattern is a
+//! list of plain ids: a real regular expression is refused.
 
 use std::collections::BTreeSet;
 
@@ -28,20 +28,16 @@ pub(super) enum Asks {
 /// Reads a query; none when it is not one of the forms.
 pub(super) fn parse(text: &str) -> Option<Query> {
     let rest = Rest(text);
-    if let Some(rest) = rest.token("time").and_then(|r| r.token("(")).and_then(|r| r.token(")")) {
-        let rest = by_instance(rest.token("-")?)?.token("timestamp")?.token("(")?;
-        let (metric, instances, rest) = selector(rest)?;
-        rest.token(")")?.token(")")?.end()?;
-        return Some(Query { asks: Asks::Age, metric, instances });
+    let (asks, rest) = match rest.call("time").and_then(|rest| rest.token(")")) {
+        Some(rest) => (Asks::Age, rest.token("-")?.call("timestamp")?),
+        None => (Asks::Value, rest),
+    };
+    let (metric, instances, rest) = selector(rest)?;
+    match asks {
+        Asks::Age => rest.token(")")?.end()?,
+        Asks::Value => rest.end()?,
     }
-    let (metric, instances, rest) = selector(by_instance(rest)?)?;
-    rest.token(")")?.end()?;
-    Some(Query { asks: Asks::Value, metric, instances })
-}
-
-fn by_instance(rest: Rest<'_>) -> Option<Rest<'_>> {
-    let words = ["max", "by", "(", "instance_id", ")", "("];
-    words.into_iter().try_fold(rest, Rest::token)
+    Some(Query { asks, metric, instances })
 }
 
 fn selector(rest: Rest<'_>) -> Option<(String, BTreeSet<InstanceId>, Rest<'_>)> {
@@ -71,6 +67,11 @@ impl<'a> Rest<'a> {
         self.0.trim_start().strip_prefix(token).map(Rest)
     }
 
+    /// The rest after the name of a function and the parenthesis that opens its arguments.
+    fn call(self, name: &str) -> Option<Rest<'a>> {
+        self.token(name)?.token("(")
+    }
+
     fn end(self) -> Option<()> {
         self.0.trim().is_empty().then_some(())
     }
@@ -86,11 +87,11 @@ mod tests {
 
     #[test]
     fn both_forms_are_read() {
-        let value = parse(r#"max by (instance_id) (rtb_spaces_count{instance_id=~"i-a|i-b"})"#);
+        let value = parse(r#"rtb_spaces_count{instance_id=~"i-a|i-b"}"#);
         let expected =
             Query { asks: Asks::Value, metric: "rtb_spaces_count".into(), instances: ids(&["i-a", "i-b"]) };
         assert_eq!(value, Some(expected));
-        let age = parse(r#"time() - max by (instance_id) (timestamp(app_clients{instance_id=~"i-a"}))"#);
+        let age = parse(r#"time() - timestamp(app_clients{ instance_id =~ "i-a" })"#);
         let expected = Query { asks: Asks::Age, metric: "app_clients".into(), instances: ids(&["i-a"]) };
         assert_eq!(age, Some(expected));
     }
@@ -101,13 +102,16 @@ mod tests {
             "",
             "up",
             r#"sum(rtb_spaces_count{instance_id=~"i-a"})"#,
-            r#"max by (instance_id) (boards{instance_id=~"i-.*"})"#,
-            r#"max by (instance_id) (boards{instance_id="i-a"})"#,
-            r#"max by (instance_id) (boards{instance_id=~"i-a"}) or vector(0)"#,
-            r#"max by (instance_id) (boards{instance_id=~"i-a",job="x"})"#,
-            r#"max by (instance_id) (boards{instance_id=~""})"#,
-            r#"time() - max by (instance_id) (boards{instance_id=~"i-a"})"#,
-            r#"max by (instance_id) (timestamp(boards{instance_id=~"i-a"}))"#,
+            r#"max by (instance_id) (boards{instance_id=~"i-a"})"#,
+            r#"boards{instance_id=~"i-.*"}"#,
+            r#"boards{instance_id="i-a"}"#,
+            r#"boards{instance_id=~"i-a"} or vector(0)"#,
+            r#"boards{instance_id=~"i-a",job="x"}"#,
+            r#"boards{instance_id=~""}"#,
+            r#"9lives{instance_id=~"i-a"}"#,
+            r#"timestamp(boards{instance_id=~"i-a"})"#,
+            r#"time() - boards{instance_id=~"i-a"}"#,
+            r#"time() - timestamp(boards{instance_id=~"i-a"}"#,
         ];
         for other in others {
             assert_eq!(parse(other), None, "{other}");

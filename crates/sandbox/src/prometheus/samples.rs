@@ -1,9 +1,10 @@
 //! The last scrapes of each instance, and what a query sees of them at a moment.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use super::exposition::Metrics;
+use super::exposition::{Exposed, Labels, Metrics};
 use super::query::{Asks, Query};
 use crate::names::InstanceId;
 use crate::world::At;
@@ -14,6 +15,11 @@ const SCRAPES_KEPT: usize = 32;
 /// <https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness>
 const LOOKBACK: Duration = Duration::from_mins(5);
 
+/// The job that every instance is scraped for.
+const JOB: &str = "instances";
+/// Prometheus' own word on whether a scrape went well.
+const UP: &str = "up";
+
 /// The scrapes of all instances, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
@@ -21,35 +27,49 @@ pub(super) struct Samples {
 }
 
 #[derive(Debug)]
-struct Scrape {
-    at: At,
-    /// None is a staleness marker: from here on there is no sample.
-    metrics: Option<Metrics>,
+pub(super) struct Scrape {
+    pub(super) at: At,
+    pub(super) got: Got,
 }
 
-/// One series of an answer.
+/// What a scrape brought.
+#[derive(Debug)]
+pub(super) enum Got {
+    Page {
+        target: SocketAddrV4,
+        metrics: Metrics,
+    },
+    /// There was no answer, or no legal one: from here on there is no sample but that the target is down.
+    Failed {
+        target: SocketAddrV4,
+    },
+    /// It is scraped no more: a staleness marker in every series.
+    Gone,
+}
+
+/// One series of an answer, with what it is told apart by.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Series {
-    pub(super) instance: InstanceId,
+    pub(super) labels: Labels,
     pub(super) value: f64,
 }
 
 impl Samples {
-    /// Keeps what a scrape brought, or that it failed.
-    pub(super) fn scraped(&mut self, instance: InstanceId, at: At, metrics: Option<Metrics>) {
+    /// Keeps what a scrape brought.
+    pub(super) fn scraped(&mut self, instance: InstanceId, scrape: Scrape) {
         let scrapes = self.by_instance.entry(instance).or_default();
         if scrapes.len() >= SCRAPES_KEPT {
             scrapes.pop_front();
         }
-        scrapes.push_back(Scrape { at, metrics });
+        scrapes.push_back(scrape);
     }
 
     /// Marks instances stale that are not scraped any more, and forgets them when nobody can see them.
     pub(super) fn only_running(&mut self, running: &[InstanceId], now: At) {
         for (instance, scrapes) in &mut self.by_instance {
-            let fresh = scrapes.back().is_some_and(|scrape| scrape.metrics.is_some());
-            if fresh && !running.contains(instance) {
-                scrapes.push_back(Scrape { at: now, metrics: None });
+            let is_gone = scrapes.back().is_none_or(|scrape| matches!(scrape.got, Got::Gone));
+            if !is_gone && !running.contains(instance) {
+                scrapes.push_back(Scrape { at: now, got: Got::Gone });
             }
         }
         self.by_instance.retain(|_, s| s.back().is_some_and(|scrape| now.since(scrape.at) < LOOKBACK));
@@ -57,68 +77,127 @@ impl Samples {
 
     /// The series that a query sees at a moment, in order of instance.
     pub(super) fn evaluate(&self, query: &Query, at: At) -> Vec<Series> {
-        query.instances.iter().filter_map(|instance| self.series(query, instance, at)).collect()
+        query.instances.iter().flat_map(|instance| self.series(query, instance, at)).collect()
     }
 
-    fn series(&self, query: &Query, instance: &InstanceId, at: At) -> Option<Series> {
-        let scrapes = self.by_instance.get(instance)?;
-        let scrape = scrapes.iter().rev().find(|scrape| scrape.at <= at)?;
-        if at.since(scrape.at) >= LOOKBACK {
-            return None;
-        }
-        let value = *scrape.metrics.as_ref()?.get(&query.metric)?;
-        let value = match query.asks {
-            Asks::Value => value,
-            Asks::Age => at.since(scrape.at).as_secs_f64(),
+    fn series(&self, query: &Query, instance: &InstanceId, at: At) -> Vec<Series> {
+        let scrapes = self.by_instance.get(instance).into_iter().flatten();
+        let seen = scrapes.rev().find(|scrape| scrape.at <= at);
+        let Some(scrape) = seen.filter(|scrape| at.since(scrape.at) < LOOKBACK) else { return Vec::new() };
+        let up = |value| Exposed { labels: Labels::new(), value };
+        let (target, exposed) = match &scrape.got {
+            Got::Page { target, .. } if query.metric == UP => (target, vec![up(1.0)]),
+            Got::Failed { target } if query.metric == UP => (target, vec![up(0.0)]),
+            Got::Page { target, metrics } => {
+                (target, metrics.get(&query.metric).cloned().unwrap_or_default())
+            }
+            Got::Failed { .. } | Got::Gone => return Vec::new(),
         };
-        Some(Series { instance: instance.clone(), value })
+        let one = |Exposed { labels, value }| {
+            let mut labels = of_target(labels, instance, *target);
+            match query.asks {
+                Asks::Value => {
+                    labels.insert("__name__".to_owned(), query.metric.clone());
+                    Series { labels, value }
+                }
+                // What is computed from a series has no name.
+                Asks::Age => Series { labels, value: at.since(scrape.at).as_secs_f64() },
+            }
+        };
+        exposed.into_iter().map(one).collect()
     }
+}
+
+/// A target's labels win over those of its page, which come under another name.
+/// <https://prometheus.io/docs/prometheus/latest/configuration/configuration/>, `honor_labels`
+fn of_target(exposed: Labels, instance: &InstanceId, target: SocketAddrV4) -> Labels {
+    let own =
+        [("instance_id", instance.to_string()), ("instance", target.to_string()), ("job", JOB.to_owned())];
+    let mut labels = Labels::new();
+    for (name, value) in exposed {
+        let is_taken = own.iter().any(|(taken, _)| *taken == name);
+        labels.insert(if is_taken { format!("exported_{name}") } else { name }, value);
+    }
+    labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    labels
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::exposition;
     use super::*;
 
-    fn query(asks: Asks) -> Query {
-        Query { asks, metric: "boards".into(), instances: ["i-1".into()].into() }
-    }
+    const NONE: [f64; 0] = [];
+    const TARGET: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9000);
 
     fn at_s(s: u64) -> At {
         At::from_ms(s * 1000)
     }
 
-    fn scraped() -> Samples {
+    fn page(text: &str) -> Got {
+        Got::Page { target: TARGET, metrics: exposition::parse(text).expect("a legal page") }
+    }
+
+    /// Instance `i-1`, scraped at second 10.
+    fn scraped(text: &str) -> Samples {
         let mut samples = Samples::default();
-        samples.scraped("i-1".into(), at_s(10), Some([("boards".to_owned(), 7.0)].into()));
+        samples.scraped("i-1".into(), Scrape { at: at_s(10), got: page(text) });
         samples
+    }
+
+    fn values(samples: &Samples, asks: Asks, metric: &str, s: u64) -> Vec<f64> {
+        let query = Query { asks, metric: metric.to_owned(), instances: ["i-1".into()].into() };
+        samples.evaluate(&query, at_s(s)).iter().map(|series| series.value).collect()
     }
 
     #[test]
     fn a_sample_is_seen_until_its_instance_fails_a_scrape() {
-        let mut samples = scraped();
-        let series = Series { instance: "i-1".into(), value: 7.0 };
-        assert_eq!(samples.evaluate(&query(Asks::Value), at_s(12)), std::slice::from_ref(&series));
-        samples.scraped("i-1".into(), at_s(13), None);
-        assert_eq!(samples.evaluate(&query(Asks::Value), at_s(13)), []);
-        assert_eq!(samples.evaluate(&query(Asks::Value), at_s(12)), [series], "the past is as it was");
+        let mut samples = scraped("boards 7\n");
+        assert_eq!(values(&samples, Asks::Value, "boards", 12), [7.0]);
+        assert_eq!(values(&samples, Asks::Value, "up", 12), [1.0]);
+        samples.scraped("i-1".into(), Scrape { at: at_s(13), got: Got::Failed { target: TARGET } });
+        assert_eq!(values(&samples, Asks::Value, "boards", 13), NONE);
+        assert_eq!(values(&samples, Asks::Value, "up", 13), [0.0], "and its target is down");
+        assert_eq!(values(&samples, Asks::Value, "boards", 12), [7.0], "the past is as it was");
     }
 
     #[test]
     fn an_instance_that_is_not_scraped_any_more_goes_stale() {
-        let mut samples = scraped();
+        let mut samples = scraped("boards 7\n");
         samples.only_running(&[], at_s(11));
-        assert_eq!(samples.evaluate(&query(Asks::Value), at_s(11)), []);
+        for metric in ["boards", "up"] {
+            assert_eq!(values(&samples, Asks::Value, metric, 11), NONE, "{metric}");
+        }
+    }
+
+    #[test]
+    fn two_series_of_one_instance_are_two_with_the_targets_labels_and_their_own() {
+        let samples = scraped("boards{kind=\"a\",job=\"x\"} 1\nboards{kind=\"b\"} 2\n");
+        let ask = |asks| {
+            let query = Query { asks, metric: "boards".to_owned(), instances: ["i-1".into()].into() };
+            samples.evaluate(&query, at_s(12)).into_iter().map(|series| series.labels).collect::<Vec<_>>()
+        };
+        let labels = |pairs: &[(&str, &str)]| -> Labels {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let own = [("instance_id", "i-1"), ("instance", "127.0.0.1:9000"), ("job", "instances")];
+        let first = [&own[..], &[("kind", "a"), ("exported_job", "x"), ("__name__", "boards")]].concat();
+        let second = [&own[..], &[("kind", "b"), ("__name__", "boards")]].concat();
+        assert_eq!(ask(Asks::Value), [labels(&first), labels(&second)]);
+        assert_eq!(ask(Asks::Age).len(), 2);
+        assert!(ask(Asks::Age).iter().all(|labels| !labels.contains_key("__name__")));
     }
 
     #[test]
     fn the_age_counts_from_the_scrape_to_the_evaluation() {
-        let series = Series { instance: "i-1".into(), value: 2.0 };
-        assert_eq!(scraped().evaluate(&query(Asks::Age), at_s(12)), [series]);
+        assert_eq!(values(&scraped("boards 7\n"), Asks::Age, "boards", 12), [2.0]);
     }
 
     #[test]
     fn before_the_first_scrape_and_after_the_lookback_there_is_nothing() {
-        assert_eq!(scraped().evaluate(&query(Asks::Value), at_s(9)), []);
-        assert_eq!(scraped().evaluate(&query(Asks::Value), at_s(310)), []);
+        assert_eq!(values(&scraped("boards 7\n"), Asks::Value, "boards", 9), NONE);
+        assert_eq!(values(&scraped("boards 7\n"), Asks::Value, "boards", 310), NONE);
     }
 }

@@ -13,7 +13,7 @@ async fn ask(sandbox: &Rig, query: &str, time: Option<&str>) -> (u16, Value) {
 }
 
 fn values(metric: &str, id: &str) -> String {
-    format!("max by (instance_id) ({metric}{{instance_id=~\"{id}\"}})")
+    format!("{metric}{{instance_id=~\"{id}\"}}")
 }
 
 #[tokio::test]
@@ -31,16 +31,20 @@ async fn a_metric_is_seen_with_its_age_until_its_instance_is_dead() {
         (200, &"success".into(), &"vector".into())
     );
     assert_eq!(answer["data"]["result"][0]["metric"]["instance_id"], *id);
-    let age = format!("time() - max by (instance_id) (timestamp(rtb_spaces_count{{instance_id=~\"{id}\"}}))");
+    let age = format!("time() - timestamp({query})");
     let (_, answer) = ask(&sandbox, &age, None).await;
     let seconds: f64 =
         answer["data"]["result"][0]["value"][1].as_str().expect("a text").parse().expect("a number");
     assert!((0.0..20.0).contains(&seconds), "{seconds}");
+    let up = values("up", &id);
+    assert_eq!(ask(&sandbox, &up, None).await.1["data"]["result"][0]["value"][1], "1");
     sandbox.tasks.crash(&id);
     until("staleness", || async {
         ask(&sandbox, &query, None).await.1["data"]["result"] == Value::Array(vec![])
     })
     .await;
+    let up = ask(&sandbox, &up, None).await.1;
+    assert_eq!(up["data"]["result"], Value::Array(vec![]), "what is not there any more is not a target");
     sandbox.end().await;
 }
 
@@ -57,7 +61,8 @@ async fn the_evaluation_time_is_the_one_asked_for() {
 #[tokio::test]
 async fn other_queries_are_refused_with_422() {
     let sandbox = Rig::start(config(0)).await;
-    for other in ["sum(rtb_spaces_count)", "rtb_spaces_count or vector(0)", "up"] {
+    for other in ["sum(rtb_spaces_count)", "rtb_spaces_count or vector(0)", "max by (instance_id) (up)", "up"]
+    {
         let (status, answer) = ask(&sandbox, other, None).await;
         assert_eq!((status, &answer["status"]), (422, &"error".into()), "{other}");
     }
