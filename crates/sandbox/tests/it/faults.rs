@@ -101,7 +101,7 @@ async fn an_unhealthy_instance_is_told_so_while_its_fault_lasts() {
 
 async fn ask(sandbox: &Rig) -> Result<(u16, Value), reqwest::Error> {
     let id = &sandbox.ready.blue[0];
-    let query = format!("max by (instance_id) (rtb_spaces_count{{instance_id=~\"{id}\"}})");
+    let query = format!("rtb_spaces_count{{instance_id=~\"{id}\"}}");
     let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", &query).finish();
     let sent =
         sandbox.http.post(format!("{}/api/v1/query", sandbox.ready.prometheus)).body(form).send().await?;
