@@ -5,15 +5,19 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
 use crate::faults::Fault;
-use crate::world::AtDelayEnd;
+use crate::world::{AtDelayEnd, Lags, TokenBuckets, WhenUnhealthy};
 
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
 const SLOTS_MAX: u16 = 95;
+
+/// Ten minutes: nobody has seen AWS be later than that.
+const LAG_MS_MAX: u64 = 600_000;
 
 /// The configuration of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,10 @@ pub struct SandboxConfig {
     pub listen: ListenConfig,
     /// How long instances take.
     pub instances: InstancesConfig,
+    /// Whether calls are counted against AWS's limits: `off` or `aws`.
+    pub token_buckets: TokenBuckets,
+    /// How late what was done shows.
+    pub consistency: ConsistencyConfig,
     /// How the load balancer routes.
     pub load_balancer: LoadBalancerConfig,
     /// How it checks health.
@@ -81,6 +89,12 @@ pub struct InstancesConfig {
     pub terminated_listed_s: u64,
     /// Instances that may live at once.
     pub max: u32,
+    /// Instances that one zone has room for, those that are stopped not counted; no limit when it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone_max: Option<u32>,
+    /// The account's quota of vCPUs for what is not stopped; no limit when it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vcpus_max: Option<u32>,
     /// What the launch template says.
     pub instance_type: String,
 }
@@ -98,8 +112,32 @@ pub struct LoadBalancerConfig {
     /// How long a deregistered target drains (300 by default on AWS, at most 3600; 1 here, because nobody
     /// wants to watch it).
     pub deregistration_delay_s: u64,
-    /// What becomes of sockets that still live then.
+    /// What becomes of sockets that still live then: `close` or `keep`.
     pub at_delay_end: AtDelayEnd,
+    /// What becomes of sockets whose target turns unhealthy: `close` or `keep`.
+    pub when_unhealthy: WhenUnhealthy,
+}
+
+/// How late what was done shows, from the moment that the sandbox is ready. All zero unless it is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsistencyConfig {
+    /// A launch: until then no call but the launch itself knows the instance.
+    pub launch_ms: u64,
+    /// New tags.
+    pub tags_ms: u64,
+    /// A registered target.
+    pub targets_ms: u64,
+}
+
+impl ConsistencyConfig {
+    pub(crate) const fn lags(&self) -> Lags {
+        Lags {
+            launch: Duration::from_millis(self.launch_ms),
+            tags: Duration::from_millis(self.tags_ms),
+            targets: Duration::from_millis(self.targets_ms),
+        }
+    }
 }
 
 /// How targets' health is checked.
@@ -187,6 +225,8 @@ impl Default for SandboxConfig {
             slots: 40,
             listen: ListenConfig::default(),
             instances: InstancesConfig::default(),
+            token_buckets: TokenBuckets::Off,
+            consistency: ConsistencyConfig::default(),
             load_balancer: LoadBalancerConfig::default(),
             health: HealthConfig::default(),
             prometheus: PrometheusConfig::default(),
@@ -233,6 +273,8 @@ impl Default for InstancesConfig {
             kill_after_ms: 5_000,
             terminated_listed_s: 3_600,
             max: 250,
+            zone_max: None,
+            vcpus_max: None,
             instance_type: "m7i.large".to_owned(),
         }
     }
@@ -246,6 +288,7 @@ impl Default for LoadBalancerConfig {
             connections_max: 30_000,
             deregistration_delay_s: 1,
             at_delay_end: AtDelayEnd::Close,
+            when_unhealthy: WhenUnhealthy::Keep,
         }
     }
 }
@@ -298,6 +341,9 @@ impl SandboxConfig {
             ("health.unhealthy_threshold", u64::from(self.health.unhealthy_threshold), 1, 10),
             ("prometheus.interval_ms", self.prometheus.interval_ms, 1, 300_000),
             ("instances.max", u64::from(self.instances.max), 1, 750),
+            ("consistency.launch_ms", self.consistency.launch_ms, 0, LAG_MS_MAX),
+            ("consistency.tags_ms", self.consistency.tags_ms, 0, LAG_MS_MAX),
+            ("consistency.targets_ms", self.consistency.targets_ms, 0, LAG_MS_MAX),
         ] {
             if !(from..=to).contains(&value) {
                 mistakes.push(format!("{key} must be from {from} to {to}, not {value}"));

@@ -114,7 +114,7 @@ pub enum PrometheusFault {
     Nan,
     /// Every answer is empty, and a success.
     Empty,
-    /// Every series comes twice, the second time with the value 0.
+    /// Every series comes twice, the second time from another job and with the value 0.
     Duplicate,
     /// Every answer has a warning, as a partial one would.
     Warning,

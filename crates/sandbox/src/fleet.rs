@@ -12,7 +12,8 @@ use crate::ready::Ready;
 use crate::seed::BLUE;
 use crate::shared::Shared;
 use crate::world::{
-    Health, Instance, InstanceState, LaunchRequest, TemplateChoice, TemplateName, VersionSpec, World,
+    Health, Instance, InstanceState, LaunchRequest, Protection, TemplateChoice, TemplateName, VersionSpec,
+    World,
 };
 
 /// How long the whole fleet may take to be healthy.
@@ -66,6 +67,7 @@ fn request(
         subnet: zone.cloned(),
         user_data: Some(format!("ROUTE={}\n", slot.value).into_bytes()),
         tags: tags(config, fleet),
+        protection: Protection::Off,
         min: 1,
         max: 1,
         token: Some(format!("seed-{place}").into()),

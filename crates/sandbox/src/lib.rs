@@ -43,7 +43,7 @@ mod world;
 
 pub use admin::{ConnectionsView, InstanceView, Instances};
 pub use config::{
-    ConfigMistakes, FleetConfig, HealthConfig, ImageConfig, InstancesConfig, ListenConfig,
+    ConfigMistakes, ConsistencyConfig, FleetConfig, HealthConfig, ImageConfig, InstancesConfig, ListenConfig,
     LoadBalancerConfig, PrometheusConfig, SandboxConfig, StoreConfig,
 };
 pub use connections::TargetConnections;
@@ -56,4 +56,4 @@ pub use ready::{Ready, Slot};
 pub use run::{SandboxArgs, run};
 pub use runner::{Runner, Running, StartFailed};
 pub use sandbox::{Sandbox, Start};
-pub use world::{AtDelayEnd, Launch, LaunchRecord, Ledger, TargetKey};
+pub use world::{AtDelayEnd, Launch, LaunchRecord, Ledger, TargetKey, TokenBuckets, WhenUnhealthy};

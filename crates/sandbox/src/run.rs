@@ -33,7 +33,7 @@ pub struct SandboxArgs {
     /// Where the AWS endpoint listens; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// What the sandbox is made of, in TOML; without it there are two images and no fleet.
+    /// What the sandbox is made of, in TOML (docs/sandbox.md); without it there are two images and no fleet.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Servers that run already when the sandbox is ready, of the configured fleet's version, or of the first

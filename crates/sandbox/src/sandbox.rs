@@ -149,9 +149,10 @@ impl Sandbox {
     }
 }
 
-/// Launches the fleet in peace, and sets the configured faults then.
+/// Launches the fleet in peace; only then are things late, calls counted, and faults set.
 async fn settle(shared: &Shared, config: &SandboxConfig, ready: &Ready) -> anyhow::Result<Vec<InstanceId>> {
     let blue = fleet::launch(shared, config, ready).await?;
+    shared.with(|world, _| world.keep_manners(config.consistency.lags(), config.token_buckets));
     for fault in &config.faults {
         let set = shared.with(|world, now| world.set_fault(fault.clone(), now));
         set.with_context(|| format!("the configured fault {fault:?} cannot be set"))?;

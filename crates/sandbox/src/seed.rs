@@ -83,6 +83,8 @@ fn cloud_settings(config: &SandboxConfig, env: BTreeMap<String, String>) -> Clou
         stop: Duration::from_millis(times.stop_ms),
         terminated_listed: Duration::from_secs(times.terminated_listed_s),
         instances_max: times.max,
+        zone_max: times.zone_max,
+        vcpus_max: times.vcpus_max,
         env,
     }
 }
@@ -202,6 +204,7 @@ fn balancer_settings(arns: &Arns<'_>) -> BalancerSettings {
         check_path: health.path.clone(),
         thresholds: Thresholds { healthy: health.healthy_threshold, unhealthy: health.unhealthy_threshold },
         at_delay_end: load_balancer.at_delay_end,
+        when_unhealthy: load_balancer.when_unhealthy,
     }
 }
 

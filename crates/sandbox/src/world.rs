@@ -6,12 +6,15 @@
 
 mod at;
 mod balancer;
+mod buckets;
+mod capacity;
 mod cloud;
 mod effect;
 mod forward;
 mod group;
 mod image;
 mod instance;
+mod lag;
 mod launch;
 mod ledger;
 mod lifecycle;
@@ -19,6 +22,7 @@ mod refusal;
 mod route;
 mod strike;
 mod subnet;
+mod tagging;
 mod target;
 mod template;
 #[cfg(test)]
@@ -26,15 +30,18 @@ mod tests;
 mod trouble;
 
 pub(crate) use at::At;
-pub use balancer::AtDelayEnd;
+pub use balancer::{AtDelayEnd, WhenUnhealthy};
 pub(crate) use balancer::{Balancer, BalancerSettings, Check};
+pub use buckets::TokenBuckets;
+pub(crate) use buckets::{Ec2Call, Listing, Toll, ec2_tolls, elb_tolls};
 pub(crate) use cloud::{Cloud, CloudSettings};
 pub use effect::Launch;
 pub(crate) use effect::{Effect, ProcessSignal};
 pub(crate) use forward::{Forward, QueryCondition, QueryPair, Rule, Weighted};
 pub(crate) use group::{Group, HealthReport};
 pub(crate) use image::{Image, Tags};
-pub(crate) use instance::{Instance, InstanceState, StateReason};
+pub(crate) use instance::{Instance, InstanceState, Protection, StateReason};
+pub(crate) use lag::Lags;
 pub(crate) use launch::{LaunchRequest, Launched, TemplateChoice};
 pub use ledger::{LaunchRecord, Ledger};
 pub(crate) use lifecycle::{Change, Verb};
@@ -49,6 +56,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::names::{InstanceId, SubnetId};
+use buckets::Buckets;
 use launch::Plan;
 use trouble::Trouble;
 
@@ -62,12 +70,32 @@ pub(crate) struct World {
     pub(crate) balancer: Balancer,
     ledger: Ledger,
     trouble: Trouble,
+    buckets: Buckets,
     rng: fastrand::Rng,
 }
 
 impl World {
     pub(crate) fn new(cloud: Cloud, balancer: Balancer, rng: fastrand::Rng) -> Self {
-        Self { cloud, balancer, ledger: Ledger::default(), trouble: Trouble::default(), rng }
+        Self {
+            cloud,
+            balancer,
+            ledger: Ledger::default(),
+            trouble: Trouble::default(),
+            buckets: Buckets::default(),
+            rng,
+        }
+    }
+
+    /// From now on things show as late as this, and calls are counted like this.
+    pub(crate) fn keep_manners(&mut self, lags: Lags, buckets: TokenBuckets) {
+        self.cloud.lags = lags;
+        self.balancer.lag = lags.targets;
+        self.buckets.count = buckets;
+    }
+
+    /// Whether a call is taken: no fault throttles it, and the account's buckets hold its tolls.
+    pub(crate) fn admits(&mut self, action: &str, tolls: &[Toll], now: At) -> bool {
+        !self.throttles(action, now) && self.buckets.take(tolls, now)
     }
 
     /// Lets time pass until `now`. Every look at the world comes after this.
@@ -123,13 +151,32 @@ impl World {
             }
             Verb::Stop | Verb::Terminate => Duration::ZERO,
         };
-        let changes = self.cloud.change(verb, ids, boot, now);
+        let (reached, protected) = match verb {
+            Verb::Start | Verb::Stop => (ids.to_vec(), None),
+            Verb::Terminate => self.cloud.unprotected(ids),
+        };
+        let changes = self.cloud.change(verb, &reached, boot, now);
         self.balancer.advance(&self.cloud, now);
-        Ok(changes)
+        match protected {
+            Some(instance) => Err(Ec2Refusal::Protected { instance }),
+            None => Ok(changes),
+        }
+    }
+
+    /// Whether a change would be done, without doing it.
+    pub(crate) fn change_dry(&self, verb: Verb, ids: &[InstanceId]) -> Ec2Refusal {
+        if let Err(no) = self.cloud.check_change(verb, ids) {
+            return no;
+        }
+        match (verb, self.cloud.unprotected(ids).1) {
+            (Verb::Terminate, Some(instance)) => Ec2Refusal::Protected { instance },
+            (Verb::Start | Verb::Stop | Verb::Terminate, _) => Ec2Refusal::DryRun,
+        }
     }
 
     /// Whether there is room for those of the instances that are stopped.
     fn check_start(&mut self, ids: &[InstanceId], now: At) -> Result<(), Ec2Refusal> {
+        self.cloud.check_room_to_start(ids)?;
         let stopped = ids.iter().filter_map(|id| self.cloud.instance(id));
         let stopped = stopped.filter(|i| i.state() == InstanceState::Stopped);
         let wanted: BTreeSet<_> = stopped.map(|i| (i.subnet.clone(), i.instance_type.clone())).collect();
@@ -140,12 +187,8 @@ impl World {
         let Some(zone) = self.cloud.subnets.get(subnet).map(|subnet| subnet.zone.clone()) else {
             return Err(Ec2Refusal::SubnetNotFound(subnet.clone()));
         };
-        if !self.refuses_capacity(&zone, now) {
-            return Ok(());
-        }
-        let zones = self.cloud.subnets.values().map(|subnet| subnet.zone.clone());
-        let others = zones.filter(|other| *other != zone).collect();
-        Err(Ec2Refusal::NoCapacity { instance_type: kind.to_owned(), zone, others })
+        let is_refused = self.refuses_capacity(&zone, now);
+        if is_refused { Err(self.cloud.no_capacity(&zone, kind)) } else { Ok(()) }
     }
 
     /// How long what is launched or started now takes until it runs.

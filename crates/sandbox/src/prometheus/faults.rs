@@ -60,7 +60,10 @@ fn change(answer: &mut Value, what: PrometheusFault) {
         PrometheusFault::Nan => result.iter_mut().for_each(|series| set_value(series, "NaN")),
         PrometheusFault::Duplicate => {
             let mut twins = result.clone();
-            twins.iter_mut().for_each(|series| set_value(series, "0"));
+            twins.iter_mut().for_each(|series| {
+                set_value(series, "0");
+                set_job(series);
+            });
             result.append(&mut twins);
         }
         PrometheusFault::Warning
@@ -73,6 +76,13 @@ fn change(answer: &mut Value, what: PrometheusFault) {
 fn set_value(series: &mut Value, value: &str) {
     if let Some(place) = series.pointer_mut("/value/1") {
         *place = value.into();
+    }
+}
+
+/// Two series never have the same labels: the twin is scraped by another job.
+fn set_job(series: &mut Value) {
+    if let Some(labels) = series.get_mut("metric").and_then(Value::as_object_mut) {
+        labels.insert("job".to_owned(), "twin".into());
     }
 }
 
@@ -93,7 +103,7 @@ mod tests {
         assert_eq!(after(PrometheusFault::Nan)["data"]["result"][0]["value"], json!([1, "NaN"]));
         let twins = after(PrometheusFault::Duplicate)["data"]["result"].clone();
         assert_eq!((&twins[0]["value"][1], &twins[1]["value"][1]), (&json!("7"), &json!("0")));
-        assert_eq!(twins[0]["metric"], twins[1]["metric"]);
+        assert_eq!(twins[1]["metric"], json!({"instance_id": "i-1", "job": "twin"}));
         let warned = after(PrometheusFault::Warning);
         assert_eq!(
             (&warned["status"], &warned["data"]["result"][0]["value"][1]),

@@ -2,6 +2,7 @@
 //!
 //! One file for each family. Actions that are not here are refused as unknown.
 
+mod attributes;
 mod changes;
 mod images;
 mod instance_view;
@@ -15,20 +16,22 @@ use serde::Serialize;
 use super::params::{ParamError, Params};
 use super::xml::{Call, Set};
 use crate::names::InstanceId;
-use crate::world::{At, Ec2Refusal, Tags, Verb, World};
+use crate::world::{At, Ec2Call, Ec2Refusal, Listing, Tags, Verb, World, ec2_tolls};
 
 /// The one network of the sandbox.
 pub(super) const VPC: &str = "vpc-0a0b0c0d0e0f00001";
 
 /// The actions that are answered.
-pub(super) const ACTIONS: [&str; 11] = [
+pub(super) const ACTIONS: [&str; 13] = [
     "CreateTags",
     "DescribeImages",
+    "DescribeInstanceAttribute",
     "DescribeInstanceStatus",
     "DescribeInstances",
     "DescribeLaunchTemplateVersions",
     "DescribeLaunchTemplates",
     "DescribeSubnets",
+    "ModifyInstanceAttribute",
     "RunInstances",
     "StartInstances",
     "StopInstances",
@@ -42,11 +45,15 @@ pub(super) fn answer(
     call: Call<'_>,
     params: Params,
 ) -> Result<String, Ec2Refusal> {
-    if world.throttles(call.action, now) {
+    if ACTIONS.contains(&call.action)
+        && !world.admits(call.action, &ec2_tolls(weigh(call.action, &params)), now)
+    {
         return Err(Ec2Refusal::Throttled);
     }
     match call.action {
         "DescribeImages" => images::describe(world, params).map(|body| call.ec2(body)),
+        "DescribeInstanceAttribute" => attributes::describe(world, params).map(|body| call.ec2(body)),
+        "ModifyInstanceAttribute" => attributes::modify(world, params).map(|body| call.ec2(body)),
         "DescribeInstances" => instances::describe(world, params).map(|body| call.ec2(body)),
         "DescribeInstanceStatus" => instances::describe_status(world, params).map(|body| call.ec2(body)),
         "DescribeSubnets" => network::describe_subnets(world, params).map(|body| call.ec2(body)),
@@ -60,9 +67,21 @@ pub(super) fn answer(
         "TerminateInstances" => {
             changes::change(world, now, Verb::Terminate, params).map(|body| call.ec2(body))
         }
-        "CreateTags" => changes::create_tags(world, params).map(|body| call.ec2(body)),
+        "CreateTags" => changes::create_tags(world, now, params).map(|body| call.ec2(body)),
         "" => Err(Ec2Refusal::MissingParameter("Action".to_owned())),
         other => Err(Ec2Refusal::UnknownAction(other.to_owned())),
+    }
+}
+
+/// What a call weighs for the token buckets, as far as it can be told before it is read.
+fn weigh<'a>(action: &'a str, params: &Params) -> Ec2Call<'a> {
+    let narrowed = params.has_list("Filter") || params.peek("MaxResults").is_some();
+    let named = params.entries("InstanceId");
+    let asked = params.peek("MaxCount").and_then(|count| count.parse().ok()).unwrap_or(0);
+    Ec2Call {
+        action,
+        listing: if narrowed { Listing::Narrowed } else { Listing::Whole },
+        instances: named.max(asked),
     }
 }
 

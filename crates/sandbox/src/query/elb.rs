@@ -13,7 +13,7 @@ mod targets;
 
 use super::params::{ParamError, Params};
 use super::xml::Call;
-use crate::world::{At, ElbRefusal, World};
+use crate::world::{At, ElbRefusal, World, elb_tolls};
 
 /// Things on one page of an answer, when the call does not say.
 const PAGE_MAX: usize = 400;
@@ -40,7 +40,7 @@ pub(super) fn answer(
     call: Call<'_>,
     params: Params,
 ) -> Result<String, ElbRefusal> {
-    if world.throttles(call.action, now) {
+    if ACTIONS.contains(&call.action) && !world.admits(call.action, &elb_tolls(call.action), now) {
         return Err(ElbRefusal::Throttled);
     }
     match call.action {

@@ -3,6 +3,8 @@
 //! The token is the place after which to go on, in the order of launches. AWS promises no more than that the
 //! token is opaque.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -25,12 +27,18 @@ pub(crate) struct Page {
 
 /// Reads `MaxResults` and `NextToken`.
 pub(crate) fn read(params: &mut Params) -> Result<Page, Ec2Refusal> {
+    read_sized(params, PAGE_MIN..=PAGE_MAX)
+}
+
+/// The same, for calls with other sizes.
+pub(crate) fn read_sized(params: &mut Params, sizes: RangeInclusive<usize>) -> Result<Page, Ec2Refusal> {
     let size: Option<usize> = params.parsed("MaxResults")?;
     if let Some(n) = size
-        && !(PAGE_MIN..=PAGE_MAX).contains(&n)
+        && !sizes.contains(&n)
     {
+        let (least, most) = sizes.into_inner();
         let text = format!(
-            "Value ( {n} ) for parameter maxResults is invalid. Expecting a value between {PAGE_MIN} and {PAGE_MAX}."
+            "Value ( {n} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
         );
         return Err(Ec2Refusal::InvalidParameterValue(text));
     }

@@ -39,6 +39,20 @@ impl Params {
         self.values.remove(name)
     }
 
+    /// One parameter, which is not used up.
+    pub(crate) fn peek(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// How many entries there are of `NAME.1`, `NAME.2`, …; nothing is used up.
+    pub(crate) fn entries(&self, name: &str) -> u32 {
+        let is_entry = |key: &&String| {
+            let rest = key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
+            rest.and_then(index_of).is_some()
+        };
+        u32::try_from(self.values.keys().filter(is_entry).count()).unwrap_or(u32::MAX)
+    }
+
     /// Whether there is anything under `NAME.1.`; nothing is used up.
     pub(crate) fn has_list(&self, name: &str) -> bool {
         let start = format!("{name}.1.");

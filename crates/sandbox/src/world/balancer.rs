@@ -17,7 +17,7 @@ use super::refusal::ElbRefusal;
 use super::target::{CheckOutcome, Health, Target, TargetKey, TargetPhase, Thresholds};
 use crate::names::{GroupArn, InstanceId, RuleArn};
 
-/// Targets in one group.
+/// Targets in one group, and in all groups that one load balancer sends to.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
 const TARGETS_MAX: usize = 1000;
 
@@ -32,6 +32,7 @@ pub(crate) struct BalancerSettings {
     pub(crate) check_path: String,
     pub(crate) thresholds: Thresholds,
     pub(crate) at_delay_end: AtDelayEnd,
+    pub(crate) when_unhealthy: WhenUnhealthy,
 }
 
 /// What becomes of sockets that still live when a target's deregistration delay ends.
@@ -47,6 +48,19 @@ pub enum AtDelayEnd {
     Keep,
 }
 
+/// What becomes of live sockets when their target turns unhealthy.
+///
+/// The ALB guide does not say it, and reports contradict each other. A load balancer that closed them would
+/// throw people out whose server may still serve them, so keeping them is the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenUnhealthy {
+    /// Both sides are closed.
+    Close,
+    /// They live on; only new requests go elsewhere.
+    Keep,
+}
+
 /// The load balancer.
 #[derive(Debug)]
 pub(crate) struct Balancer {
@@ -58,6 +72,8 @@ pub(crate) struct Balancer {
     pub(crate) rules: BTreeMap<u32, Rule>,
     pub(crate) groups: BTreeMap<GroupArn, Group>,
     registrations: u64,
+    /// How late a registration shows.
+    pub(super) lag: Duration,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -80,8 +96,10 @@ impl Balancer {
         created_at: At,
     ) -> Self {
         let groups = groups.into_iter().map(|g| (g.arn.clone(), g)).collect();
-        let (rules, effects) = (BTreeMap::new(), Vec::new());
-        let mut new = Self { settings, port, created_at, default, rules, groups, registrations: 0, effects };
+        let (rules, lag, effects) = (BTreeMap::new(), Duration::ZERO, Vec::new());
+        let registrations = 0;
+        let mut new =
+            Self { settings, port, created_at, default, rules, groups, registrations, lag, effects };
         new.mark_uses(created_at);
         new
     }
@@ -108,18 +126,31 @@ impl Balancer {
         }
         let runs = runs_of(cloud, targets)?;
         self.registrations = self.registrations.saturating_add(1);
-        let registration = self.registrations;
+        let (registration, lag) = (self.registrations, self.lag);
+        let elsewhere = self.targets_beside(arn);
         let group = self.groups.get_mut(arn).ok_or(ElbRefusal::GroupNotFound)?;
         let keys: BTreeSet<_> = targets.iter().map(|(i, port)| key(group, i, *port)).collect();
         let fresh = keys.iter().filter(|key| !group.targets.contains_key(*key)).count();
-        if group.targets.len().saturating_add(fresh) > TARGETS_MAX {
-            return Err(ElbRefusal::TooManyTargets(TARGETS_MAX));
+        let here = group.targets.len().saturating_add(fresh);
+        for (per, count) in [("target group", here), ("load balancer", here.saturating_add(elsewhere))] {
+            if count > TARGETS_MAX {
+                return Err(ElbRefusal::TooManyTargets { per, max: TARGETS_MAX });
+            }
         }
         for key in keys {
             let run = runs.get(&key.instance).copied().unwrap_or_default();
-            group.register(key, registration, run, now);
+            group.register(key, Target::registered(registration, run, now).known_after(lag, now));
         }
         Ok(())
+    }
+
+    /// The targets of the other groups that the load balancer sends to; none when this one is not among them.
+    fn targets_beside(&self, arn: &GroupArn) -> usize {
+        if !self.in_use(arn) {
+            return 0;
+        }
+        let others = self.groups.values().filter(|g| g.arn != *arn && g.use_ == GroupUse::InUse);
+        others.map(|g| g.targets.len()).sum()
     }
 
     /// Begins to drain targets. Without a port every port of the instance is meant. A target that is not
@@ -230,8 +261,12 @@ impl Balancer {
             return;
         }
         target.check_in_flight = false;
-        if let TargetPhase::Registered(health) = target.phase {
-            target.phase = TargetPhase::Registered(health.after(outcome, thresholds));
+        let TargetPhase::Registered(before) = target.phase else { return };
+        let after = before.after(outcome, thresholds);
+        target.phase = TargetPhase::Registered(after);
+        let fell = !matches!(before, Health::Unhealthy { .. }) && matches!(after, Health::Unhealthy { .. });
+        if fell && self.settings.when_unhealthy == WhenUnhealthy::Close {
+            self.effects.push(Effect::Cut { group: check.group.clone(), target: check.target.clone() });
         }
     }
 
@@ -242,6 +277,7 @@ impl Balancer {
     /// Lets time pass: targets that have drained are gone, and so are those whose instance is terminated.
     pub(crate) fn advance(&mut self, cloud: &Cloud, now: At) {
         for group in self.groups.values_mut() {
+            group.show(now);
             for target in group.drained(now) {
                 if self.settings.at_delay_end == AtDelayEnd::Close {
                     self.effects.push(Effect::Cut { group: group.arn.clone(), target });

@@ -1,6 +1,6 @@
 //! The EC2 half of the world: images, subnets, launch templates, instances.
 //!
-//! Launching is in `launch`, stopping and its like in `lifecycle`. Nothing here does anything: what must be
+//! Launching is in `launch`, stopping and its like in `lifecycle`, tags are in `tagging`. Nothing here does anything: what must be
 //! done to a process comes back as an [`Effect`].
 
 use std::collections::{BTreeMap, HashMap};
@@ -8,17 +8,15 @@ use std::time::Duration;
 
 use super::at::At;
 use super::effect::{Effect, Launch};
-use super::image::{Image, Tags};
+use super::image::Image;
 use super::instance::{Instance, InstanceState, Phase, StateReason};
+use super::lag::{Lags, Sight};
 use super::launch::Remembered;
 use super::refusal::Ec2Refusal;
 use super::subnet::Subnet;
+use super::tagging::ComingTags;
 use super::template::{Template, TemplateName};
 use crate::names::{ClientToken, ImageId, InstanceId, SubnetId};
-
-/// Tags that a resource may have.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>
-const TAGS_MAX: usize = 50;
 
 /// How long instances take, and how many there may be.
 #[derive(Debug, Clone)]
@@ -31,6 +29,10 @@ pub(crate) struct CloudSettings {
     pub(crate) terminated_listed: Duration,
     /// Instances that may live at once; each is a process of this machine.
     pub(crate) instances_max: u32,
+    /// Instances that a zone has room for, those that are stopped not counted.
+    pub(crate) zone_max: Option<u32>,
+    /// The account's quota of vCPUs for what is not stopped.
+    pub(crate) vcpus_max: Option<u32>,
     /// What every instance's environment has, whatever its image.
     pub(crate) env: BTreeMap<String, String>,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Cloud {
     /// By place in the order of launches.
     pub(super) instances: BTreeMap<u64, Instance>,
     pub(super) by_id: HashMap<InstanceId, u64>,
+    pub(super) lags: Lags,
+    pub(super) coming_tags: Vec<ComingTags>,
     pub(super) tokens: HashMap<ClientToken, Remembered>,
     pub(super) next_seq: u64,
     pub(super) rng: fastrand::Rng,
@@ -60,6 +64,8 @@ impl Cloud {
             templates: Vec::new(),
             instances: BTreeMap::new(),
             by_id: HashMap::new(),
+            lags: Lags::default(),
+            coming_tags: Vec::new(),
             tokens: HashMap::new(),
             next_seq: 0,
             rng,
@@ -84,12 +90,22 @@ impl Cloud {
         self.instances.get_mut(self.by_id.get(id)?)
     }
 
-    /// The ids as they were given, when all of them exist.
+    /// The instances that calls see.
+    pub(crate) fn seen_instances(&self) -> impl Iterator<Item = &Instance> {
+        self.instances().filter(|instance| instance.sight == Sight::Seen)
+    }
+
+    /// An instance, if calls see it.
+    pub(super) fn seen(&self, id: &InstanceId) -> Option<&Instance> {
+        self.instance(id).filter(|instance| instance.sight == Sight::Seen)
+    }
+
+    /// Whether all of them exist, as far as calls see.
     pub(crate) fn require(&self, ids: &[InstanceId]) -> Result<(), Ec2Refusal> {
         if let Some(bad) = ids.iter().find(|id| !id.as_str().starts_with("i-")) {
             return Err(Ec2Refusal::InstanceMalformed(bad.to_string()));
         }
-        let missing: Vec<_> = ids.iter().filter(|id| !self.by_id.contains_key(*id)).cloned().collect();
+        let missing: Vec<_> = ids.iter().filter(|id| self.seen(id).is_none()).cloned().collect();
         if missing.is_empty() { Ok(()) } else { Err(Ec2Refusal::InstanceNotFound(missing)) }
     }
 
@@ -104,50 +120,12 @@ impl Cloud {
         })
     }
 
-    /// Adds or replaces tags of instances and images; all or nothing.
-    pub(crate) fn create_tags(&mut self, resources: &[String], tags: &Tags) -> Result<(), Ec2Refusal> {
-        for resource in resources {
-            let mut merged = self.tags_of(resource)?.clone();
-            merged.extend(tags.clone());
-            check_tags(&merged)?;
-        }
-        for resource in resources {
-            if let Ok(present) = self.tags_of_mut(resource) {
-                present.extend(tags.clone());
-            }
-        }
-        Ok(())
-    }
-
-    fn tags_of(&self, resource: &str) -> Result<&Tags, Ec2Refusal> {
-        if resource.starts_with("i-") {
-            let id = InstanceId::from(resource);
-            let instance = self.instance(&id);
-            return instance.map(|i| &i.tags).ok_or(Ec2Refusal::InstanceNotFound(vec![id]));
-        }
-        if resource.starts_with("ami-") {
-            let id = ImageId::from(resource);
-            return self.images.get(&id).map(|i| &i.tags).ok_or(Ec2Refusal::ImageNotFound(id));
-        }
-        Err(Ec2Refusal::UnknownResource(resource.to_owned()))
-    }
-
-    fn tags_of_mut(&mut self, resource: &str) -> Result<&mut Tags, Ec2Refusal> {
-        if resource.starts_with("i-") {
-            let id = InstanceId::from(resource);
-            return match self.instance_mut(&id) {
-                Some(instance) => Ok(&mut instance.tags),
-                None => Err(Ec2Refusal::InstanceNotFound(vec![id])),
-            };
-        }
-        let id = ImageId::from(resource);
-        self.images.get_mut(&id).map(|i| &mut i.tags).ok_or(Ec2Refusal::ImageNotFound(id))
-    }
-
     /// The next moment at which something changes by itself.
     pub(crate) fn next_due(&self) -> Option<At> {
         let listed = self.settings.terminated_listed;
-        self.instances().filter_map(|i| forget_at(i, listed).or_else(|| i.phase.due())).min()
+        let moved = self.instances().filter_map(|i| forget_at(i, listed).or_else(|| i.phase.due()));
+        let shown = self.instances().filter_map(|i| i.sight.due());
+        moved.chain(shown).chain(self.coming_tags.iter().map(|coming| coming.at)).min()
     }
 
     /// Lets time pass until `now`.
@@ -157,6 +135,10 @@ impl Cloud {
         for seq in due {
             self.step(seq, now);
         }
+        for instance in self.instances.values_mut() {
+            instance.sight = instance.sight.at(now);
+        }
+        self.show_tags(now);
     }
 
     /// Takes out what was terminated so long ago that it is not listed any more.
@@ -247,26 +229,6 @@ fn user_env(user_data: &[u8]) -> BTreeMap<String, String> {
         })
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
-}
-
-/// Whether a resource may carry these tags.
-pub(super) fn check_tags(tags: &Tags) -> Result<(), Ec2Refusal> {
-    if tags.len() > TAGS_MAX {
-        return Err(Ec2Refusal::TagLimit);
-    }
-    for (key, value) in tags {
-        if key.starts_with("aws:") {
-            return Err(Ec2Refusal::InvalidParameterValue(
-                "Tag keys starting with 'aws:' are reserved for internal use".to_owned(),
-            ));
-        }
-        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-            return Err(Ec2Refusal::InvalidParameterValue(format!(
-                "Tag '{key}' exceeds the maximum length of 128 characters for a key or 256 for a value."
-            )));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -58,32 +58,46 @@ impl Group {
         Self { arn, name, port, deregistration_delay, targets, use_: GroupUse::NotInUse, turn: 0 }
     }
 
+    /// The targets whose registration shows.
     pub(crate) fn targets(&self) -> impl Iterator<Item = (&TargetKey, &Target)> {
-        self.targets.iter()
+        self.targets.iter().filter(|(_, target)| !matches!(target.phase, TargetPhase::Coming { .. }))
     }
 
-    /// Registers targets anew, or leaves them as they are when they are registered already.
-    pub(super) fn register(&mut self, key: TargetKey, registration: u64, run: u32, now: At) {
-        let registered =
-            self.targets.get(&key).is_some_and(|t| matches!(t.phase, TargetPhase::Registered(_)));
-        if !registered {
-            self.targets.insert(key, Target::registered(registration, run, now));
+    /// Registers a target anew, or leaves it as it is when it is registered already.
+    pub(super) fn register(&mut self, key: TargetKey, new: Target) {
+        let is_registered = |target: &Target| match target.phase {
+            TargetPhase::Coming { .. } | TargetPhase::Registered(_) => true,
+            TargetPhase::Draining { .. } => false,
+        };
+        if !self.targets.get(&key).is_some_and(is_registered) {
+            self.targets.insert(key, new);
         }
     }
 
-    /// Begins to drain a target; one that is not registered is left alone.
+    /// Lets registrations show whose time has come.
+    pub(super) fn show(&mut self, now: At) {
+        self.targets.values_mut().for_each(|target| target.show(now));
+    }
+
+    /// Begins to drain a target; one that is not registered is left alone, and one whose registration does
+    /// not show yet shows as draining.
     pub(super) fn deregister(&mut self, key: &TargetKey, now: At) {
         let until = now.plus(self.deregistration_delay);
         if let Some(target) = self.targets.get_mut(key)
-            && let TargetPhase::Registered(_) = target.phase
+            && let TargetPhase::Coming { .. } | TargetPhase::Registered(_) = target.phase
         {
             target.phase = TargetPhase::Draining { until };
         }
     }
 
-    /// When the next target has drained.
+    /// When the next target has drained or begins to show.
     pub(super) fn next_due(&self) -> Option<At> {
-        self.targets.values().filter_map(drained_at).min()
+        let due = |target: &Target| match target.phase {
+            TargetPhase::Coming { at } => Some(at),
+            TargetPhase::Draining { until } => Some(until),
+            TargetPhase::Registered(_) => None,
+        };
+        self.targets.values().filter_map(due).min()
     }
 
     /// Takes out the targets that have drained.
@@ -97,6 +111,9 @@ impl Group {
         let (Some(target), Some(instance)) = (self.targets.get(key), instance) else {
             return HealthReport::not_registered();
         };
+        if let TargetPhase::Coming { .. } = target.phase {
+            return HealthReport::not_registered();
+        }
         if let TargetPhase::Draining { .. } = target.phase {
             let text = "Target deregistration is in progress";
             return HealthReport::of("draining", "Target.DeregistrationInProgress", text);
@@ -118,7 +135,7 @@ impl Group {
 fn drained_at(target: &Target) -> Option<At> {
     match target.phase {
         TargetPhase::Draining { until } => Some(until),
-        TargetPhase::Registered(_) => None,
+        TargetPhase::Coming { .. } | TargetPhase::Registered(_) => None,
     }
 }
 

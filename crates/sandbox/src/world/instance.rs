@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 
 use super::at::At;
 use super::image::Tags;
+use super::lag::Sight;
 use crate::names::{ClientToken, ImageId, InstanceId, ReservationId, SubnetId};
 
 /// One EC2 instance.
@@ -30,9 +31,29 @@ pub(crate) struct Instance {
     pub(crate) client_token: Option<ClientToken>,
     pub(crate) launched_at: At,
     pub(crate) phase: Phase,
+    pub(crate) sight: Sight,
+    pub(crate) protection: Protection,
     pub(crate) reason: Option<StateReason>,
     /// How often its program was started: an ending of an earlier run says nothing of this one.
     pub(crate) run: u32,
+}
+
+/// Whether calls may terminate an instance.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_ChangingDisableAPITermination.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    On,
+    Off,
+}
+
+impl Protection {
+    /// As `DisableApiTermination` says it.
+    pub(crate) const fn from_flag(is_disabled: bool) -> Self {
+        match is_disabled {
+            true => Self::On,
+            false => Self::Off,
+        }
+    }
 }
 
 /// Where an instance is in its life.

@@ -7,10 +7,13 @@
 use std::time::Duration;
 
 use super::at::At;
-use super::cloud::{Cloud, check_tags};
+use super::capacity::Wanted;
+use super::cloud::Cloud;
 use super::image::Tags;
-use super::instance::{Instance, InstanceState, Phase};
+use super::instance::{Instance, InstanceState, Phase, Protection};
+use super::lag::Sight;
 use super::refusal::Ec2Refusal;
+use super::tagging::check_tags;
 use super::template::{TemplateData, TemplateName, VersionSpec};
 use crate::names::{ClientToken, ImageId, InstanceId, ReservationId, SubnetId};
 
@@ -29,6 +32,7 @@ pub(crate) struct LaunchRequest {
     pub(crate) user_data: Option<Vec<u8>>,
     /// Tags for instances; they win over the template's.
     pub(crate) tags: Tags,
+    pub(crate) protection: Protection,
     pub(crate) min: u32,
     pub(crate) max: u32,
     pub(crate) token: Option<ClientToken>,
@@ -150,9 +154,11 @@ impl Cloud {
             return Err(Ec2Refusal::InvalidParameterValue(text.to_owned()));
         }
         let subnet = self.choose_subnet(request.subnet.clone().or(data.subnet))?;
-        let count = self.count(request, &subnet)?;
         let instance_type = request.instance_type.clone().or(data.instance_type);
         let instance_type = instance_type.unwrap_or_else(|| "m1.small".to_owned());
+        let (min, max) = (request.min, request.max);
+        let wanted = Wanted { min, max, subnet: &subnet, instance_type: &instance_type };
+        let count = self.room_to_launch(wanted)?;
         Ok(Resolved { image, instance_type, subnet, user_data, tags, count })
     }
 
@@ -167,22 +173,6 @@ impl Cloud {
                 id.ok_or_else(|| Ec2Refusal::MissingParameter("SubnetId".to_owned()))
             }
         }
-    }
-
-    /// As many as asked for, as far as there is room, and at least the minimum.
-    fn count(&self, request: &LaunchRequest, subnet: &SubnetId) -> Result<u32, Ec2Refusal> {
-        let alive = self.instances().filter(|i| i.state() != InstanceState::Terminated).count();
-        let limit = self.settings.instances_max;
-        let room = limit.saturating_sub(u32::try_from(alive).unwrap_or(u32::MAX));
-        if room < request.min {
-            return Err(Ec2Refusal::InstanceLimit { wanted: request.min, limit });
-        }
-        let free = self.subnets.get(subnet).map_or(0, super::subnet::Subnet::free_addresses);
-        let free = u32::try_from(free).unwrap_or(u32::MAX);
-        if free < request.min {
-            return Err(Ec2Refusal::NoFreeAddresses { subnet: subnet.clone() });
-        }
-        Ok(request.max.min(room).min(free))
     }
 
     fn launch_one(
@@ -215,6 +205,8 @@ impl Cloud {
             client_token: request.token.clone(),
             launched_at: now,
             phase,
+            sight: Sight::after(self.lags.launch, now),
+            protection: request.protection,
             reason: None,
             run: 0,
         };

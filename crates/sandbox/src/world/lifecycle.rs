@@ -1,5 +1,8 @@
 //! `StartInstances`, `StopInstances`, `TerminateInstances`: all or nothing, idempotent where AWS is.
 //!
+//! But for one case, as on AWS: an instance that is protected from termination keeps those of its own zone
+//! alive that are named beside it; the rest is terminated, and the call refused.
+//!
 //! Sources: the pages of the three actions in the EC2 API reference.
 
 use std::time::Duration;
@@ -7,7 +10,7 @@ use std::time::Duration;
 use super::at::At;
 use super::cloud::Cloud;
 use super::effect::Effect;
-use super::instance::{InstanceState, Phase, Program, StateReason};
+use super::instance::{Instance, InstanceState, Phase, Program, Protection, StateReason};
 use super::refusal::Ec2Refusal;
 use crate::names::InstanceId;
 
@@ -56,7 +59,7 @@ impl Verb {
 
 impl Cloud {
     /// Whether the call would be done; the first obstacle otherwise.
-    pub(crate) fn check_change(&self, verb: Verb, ids: &[InstanceId]) -> Result<(), Ec2Refusal> {
+    pub(super) fn check_change(&self, verb: Verb, ids: &[InstanceId]) -> Result<(), Ec2Refusal> {
         if ids.is_empty() {
             return Err(Ec2Refusal::MissingParameter("InstanceId".to_owned()));
         }
@@ -67,6 +70,25 @@ impl Cloud {
                 Err(Ec2Refusal::IncorrectInstanceState { instance: id.clone(), verb: verb.participle() })
             }
             None => Ok(()),
+        }
+    }
+
+    /// Those of the named that a termination reaches, and the first that is protected from it.
+    pub(super) fn unprotected(&self, ids: &[InstanceId]) -> (Vec<InstanceId>, Option<InstanceId>) {
+        let guarded =
+            |i: &&Instance| i.protection == Protection::On && i.state() != InstanceState::Terminated;
+        let guarded: Vec<_> = ids.iter().filter_map(|id| self.instance(id)).filter(guarded).collect();
+        let reached = |id: &&InstanceId| {
+            self.instance(id).is_some_and(|i| !guarded.iter().any(|other| other.zone == i.zone))
+        };
+        let first = guarded.first().map(|instance| instance.id.clone());
+        (ids.iter().filter(reached).cloned().collect(), first)
+    }
+
+    /// Protects an instance from termination, or does so no longer.
+    pub(crate) fn protect(&mut self, id: &InstanceId, protection: Protection) {
+        if let Some(instance) = self.instance_mut(id) {
+            instance.protection = protection;
         }
     }
 

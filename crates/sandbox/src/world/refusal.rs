@@ -78,6 +78,17 @@ pub(crate) enum Ec2Refusal {
         .others.join(", ")
     )]
     NoCapacity { instance_type: String, zone: String, others: Vec<String> },
+    #[error(
+        "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance \
+         bucket that the specified instance type belongs to. Please visit \
+         http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+    )]
+    VcpuLimit { limit: u32 },
+    #[error(
+        "The instance '{instance}' may not be terminated. Modify its 'disableApiTermination' instance attribute \
+         and try again."
+    )]
+    Protected { instance: InstanceId },
     #[error("The ID '{0}' is not valid")]
     UnknownResource(String),
     #[error("The maximum number of Tags for a resource has been reached.")]
@@ -115,6 +126,8 @@ impl Refusal for Ec2Refusal {
             Self::InstanceLimit { .. } => "InstanceLimitExceeded",
             Self::Throttled => "RequestLimitExceeded",
             Self::NoCapacity { .. } => "InsufficientInstanceCapacity",
+            Self::VcpuLimit { .. } => "VcpuLimitExceeded",
+            Self::Protected { .. } => "OperationNotPermitted",
             Self::UnknownResource(_) => "InvalidID",
             Self::TagLimit => "TagLimitExceeded",
         }
@@ -158,8 +171,8 @@ pub(crate) enum ElbRefusal {
     BalancerNotFound,
     #[error("{0}")]
     InvalidTarget(String),
-    #[error("The maximum number of targets per target group is {0}")]
-    TooManyTargets(usize),
+    #[error("The maximum number of targets per {per} is {max}")]
+    TooManyTargets { per: &'static str, max: usize },
     #[error("{0}")]
     InvalidLoadBalancerAction(String),
     #[error("{0}")]
@@ -177,7 +190,7 @@ impl Refusal for ElbRefusal {
             Self::RuleNotFound => "RuleNotFound",
             Self::BalancerNotFound => "LoadBalancerNotFound",
             Self::InvalidTarget(_) => "InvalidTarget",
-            Self::TooManyTargets(_) => "TooManyTargets",
+            Self::TooManyTargets { .. } => "TooManyTargets",
             Self::InvalidLoadBalancerAction(_) => "InvalidLoadBalancerAction",
             Self::OperationNotPermitted(_) => "OperationNotPermitted",
         }

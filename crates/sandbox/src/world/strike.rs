@@ -65,7 +65,7 @@ impl World {
     }
 
     /// Whether a call is refused as one too many.
-    pub(crate) fn throttles(&mut self, action: &str, now: At) -> bool {
+    pub(super) fn throttles(&mut self, action: &str, now: At) -> bool {
         let strikes = self.trouble.throttles(action, now);
         if strikes {
             self.ledger.struck(format!("throttle:{action}"));

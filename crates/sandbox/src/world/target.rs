@@ -7,6 +7,7 @@
 //! begins anew.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::at::At;
 use super::instance::{Instance, InstanceState};
@@ -41,8 +42,14 @@ pub(crate) struct Target {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TargetPhase {
+    /// The registration does not show yet.
+    Coming {
+        at: At,
+    },
     Registered(Health),
-    Draining { until: At },
+    Draining {
+        until: At,
+    },
 }
 
 /// What the checks of a registered target have shown.
@@ -129,13 +136,29 @@ impl Target {
         }
     }
 
+    /// The same, when its registration shows only after a lag.
+    pub(super) fn known_after(self, lag: Duration, now: At) -> Self {
+        if lag.is_zero() { self } else { Self { phase: TargetPhase::Coming { at: now.plus(lag) }, ..self } }
+    }
+
+    /// Lets the registration show, when its time has come.
+    pub(super) fn show(&mut self, now: At) {
+        if let TargetPhase::Coming { at } = self.phase
+            && at <= now
+        {
+            *self = Self::registered(self.registration, self.run, at);
+        }
+    }
+
     /// The health of a registered target whose instance runs; none when it drains or the instance does not.
     pub(crate) fn health(&self, instance: &Instance) -> Option<Health> {
         match (self.phase, instance.state()) {
             (TargetPhase::Registered(health), InstanceState::Running) => {
                 Some(if self.run == instance.run { health } else { Health::Registering })
             }
-            (TargetPhase::Registered(_) | TargetPhase::Draining { .. }, _) => None,
+            (TargetPhase::Coming { .. } | TargetPhase::Registered(_) | TargetPhase::Draining { .. }, _) => {
+                None
+            }
         }
     }
 }

@@ -1,8 +1,11 @@
 //! AWS's manners, told as stories about the world: no clock, no process, no socket.
 
 mod faults;
+mod lags;
 mod launches;
 mod lifecycle;
+mod protection;
+mod quotas;
 mod routing;
 mod targets;
 
@@ -52,6 +55,7 @@ impl Story {
             subnet: self.seeded.subnets.first().cloned(),
             user_data: None,
             tags: BTreeMap::new(),
+            protection: Protection::Off,
             min: 1,
             max: count,
             token: Some(token.into()),

@@ -10,17 +10,17 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{Rig, config, until};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens a socket; it and the instance that it is bound to.
-async fn open(sandbox: &Rig, query: &str) -> (Socket, String) {
+pub(crate) async fn open(sandbox: &Rig, query: &str) -> (Socket, String) {
     let url = format!("{}/ws?{query}", sandbox.ready.load_balancer.replacen("http", "ws", 1));
     let (mut socket, _) = connect_async(url).await.expect("a target takes it");
     let name = next(&mut socket).await.expect("the instance says its name");
     (socket, name)
 }
 
-async fn next(socket: &mut Socket) -> Option<String> {
+pub(crate) async fn next(socket: &mut Socket) -> Option<String> {
     match socket.next().await {
         Some(Ok(Message::Text(text))) => Some(text.to_string()),
         _ => None,

@@ -3,10 +3,12 @@
 #![expect(clippy::format_push_string, reason = "test configurations are short")]
 
 mod data_plane;
+mod documents;
 mod ec2;
 mod echo;
 mod elb;
 mod faults;
+mod manners;
 mod monitoring;
 mod processes;
 mod signatures;

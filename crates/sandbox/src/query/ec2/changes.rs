@@ -26,7 +26,7 @@ struct ChangeItem {
 #[derive(Debug, Serialize)]
 pub(super) struct Done {
     #[serde(rename = "return")]
-    done: bool,
+    pub(super) done: bool,
 }
 
 /// Starts, stops or terminates instances.
@@ -42,15 +42,14 @@ pub(super) fn change(
     let _force: Option<bool> = params.parsed("Force")?;
     params.finish()?;
     if run == Run::Dry {
-        world.cloud.check_change(verb, &ids)?;
-        return Err(Ec2Refusal::DryRun);
+        return Err(world.change_dry(verb, &ids));
     }
     let changes = world.change(verb, &ids, now)?;
     Ok(Changes { instances_set: changes.into_iter().map(item).collect() })
 }
 
 /// Adds tags to instances and images.
-pub(super) fn create_tags(world: &mut World, mut params: Params) -> Result<Done, Ec2Refusal> {
+pub(super) fn create_tags(world: &mut World, now: At, mut params: Params) -> Result<Done, Ec2Refusal> {
     let run = run_kind(&mut params)?;
     let resources = params.list("ResourceId")?;
     let tags = tags(&mut params)?;
@@ -61,7 +60,7 @@ pub(super) fn create_tags(world: &mut World, mut params: Params) -> Result<Done,
     if run == Run::Dry {
         return Err(Ec2Refusal::DryRun);
     }
-    world.cloud.create_tags(&resources, &tags)?;
+    world.cloud.create_tags(&resources, &tags, now)?;
     Ok(Done { done: true })
 }
 

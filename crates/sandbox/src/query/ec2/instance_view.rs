@@ -148,6 +148,17 @@ impl Filtered for Instance {
             "subnet-id" => placed.then(|| self.subnet.to_string()).into_iter().collect(),
             "vpc-id" => placed.then(|| VPC.to_owned()).into_iter().collect(),
             "private-ip-address" => placed.then(|| self.address.to_string()).into_iter().collect(),
+            "network-interface.addresses.private-ip-address" | "network-interface.private-ip-address" => {
+                placed.then(|| self.address.to_string()).into_iter().collect()
+            }
+            "network-interface.subnet-id" => placed.then(|| self.subnet.to_string()).into_iter().collect(),
+            "network-interface.vpc-id" => placed.then(|| VPC.to_owned()).into_iter().collect(),
+            "architecture" => vec!["x86_64".to_owned()],
+            "hypervisor" => vec!["xen".to_owned()],
+            "root-device-type" => vec!["ebs".to_owned()],
+            "tenancy" => vec!["default".to_owned()],
+            // Nothing in the sandbox has any of these.
+            "iam-instance-profile.arn" | "key-name" | "instance-lifecycle" | "placement-group-name" => vec![],
             "availability-zone" => vec![self.zone.clone()],
             "client-token" => self.client_token.iter().map(ClientToken::to_string).collect(),
             "reservation-id" => vec![self.reservation.to_string()],

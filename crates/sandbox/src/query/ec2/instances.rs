@@ -87,7 +87,7 @@ fn read(world: &World, params: &mut Params) -> Result<Ask, Ec2Refusal> {
 impl Ask {
     fn found<'a>(&self, world: &'a World) -> Result<Vec<&'a Instance>, Ec2Refusal> {
         let mut found = Vec::new();
-        for instance in world.cloud.instances() {
+        for instance in world.cloud.seen_instances() {
             let asked = self.ids.is_empty() || self.ids.contains(&instance.id);
             if asked && filter::matches(&self.filters, instance)? {
                 found.push(instance);

@@ -12,7 +12,9 @@ use super::super::params::{ParamError, Params};
 use super::instance_view::{ReservationItem, item, reservation};
 use super::{Run, run_kind, tags};
 use crate::names::{ClientToken, ImageId, SubnetId, TemplateId};
-use crate::world::{At, Ec2Refusal, LaunchRequest, Tags, TemplateChoice, TemplateName, VersionSpec, World};
+use crate::world::{
+    At, Ec2Refusal, LaunchRequest, Protection, Tags, TemplateChoice, TemplateName, VersionSpec, World,
+};
 
 /// Launches, or answers as it did when this token came first.
 pub(super) fn run(world: &mut World, now: At, mut params: Params) -> Result<ReservationItem, Ec2Refusal> {
@@ -38,6 +40,7 @@ fn read(mut params: Params) -> Result<LaunchRequest, Ec2Refusal> {
         subnet: params.take("SubnetId").map(SubnetId::from),
         user_data: user_data(&mut params)?,
         tags: instance_tags(&mut params)?,
+        protection: Protection::from_flag(params.parsed("DisableApiTermination")? == Some(true)),
         min: count(&mut params, "MinCount")?,
         max: count(&mut params, "MaxCount")?,
         token: params.take("ClientToken").filter(|token| !token.is_empty()).map(ClientToken::from),

@@ -1,9 +1,12 @@
 //! `DescribeLaunchTemplates` and `DescribeLaunchTemplateVersions`.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::super::page;
 use super::super::params::Params;
 use super::super::xml::Set;
 use super::launches::template_name;
@@ -11,10 +14,16 @@ use super::{TagItem, finish_read, tag_set};
 use crate::names::{ImageId, TemplateId};
 use crate::world::{ACCOUNT, Ec2Refusal, Template, TemplateData, TemplateName, VersionSpec, World};
 
+/// What a page may hold.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html>
+const PAGE: RangeInclusive<usize> = 1..=200;
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Templates {
     launch_templates: Set<TemplateItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,6 +41,8 @@ struct TemplateItem {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Versions {
     launch_template_version_set: Set<VersionItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,18 +82,23 @@ pub(super) fn describe(world: &World, mut params: Params) -> Result<Templates, E
     let ids = params.list("LaunchTemplateId")?.into_iter().map(|id| TemplateName::Id(id.into()));
     let mut names: Vec<_> = ids.collect();
     names.extend(params.list("LaunchTemplateName")?.into_iter().map(TemplateName::Name));
+    let page = page::read_sized(&mut params, PAGE)?;
     finish_read(params)?;
-    if names.is_empty() {
-        return Ok(Templates { launch_templates: world.cloud.templates.iter().map(template_item).collect() });
-    }
-    let found: Result<Vec<_>, _> = names.iter().map(|name| world.cloud.template(name)).collect();
-    Ok(Templates { launch_templates: found?.into_iter().map(template_item).collect() })
+    let found: Vec<_> = if names.is_empty() {
+        world.cloud.templates.iter().collect()
+    } else {
+        names.iter().map(|name| world.cloud.template(name)).collect::<Result<_, _>>()?
+    };
+    let (found, next_token) = page.cut((0_u64..).zip(found), |(place, _)| *place);
+    let launch_templates = found.into_iter().map(|(_, template)| template_item(template)).collect();
+    Ok(Templates { launch_templates, next_token })
 }
 
 /// Lists versions of one template, all of them or the ones asked for.
 pub(super) fn describe_versions(world: &World, mut params: Params) -> Result<Versions, Ec2Refusal> {
     let name = template_name(&mut params)?;
     let asked = params.list("LaunchTemplateVersion")?;
+    let page = page::read_sized(&mut params, PAGE)?;
     finish_read(params)?;
     let template = world.cloud.template(&name)?;
     let specs = if asked.is_empty() {
@@ -95,7 +111,9 @@ pub(super) fn describe_versions(world: &World, mut params: Params) -> Result<Ver
         let (number, data) = template.version(spec)?;
         items.push(version_item(template, number, data));
     }
-    Ok(Versions { launch_template_version_set: items.into_iter().collect() })
+    let (items, next_token) = page.cut((0_u64..).zip(items), |(place, _)| *place);
+    let launch_template_version_set = items.into_iter().map(|(_, item)| item).collect();
+    Ok(Versions { launch_template_version_set, next_token })
 }
 
 fn template_item(template: &Template) -> TemplateItem {
