@@ -6,10 +6,10 @@ use std::time::Duration;
 use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
 use segue_domain::target::TargetHealth;
 
-use super::eventually;
+use super::{Case, cases, eventually};
 use crate::ports::{Class, LoadBalancer};
 
-/// A forward over at least two groups, and an instance that answers health checks.
+/// A forward, and an instance that answers health checks.
 #[derive(Debug, Clone)]
 pub struct LoadBalancerFixture {
     pub forward: ForwardArn,
@@ -22,16 +22,23 @@ pub struct LoadBalancerFixture {
     pub patience: Duration,
 }
 
+/// Everything that is tried.
+pub const LOAD_BALANCER: &[Case<dyn LoadBalancer, LoadBalancerFixture>] = cases![
+    a_target_comes_and_goes,
+    one_that_is_not_in_can_be_taken_out,
+    shares_are_replaced_as_a_whole,
+    a_group_that_is_not_there_is_refused,
+];
+
 /// Runs the whole suite.
 pub async fn load_balancer(balancer: Arc<dyn LoadBalancer>, fixture: LoadBalancerFixture) {
-    a_target_comes_and_goes(balancer.as_ref(), &fixture).await;
-    shares_are_replaced_as_a_whole(balancer.as_ref(), &fixture).await;
-    what_is_not_there_is_refused(balancer.as_ref(), &fixture).await;
+    for case in LOAD_BALANCER {
+        (case.holds)(Arc::clone(&balancer), fixture.clone()).await;
+    }
 }
 
 async fn a_target_comes_and_goes(balancer: &dyn LoadBalancer, fixture: &LoadBalancerFixture) {
     let (group, ids) = (&fixture.group, std::slice::from_ref(&fixture.instance));
-    balancer.deregister(group, ids).await.expect("taking out one that is not in is success");
     balancer.register(group, ids).await.expect("a target is registered");
     balancer.register(group, ids).await.expect("and registered again");
     let health = || async { balancer.targets(group).await.ok()?.get(&fixture.instance).copied() };
@@ -42,8 +49,12 @@ async fn a_target_comes_and_goes(balancer: &dyn LoadBalancer, fixture: &LoadBala
     balancer.deregister(group, ids).await.expect("a target is taken out");
     let after = health().await;
     assert!(matches!(after, None | Some(TargetHealth::Draining)), "a target that was taken out is {after:?}");
-    balancer.deregister(group, ids).await.expect("and taken out again");
     eventually("an empty group", fixture.patience, || async { health().await.is_none() }).await;
+}
+
+async fn one_that_is_not_in_can_be_taken_out(balancer: &dyn LoadBalancer, fixture: &LoadBalancerFixture) {
+    let (group, ids) = (&fixture.group, std::slice::from_ref(&fixture.instance));
+    balancer.deregister(group, ids).await.expect("taking out one that is not in is success");
 }
 
 async fn shares_are_replaced_as_a_whole(balancer: &dyn LoadBalancer, fixture: &LoadBalancerFixture) {
@@ -63,7 +74,7 @@ async fn shares_are_replaced_as_a_whole(balancer: &dyn LoadBalancer, fixture: &L
     .await;
 }
 
-async fn what_is_not_there_is_refused(balancer: &dyn LoadBalancer, fixture: &LoadBalancerFixture) {
+async fn a_group_that_is_not_there_is_refused(balancer: &dyn LoadBalancer, fixture: &LoadBalancerFixture) {
     let ids = std::slice::from_ref(&fixture.instance);
     let listed = balancer.targets(&fixture.no_group).await.map_err(|error| error.class);
     assert_eq!(listed, Err(Class::Refused));
