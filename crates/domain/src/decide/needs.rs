@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::GroupArn;
+use crate::ids::{GroupArn, InstanceId};
 use crate::state::ReleaseState;
 use crate::step::Step;
 use crate::world::Needs;
@@ -19,7 +19,10 @@ pub fn needs(state: &ReleaseState) -> Needs {
     match step {
         Step::Resolve | Step::Launch | Step::Configure | Step::Warm | Step::Close | Step::Shut => {}
         Step::Announce => {
-            needs.slots = slots(state);
+            // Only what died before it served is looked for in the slots by now.
+            if !state.lost().is_empty() {
+                needs.slots = slots(state);
+            }
             needs.instances.extend(state.lost());
             needs.ownership = state.lost();
         }
@@ -27,7 +30,8 @@ pub fn needs(state: &ReleaseState) -> Needs {
             needs.slots = slots(state);
             needs.subnets.clone_from(&plan.service.launch.subnets);
         }
-        Step::Admit | Step::Reopen => needs.slots = slots(state),
+        Step::Admit => needs.slots = slots_of(state, &green),
+        Step::Reopen => needs.slots = slots_of(state, &plan.blue),
         Step::Observe => needs.vitals = everybody,
         // Whoever takes boards says what it holds already, as whoever is left does.
         Step::Handover => {
@@ -62,6 +66,14 @@ pub fn needs(state: &ReleaseState) -> Needs {
 /// What [`super::decide_after`] must see.
 pub fn needs_after(state: &ReleaseState) -> Needs {
     Needs { slots: slots(state), ..Needs::default() }
+}
+
+/// The slots that lead to these; all of them as long as one of these has none, and may get any.
+fn slots_of(state: &ReleaseState, instances: &BTreeSet<InstanceId>) -> BTreeSet<GroupArn> {
+    let routes: Option<BTreeSet<_>> = instances.iter().map(|id| state.route(id)).collect();
+    let Some(routes) = routes else { return slots(state) };
+    let theirs = state.plan.service.routing.slots.iter().filter(|slot| routes.contains(&slot.route));
+    theirs.map(|slot| slot.group.clone()).collect()
 }
 
 fn slots(state: &ReleaseState) -> BTreeSet<GroupArn> {
