@@ -75,6 +75,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NoFreeColour { .. }
         | Refusal::NoFreeCanaryGroup {}
         | Refusal::GroupNotForwarded { .. }
+        | Refusal::TemplateGone { .. }
         | Refusal::ImageGone { .. }
         | Refusal::KeyReused { .. }
         | Refusal::RequestInvalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::event::Word;
-use crate::ids::{GroupArn, ReleaseId, Version};
+use crate::ids::{GroupArn, ReleaseId, TemplateId, Version};
 use crate::plan::Kind;
 
 /// Declares the refusals together with their codes, so that no code can be forgotten or given twice.
@@ -50,6 +50,8 @@ refusals! {
     GroupNotForwarded { group: GroupArn } = "group-not-forwarded";
     /// The AMI that the plan needs is gone, though instances of it exist.
     ImageGone { version: Version } = "image-gone";
+    /// The launch template of the configuration does not exist.
+    TemplateGone { template: TemplateId } = "template-gone";
     /// What the outside world says could not be read.
     CannotSee { what: String } = "cannot-see";
     /// This daemon cannot act for the service now.
@@ -93,6 +95,7 @@ impl fmt::Display for Refusal {
                 write!(f, "target group {group} is not in the service's weighted forward")
             }
             Self::ImageGone { version } => write!(f, "the image of version {version} is gone"),
+            Self::TemplateGone { template } => write!(f, "there is no launch template {template}"),
             Self::CannotSee { what } => write!(f, "the release cannot be planned: {what}"),
             Self::NotServed { why } => write!(f, "the service cannot be served now: {why}"),
             Self::ReleaseOver { release, verdict } => write!(f, "{release} is over: {verdict}"),
@@ -144,6 +147,9 @@ impl Refusal {
                 "add the group to the forward action with weight 0, so that its health is checked".to_owned()
             }
             Self::ImageGone { .. } => "build the AMI again, or name another version".to_owned(),
+            Self::TemplateGone { .. } => {
+                "make the launch template, or name another one in the service's configuration".to_owned()
+            }
             Self::CannotSee { .. } => "nothing was changed: ask again when it answers".to_owned(),
             Self::NotServed { .. } => {
                 "ask the daemon that holds the lease, or ask again when this one does".to_owned()

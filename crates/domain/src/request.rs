@@ -33,6 +33,8 @@ pub struct Facts<'a> {
     pub service: &'a Service,
     /// Images of the service, newest first.
     pub images: &'a [Image],
+    /// Whether the launch template of the service exists.
+    pub has_template: bool,
     pub instances: &'a BTreeMap<InstanceId, Instance>,
     /// Targets of the colours, the canary groups and the slots.
     pub targets: &'a BTreeMap<GroupArn, Targets>,
@@ -59,6 +61,9 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
     let missing = size.saturating_sub(count(takeover.len()));
     let spares = survey.stopped(&image, missing);
     let batches = spread(facts.service, missing.saturating_sub(count(spares.len())));
+    if !facts.has_template && !batches.is_empty() {
+        return Err(Refusal::TemplateGone { template: facts.service.launch.template.clone() });
+    }
     let green_group = green_group(request.kind, facts, &leaving)?;
     let shares = Shares { facts, kind: request.kind, green_group: &green_group };
     let green = count(takeover.len()) + missing;

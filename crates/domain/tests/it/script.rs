@@ -73,6 +73,15 @@ impl Play {
     /// What happens to the world by itself.
     fn fate(&mut self, words: &[&str]) {
         match words {
+            ["gone", what] => {
+                self.stage.gone.insert((*what).to_owned());
+            }
+            ["there", what] => {
+                self.stage.gone.remove(*what);
+            }
+            ["not-forwarded", name] => {
+                self.stage.weights.remove(&group(name));
+            }
             ["prometheus", state] => self.stage.prometheus_up = *state == "up",
             ["fate", what, verb] => self.stage.fates.set(what, verb),
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
@@ -140,7 +149,8 @@ impl Play {
     }
 
     fn plan(&mut self, asked: &Request) -> Result<(), Refusal> {
-        let images = crate::setup::images();
+        let mut images = crate::setup::images();
+        images.retain(|image| !self.stage.gone.contains(image.id.as_str()));
         let world = self.stage.world();
         let targets = self.stage.groups.keys().map(|name| (name.clone(), self.stage.targets(name))).collect();
         let plan = request::plan(
@@ -148,6 +158,7 @@ impl Play {
             &Facts {
                 service: &self.stage.service,
                 images: &images,
+                has_template: !self.stage.gone.contains(self.stage.service.launch.template.as_str()),
                 instances: world.instances.known().unwrap(),
                 targets: &targets,
                 weights: &self.stage.weights,

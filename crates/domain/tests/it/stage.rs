@@ -43,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) room: Option<u32>,
     /// Boards that refuse to move.
     pub(crate) stubborn: BTreeSet<BoardId>,
+    /// Images and templates that do not exist any more.
+    pub(crate) gone: BTreeSet<String>,
     /// What version 2 writes and version 1 cannot read.
     pub(crate) new_format: bool,
     /// The level of the contract that every server knows.
@@ -75,6 +77,7 @@ impl Stage {
             prometheus_up: true,
             room: None,
             stubborn: BTreeSet::new(),
+            gone: BTreeSet::new(),
             new_format: false,
             level: 2,
             hides_new: false,

@@ -26,6 +26,7 @@ use crate::pen::By;
 /// What was read for a plan: all of it, or there is none.
 struct Sight {
     images: Vec<Image>,
+    has_template: bool,
     instances: BTreeMap<InstanceId, Instance>,
     targets: BTreeMap<GroupArn, Targets>,
     weights: Weights,
@@ -109,6 +110,7 @@ impl Desk {
         let facts = Facts {
             service: &self.setup.service,
             images: &sight.images,
+            has_template: sight.has_template,
             instances: &sight.instances,
             targets: &sight.targets,
             weights: &sight.weights,
@@ -123,8 +125,11 @@ impl Desk {
         let groups: BTreeSet<GroupArn> = routing.forwarded().chain(routing.slot_groups()).cloned().collect();
         let images =
             outside.read(Call::new("cloud", "images"), outside.ports.cloud.images(&self.setup.images));
-        let (images, instances, targets, weights) = tokio::join!(
+        let template = outside.ports.cloud.template_exists(&service.launch.template);
+        let template = outside.read(Call::new("cloud", "template_exists"), template);
+        let (images, template, instances, targets, weights) = tokio::join!(
             images,
+            template,
             observe::instances(outside, service),
             observe::targets(outside, groups),
             observe::weights(outside, service),
@@ -133,6 +138,7 @@ impl Desk {
         let targets = targets.into_iter().map(|(group, reading)| Ok((group, seen(reading)?)));
         Ok(Sight {
             images: images.map_err(unread)?,
+            has_template: template.map_err(unread)?,
             instances: seen(instances)?,
             targets: targets.collect::<Result<_, Refusal>>()?,
             weights: seen(weights)?,
