@@ -15,8 +15,10 @@ mod cloud;
 mod fixture;
 mod laws;
 mod machine;
+mod method;
 mod metrics;
 mod other;
+mod scenery;
 mod state;
 mod store;
 mod time;
@@ -30,9 +32,10 @@ use tokio::time::Instant;
 use crate::outside::Ports;
 use crate::ports::CallError;
 
-pub use choke::{Choke, Fault, Life, Nth, What};
+pub use choke::{Choke, Fault, Life, Nth, Place, What, When};
 pub use fixture::{FIRST, SECOND};
 pub use machine::Fate;
+pub use method::Method;
 pub use store::ChokedStore;
 pub use time::{FakeClock, SeededEntropy};
 
@@ -113,7 +116,7 @@ impl FakePort {
     /// The choke point: the only way from a port into the world.
     async fn call<T>(
         &self,
-        method: &'static str,
+        method: Method,
         effect: impl FnOnce(&mut State) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         // Let others run: a call to the outside never answers at once.

@@ -6,7 +6,7 @@ use segue_domain::effect::LaunchBatch;
 use segue_domain::ids::{EffectId, GroupArn, ImageId, InstanceId, ReleaseId, SubnetId, Version};
 
 use super::*;
-use crate::fakes::{FakeWorld, Nth, What};
+use crate::fakes::{FakeWorld, Method, Nth, What};
 use crate::outside::Limits;
 
 async fn outcome(world: &FakeWorld, lease: Duration, effect: Effect) -> Acted {
@@ -39,29 +39,29 @@ fn stop(id: &str) -> Effect {
 #[tokio::test(start_paused = true)]
 async fn a_launch_whose_answer_was_lost_is_asked_again_and_launches_once() {
     let world = FakeWorld::new();
-    world.choke().add("launch", Nth::Only(1), What::FailAfter);
+    world.choke().add(Method::Launch, Nth::Only(1), What::FailAfter);
     let acted = outcome(&world, LEASE, launch(&world)).await;
     let Outcome::Done(Done::Launched(ids)) = acted.outcome else { panic!("{acted:?}") };
     assert_eq!(ids.len(), 2);
-    assert_eq!((world.choke().calls("launch"), world.instances().len()), (2, 2));
+    assert_eq!((world.choke().calls(Method::Launch), world.instances().len()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_whose_answer_was_lost_is_unknown_and_not_repeated() {
     let world = FakeWorld::with_fleet(1, 0);
-    world.choke().add("stop", Nth::Only(1), What::FailAfter);
+    world.choke().add(Method::Stop, Nth::Only(1), What::FailAfter);
     let acted = outcome(&world, LEASE, stop("i-0001")).await;
-    assert_eq!(acted.outcome, Outcome::Unknown("the answer of stop was lost".to_owned()));
-    assert_eq!(world.choke().calls("stop"), 1);
+    assert_eq!(acted.outcome, Outcome::Unknown("the answer of Cloud::stop was lost".to_owned()));
+    assert_eq!(world.choke().calls(Method::Stop), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_throttled_for_too_long_is_unknown_not_refused() {
     let world = FakeWorld::with_fleet(1, 0);
-    world.choke().add("stop", Nth::Each, What::FailBefore(Class::Retry));
+    world.choke().add(Method::Stop, Nth::Each, What::FailBefore(Class::Retry));
     let acted = outcome(&world, LEASE, stop("i-0001")).await;
     assert!(matches!(acted.outcome, Outcome::Unknown(_)), "{acted:?}");
-    assert_eq!(world.choke().calls("stop"), 4);
+    assert_eq!(world.choke().calls(Method::Stop), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,10 +77,10 @@ async fn a_refusal_is_a_refusal() {
 #[tokio::test(start_paused = true)]
 async fn a_broken_contract_is_unknown_and_says_whose_promise_it_was() {
     let world = FakeWorld::with_fleet(1, 0);
-    world.choke().add("close", Nth::Only(1), What::FailBefore(Class::Bug));
+    world.choke().add(Method::Close, Nth::Only(1), What::FailBefore(Class::Bug));
     let acted = outcome(&world, LEASE, Effect::CloseToNew { instance: InstanceId::new("i-0001") }).await;
     assert!(matches!(acted.outcome, Outcome::Unknown(_)));
-    assert_eq!(acted.bug.as_deref(), Some("close was made to fail"));
+    assert_eq!(acted.bug.as_deref(), Some("Boards::close was made to fail"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn nothing_is_done_when_the_lease_is_nearly_over() {
     let world = FakeWorld::with_fleet(1, 0);
     let acted = outcome(&world, Duration::from_secs(6), stop("i-0001")).await;
     assert!(matches!(acted.outcome, Outcome::Unknown(_)), "{acted:?}");
-    assert_eq!(world.choke().calls("stop"), 0);
+    assert_eq!(world.choke().calls(Method::Stop), 0);
 }
 
 #[tokio::test(start_paused = true)]

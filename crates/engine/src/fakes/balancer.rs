@@ -6,7 +6,7 @@ use segue_domain::instance::InstanceState;
 use segue_domain::target::{TargetHealth, Targets, Weights};
 
 use super::state::{Registration, State};
-use super::{FakePort, fixture};
+use super::{FakePort, Method, fixture};
 use crate::ports::{CallError, LoadBalancer};
 
 /// From registration, or the first answer, to healthy.
@@ -17,7 +17,7 @@ const DRAIN_MS: u64 = 1_000;
 #[async_trait]
 impl LoadBalancer for FakePort {
     async fn targets(&self, group: &GroupArn) -> Result<Targets, CallError> {
-        self.call("targets", |state| {
+        self.call(Method::Targets, |state| {
             let targets = state.groups.get(group).ok_or_else(|| no_group(group))?;
             let health = |(id, target): (&InstanceId, &Registration)| (id.clone(), state.health(id, *target));
             Ok(targets.iter().map(health).collect())
@@ -26,7 +26,7 @@ impl LoadBalancer for FakePort {
     }
 
     async fn register(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call("register", |state| {
+        self.call(Method::Register, |state| {
             let now_ms = state.now_ms;
             let targets = state.groups.get_mut(group).ok_or_else(|| no_group(group))?;
             for id in instances {
@@ -43,25 +43,27 @@ impl LoadBalancer for FakePort {
     }
 
     async fn deregister(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call("deregister", |state| {
+        self.call(Method::Deregister, |state| {
             let gone_at = state.now_ms + DRAIN_MS;
             let targets = state.groups.get_mut(group).ok_or_else(|| no_group(group))?;
             for (_, target) in targets.iter_mut().filter(|(id, _)| instances.contains(id)) {
                 target.drained_at_ms.get_or_insert(gone_at);
             }
+            state.watch_capacity("somebody was taken out of a group");
             Ok(())
         })
         .await
     }
 
     async fn weights(&self, forward: &ForwardArn) -> Result<Weights, CallError> {
-        self.call("weights", |state| check(forward).map(|()| state.weights.clone())).await
+        self.call(Method::Weights, |state| check(forward).map(|()| state.weights.clone())).await
     }
 
     async fn set_weights(&self, forward: &ForwardArn, weights: &Weights) -> Result<(), CallError> {
-        self.call("set_weights", |state| {
+        self.call(Method::SetWeights, |state| {
             check(forward)?;
             state.weights.clone_from(weights);
+            state.watch_capacity("the shares were changed");
             Ok(())
         })
         .await

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use segue_domain::app::{AppState, AppStatus, BoardRow};
+use segue_domain::app::{AppState, AppStatus, BoardRow, Formats};
 use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 
-use super::FakePort;
 use super::state::State;
+use super::{FakePort, Method};
 use crate::ports::{
     AttachPlan, Boards, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
 };
@@ -15,15 +15,20 @@ use crate::ports::{
 #[async_trait]
 impl Boards for FakePort {
     async fn status(&self, at: &Target) -> Result<AppStatus, CallError> {
-        self.call("status", |state| {
+        self.call(Method::Status, |state| {
             state.reach(at)?;
-            state.app(&at.instance).map(|app| app.status())
+            let mut status = state.app(&at.instance)?.status();
+            if state.new_formats.contains(&status.version) {
+                status.formats =
+                    Formats { reads: vec!["1".to_owned(), "2".to_owned()], writes: "2".to_owned() };
+            }
+            Ok(status)
         })
         .await
     }
 
     async fn boards(&self, at: &Target) -> Result<Vec<BoardRow>, CallError> {
-        self.call("boards", |state| {
+        self.call(Method::BoardList, |state| {
             state.reach(at)?;
             Ok(state.list(&at.instance))
         })
@@ -31,7 +36,7 @@ impl Boards for FakePort {
     }
 
     async fn owned_by(&self, at: &Target, dead: &InstanceId) -> Result<u64, CallError> {
-        self.call("owned_by", |state| {
+        self.call(Method::OwnedBy, |state| {
             state.reach(at)?;
             let owned = state.rows.values().filter(|row| row.owner.as_ref() == Some(dead)).count();
             Ok(u64::try_from(owned).unwrap_or(u64::MAX))
@@ -40,7 +45,7 @@ impl Boards for FakePort {
     }
 
     async fn open(&self, at: &Target, route: Option<&Route>) -> Result<(), CallError> {
-        self.call("open", |state| {
+        self.call(Method::Open, |state| {
             state.obey(at)?;
             let app = state.app(&at.instance)?;
             app.state = AppState::Serving;
@@ -53,7 +58,7 @@ impl Boards for FakePort {
     }
 
     async fn close(&self, at: &Target) -> Result<(), CallError> {
-        self.call("close", |state| {
+        self.call(Method::Close, |state| {
             state.obey(at)?;
             state.app(&at.instance)?.state = AppState::Closed;
             state.watch_capacity("a server was closed");
@@ -63,10 +68,11 @@ impl Boards for FakePort {
     }
 
     async fn drain(&self, at: &Target, _id: &EffectId, _rate_per_s: u32) -> Result<(), CallError> {
-        self.call("drain", |state| {
+        self.call(Method::Drain, |state| {
             state.obey(at)?;
             state.app(&at.instance)?.state = AppState::Draining;
             state.send_away(&at.instance);
+            state.watch_capacity("a server was drained");
             Ok(())
         })
         .await
@@ -78,7 +84,7 @@ impl Boards for FakePort {
         items: &[MoveItem],
         terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError> {
-        self.call("prepare", |state| {
+        self.call(Method::Prepare, |state| {
             state.obey(at)?;
             Ok(items.iter().map(|item| state.prepare(&at.instance, item, ms(terms.ttl))).collect())
         })
@@ -86,7 +92,7 @@ impl Boards for FakePort {
     }
 
     async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
-        self.call("offer", |state| {
+        self.call(Method::Offer, |state| {
             state.obey(at)?;
             Ok(offers.iter().map(|plan| state.offer(&at.instance, plan)).collect())
         })
@@ -94,7 +100,7 @@ impl Boards for FakePort {
     }
 
     async fn seal(&self, at: &Target, item: &MoveItem, ttl: Duration) -> Result<Sealed, CallError> {
-        self.call("seal", |state| {
+        self.call(Method::Seal, |state| {
             state.obey(at)?;
             state.seal(&at.instance, item, ms(ttl))
         })
@@ -102,7 +108,7 @@ impl Boards for FakePort {
     }
 
     async fn activate(&self, at: &Target, item: &MoveItem, _sealed: &Sealed) -> Result<u64, CallError> {
-        self.call("activate", |state| {
+        self.call(Method::Activate, |state| {
             state.obey(at)?;
             state.activate(&at.instance, item)
         })
@@ -110,7 +116,7 @@ impl Boards for FakePort {
     }
 
     async fn end(&self, at: &Target, moves: &[(MoveId, BoardId)], outcome: EndOf) -> Result<(), CallError> {
-        self.call("end", |state| {
+        self.call(Method::End, |state| {
             state.obey(at)?;
             state.end(&at.instance, moves, outcome);
             Ok(())

@@ -1,28 +1,13 @@
 //! The choke point: counts every call, and is where calls fail and daemons die.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::method::Method;
 use crate::ports::{CallError, Class};
-
-/// Calls that change nothing.
-const READINGS: [&str; 12] = [
-    "images",
-    "instances",
-    "free_addresses",
-    "template_exists",
-    "targets",
-    "weights",
-    "boards_metric",
-    "vitals",
-    "status",
-    "boards",
-    "owned_by",
-    "page",
-];
 
 /// One life of a daemon, from its start to its death.
 #[derive(Debug, Clone)]
@@ -66,7 +51,7 @@ impl Life {
 /// Something that goes wrong with a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    pub method: &'static str,
+    pub method: Method,
     pub nth: Nth,
     pub what: What,
 }
@@ -105,27 +90,31 @@ pub struct Choke {
 
 #[derive(Debug, Default)]
 struct Inner {
-    calls: BTreeMap<&'static str, u64>,
+    calls: BTreeMap<Method, u64>,
     /// Places at which a daemon can die and leave something else behind than at the place before.
-    points: u64,
+    points: Vec<Place>,
     /// All places: two for each call.
     places: u64,
     /// The time of the last place, if nothing was changed since: another one now is the same place.
     quiet_since_ms: Option<u64>,
-    crash_at_point: Option<u64>,
+    /// Places that were passed, whatever was left behind: the first of each is visited all the same.
+    known: BTreeSet<Place>,
+    crash_at_points: BTreeSet<u64>,
+    deaths: Vec<Place>,
     faults: Vec<Fault>,
 }
 
 impl Choke {
     /// Calls of a method so far.
-    pub fn calls(&self, method: &str) -> u64 {
-        self.lock().calls.get(method).copied().unwrap_or(0)
+    pub fn calls(&self, method: Method) -> u64 {
+        self.lock().calls.get(&method).copied().unwrap_or(0)
     }
 
     /// Places at which a daemon can die that were passed so far. Readings that follow one another in the same
-    /// instant are one: whichever of them is the last, the same world and the same journal are left.
-    pub fn points(&self) -> u64 {
-        self.lock().points
+    /// instant are one: whichever of them is the last, the same world and the same journal are left. Only the
+    /// first reading of each kind is always one of its own.
+    pub fn points(&self) -> Vec<Place> {
+        self.lock().points.clone()
     }
 
     /// All places that were passed so far, before and after each call.
@@ -133,22 +122,27 @@ impl Choke {
         self.lock().places
     }
 
-    /// The daemon that passes this place next dies there. Counts from 1.
+    /// The daemon that passes this point dies there. Counts from 1, over all lives.
     pub fn crash_at_point(&self, point: u64) {
-        self.lock().crash_at_point = Some(point);
+        self.lock().crash_at_points.insert(point);
     }
 
-    pub fn add(&self, method: &'static str, nth: Nth, what: What) {
+    /// Where daemons died because they were made to, in order.
+    pub fn deaths(&self) -> Vec<Place> {
+        self.lock().deaths.clone()
+    }
+
+    pub fn add(&self, method: Method, nth: Nth, what: What) {
         self.lock().faults.push(Fault { method, nth, what });
     }
 
     /// Takes every fault of a method away.
-    pub fn heal(&self, method: &str) {
+    pub fn heal(&self, method: Method) {
         self.lock().faults.retain(|fault| fault.method != method);
     }
 
     /// Counts the call; its number, from 1.
-    pub(crate) fn enter(&self, method: &'static str) -> u64 {
+    pub(crate) fn enter(&self, method: Method) -> u64 {
         let mut inner = self.lock();
         let calls = inner.calls.entry(method).or_default();
         *calls += 1;
@@ -158,7 +152,7 @@ impl Choke {
     pub(crate) async fn before(
         &self,
         life: &Life,
-        method: &str,
+        method: Method,
         nth: u64,
         now_ms: u64,
     ) -> Result<(), CallError> {
@@ -173,7 +167,7 @@ impl Choke {
     pub(crate) async fn after(
         &self,
         life: &Life,
-        method: &str,
+        method: Method,
         nth: u64,
         now_ms: u64,
     ) -> Result<(), CallError> {
@@ -188,21 +182,21 @@ impl Choke {
         fault.map_or(Ok(()), Err)
     }
 
-    fn breaks_down(&self, method: &str, nth: u64) -> bool {
+    fn breaks_down(&self, method: Method, nth: u64) -> bool {
         let inner = self.lock();
         inner.faults.iter().any(|fault| fault.hits(method, nth) && fault.what == What::Panic)
     }
 
-    fn lateness(&self, method: &str, nth: u64) -> Duration {
+    fn lateness(&self, method: Method, nth: u64) -> Duration {
         let inner = self.lock();
         let late = inner.faults.iter().filter(|fault| fault.hits(method, nth));
         let late = late.filter_map(|fault| if let What::Late(late) = fault.what { Some(late) } else { None });
         late.max().unwrap_or_default()
     }
 
-    fn pass(&self, method: &str, nth: u64, when: When, now_ms: u64) -> (bool, Option<CallError>) {
+    fn pass(&self, method: Method, nth: u64, when: When, now_ms: u64) -> (bool, Option<CallError>) {
         let mut inner = self.lock();
-        let mut crash = inner.dies_here(method, now_ms);
+        let mut crash = inner.dies_here(Place { when, method }, now_ms);
         let mut failure = None;
         for fault in inner.faults.iter().filter(|fault| fault.hits(method, nth)) {
             match (&fault.what, when) {
@@ -227,29 +221,43 @@ impl Choke {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+/// On which side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
     Before,
     After,
 }
 
+/// Where a daemon can die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub when: When,
+    pub method: Method,
+}
+
 impl Inner {
     /// Whether this is the place at which the daemon is to die.
-    fn dies_here(&mut self, method: &str, now_ms: u64) -> bool {
+    fn dies_here(&mut self, place: Place, now_ms: u64) -> bool {
         self.places += 1;
-        let is_quiet = READINGS.contains(&method);
+        let is_first = self.known.insert(place);
+        let is_quiet = place.method.reads();
         let is_same = is_quiet && self.quiet_since_ms == Some(now_ms);
         self.quiet_since_ms = is_quiet.then_some(now_ms);
-        if is_same {
+        if is_same && !is_first {
             return false;
         }
-        self.points += 1;
-        self.crash_at_point.take_if(|at| *at == self.points).is_some()
+        self.points.push(place);
+        let point = u64::try_from(self.points.len()).unwrap_or(u64::MAX);
+        let dies = self.crash_at_points.remove(&point);
+        if dies {
+            self.deaths.push(place);
+        }
+        dies
     }
 }
 
 impl Fault {
-    fn hits(&self, method: &str, nth: u64) -> bool {
+    fn hits(&self, method: Method, nth: u64) -> bool {
         self.method == method
             && match self.nth {
                 Nth::Only(only) => only == nth,

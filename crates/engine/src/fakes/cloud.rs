@@ -9,19 +9,19 @@ use segue_domain::instance::{Image, Instance, InstanceState, Origin};
 
 use super::machine::{Fate, Machine};
 use super::state::State;
-use super::{FakePort, at, fixture};
+use super::{FakePort, Method, at, fixture};
 use crate::ports::{CallError, Cloud, ImageQuery};
 
 #[async_trait]
 impl Cloud for FakePort {
     async fn images(&self, query: &ImageQuery) -> Result<Vec<Image>, CallError> {
         let is_ours = query.tags.get("service").is_none_or(|service| service == fixture::SERVICE);
-        self.call("images", |state| Ok(if is_ours { state.images.clone() } else { Vec::new() })).await
+        self.call(Method::Images, |state| Ok(if is_ours { state.images.clone() } else { Vec::new() })).await
     }
 
     async fn instances(&self, service: &ServiceName) -> Result<BTreeMap<InstanceId, Instance>, CallError> {
         let is_ours = service.as_str() == fixture::SERVICE;
-        self.call("instances", |state| {
+        self.call(Method::Instances, |state| {
             let ours = state.machines.iter().filter(|_| is_ours);
             Ok(ours.map(|(id, machine)| (id.clone(), machine.instance.clone())).collect())
         })
@@ -29,7 +29,7 @@ impl Cloud for FakePort {
     }
 
     async fn free_addresses(&self, subnets: &[SubnetId]) -> Result<BTreeMap<SubnetId, u64>, CallError> {
-        self.call("free_addresses", |state| {
+        self.call(Method::FreeAddresses, |state| {
             let free = |subnet: &SubnetId| {
                 let free = state.subnets.get(subnet).copied();
                 free.map(|free| (subnet.clone(), free)).ok_or_else(|| not_found(subnet.as_str()))
@@ -40,19 +40,19 @@ impl Cloud for FakePort {
     }
 
     async fn template_exists(&self, template: &TemplateId) -> Result<bool, CallError> {
-        self.call("template_exists", |state| Ok(state.templates.contains(template))).await
+        self.call(Method::TemplateExists, |state| Ok(state.templates.contains(template))).await
     }
 
     async fn launch(&self, id: &EffectId, batch: &LaunchBatch) -> Result<Vec<InstanceId>, CallError> {
-        self.call("launch", |state| state.launch(id, batch)).await
+        self.call(Method::Launch, |state| state.launch(id, batch)).await
     }
 
     async fn start(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call("start", |state| state.each_machine(instances, Machine::start)).await
+        self.call(Method::Start, |state| state.each_machine(instances, Machine::start)).await
     }
 
     async fn stop(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call("stop", |state| {
+        self.call(Method::Stop, |state| {
             state.watch_the_end("stopped", instances);
             state.each_machine(instances, Machine::stop)
         })
@@ -60,7 +60,7 @@ impl Cloud for FakePort {
     }
 
     async fn terminate(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call("terminate", |state| {
+        self.call(Method::Terminate, |state| {
             state.watch_the_end("terminated", instances);
             state.each_machine(instances, Machine::terminate)
         })
@@ -87,6 +87,9 @@ impl State {
         if !self.templates.contains(&batch.template) {
             return Err(not_found(batch.template.as_str()));
         }
+        let release = batch.release.to_string();
+        let asked = self.asked.entry((release.clone(), batch.batch)).or_default();
+        *asked = batch.count.max(*asked);
         let mut launched = Vec::new();
         for _ in 0..batch.count {
             let fate = if self.fates.is_empty() { Fate::Well } else { self.fates.remove(0) };
@@ -95,6 +98,7 @@ impl State {
             }
         }
         self.tokens.insert(id.clone(), (batch.clone(), launched.clone()));
+        self.watch_launches(&release, batch.batch);
         Ok(launched)
     }
 

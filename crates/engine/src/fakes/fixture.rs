@@ -28,7 +28,9 @@ pub(super) const SERVICE: &str = "boards";
 pub(super) const FORWARD: &str = "forward";
 const TEMPLATE: &str = "lt-1";
 const GROUPS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
-const SUBNETS: [&str; 2] = ["subnet-1", "subnet-2"];
+pub(super) const SUBNETS: [&str; 3] = ["subnet-1", "subnet-2", "subnet-3"];
+/// As many of them are in a service of the usual size.
+const SUBNETS_USED: usize = 2;
 const SLOTS: u32 = 12;
 
 /// The version that runs when a story begins.
@@ -54,13 +56,16 @@ impl State {
             machines: BTreeMap::new(),
             machines_made: 0,
             tokens: BTreeMap::new(),
+            asked: BTreeMap::new(),
             fates: Vec::new(),
             groups: groups.map(|group| (group, BTreeMap::new())).collect(),
             weights: GROUPS.iter().map(|group| (GroupArn::new(*group), 0)).collect(),
             rows: BTreeMap::new(),
             users: Users::default(),
+            floor: 0,
             sight: Sight::Clear,
             errors_per_s: BTreeMap::new(),
+            new_formats: BTreeSet::new(),
             stubborn: BTreeSet::new(),
             announced: Vec::new(),
             configured: BTreeSet::new(),
@@ -79,16 +84,17 @@ impl FakeWorld {
     /// leaving them.
     pub fn with_fleet(servers: u32, boards: usize) -> Self {
         let world = Self::new();
-        world.seed_fleet(servers, boards);
+        world.seed_fleet(servers, boards, 1);
         world
     }
 
-    fn seed_fleet(&self, servers: u32, boards: usize) {
+    /// The servers stand in the first `subnets` subnets in turn.
+    pub(super) fn seed_fleet(&self, servers: u32, boards: usize, subnets: usize) {
         let mut state = self.now();
         let image = state.images.iter().find(|image| image.version.as_str() == FIRST).cloned();
         let Some(image) = image else { return };
-        for number in 1..=servers {
-            let subnet = SubnetId::new(SUBNETS.first().copied().unwrap_or_default());
+        for (number, subnet) in (1..=servers).zip(SUBNETS.iter().take(subnets).cycle()) {
+            let subnet = SubnetId::new(*subnet);
             let instance = state.instance(&image, subnet, Origin::Adopted);
             let id = instance.id.clone();
             let mut machine = Machine::launched(instance, 0, Fate::Well).already_up(0);
@@ -108,6 +114,7 @@ impl FakeWorld {
             state.open_board(id);
         }
         state.users.begin(boards);
+        state.floor = state.able();
     }
 
     /// The service that lives in this world, with policies that are over in a minute.
@@ -120,7 +127,7 @@ impl FakeWorld {
             pool: PoolName::new("main"),
             launch: LaunchSpec {
                 template: TemplateId::new(TEMPLATE),
-                subnets: SUBNETS.iter().map(|subnet| SubnetId::new(*subnet)).collect(),
+                subnets: SUBNETS.iter().take(SUBNETS_USED).map(|subnet| SubnetId::new(*subnet)).collect(),
                 size: None,
                 configure: None,
                 warm: None,
@@ -198,6 +205,8 @@ impl FakeWorld {
             machine.die();
         }
         state.claim_orphans(id);
+        // Nobody took it away: what is left is what must stay.
+        state.floor = state.floor.min(state.able());
     }
 
     /// The metrics system answers, and its samples are no longer new.

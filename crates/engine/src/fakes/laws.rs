@@ -1,7 +1,7 @@
 //! The laws of the small world, looked at in the moment of the deed: nobody ends an instance with boards,
-//! nobody launches twice, nobody leaves the users without a server.
+//! nobody launches twice, nobody leaves the users with fewer servers than they had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::ids::{BoardId, InstanceId};
 use segue_domain::instance::Origin;
@@ -29,12 +29,30 @@ impl State {
                 self.violation(format!("{id} was {how} while a target group lists it"));
             }
         }
+        self.watch_capacity(&format!("before somebody was {how}"));
     }
 
-    /// Somebody serves, after whatever was just done.
+    /// As many serve as did when the story began, after whatever was just done.
     pub(super) fn watch_capacity(&mut self, after: &str) {
-        if self.users.boards_wanted > 0 && self.front_door().is_empty() {
-            self.violation(format!("nobody serves: {after}"));
+        let (able, floor) = (self.able(), self.floor);
+        if self.users.boards_wanted > 0 && able < floor {
+            self.violation(format!("{after}: {able} serve, and the floor is {floor}"));
+        }
+    }
+
+    /// How many servers get new clients.
+    pub(super) fn able(&self) -> usize {
+        self.front_door().into_iter().collect::<BTreeSet<_>>().len()
+    }
+
+    /// A batch never has more live instances than were asked for at one time.
+    pub(super) fn watch_launches(&mut self, release: &str, batch: u32) {
+        let key = (release.to_owned(), batch);
+        let (live, asked) = (self.launched().remove(&key), self.asked.get(&key).copied());
+        if live > asked {
+            self.violation(format!(
+                "{release} has {live:?} instances of batch {batch}, and asked for {asked:?}"
+            ));
         }
     }
 

@@ -74,6 +74,13 @@ impl Machine {
         self
     }
 
+    /// Stopped long ago.
+    pub(super) fn already_stopped(mut self) -> Self {
+        self.go_down(InstanceState::Stopped, 0);
+        self.due_ms = None;
+        self
+    }
+
     pub(super) fn start(&mut self, now_ms: u64) {
         if self.instance.state == InstanceState::Stopped {
             self.instance.state = InstanceState::Pending;

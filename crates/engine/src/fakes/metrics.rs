@@ -11,14 +11,14 @@ use segue_domain::reading::{Reading, Why};
 
 use super::app::App;
 use super::state::{Sight, State};
-use super::{BEGAN_AT_MS, FakePort};
+use super::{BEGAN_AT_MS, FakePort, Method};
 use crate::ports::BoardMetrics;
 
 #[async_trait]
 impl BoardMetrics for FakePort {
     async fn boards(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BoardCount> {
         let count = |_: &State, app: &App| u64::try_from(app.owned().count()).unwrap_or(u64::MAX);
-        self.measure("boards_metric", instances, count).await
+        self.measure(Method::BoardCounts, instances, count).await
     }
 
     async fn vitals(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Reading<Vital>> {
@@ -30,14 +30,14 @@ impl BoardMetrics for FakePort {
                 started_at_ms: began_ms + app.started_at_ms,
             }
         };
-        self.measure("vitals", instances, vital).await
+        self.measure(Method::Vitals, instances, vital).await
     }
 }
 
 impl FakePort {
     async fn measure<T>(
         &self,
-        method: &'static str,
+        method: Method,
         instances: &BTreeSet<InstanceId>,
         number: impl Fn(&State, &App) -> T,
     ) -> BTreeMap<InstanceId, Reading<T>> {

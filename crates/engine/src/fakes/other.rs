@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use segue_domain::service::WarmSpec;
 
-use super::FakePort;
+use super::{FakePort, Method};
 use crate::ports::{CallError, Hooks, Notifier, Target};
 
 #[async_trait]
 impl Hooks for FakePort {
     async fn configure(&self, at: &Target, _command: &[String]) -> Result<(), CallError> {
-        self.call("configure", |state| {
+        self.call(Method::Configure, |state| {
             state.app(&at.instance)?;
             state.configured.insert(at.instance.clone());
             Ok(())
@@ -18,7 +18,7 @@ impl Hooks for FakePort {
     }
 
     async fn warm_up(&self, at: &Target, _spec: &WarmSpec) -> Result<(), CallError> {
-        self.call("warm_up", |state| {
+        self.call(Method::WarmUp, |state| {
             state.app(&at.instance)?;
             state.warmed.insert(at.instance.clone());
             Ok(())
@@ -30,7 +30,7 @@ impl Hooks for FakePort {
 #[async_trait]
 impl Notifier for FakePort {
     async fn announce(&self, line: &str) -> Result<(), CallError> {
-        self.call("announce", |state| {
+        self.call(Method::Announce, |state| {
             state.announced.push(line.to_owned());
             Ok(())
         })

@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) machines_made: u64,
     /// What each token launched.
     pub(super) tokens: BTreeMap<EffectId, (LaunchBatch, Vec<InstanceId>)>,
+    /// The most instances that were asked for at one time, by release and batch.
+    pub(super) asked: BTreeMap<(String, u32), u32>,
     /// What becomes of the next launches, in order; then all is well.
     pub(super) fates: Vec<Fate>,
     pub(super) groups: BTreeMap<GroupArn, BTreeMap<InstanceId, Registration>>,
@@ -28,9 +30,13 @@ pub(super) struct State {
     /// The ownership table: it changes by compare-and-set only.
     pub(super) rows: BTreeMap<BoardId, OwnerRow>,
     pub(super) users: Users,
+    /// So many servers took new clients when the story began.
+    pub(super) floor: usize,
     pub(super) sight: Sight,
     /// Errors that a server of this version counts in a second.
     pub(super) errors_per_s: BTreeMap<Version, u64>,
+    /// Versions that write what the others cannot read.
+    pub(super) new_formats: BTreeSet<Version>,
     /// Boards whose clients never attach to a new server.
     pub(super) stubborn: BTreeSet<BoardId>,
     pub(super) announced: Vec<String>,

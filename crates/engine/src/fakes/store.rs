@@ -9,8 +9,8 @@ use segue_journal::{
     ReadError, Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
 };
 
-use super::FakeWorld;
 use super::choke::Life;
+use super::{FakeWorld, Method};
 use crate::ports::{CallError, Class};
 
 /// One daemon's hold of the journal.
@@ -35,13 +35,13 @@ impl FakeWorld {
 }
 
 impl ChokedStore {
-    async fn before(&self, method: &'static str) -> Result<u64, CallError> {
+    async fn before(&self, method: Method) -> Result<u64, CallError> {
         let nth = self.world.choke.enter(method);
         self.world.choke.before(&self.life, method, nth, self.world.now_ms()).await?;
         Ok(nth)
     }
 
-    async fn after(&self, method: &'static str, nth: u64) -> Result<(), CallError> {
+    async fn after(&self, method: Method, nth: u64) -> Result<(), CallError> {
         self.world.choke.after(&self.life, method, nth, self.world.now_ms()).await
     }
 }
@@ -49,8 +49,10 @@ impl ChokedStore {
 #[async_trait]
 impl Reader for ChokedStore {
     async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError> {
-        self.before("page").await.map_err(|error| ReadError::Unavailable(error.into()))?;
-        self.store.page(stream, after_seq).await
+        let nth = self.before(Method::Page).await.map_err(not_read)?;
+        let page = self.store.page(stream, after_seq).await;
+        self.after(Method::Page, nth).await.map_err(not_read)?;
+        page
     }
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
@@ -71,25 +73,33 @@ impl Store for ChokedStore {
         ttl: Duration,
         floor: u64,
     ) -> Result<Lease, AcquireError> {
-        self.store.acquire_above(scope, owner, ttl, floor).await
+        let unavailable = |error: CallError| AcquireError::Unavailable(error.into());
+        let nth = self.before(Method::Acquire).await.map_err(unavailable)?;
+        let acquired = self.store.acquire_above(scope, owner, ttl, floor).await;
+        self.after(Method::Acquire, nth).await.map_err(unavailable)?;
+        acquired
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
         let unavailable = |error: CallError| RenewError::Unavailable(error.into());
-        let nth = self.before("renew").await.map_err(unavailable)?;
+        let nth = self.before(Method::Renew).await.map_err(unavailable)?;
         let renewed = self.store.renew(lease).await;
-        self.after("renew", nth).await.map_err(unavailable)?;
+        self.after(Method::Renew, nth).await.map_err(unavailable)?;
         renewed
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
-        self.store.release(lease).await
+        let unavailable = |error: CallError| RenewError::Unavailable(error.into());
+        let nth = self.before(Method::GiveBack).await.map_err(unavailable)?;
+        let given = self.store.release(lease).await;
+        self.after(Method::GiveBack, nth).await.map_err(unavailable)?;
+        given
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
-        let nth = self.before("append").await.map_err(not_appended)?;
+        let nth = self.before(Method::Append).await.map_err(not_appended)?;
         let appended = self.store.append(lease, append).await;
-        self.after("append", nth).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
+        self.after(Method::Append, nth).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
         appended
     }
 
@@ -104,6 +114,14 @@ impl Store for ChokedStore {
 
     async fn settle_outbox(&self, lease: &Lease, settled: &[(OutboxId, Settled)]) -> Result<(), OutboxError> {
         self.store.settle_outbox(lease, settled).await
+    }
+}
+
+/// What is made to fail as a bug would fail for ever.
+fn not_read(error: CallError) -> ReadError {
+    match error.class {
+        Class::Bug => ReadError::TooManyStreams,
+        Class::Retry | Class::Refused | Class::Unknown => ReadError::Unavailable(error.into()),
     }
 }
 

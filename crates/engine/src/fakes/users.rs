@@ -42,13 +42,17 @@ impl State {
     /// The newest board is left, on a server that is open: a closed one keeps what it has. The old boards stay
     /// to the end of the story, so that a release can be held to each of them.
     fn leave_one(&mut self) {
-        let full = self.rows.values().filter(|row| row.owner.is_some()).count() >= self.users.boards_wanted;
+        if self.rows.values().filter(|row| row.owner.is_some()).count() < self.users.boards_wanted {
+            return;
+        }
         let left = self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
-        let open = left.filter(|(_, app)| app.state == AppState::Serving).flat_map(|(id, app)| {
-            let resting = app.boards.iter().filter(|(_, held)| held.state == BoardState::Active);
-            resting.map(move |(board, _)| (board.clone(), id.clone()))
+        let open = left.filter(|(_, app)| app.state == AppState::Serving).filter_map(|(id, app)| {
+            let mut newest_first = app.boards.iter().rev();
+            let (board, _) = newest_first.find(|(_, held)| held.state == BoardState::Active)?;
+            Some((board, id))
         });
-        let Some((board, id)) = open.max().filter(|_| full) else { return };
+        let newest = open.max().map(|(board, id)| (board.clone(), id.clone()));
+        let Some((board, id)) = newest else { return };
         if let Ok(app) = self.app(&id) {
             app.boards.remove(&board);
         }
@@ -60,7 +64,8 @@ impl State {
     /// A new board on the server with the fewest, among those to which new clients are sent.
     fn open_one(&mut self) {
         let choice = self.front_door();
-        let fewest = choice.into_iter().min_by_key(|id| (self.list(id).len(), id.clone()));
+        let boards = |id: &InstanceId| self.machines.get(id)?.app.as_ref().map(|app| app.boards.len());
+        let fewest = choice.into_iter().min_by_key(|id| (boards(id), id.clone()));
         match fewest {
             Some(id) => {
                 self.open_board(&id);

@@ -1,7 +1,7 @@
 //! What an observation says when something does not answer.
 
 use super::*;
-use crate::fakes::{FakeWorld, Nth, What};
+use crate::fakes::{FakeWorld, Method, Nth, What};
 use crate::outside::Limits;
 
 async fn look(world: &FakeWorld, needs: &Needs) -> World {
@@ -38,9 +38,9 @@ async fn a_world_that_answers_is_known_all_over() {
 #[tokio::test(start_paused = true)]
 async fn each_failure_is_unknown_in_its_own_place_and_nowhere_else() {
     let world = FakeWorld::with_fleet(2, 4);
-    world.choke().add("weights", Nth::Each, What::FailBefore(Class::Retry));
-    world.choke().add("status", Nth::Only(1), What::FailAfter);
-    world.choke().add("vitals", Nth::Each, What::Refuse("forbidden".to_owned()));
+    world.choke().add(Method::Weights, Nth::Each, What::FailBefore(Class::Retry));
+    world.choke().add(Method::Status, Nth::Only(1), What::FailAfter);
+    world.choke().add(Method::Vitals, Nth::Each, What::Refuse("forbidden".to_owned()));
     let seen = look(&world, &everything(&world)).await;
     assert!(matches!(seen.weights, Reading::Unknown(Why::Unreachable(_))));
     let unread = seen.apps.values().filter(|app| app.known().is_none()).count();
@@ -52,20 +52,20 @@ async fn each_failure_is_unknown_in_its_own_place_and_nowhere_else() {
 #[tokio::test(start_paused = true)]
 async fn without_the_list_of_instances_nobody_is_asked_and_nobody_is_zero() {
     let world = FakeWorld::with_fleet(2, 4);
-    world.choke().add("instances", Nth::Each, What::FailBefore(Class::Unknown));
+    world.choke().add(Method::Instances, Nth::Each, What::FailBefore(Class::Unknown));
     let seen = look(&world, &everything(&world)).await;
-    assert_eq!(world.choke().calls("status"), 0);
+    assert_eq!(world.choke().calls(Method::Status), 0);
     assert!(seen.apps.values().all(|app| matches!(app, Reading::Unknown(Why::Unreachable(_)))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_work_is_the_same_whatever_is_found() {
     let (well, ill) = (FakeWorld::with_fleet(2, 4), FakeWorld::with_fleet(2, 4));
-    ill.choke().add("status", Nth::Each, What::FailBefore(Class::Retry));
-    ill.choke().add("targets", Nth::Each, What::FailAfter);
+    ill.choke().add(Method::Status, Nth::Each, What::FailBefore(Class::Retry));
+    ill.choke().add(Method::Targets, Nth::Each, What::FailAfter);
     look(&well, &everything(&well)).await;
     look(&ill, &everything(&ill)).await;
-    for method in ["instances", "targets", "weights", "status", "boards", "boards_metric", "owned_by"] {
+    for method in Method::ALL.iter().copied().filter(|method| method.reads()) {
         assert_eq!(well.choke().calls(method), ill.choke().calls(method), "{method}");
     }
 }

@@ -7,7 +7,7 @@ use segue_domain::ids::{BoardId, InstanceId, MoveId, ReleaseId};
 use segue_domain::moves::{Direction, Wave};
 
 use super::*;
-use crate::fakes::{FakeWorld, Nth, What};
+use crate::fakes::{FakeWorld, Method, Nth, What};
 use crate::outside::Limits;
 use crate::ports::{Class, StandbyTerms};
 
@@ -91,9 +91,9 @@ async fn a_wave_carries_every_board_and_its_clients_across() {
 async fn a_wave_that_was_done_already_says_so_again() {
     let story = Story::new(6).await;
     story.carry().await.unwrap();
-    let seals = story.world.choke().calls("seal");
+    let seals = story.world.choke().calls(Method::Seal);
     assert_eq!(story.carry().await, Ok(moved(4, 12)));
-    assert_eq!(story.world.choke().calls("seal"), seals);
+    assert_eq!(story.world.choke().calls(Method::Seal), seals);
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +110,7 @@ async fn late_clients_do_not_hold_a_board_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_of_activate_is_asked_for_again() {
     let story = Story::new(3).await;
-    story.world.choke().add("activate", Nth::Only(1), What::FailAfter);
+    story.world.choke().add(Method::Activate, Nth::Only(1), What::FailAfter);
     assert_eq!(story.carry().await, Ok(moved(2, 6)));
     assert!(story.is_across());
 }
@@ -118,7 +118,7 @@ async fn a_lost_answer_of_activate_is_asked_for_again() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_activate_leaves_the_board_where_it_is_open_again() {
     let story = Story::new(3).await;
-    story.world.choke().add("activate", Nth::Only(1), What::Refuse("conflict".to_owned()));
+    story.world.choke().add(Method::Activate, Nth::Only(1), What::Refuse("conflict".to_owned()));
     let result = story.carry().await.unwrap();
     assert_eq!((result.boards_moved, result.exceptions.len()), (1, 1));
     assert_eq!(result.exceptions[0].why, "the new server did not take it: conflict");
@@ -132,7 +132,7 @@ async fn a_refused_activate_leaves_the_board_where_it_is_open_again() {
 #[tokio::test(start_paused = true)]
 async fn when_no_answer_of_activate_comes_the_new_servers_list_tells_that_it_has_the_board() {
     let story = Story::new(3).await;
-    story.world.choke().add("activate", Nth::Each, What::FailAfter);
+    story.world.choke().add(Method::Activate, Nth::Each, What::FailAfter);
     assert_eq!(story.carry().await, Ok(moved(2, 6)));
     assert!(story.is_across());
 }
@@ -176,16 +176,16 @@ async fn a_board_that_nobody_prepared_is_an_exception_and_the_others_go() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_refuses_to_prepare_makes_exceptions_and_nothing_is_sealed() {
     let story = Story::new(3).await;
-    story.world.choke().add("prepare", Nth::Each, What::Refuse("no room".to_owned()));
+    story.world.choke().add(Method::Prepare, Nth::Each, What::Refuse("no room".to_owned()));
     let result = story.carry().await.unwrap();
     assert_eq!((result.boards_moved, result.exceptions.len()), (0, 2));
-    assert_eq!(story.world.choke().calls("seal"), 0);
+    assert_eq!(story.world.choke().calls(Method::Seal), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_answer_that_keeps_many_boards_makes_short_reasons() {
     let story = Story::new(3_000).await;
-    story.world.choke().add("prepare", Nth::Each, What::Refuse("no room\n".repeat(200_000)));
+    story.world.choke().add(Method::Prepare, Nth::Each, What::Refuse("no room\n".repeat(200_000)));
     let exceptions = story.carry().await.unwrap().exceptions;
     let bytes: usize = exceptions.iter().map(|it| it.why.len() + it.board.as_str().len()).sum();
     assert_eq!(exceptions.len(), 2_000);
@@ -195,7 +195,7 @@ async fn a_long_answer_that_keeps_many_boards_makes_short_reasons() {
 #[tokio::test(start_paused = true)]
 async fn when_nobody_answers_nothing_is_known() {
     let story = Story::new(3).await;
-    story.world.choke().add("boards", Nth::Each, What::FailBefore(Class::Retry));
+    story.world.choke().add(Method::BoardList, Nth::Each, What::FailBefore(Class::Retry));
     assert_eq!(story.carry().await.unwrap_err().class, Class::Unknown);
 }
 
@@ -212,5 +212,5 @@ async fn a_new_server_that_dies_while_clients_attach_costs_nobody_anything() {
     let (result, ()) = tokio::join!(story.carry(), dies);
     let result = result.unwrap();
     assert_eq!((result.boards_moved, result.exceptions.len()), (0, 2));
-    assert_eq!(story.world.choke().calls("seal"), 0);
+    assert_eq!(story.world.choke().calls(Method::Seal), 0);
 }

@@ -11,7 +11,7 @@ use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
 use segue_domain::state::ReleaseState;
 use segue_engine::Engine;
-use segue_engine::fakes::{FakeWorld, Life, Nth, SECOND, What};
+use segue_engine::fakes::{FakeWorld, Life, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
 use segue_journal::{MemoryStore, Reader, Record, Stream};
 use tokio::time::{sleep, timeout};
@@ -107,14 +107,14 @@ async fn a_daemon_that_cannot_renew_its_lease_drops_everything_and_comes_back() 
     let daemon = place.daemon("only", &Life::new());
     daemon.leading().await;
     let release = full_release(&daemon).await.expect("it takes it");
-    place.world.choke().add("renew", Nth::Each, What::FailBefore(Class::Retry));
-    place.world.choke().add("append", Nth::Each, What::FailBefore(Class::Retry));
+    place.world.choke().add(Method::Renew, Nth::Each, What::FailBefore(Class::Retry));
+    place.world.choke().add(Method::Append, Nth::Each, What::FailBefore(Class::Retry));
     sleep(Duration::from_secs(27)).await;
-    let launches = place.world.choke().calls("launch");
+    let launches = place.world.choke().calls(Method::Launch);
     sleep(Duration::from_mins(5)).await;
-    assert_eq!(place.world.choke().calls("launch"), launches, "it acted without a journal");
-    place.world.choke().heal("renew");
-    place.world.choke().heal("append");
+    assert_eq!(place.world.choke().calls(Method::Launch), launches, "it acted without a journal");
+    place.world.choke().heal(Method::Renew);
+    place.world.choke().heal(Method::Append);
     until(&daemon, &release, |state| state.verdict().is_some()).await;
     lawful(&place.world);
     serves(&place.world, SECOND, "b", 3);
@@ -125,12 +125,12 @@ async fn a_daemon_that_cannot_renew_its_lease_drops_everything_and_comes_back() 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_cannot_be_read_for_a_while_is_read_again() {
     let place = Place::new();
-    place.world.choke().add("page", Nth::Each, What::FailBefore(Class::Retry));
+    place.world.choke().add(Method::Page, Nth::Each, What::FailBefore(Class::Retry));
     let daemon = place.daemon("only", &Life::new());
     sleep(Duration::from_mins(1)).await;
     let refused = full_release(&daemon).await;
     assert!(matches!(refused, Err(Refusal::NotServed { .. })), "{refused:?}");
-    place.world.choke().heal("page");
+    place.world.choke().heal(Method::Page);
     sleep(Duration::from_secs(10)).await;
     daemon.leading().await;
     full_release(&daemon).await.expect("it reads its journal");
@@ -139,13 +139,13 @@ async fn a_journal_that_cannot_be_read_for_a_while_is_read_again() {
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_reads_its_journal_slowly_keeps_its_lease_meanwhile() {
     let place = Place::new();
-    place.world.choke().add("page", Nth::Each, What::Late(Duration::from_mins(2)));
+    place.world.choke().add(Method::Page, Nth::Each, What::Late(Duration::from_mins(2)));
     let first = place.daemon("first", &Life::new());
     sleep(Duration::from_secs(1)).await;
     let second = place.daemon("second", &Life::new());
     sleep(Duration::from_mins(1)).await;
     assert!(!first.is_leading() && !second.is_leading());
-    place.world.choke().heal("page");
+    place.world.choke().heal(Method::Page);
     let led = timeout(Duration::from_mins(2), first.leading()).await;
     assert!(led.is_ok() && !second.is_leading(), "the lease went to another who would read as slowly");
     let release = full_release(&first).await.expect("it takes it");
@@ -156,7 +156,7 @@ async fn a_daemon_that_reads_its_journal_slowly_keeps_its_lease_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_reads_its_journal_hears_that_it_is_to_stop() {
     let place = Place::new();
-    place.world.choke().add("page", Nth::Only(1), What::Late(Duration::from_hours(1)));
+    place.world.choke().add(Method::Page, Nth::Only(1), What::Late(Duration::from_hours(1)));
     let mut first = place.daemon("first", &Life::new());
     sleep(Duration::from_secs(1)).await;
     assert!(timeout(Duration::from_secs(1), first.stop()).await.is_ok(), "it did not stop");
@@ -169,9 +169,9 @@ async fn a_lease_for_which_nobody_answers_ends_on_time() {
     let place = Place::new();
     let daemon = place.daemon("only", &Life::new());
     daemon.leading().await;
-    place.world.choke().add("renew", Nth::Each, What::Late(Duration::from_hours(1)));
+    place.world.choke().add(Method::Renew, Nth::Each, What::Late(Duration::from_hours(1)));
     // It gets the lease again at once, and is seen reading.
-    place.world.choke().add("page", Nth::Each, What::Late(Duration::from_secs(10)));
+    place.world.choke().add(Method::Page, Nth::Each, What::Late(Duration::from_secs(10)));
     sleep(Duration::from_millis(27_100)).await;
     assert!(!daemon.is_leading(), "it went on beyond the part of the lease that is its own");
 }
@@ -181,16 +181,16 @@ async fn a_request_that_cannot_be_written_ends_with_the_term() {
     let place = Place::new();
     let daemon = place.daemon("only", &Life::new());
     daemon.leading().await;
-    place.world.choke().add("renew", Nth::Each, What::FailBefore(Class::Retry));
+    place.world.choke().add(Method::Renew, Nth::Each, What::FailBefore(Class::Retry));
     for fault in [What::FailBefore(Class::Retry), What::Late(Duration::from_hours(1))] {
-        place.world.choke().add("append", Nth::Each, fault);
+        place.world.choke().add(Method::Append, Nth::Each, fault);
         let asked = timeout(Duration::from_secs(30), full_release(&daemon)).await;
         assert!(matches!(asked, Ok(Err(Refusal::NotServed { .. }))), "{asked:?}");
-        place.world.choke().heal("append");
+        place.world.choke().heal(Method::Append);
         sleep(Duration::from_secs(2)).await;
         daemon.leading().await;
     }
-    place.world.choke().heal("renew");
+    place.world.choke().heal(Method::Renew);
     full_release(&daemon).await.expect("nothing of it was left");
 }
 
@@ -231,11 +231,11 @@ async fn a_service_that_breaks_down_again_and_again_is_held_once_and_then_left_a
     first.leading().await;
     let release = full_release(&first).await.expect("it takes it");
     until(&first, &release, |state| !state.launched().is_empty()).await;
-    place.world.choke().add("targets", Nth::Each, What::Panic);
+    place.world.choke().add(Method::Targets, Nth::Each, What::Panic);
     sleep(Duration::from_mins(1)).await;
-    let looks = place.world.choke().calls("targets");
+    let looks = place.world.choke().calls(Method::Targets);
     sleep(Duration::from_mins(10)).await;
-    assert_eq!(place.world.choke().calls("targets"), looks, "it broke down for ever");
+    assert_eq!(place.world.choke().calls(Method::Targets), looks, "it broke down for ever");
     let trouble = first.services().into_iter().find_map(|it| it.trouble);
     assert!(trouble.is_some_and(|why| why.contains("broke down")), "nobody is told");
     let records = first.records(&release, 0).await.expect("the journal is whole");
@@ -243,7 +243,7 @@ async fn a_service_that_breaks_down_again_and_again_is_held_once_and_then_left_a
     assert_eq!(records.iter().filter(held).count(), 1);
 
     first.stop().await;
-    place.world.choke().heal("targets");
+    place.world.choke().heal(Method::Targets);
     let second = place.daemon("second", &Life::new());
     second.leading().await;
     second.say(&release, Word::Retry, by()).await.expect("a person says so");
@@ -259,11 +259,11 @@ async fn a_release_that_cannot_be_written_says_so_and_goes_on_at_a_persons_word(
     daemon.leading().await;
     let release = full_release(&daemon).await.expect("it takes it");
     until(&daemon, &release, |state| !state.launched().is_empty()).await;
-    place.world.choke().add("append", Nth::Each, What::FailBefore(Class::Bug));
+    place.world.choke().add(Method::Append, Nth::Each, What::FailBefore(Class::Bug));
     sleep(Duration::from_mins(1)).await;
     let trouble = || daemon.services().into_iter().find_map(|it| it.trouble);
     assert!(trouble().is_some_and(|why| why.contains("cannot be written")), "{:?}", trouble());
-    place.world.choke().heal("append");
+    place.world.choke().heal(Method::Append);
     daemon.say(&release, Word::Pause, by()).await.expect("it can be written again");
     daemon.say(&release, Word::Resume, by()).await.expect("and again");
     until(&daemon, &release, |state| state.verdict().is_some()).await;

@@ -1,7 +1,12 @@
 //! Whole releases in a small world: engine, journal and ports under a paused clock.
 
+mod answers;
+mod coverage;
 mod daemons;
 mod endings;
+mod large;
 mod play;
+mod pool;
+mod repertoire;
 mod stories;
 mod sweep;

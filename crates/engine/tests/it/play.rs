@@ -1,6 +1,6 @@
 //! A play: a daemon that may die, is started again, and an operator who goes on whatever happens to it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use segue_domain::decision::Verdict;
 use segue_domain::event::{Event, RequestKey, Word};
 use segue_domain::fold;
-use segue_domain::ids::{Actor, ReleaseId, ServiceName, Version};
+use segue_domain::ids::{Actor, CheckName, ReleaseId, ServiceName, Version};
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
@@ -20,6 +20,7 @@ use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
 use segue_engine::{By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
 use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, StreamEnd, Via};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 /// A play that is not over by then never ends.
@@ -34,8 +35,28 @@ pub(crate) struct Operator {
     pub(crate) world: FakeWorld,
     pub(crate) store: Arc<MemoryStore>,
     daemon: Rc<RefCell<Option<Daemon>>>,
-    /// What was read of each stream so far: reading verifies every record, and the operator looks often.
-    read: Rc<RefCell<BTreeMap<Stream, Vec<Record>>>>,
+    /// Somebody wants the daemon that lives to stop.
+    told_to_stop: Rc<Notify>,
+    /// What was read of each release so far: reading verifies every record, and the operator looks often.
+    read: Rc<RefCell<BTreeMap<ReleaseId, Read>>>,
+}
+
+/// The records of a release, and what they fold to.
+#[derive(Default)]
+struct Read {
+    records: Vec<Record>,
+    state: Option<ReleaseState>,
+}
+
+impl Read {
+    fn add(&mut self, record: Record) {
+        let event = record.fact.release().expect("a release's record");
+        match &mut self.state {
+            Some(state) => state.apply(record.at, event).expect("what was written folds"),
+            none => *none = fold([(record.at, event)]).expect("what was written folds"),
+        }
+        self.records.push(record);
+    }
 }
 
 #[derive(Clone)]
@@ -44,27 +65,29 @@ struct Daemon {
     life: Life,
 }
 
-/// Plays a script in a world with a daemon that is started again whenever it dies. Returns how often it was
-/// started.
+/// Plays a script in a world with a daemon that is started again whenever it dies. Returns the journal.
 pub(crate) async fn play<F: Future<Output = ()>>(
     world: &FakeWorld,
     service: Service,
     script: impl FnOnce(Operator) -> F,
-) -> u32 {
+) -> Arc<MemoryStore> {
     let operator = Operator {
         world: world.clone(),
         store: Arc::new(world.store()),
         daemon: Rc::default(),
+        told_to_stop: Rc::default(),
         read: Rc::default(),
     };
-    let starts = Cell::new(0);
     let daemons = async {
         loop {
-            starts.set(starts.get() + 1);
             let life = Life::new();
             let engine = Arc::new(begin(world, &operator.store, service.clone(), ("daemon", &life)));
             operator.daemon.replace(Some(Daemon { engine, life: life.clone() }));
-            life.death().await;
+            tokio::select! {
+                biased;
+                () = life.death() => {}
+                () = operator.told_to_stop.notified() => operator.stop(&life).await,
+            }
             // The last hold of it is gone when the operator gives up its own.
             operator.daemon.take();
             sleep(RESTART).await;
@@ -79,7 +102,7 @@ pub(crate) async fn play<F: Future<Output = ()>>(
     };
     let ended = timeout(LONGEST, play).await;
     assert!(ended.is_ok(), "the play never ended: {}", operator.tail().await);
-    starts.get()
+    operator.store
 }
 
 /// A daemon of this name, on its way to the lease.
@@ -115,6 +138,21 @@ impl Operator {
         ServiceName::new("boards")
     }
 
+    /// Has the daemon that lives end in good order, and another one begin. One that dies meanwhile has ended too.
+    pub(crate) fn restart(&self) {
+        self.told_to_stop.notify_one();
+    }
+
+    async fn stop(&self, life: &Life) {
+        let Some(daemon) = self.daemon.take() else { return };
+        let mut engine = Arc::into_inner(daemon.engine).expect("nobody asks while it is told to stop");
+        tokio::select! {
+            biased;
+            () = life.death() => {}
+            () = engine.stop() => {}
+        }
+    }
+
     /// Does something at the daemon that lives, again and again until one of them lived long enough to answer.
     async fn ask<T, F: Future<Output = T>>(&self, question: impl Fn(Arc<Engine>) -> F) -> T {
         loop {
@@ -139,9 +177,20 @@ impl Operator {
 
     /// Asks for a release; asks again under the same key when no answer came.
     pub(crate) async fn try_start(&self, kind: Kind, version: Option<&str>) -> Result<ReleaseId, Refusal> {
+        self.try_start_over(kind, version, None).await
+    }
+
+    /// The same, and goes over a check that would say no.
+    pub(crate) async fn try_start_over(
+        &self,
+        kind: Kind,
+        version: Option<&str>,
+        check: Option<&str>,
+    ) -> Result<ReleaseId, Refusal> {
         let key = format!("{kind}-{version:?}-{}", self.releases().await);
-        let request =
-            Request { kind, version: version.map(Version::new), parent: None, overrides: BTreeMap::new() };
+        let overrides = check.map(|check| (CheckName::new(check), "a person looked".to_owned()));
+        let overrides = overrides.into_iter().collect();
+        let request = Request { kind, version: version.map(Version::new), parent: None, overrides };
         self.ask(|engine| {
             let (request, key) = (request.clone(), key.clone());
             let key = RequestKey { key, digest: "same".to_owned() };
@@ -181,24 +230,29 @@ impl Operator {
             Some(Event::Said { word: said, .. }) => *said == word,
             _ => false,
         };
-        self.records(release).await.iter().filter(is_it).count()
+        self.look(release, |read| read.records.iter().filter(is_it).count()).await
     }
 
     pub(crate) async fn records(&self, release: &ReleaseId) -> Vec<Record> {
-        let stream = Stream::release(release);
-        let known = self.read.borrow().get(&stream).and_then(|records| records.last()).map_or(0, |it| it.seq);
-        let fresh = self.store.read(&stream, known).await.expect("the journal is whole");
-        let mut read = self.read.borrow_mut();
-        let records = read.entry(stream).or_default();
-        records.extend(fresh);
-        records.clone()
+        self.look(release, |read| read.records.clone()).await
     }
 
     /// The release as the journal tells it.
     pub(crate) async fn state(&self, release: &ReleaseId) -> ReleaseState {
-        let records = self.records(release).await;
-        let events = records.iter().filter_map(|record| Some((record.at, record.fact.release()?)));
-        fold(events).expect("what was written folds").expect("the release was planned")
+        self.look(release, |read| read.state.clone()).await.expect("the release was planned")
+    }
+
+    /// Reads what is new, and looks at all of it.
+    async fn look<T>(&self, release: &ReleaseId, look: impl FnOnce(&Read) -> T) -> T {
+        let known = self.read.borrow().get(release).map_or(0, |read| read.records.len());
+        let known = u64::try_from(known).expect("a release is short");
+        let fresh = self.store.read(&Stream::release(release), known).await.expect("the journal is whole");
+        let mut read = self.read.borrow_mut();
+        let read = read.entry(release.clone()).or_default();
+        for record in fresh {
+            read.add(record);
+        }
+        look(read)
     }
 
     /// Waits until the journal says so.
@@ -207,16 +261,10 @@ impl Operator {
         release: &ReleaseId,
         is_so: impl Fn(&ReleaseState) -> bool,
     ) -> ReleaseState {
-        let mut seen = 0;
         loop {
-            let end = self.store.page(&Stream::release(release), u64::MAX).await;
-            let end = end.expect("the journal is whole").end_seq;
-            if end > seen {
-                seen = end;
-                let state = self.state(release).await;
-                if is_so(&state) {
-                    return state;
-                }
+            let found = |read: &Read| read.state.as_ref().filter(|state| is_so(state)).cloned();
+            if let Some(state) = self.look(release, found).await {
+                return state;
             }
             sleep(LOOK).await;
         }

@@ -8,9 +8,9 @@ use segue_domain::ids::ReleaseId;
 use segue_domain::moves::Direction;
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
-use segue_domain::state::Stance;
+use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::step::Step;
-use segue_engine::fakes::{FIRST, FakeWorld, Fate, Nth, SECOND, What};
+use segue_engine::fakes::{FIRST, FakeWorld, Fate, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
 use tokio::time::sleep;
 
@@ -41,12 +41,13 @@ pub(crate) async fn full_release(it: Operator) {
     every_board_was_counted(&it, &release).await;
 }
 
-pub(crate) async fn the_old_servers_end(it: Operator) {
+/// The old servers are kept for as long as the service says.
+pub(crate) async fn the_old_servers_end(it: Operator, keep_old: Duration) {
     full_release(it.clone()).await;
-    sleep(Duration::from_mins(9)).await;
-    assert_eq!(it.world.fleet(FIRST, "stopped").len(), 3, "they are kept for ten minutes");
+    sleep(keep_old.saturating_sub(Duration::from_secs(20))).await;
+    assert_eq!(it.world.fleet(FIRST, "stopped").len(), 3, "they are kept for {keep_old:?}");
     // Long enough for a daemon that dies in between.
-    sleep(Duration::from_mins(3)).await;
+    sleep(Duration::from_secs(90)).await;
     assert_eq!(it.world.fleet(FIRST, "terminated").len(), 3);
     lawful(&it.world);
     serves(&it.world, SECOND, "b", 3);
@@ -155,14 +156,69 @@ pub(crate) async fn blind_until_a_person_comes(it: Operator) {
 /// Some boards stay at the first try.
 pub(crate) async fn a_handover_with_exceptions(it: Operator) {
     for nth in [1, 3, 4] {
-        it.world.choke().add("activate", Nth::Only(nth), What::Refuse("busy".to_owned()));
+        it.world.choke().add(Method::Activate, Nth::Only(nth), What::Refuse("busy".to_owned()));
     }
-    it.world.choke().add("prepare", Nth::Only(3), What::FailAfter);
-    it.world.choke().add("seal", Nth::Only(6), What::FailAfter);
+    it.world.choke().add(Method::Prepare, Nth::Only(3), What::FailAfter);
+    it.world.choke().add(Method::Seal, Nth::Only(6), What::FailAfter);
     let release = it.start(Kind::Full, Some(SECOND)).await;
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
     every_board_was_counted(&it, &release).await;
+}
+
+/// At level 0 no board is carried: the old servers send their clients away.
+pub(crate) async fn drained(it: Operator) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
+    assert_eq!(it.world.choke().calls(Method::Seal), 0);
+    assert!(it.world.choke().calls(Method::Drain) >= 3);
+}
+
+/// Preflight misses a canary. Somebody goes over it, and somebody else does not like that.
+pub(crate) async fn refused_by_preflight(it: Operator) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "refused");
+    let release = it.try_start_over(Kind::Full, Some(SECOND), Some("canary")).await.expect("it is taken");
+    it.until_in(&release, Step::Launch).await;
+    it.say(&release, Word::Abort).await;
+    assert_eq!(it.verdict(&release).await, "aborted");
+    everything_is_as_before(&it);
+}
+
+/// The new servers never get warm.
+pub(crate) async fn a_step_that_fails(it: Operator) {
+    it.world.choke().add(Method::WarmUp, Nth::Each, What::Refuse("too slow".to_owned()));
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    assert_eq!(it.verdict(&release).await, "rolled_back");
+    everything_is_as_before(&it);
+}
+
+/// Somebody broke a contract once: a person looks, and lets it go on.
+pub(crate) async fn a_canary_that_is_held(it: Operator) {
+    it.world.choke().add(Method::Register, Nth::Only(1), What::FailBefore(Class::Bug));
+    let release = it.start(Kind::Canary, Some(SECOND)).await;
+    let over = |state: &ReleaseState| state.verdict().is_some();
+    let held = it.until(&release, |state| matches!(state.stance, Stance::Held { .. }) || over(state)).await;
+    // A daemon that died with the answer never heard that a contract was broken.
+    if !over(&held) {
+        it.say(&release, Word::Retry).await;
+    }
+    assert_eq!(it.verdict(&release).await, "passed");
+    lawful(&it.world);
+    serves(&it.world, FIRST, "a", 3);
+    serves(&it.world, SECOND, "canary-1", 1);
+}
+
+/// Twice a daemon is told to stop, as when a newer one is installed.
+pub(crate) async fn restarted_in_good_order(it: Operator) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    for step in [Step::Launch, Step::Handover] {
+        it.until_in(&release, step).await;
+        it.restart();
+    }
+    assert_eq!(it.verdict(&release).await, "released");
+    the_second_version_took_over(&it);
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,7 +230,8 @@ async fn a_canary_passes_and_stays() {
 #[tokio::test(start_paused = true)]
 async fn a_full_release_carries_everything_across_and_ends_the_old_servers_later() {
     let world = world();
-    play(&world, world.service(), the_old_servers_end).await;
+    let keep_old = world.service().full.keep_old;
+    play(&world, world.service(), |it| the_old_servers_end(it, keep_old)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,7 +263,9 @@ async fn old_servers_that_are_kept_cost_one_small_look_however_many_releases_lef
     play(&world, world.service(), |it| async move {
         rollback(it.clone()).await;
         sleep(Duration::from_mins(1)).await;
-        let calls = || ["instances", "weights", "targets"].map(|method| it.world.choke().calls(method));
+        let calls = || {
+            [Method::Instances, Method::Weights, Method::Targets].map(|method| it.world.choke().calls(method))
+        };
         let before = calls();
         sleep(Duration::from_mins(5)).await;
         let [instances, weights, targets] = [0, 1, 2].map(|index: usize| calls()[index] - before[index]);
@@ -269,14 +328,7 @@ async fn at_level_0_the_servers_are_drained() {
     let world = world();
     let mut service = world.service();
     service.handover.level_max = 0;
-    play(&world, service, |it| async move {
-        let release = it.start(Kind::Full, Some(SECOND)).await;
-        assert_eq!(it.verdict(&release).await, "released");
-        the_second_version_took_over(&it);
-        assert_eq!(it.world.choke().calls("seal"), 0);
-        assert!(it.world.choke().calls("drain") >= 3);
-    })
-    .await;
+    play(&world, service, drained).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,9 +351,9 @@ async fn a_paused_release_does_nothing_until_it_is_resumed() {
         it.until_in(&release, Step::Observe).await;
         it.say(&release, Word::Pause).await;
         sleep(Duration::from_secs(2)).await;
-        let calls = it.world.choke().calls("close");
+        let calls = it.world.choke().calls(Method::Close);
         sleep(Duration::from_mins(30)).await;
-        assert_eq!(it.world.choke().calls("close"), calls);
+        assert_eq!(it.world.choke().calls(Method::Close), calls);
         it.say(&release, Word::Resume).await;
         assert_eq!(it.verdict(&release).await, "released");
         the_second_version_took_over(&it);
@@ -312,7 +364,7 @@ async fn a_paused_release_does_nothing_until_it_is_resumed() {
 #[tokio::test(start_paused = true)]
 async fn a_broken_contract_holds_the_release_until_a_person_says_retry() {
     let world = world();
-    world.choke().add("register", Nth::Only(1), What::FailBefore(Class::Bug));
+    world.choke().add(Method::Register, Nth::Only(1), What::FailBefore(Class::Bug));
     play(&world, world.service(), |it| async move {
         let release = it.start(Kind::Full, Some(SECOND)).await;
         let held = it.until(&release, |state| matches!(state.stance, Stance::Held { .. })).await;
@@ -355,10 +407,10 @@ async fn a_notifier_that_is_down_never_holds_a_release() {
     ] {
         println!("the notifier: {what:?}");
         let world = world();
-        world.choke().add("announce", Nth::Each, what);
+        world.choke().add(Method::Announce, Nth::Each, what);
         play(&world, world.service(), |it| async move {
             full_release(it.clone()).await;
-            assert!(it.world.choke().calls("announce") > 0, "nobody tried");
+            assert!(it.world.choke().calls(Method::Announce) > 0, "nobody tried");
         })
         .await;
     }

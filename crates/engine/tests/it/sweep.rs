@@ -1,147 +1,104 @@
-//! Every story again, with the daemon killed at each place at which it can die, once for each: before and
-//! after each call at a port, before and after each append. It must end the same. Readings that follow one
-//! another in the same instant are one place: the same world and the same journal are left.
+//! Every story of the repertoire again, with the daemon killed at each place at which it can die, once for each:
+//! before and after each call at a port, before and after each append. It must end the same. Readings that
+//! follow one another in the same instant are one place: the same world and the same journal are left.
+//!
+//! To show a new thing here (a port method, a record, a kind of release), tell a story in which it happens and
+//! add it to the repertoire: `coverage.rs` fails until that is done, and says what is missing.
 
-use std::future::Future;
+use std::collections::BTreeMap;
 
-use segue_domain::step::Step;
-use segue_engine::fakes::{Nth, What};
-use segue_engine::ports::Class;
+use segue_engine::fakes::Place;
 
-use crate::play::{Operator, play};
-use crate::stories;
+use crate::pool;
+use crate::repertoire::{STORIES, Story};
 
-/// Plays the story undisturbed; the places that differ, and all.
-async fn places<F: Future<Output = ()>>(story: impl Fn(Operator) -> F) -> (u64, u64) {
-    let world = stories::world();
-    assert_eq!(play(&world, world.service(), &story).await, 1, "nobody killed it");
-    (world.choke().points(), world.choke().places())
+/// A death, or two.
+struct Death {
+    story: &'static Story,
+    /// The points at which a daemon dies, counted from 1.
+    at: Vec<u64>,
+    place: Place,
 }
 
-async fn sweep<F: Future<Output = ()>>(name: &str, story: impl Fn(Operator) -> F) -> u64 {
-    sweep_after(0, name, story).await
-}
-
-/// Plays the story undisturbed, then once for each place after the first `known`, which another sweep has
-/// visited; answers how many places there are.
-async fn sweep_after<F: Future<Output = ()>>(known: u64, name: &str, story: impl Fn(Operator) -> F) -> u64 {
-    let (last, all) = places(&story).await;
-    let places = last - known;
-    let mut killed = 0;
-    for place in known + 1..=last {
-        let world = stories::world();
-        world.choke().crash_at_point(place);
-        println!("{name}: killed at place {place}");
-        killed += u64::from(play(&world, world.service(), &story).await - 1);
+impl Death {
+    fn name(&self) -> String {
+        format!(
+            "{}: killed at point {:?}, {:?} {}",
+            self.story.name, self.at, self.place.when, self.place.method
+        )
     }
-    println!(
-        "{name}: {places} crash points that differ (of {all}), killed {killed} times, the same end each time"
-    );
-    assert!(killed >= places * 9 / 10, "only {killed} of {places} places were reached");
-    places
-}
 
-#[tokio::test(start_paused = true)]
-async fn a_canary_survives_the_daemons_death_at_every_place() {
-    sweep("canary", stories::canary_passes).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_release_survives_the_daemons_death_at_every_place() {
-    let places = sweep("full", stories::full_release).await;
-    assert!(places > 100, "{places}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_old_servers_end_survives_the_daemons_death_at_every_place() {
-    let (known, _) = places(stories::full_release).await;
-    sweep_after(known, "the old servers' end", stories::the_old_servers_end).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_takeover_survives_the_daemons_death_at_every_place() {
-    let (known, _) = places(stories::canary_passes).await;
-    sweep_after(known, "full after canary", stories::full_release_takes_its_canary_over).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rollback_survives_the_daemons_death_at_every_place() {
-    let (known, _) = places(stories::full_release).await;
-    sweep_after(known, "rollback after full", stories::rollback).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_abort_survives_the_daemons_death_at_every_place() {
-    for step in [Step::Launch, Step::Admit, Step::Handover] {
-        sweep(&format!("abort in {step}"), |it| stories::abort_in(it, step)).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_bad_launch_survives_the_daemons_death_at_every_place() {
-    sweep("short and dead", stories::a_short_launch_and_a_dead_instance).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failed_canary_survives_the_daemons_death_at_every_place() {
-    sweep("failed canary", stories::a_canary_that_fails).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_blind_time_survives_the_daemons_death_at_every_place() {
-    sweep("blind", stories::blind_for_a_while).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_handover_with_exceptions_survives_the_daemons_death_at_every_place() {
-    sweep("exceptions", stories::a_handover_with_exceptions).await;
-}
-
-/// Calls that change something, and appends.
-const DEEDS: [&str; 15] = [
-    "launch",
-    "start",
-    "stop",
-    "terminate",
-    "register",
-    "deregister",
-    "set_weights",
-    "open",
-    "close",
-    "prepare",
-    "offer",
-    "seal",
-    "activate",
-    "end",
-    "append",
-];
-
-/// Plays the story twice for each deed: it has its effect and its answer is lost; it has none, and nobody knows.
-async fn lose_each_answer<F: Future<Output = ()>>(name: &str, story: impl Fn(Operator) -> F) {
-    let world = stories::world();
-    play(&world, world.service(), &story).await;
-    let mut lost = 0;
-    for deed in DEEDS {
-        for nth in 1..=world.choke().calls(deed) {
-            for what in [What::FailAfter, What::FailBefore(Class::Unknown)] {
-                println!("{name}: {deed} {nth}: {what:?}");
-                let world = stories::world();
-                world.choke().add(deed, Nth::Only(nth), what);
-                play(&world, world.service(), &story).await;
-                lost += 1;
+    /// Tells the story with it; how many daemons died.
+    fn tell(&self) -> usize {
+        pool::alone(async {
+            let scene = self.story.scene();
+            for point in &self.at {
+                scene.world.choke().crash_at_point(*point);
             }
-        }
+            self.story.tell(&scene).await;
+            let deaths = scene.world.choke().deaths();
+            assert_eq!(deaths.first(), Some(&self.place), "it went another way before it died");
+            deaths.len()
+        })
     }
-    println!("{name}: {lost} answers lost, the same end each time");
-    assert!(lost > 20, "{lost}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_full_release_survives_the_loss_of_each_answer() {
-    lose_each_answer("full", stories::full_release).await;
+/// Tells the story undisturbed; the places at which a daemon can die, in order.
+pub(crate) fn points(story: &Story) -> Vec<Place> {
+    println!("{}", story.name);
+    pool::alone(async {
+        let scene = story.scene();
+        story.tell(&scene).await;
+        scene.world.choke().points()
+    })
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_abort_survives_the_loss_of_each_answer() {
-    lose_each_answer("abort in handover", |it| stories::abort_in(it, Step::Handover)).await;
+/// The places of each story, by its name.
+fn all_points() -> BTreeMap<&'static str, Vec<Place>> {
+    STORIES.iter().map(|story| (story.name, points(story))).collect()
+}
+
+/// The points of a story that are its own: from where it parts with another that begins in the same way.
+fn own<'a>(
+    story: &Story,
+    points: &'a BTreeMap<&str, Vec<Place>>,
+) -> impl Iterator<Item = (u64, Place)> + use<'a> {
+    let mine = &points[story.name];
+    let known = story.begins_as.map_or(&[][..], |other| &points[other]);
+    let same = mine.iter().zip(known).take_while(|(mine, known)| mine == known).count();
+    (1..).zip(mine.iter().copied()).skip(same)
+}
+
+#[test]
+fn every_story_survives_the_daemons_death_at_every_place() {
+    let points = all_points();
+    let mut deaths = Vec::new();
+    for story in STORIES {
+        let all = points[story.name].len();
+        assert!(all >= story.points_min, "{} has {all} points: fewer than {}", story.name, story.points_min);
+        let before = deaths.len();
+        deaths.extend(own(story, &points).map(|(point, place)| Death { story, at: vec![point], place }));
+        println!("{:>5} points, {:>5} of its own: {}", all, deaths.len() - before, story.name);
+    }
+    println!("{:>5} deaths", deaths.len());
+    pool::each(&deaths, Death::name, |death| assert_eq!(death.tell(), 1));
+}
+
+/// From one death to the next: so many points of the daemon that came up in between.
+const SOON: [u64; 3] = [2, 5, 14];
+/// Every so many points of a story there is a pair of deaths.
+const STRIDE: usize = 5;
+
+#[test]
+fn every_story_survives_a_second_death_soon_after_the_first() {
+    let points = all_points();
+    let pairs: Vec<Death> = STORIES
+        .iter()
+        .flat_map(|story| own(story, &points).step_by(STRIDE).map(move |first| (story, first)))
+        .zip(SOON.iter().cycle())
+        .map(|((story, (first, place)), soon)| Death { story, at: vec![first, first + soon], place })
+        .collect();
+    println!("{:>5} pairs of deaths", pairs.len());
+    // A daemon that comes up when nearly all is done has few points left.
+    pool::each(&pairs, Death::name, |pair| assert!(pair.tell() <= 2));
 }
