@@ -98,7 +98,7 @@ async fn live(State(admin): State<Admin>) -> Json<ConnectionsView> {
 }
 
 async fn faults(State(admin): State<Admin>) -> Json<Faults> {
-    Json(admin.shared.with(|world, now| world.faults(now)))
+    Json(admin.shared.with(World::faults))
 }
 
 async fn heal(State(admin): State<Admin>) -> StatusCode {

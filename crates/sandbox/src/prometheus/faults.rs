@@ -42,7 +42,9 @@ async fn changed(response: Response, changes: &[PrometheusFault]) -> Response {
     let Ok(mut answer) = serde_json::from_slice(&bytes) else {
         return Response::from_parts(head, Body::from(bytes));
     };
-    changes.iter().for_each(|what| change(&mut answer, *what));
+    for what in changes {
+        change(&mut answer, *what);
+    }
     head.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(head, Body::from(answer.to_string()))
 }
@@ -60,10 +62,10 @@ fn change(answer: &mut Value, what: PrometheusFault) {
         PrometheusFault::Nan => result.iter_mut().for_each(|series| set_value(series, "NaN")),
         PrometheusFault::Duplicate => {
             let mut twins = result.clone();
-            twins.iter_mut().for_each(|series| {
+            for series in &mut twins {
                 set_value(series, "0");
                 set_job(series);
-            });
+            }
             result.append(&mut twins);
         }
         PrometheusFault::Warning

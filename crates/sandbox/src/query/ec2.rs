@@ -145,3 +145,21 @@ fn finish_read(mut params: Params) -> Result<(), Ec2Refusal> {
         Run::Dry => Err(Ec2Refusal::DryRun),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weight(form: &str) -> (Listing, u32) {
+        let call = weigh("Any", &Params::parse(form.as_bytes()));
+        (call.listing, call.instances)
+    }
+
+    #[test]
+    fn a_call_weighs_what_it_asks_for_or_names() {
+        assert_eq!(weight("MinCount=1&MaxCount=20"), (Listing::Whole, 20));
+        assert_eq!(weight("InstanceId.1=i-1&InstanceId.2=i-2&InstanceIdOdd.1=x"), (Listing::Whole, 2));
+        assert_eq!(weight("MaxResults=5"), (Listing::Narrowed, 0));
+        assert_eq!(weight("Filter.1.Name=tag-key&Filter.1.Value.1=a"), (Listing::Narrowed, 0));
+    }
+}

@@ -85,7 +85,7 @@ impl Cloud {
     }
 
     fn vcpus_used(&self) -> u32 {
-        self.instances().filter(takes_room).map(|i| vcpus_of(&i.instance_type)).sum()
+        self.instances().filter(|i| takes_room(i)).map(|i| vcpus_of(&i.instance_type)).sum()
     }
 
     fn vcpu_limit(&self) -> Ec2Refusal {
@@ -94,12 +94,12 @@ impl Cloud {
 
     fn room_in_zone(&self, zone: &str) -> u32 {
         let Some(max) = self.settings.zone_max else { return u32::MAX };
-        let used = self.instances().filter(takes_room).filter(|i| i.zone == zone).count();
+        let used = self.instances().filter(|i| takes_room(i)).filter(|i| i.zone == zone).count();
         max.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
     }
 }
 
-fn takes_room(instance: &&Instance) -> bool {
+fn takes_room(instance: &Instance) -> bool {
     !matches!(instance.state(), InstanceState::Stopped | InstanceState::Terminated)
 }
 

@@ -52,7 +52,9 @@ impl Cloud {
                 self.images.get_mut(&ImageId::from(resource)).map(|image| &mut image.tags)
             };
             // What has gone in the meantime has no tags.
-            present.into_iter().for_each(|present| present.extend(tags.clone()));
+            if let Some(present) = present {
+                present.extend(tags);
+            }
         }
     }
 

@@ -74,9 +74,15 @@ async fn filters_choose_by_tag_state_image_subnet_and_token() {
         ("subnet-id", &subnet),
         ("client-token", "token-1"),
         ("reservation-id", &run.one("reservationId")),
+        ("network-interface.subnet-id", &subnet),
+        ("network-interface.addresses.private-ip-address", &run.one("privateIpAddress")),
     ] {
         let form = [("Action", "DescribeInstances"), ("Filter.1.Name", name), ("Filter.1.Value.1", value)];
         assert_eq!(sandbox.ec2(&form).await.all("instanceId"), std::slice::from_ref(&id), "{name}");
+    }
+    for nobody in ["iam-instance-profile.arn", "key-name"] {
+        let form = [("Action", "DescribeInstances"), ("Filter.1.Name", nobody), ("Filter.1.Value.1", "*")];
+        assert_eq!(sandbox.ec2(&form).await.all("instanceId"), [""; 0], "{nobody}");
     }
     let form = [("Action", "DescribeInstances"), ("Filter.1.Name", "colour"), ("Filter.1.Value.1", "x")];
     assert_eq!(sandbox.ec2(&form).await.refusal(), (400, "InvalidParameterValue".into()));

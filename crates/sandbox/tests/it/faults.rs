@@ -1,5 +1,7 @@
 //! Faults as they are set over HTTP and in the configuration, and as their victims see them.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 use segue_sandbox::faults::{Fault, Faults, PrometheusFault};
 use serde_json::{Value, json};
 
@@ -39,6 +41,28 @@ async fn a_throttled_call_is_refused_in_its_services_words() {
     assert_eq!(elb.one("Message"), "Rate exceeded");
     assert_eq!(sandbox.ec2(&[("Action", "DescribeInstances")]).await.status, 200);
     assert_eq!(sandbox.admin("ledger").await["refused"]["DescribeInstances:RequestLimitExceeded"], 1);
+    sandbox.end().await;
+}
+
+#[tokio::test]
+async fn a_zone_without_room_is_an_error_of_awss_own_and_names_the_others() {
+    let sandbox = Rig::start(config(0)).await;
+    let fault = json!({"fault": "refuse_capacity", "zone": "eu-west-1b", "calls": 1});
+    assert_eq!(sandbox.fault(&fault).await.0, 204);
+    let (image, subnet) = (sandbox.ready.images["1"].to_string(), sandbox.ready.subnets[1].to_string());
+    let launch = [
+        ("Action", "RunInstances"),
+        ("ImageId", image.as_str()),
+        ("InstanceType", "m7i.large"),
+        ("SubnetId", subnet.as_str()),
+        ("MinCount", "1"),
+        ("MaxCount", "1"),
+    ];
+    let refused = sandbox.ec2(&launch).await;
+    assert_eq!(refused.refusal(), (500, "InsufficientInstanceCapacity".into()));
+    let words = "sufficient m7i.large capacity in the Availability Zone you requested (eu-west-1b)";
+    assert!(refused.one("Message").contains(words), "{}", refused.xml);
+    assert_eq!(sandbox.ec2(&launch).await.status, 200);
     sandbox.end().await;
 }
 
