@@ -109,7 +109,7 @@ pub struct BatchState {
     /// How many the current attempt launches.
     pub count: u32,
     pub launched: BTreeSet<InstanceId>,
-    /// Launched, and dead before they served.
+    /// Launched, dead, and replaced.
     pub lost: BTreeSet<InstanceId>,
 }
 
@@ -170,12 +170,12 @@ impl ReleaseState {
         self.batches.iter().flat_map(|batch| &batch.launched).cloned().collect()
     }
 
-    /// What this release launched and died before it served.
+    /// What this release launched, and replaced when it died.
     pub fn lost(&self) -> BTreeSet<InstanceId> {
         self.batches.iter().flat_map(|batch| &batch.lost).cloned().collect()
     }
 
-    /// What this release launched, and what of it died before it served.
+    /// What this release launched, and what of it died.
     pub fn brought(&self) -> BTreeSet<InstanceId> {
         self.launched().into_iter().chain(self.lost()).collect()
     }

@@ -20,6 +20,12 @@ use crate::step::Step;
 use crate::target::Weights;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
+    let ready = ready(scope)?;
+    if ready.is_done() { share(scope, &scope.plan().weights_shared) } else { Ok(ready) }
+}
+
+/// All of it but the share: registered, open, known by its slot, and healthy.
+pub(super) fn ready(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Warm, configure::warm)?;
     formats(scope)?;
     if let Some(event) = lease_slots(scope)? {
@@ -36,7 +42,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::WayBack));
     }
-    share(scope, &scope.plan().weights_shared)
+    Ok(Progress::Done)
 }
 
 /// Gives the forward these shares, if it does not have them.
@@ -86,7 +92,7 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
     }
     registry::require_groups(scope, scope.plan().service.routing.slot_groups())?;
     let green = scope.state.green();
-    // The slot of one that died before it served is free again as soon as its group is empty.
+    // The slot of one that died and was replaced is free again as soon as its group is empty.
     let ours = scope.state.routes.iter().filter(|(id, _)| green.contains(*id)).map(|(_, route)| route);
     let leased: BTreeSet<&Route> = ours.chain(scope.plan().routes.values()).collect();
     let mut free = slots.iter().filter(|slot| {

@@ -84,11 +84,16 @@ fn was_ended(scope: &Scope<'_>, id: &InstanceId) -> bool {
     asked && !is_up
 }
 
-/// The ownership table names no board on a dead server, by the reading of others.
+/// The ownership table names no board on a dead server, by the reading of others. Boards that it does name have
+/// the step's patience to be taken over.
 pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress> {
     let readings = scope.world.ownership.get(id).map(Vec::as_slice).unwrap_or_default();
     let known: Vec<u64> = readings.iter().filter_map(|reading| reading.known().copied()).collect();
     if let Some(boards) = known.iter().find(|boards| **boards > 0) {
+        // The application's own liveness rule gives them to others, or to nobody, in a while.
+        if scope.world.at < scope.state.progress_at.after(scope.patience().step) {
+            return Err(Progress::Wait(WaitingOn::Zeros { instances: vec![id.clone()] }, Then::Hold));
+        }
         let why = format!("it is down, and the ownership table names {boards} boards on it");
         return Err(Progress::Park(Reason::MayHoldBoards { instance: id.clone(), why }));
     }

@@ -1,7 +1,7 @@
-//! What this release launched and died before it served, and was replaced: out of the load balancer, and ended.
+//! What this release launched, died and was replaced: out of the load balancer, and ended.
 //!
 //! Guarantees: one that still exists is ended only when the ownership table names no board on it and no target
-//! group lists it. A refusal holds: nobody turns a good release back for a server that never served.
+//! group lists it. A refusal holds: nobody turns a good release back for a server that is dead.
 //! If killed here: deregistering and terminating again change nothing.
 
 use std::collections::BTreeSet;

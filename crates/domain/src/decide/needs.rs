@@ -17,7 +17,8 @@ pub fn needs(state: &ReleaseState) -> Needs {
     let everybody: BTreeSet<_> = plan.blue.union(&green).cloned().collect();
     let mut needs = Needs { instances: everybody.clone(), ..Needs::default() };
     match step {
-        Step::Resolve | Step::Launch | Step::Configure | Step::Warm | Step::Close | Step::Shut => {}
+        Step::Resolve | Step::Launch | Step::Configure | Step::Warm | Step::Shut => {}
+        Step::Close => needs.slots = slots_of_the_replaced(state),
         Step::Announce => {
             // Only what died before it served is looked for in the slots by now.
             if !state.lost().is_empty() {
@@ -35,6 +36,7 @@ pub fn needs(state: &ReleaseState) -> Needs {
         Step::Observe => needs.vitals = everybody,
         // Whoever takes boards says what it holds already, as whoever is left does.
         Step::Handover => {
+            needs.slots = slots_of_the_replaced(state);
             needs.board_lists = everybody;
             needs.ownership.clone_from(&plan.blue);
         }
@@ -51,7 +53,7 @@ pub fn needs(state: &ReleaseState) -> Needs {
         Step::Discard => {
             needs.slots = slots(state);
             needs.board_lists = everybody;
-            // What died before it served is looked at as well.
+            // What died and was replaced is looked at as well.
             needs.instances.extend(state.brought());
             needs.ownership = green.union(&state.brought()).cloned().collect();
         }
@@ -74,6 +76,11 @@ fn slots_of(state: &ReleaseState, instances: &BTreeSet<InstanceId>) -> BTreeSet<
     let Some(routes) = routes else { return slots(state) };
     let theirs = state.plan.service.routing.slots.iter().filter(|slot| routes.contains(&slot.route));
     theirs.map(|slot| slot.group.clone()).collect()
+}
+
+/// Whoever comes in the place of a new server that died gets a slot, whatever step is on.
+fn slots_of_the_replaced(state: &ReleaseState) -> BTreeSet<GroupArn> {
+    if state.lost().is_empty() { BTreeSet::new() } else { slots_of(state, &state.green()) }
 }
 
 fn slots(state: &ReleaseState) -> BTreeSet<GroupArn> {

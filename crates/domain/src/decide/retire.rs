@@ -1,4 +1,4 @@
-//! Step `retire`: blue is out of the load balancer, and stopped; what died before it served is gone.
+//! Step `retire`: blue is out of the load balancer, and stopped; what died and was replaced is gone.
 //!
 //! Guarantees: an old server is deregistered only when it is empty, and stopped only when no group lists it
 //! and it is empty still. It is kept stopped, so that a rollback needs no launch.

@@ -98,6 +98,10 @@ impl Play {
             ["unlisted", id, name] => {
                 self.stage.groups.get_mut(&group(name)).unwrap().remove(&InstanceId::new(*id));
             }
+            ["taken-over", id, by] => {
+                let boards = std::mem::take(&mut self.server(id).boards);
+                self.server(by).boards.extend(boards);
+            }
             ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
             ["unhealthy", id] => self.server(id).health = TargetHealth::Unhealthy,
             ["healthy", id] => self.server(id).health = TargetHealth::Healthy,
