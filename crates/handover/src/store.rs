@@ -119,6 +119,16 @@ pub trait BoardStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<OwnersPage, StoreError>;
 
+    /// Gives up to so many boards of dead owners to nobody; their epochs stay. Says how many there were.
+    ///
+    /// Users who come back have their boards claimed by the server they reach. This is for the boards that
+    /// nobody comes back to: as long as the table names a dead owner, nobody can know that it is not needed any
+    /// more. A wrong suspicion is harmless, as with every claim: who has no row cannot write. A store that
+    /// cannot do it does nothing, and such rows stay until somebody visits.
+    async fn release_dead(&self, _limit: u32) -> Result<u32, StoreError> {
+        Ok(0)
+    }
+
     /// `server` lives, and its boards are found at `connect` (`{board}` stands for the board).
     async fn heartbeat(&self, server: &ServerId, connect: Option<&Connect>) -> Result<(), StoreError>;
 }

@@ -1,5 +1,7 @@
 //! Does this server still own what it serves? A write would tell; a board on which nobody writes would
 //! never know that it was claimed elsewhere, and its readers would look at the past for ever.
+//!
+//! And what dead servers left behind: a board that nobody comes back to would be theirs for ever.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -14,6 +16,7 @@ pub(super) async fn patrol(server: Weak<Inner>) {
         let Some(wait) = server.upgrade().map(|server| server.config.patrol_every) else { return };
         tokio::time::sleep(wait).await;
         let Some(server) = server.upgrade() else { return };
+        release_dead(&server).await;
         // Taken before the table is read: what is claimed meanwhile is not doubted.
         let served = served(&server);
         let Some(owned) = owned(&server, served.len()).await else { continue };
@@ -22,6 +25,17 @@ pub(super) async fn patrol(server: Weak<Inner>) {
                 slot.apply(|board, _, fx| board.doubt(fx));
             }
         }
+    }
+}
+
+/// More come in the next round. A store that gives no answer now gives one then.
+async fn release_dead(server: &Inner) {
+    let released =
+        tokio::time::timeout(server.config.store_timeout, server.store.release_dead(MAX_PAGE)).await;
+    if let Ok(Ok(boards)) = released
+        && boards > 0
+    {
+        tracing::info!(boards, "boards of servers that died are nobody's now");
     }
 }
 

@@ -164,6 +164,16 @@ impl BoardStore for MemoryStore {
         Ok(OwnersPage { boards, next })
     }
 
+    async fn release_dead(&self, limit: u32) -> Result<u32, StoreError> {
+        let tables = &mut *self.tables();
+        let servers = &tables.servers;
+        let is_dead = |owner: &ServerId| servers.get(owner).is_none_or(|it| it.liveness == Liveness::Dead);
+        let orphans = tables.boards.values_mut().filter(|table| table.owner.as_ref().is_some_and(is_dead));
+        let released = orphans.take(usize::try_from(limit).unwrap_or(usize::MAX));
+        let released = released.map(|table| table.owner = None).count();
+        Ok(u32::try_from(released).unwrap_or(u32::MAX))
+    }
+
     async fn heartbeat(&self, server: &ServerId, connect: Option<&Connect>) -> Result<(), StoreError> {
         let seen = ServerTable { liveness: Liveness::Alive, connect: connect.cloned() };
         self.tables().servers.insert(server.clone(), seen);
@@ -174,6 +184,24 @@ impl BoardStore for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn boards_of_dead_owners_become_nobodys_and_keep_their_epoch() {
+        let store = MemoryStore::default();
+        let server = |name: &str| ServerId::parse(name).expect("an id");
+        let board = |name: &str| BoardId::parse(name).expect("an id");
+        for (name, owner) in [("b1", "dead"), ("b2", "alive"), ("b3", "dead")] {
+            store.heartbeat(&server(owner), None).await.expect("it is taken");
+            store.claim(&board(name), Epoch::ZERO, &server(owner)).await.expect("it is free");
+        }
+        assert_eq!(store.release_dead(10).await, Ok(0));
+        store.bury(&server("dead"));
+        assert_eq!(store.release_dead(1).await, Ok(1));
+        assert_eq!(store.release_dead(10).await, Ok(1));
+        let row = store.row(&board("b1")).await.expect("it is there");
+        assert_eq!((row.epoch, row.owner), (Epoch(1), None));
+        assert!(store.row(&board("b2")).await.expect("it is there").owner.is_some());
+    }
 
     #[tokio::test]
     async fn the_memory_store_keeps_the_contract() {
