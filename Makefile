@@ -10,9 +10,11 @@ CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
 VENV := $(CLIENTS)/venv
 # What `make demo` hands on: make demo ARGS="--servers 2 --clients 100".
 ARGS ?=
+# What `make chaos` draws its chaos from.
+SEEDS ?= 1 2 3 4 5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clients tools
+.PHONY: help demo chaos test check clients tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -22,6 +24,13 @@ demo: tools ## build, then release version 2 under a thousand users; ARGS="--hel
 	@$(CARGO) build --locked --package segue-cli
 	@echo "starting segue demo $(ARGS)"
 	@$(CARGO) run --quiet --locked --package segue-cli -- demo $(ARGS)
+
+chaos: tools ## build, then release five times while everything is killed, one seed after the other
+	@$(CARGO) build --locked --package segue-cli
+	@for seed in $(SEEDS); do \
+		echo "== seed $$seed"; \
+		$(CARGO) run --quiet --locked --package segue-cli -- demo --chaos --seed $$seed $(ARGS) || exit 1; \
+	done
 
 test: check clients ## everything that has to hold: check, then all tests
 	$(CARGO) test --workspace --locked

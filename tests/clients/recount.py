@@ -3,7 +3,7 @@
     recount.py RECORDS REPORT
 
 RECORDS is the folder of `segue demo --records`, REPORT the file of `--report`. Everything is computed from the
-users' lines and the boards' lines alone, by rules that are written down here anew. Prints what it found; exit
+lines of users, boards, owners and ends alone, by rules that are written down here anew. Prints what it found; exit
 code 1 when the report says something else.
 """
 
@@ -31,17 +31,20 @@ def edits(users, boards):
     known = {user["client"] for user in users}
     stored, out_of_order = Counter(), 0
     for log in boards.values():
-        last = Counter()
-        for due, (seq, client, number) in enumerate(log, start=1):
+        last, due = Counter(), 1
+        for seq, client, number in log:
             out_of_order += seq != due
+            due = seq + 1
             if client in known:
                 stored[client, number] += 1
                 if stored[client, number] == 1:
                     out_of_order += number != last[client] + 1
                     last[client] = number
     sent = {(user["client"], n) for user in users for n in range(1, len(user["edits"]) + 1)}
+    places = {board: {seq: (client, number) for seq, client, number in reversed(log)} for board, log in boards.items()}
     for user in users:
-        out_of_order += user["disorders"] + user["broken"] + sum(strange(run, boards, user) for run in user["seen"])
+        stored_here = places.get(user["board"], {})
+        out_of_order += user["disorders"] + user["broken"] + sum(strange(run, stored_here) for run in user["seen"])
     return {
         "sent": len(sent),
         "acknowledged": sum(durable is not None for user in users for _, _, durable, _ in user["edits"]),
@@ -52,12 +55,11 @@ def edits(users, boards):
     }
 
 
-def strange(run, boards, user):
-    """Updates that the user saw at a place where the board's log has another one."""
-    log = boards.get(user["board"], [])
+def strange(run, places):
+    """Updates that the user saw at a place where the board's log has another one; of two there, the first."""
     found = 0
-    for place, seen in enumerate(run["marks"], start=run["from"] - 1):
-        if place < len(log) and mark(log[place][1], log[place][2]) == seen:
+    for place, seen in enumerate(run["marks"], start=run["from"]):
+        if place in places and mark(*places[place]) == seen:
             continue
         if run["ended_by_snapshot"]:
             break
@@ -65,9 +67,25 @@ def strange(run, boards, user):
     return found
 
 
+def ended_with_boards(owners, ends):
+    """Instances that were stopped or terminated at a moment at which the ownership table gave boards to them."""
+    early = set()
+    for end in ends:
+        held = {}
+        for change in owners:
+            if change["at_ms"] > end["at_ms"]:
+                break
+            held[change["board"]] = change["owner"]
+        if end["instance_id"] in held.values():
+            early.add(end["instance_id"])
+    return len(early)
+
+
 def span(phases, name):
     starts = [(phase["phase"], phase["at_us"]) for phase in phases]
-    first = next(n for n, (phase, _) in enumerate(starts) if phase == name)
+    first = next((n for n, (phase, _) in enumerate(starts) if phase == name), None)
+    if first is None:
+        return 0, 0
     return starts[first][1], next(at for phase, at in starts[first:] if phase != name)
 
 
@@ -113,7 +131,10 @@ def main(records, report):
                      "max": millis(sample[-1] if sample else None)},
     }
     counted["boards_total"] = len({user["board"] for user in joined})
-    told = {key: report[key] for key in ("edits", "clients", "stall_ms")} | {"boards_total": report["boards"]["total"]}
+    counted["ended_with_boards"] = ended_with_boards(lines(records / "owners.ndjson"), lines(records / "ends.ndjson"))
+    told = {key: report[key] for key in ("edits", "clients", "stall_ms")}
+    told["boards_total"] = report["boards"]["total"]
+    told["ended_with_boards"] = report["instances"]["ended_with_boards"]
     print(json.dumps(counted, indent=2))
     differences = [f"{key}: the report says {told[key]}, the records {counted[key]}" for key in told if told[key] != counted[key]]
     print("\n".join(differences) or "the report says the same")

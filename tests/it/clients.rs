@@ -68,18 +68,29 @@ fn a_recount_of_changed_records_does_not_agree() {
         .unwrap();
     let phases = "{\"phase\":\"release\",\"at_us\":5}\n{\"phase\":\"taken\",\"at_us\":90}\n";
     std::fs::write(file("phases.ndjson"), phases).unwrap();
+    let owners = "{\"at_ms\":5,\"board\":\"b1\",\"epoch\":1,\"owner\":\"i-1\"}\n\
+                  {\"at_ms\":9,\"board\":\"b1\",\"epoch\":2,\"owner\":\"i-2\"}\n";
+    std::fs::write(file("owners.ndjson"), owners).unwrap();
+    let ends = "{\"instance_id\":\"i-1\",\"state\":\"stopping\",\"at_ms\":9}\n";
+    std::fs::write(file("ends.ndjson"), ends).unwrap();
     let report = r#"{"edits":{"sent":2,"acknowledged":2,"stored":2,"lost":0,"duplicated":0,"out_of_order":0},
         "clients":{"total":1,"moved":1,"reconnects_forced":0,"without_socket_ms_max":0.0},
-        "stall_ms":{"p50":0.01,"p99":0.01,"max":0.01},"boards":{"total":1}}"#;
+        "stall_ms":{"p50":0.01,"p99":0.01,"max":0.01},"boards":{"total":1},
+        "instances":{"ended_with_boards":0}}"#;
     std::fs::write(file("report.json"), report).unwrap();
     recount(folder.path(), &file("report.json"));
 
+    let disagrees = |what: &str| {
+        let output = Command::new(python())
+            .arg(script("recount.py"))
+            .args([folder.path(), &file("report.json")])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(what), "{}", said(&output));
+    };
+    edit_first(&file("ends.ndjson"), |end| end["at_ms"] = 8.into());
+    disagrees("ended_with_boards: the report says 0, the records 1");
     edit_first(&file("boards.ndjson"), |board| board["log"][1] = serde_json::json!([2, "u1", 1]));
-    let output = Command::new(python())
-        .arg(script("recount.py"))
-        .args([folder.path(), &file("report.json")])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("'lost': 1, 'duplicated': 1"), "{}", said(&output));
+    disagrees("'lost': 1, 'duplicated': 1");
 }

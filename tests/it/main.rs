@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod by_hand;
+mod chaos;
 mod clients;
 mod demo;
 mod killed;
 mod level0;
 mod program;
 mod refusals;
+mod sabotage;

@@ -16,6 +16,22 @@ pub(crate) struct DaemonConfig<'a> {
     pub(crate) canary_bake: Duration,
     /// A canary that held fewer is held.
     pub(crate) canary_min_boards: u32,
+    pub(crate) patience: Patience,
+}
+
+/// How patient it is with boards and steps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Without progress.
+    pub(crate) step: Duration,
+    /// Boards that are carried at a time.
+    pub(crate) wave_boards: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { step: Duration::from_mins(1), wave_boards: 40 }
+    }
 }
 
 impl DaemonConfig<'_> {
@@ -68,11 +84,11 @@ keep_old = "1h"
 [service.handover]
 attach_deadline = "10s"
 attach_rate_per_s = 250
-wave_boards = 40
+wave_boards = {wave_boards}
 switching_at_once = 4
 
 [service.patience]
-step = "60s"
+step = "{patience_s}s"
 settle = "3s"
 max_age = "3s"
 zeros_apart = "1s"
@@ -94,6 +110,8 @@ canaries = ["{c1}", "{c2}", "{c3}"]
             listen = self.listen,
             service = ready.service,
             listener = ready.listener_arn,
+            patience_s = self.patience.step.as_secs_f64(),
+            wave_boards = self.patience.wave_boards,
             a = group("a"),
             b = group("b"),
             c1 = group("canary-1"),

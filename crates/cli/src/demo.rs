@@ -4,8 +4,11 @@
 //! The demo is an observer: it asks the daemon's API for releases as anybody does, and takes its figures
 //! from the users' own records, the boards' stored logs and the sandbox's ledger.
 
+mod chaos;
 mod daemon;
+mod faults;
 mod figures;
+mod freeze;
 mod journey;
 mod place;
 mod sandbox;
@@ -19,18 +22,20 @@ use anyhow::{Context, Result};
 use clap::Args;
 use segue_api::{Client, Limits, ReleaseKind};
 use segue_handover::wire::Connect;
-use segue_sandbox::Ready;
-use segue_sandbox::users::{Crowd, CrowdConfig, Phase, Records, Report, ndjson};
+use segue_sandbox::users::{Crowd, CrowdConfig, Phase, Records, Report, Verdict, ndjson};
+use segue_sandbox::{Ready, Sabotage};
 use serde::Serialize;
 use tokio::process::Command;
 
 use crate::args::{Output, parse_duration};
+use crate::daemon_config::Patience;
 use crate::exit::Exit;
 use crate::output::{self, say};
 
+use self::chaos::Chaos;
 use self::daemon::Daemon;
 use self::figures::{Counted, Sources};
-use self::journey::Journey;
+use self::journey::{Journey, Outcome};
 use self::place::Place;
 use self::sandbox::Sandbox;
 
@@ -67,11 +72,42 @@ pub(crate) struct DemoArgs {
     /// After the full release go back to version 1, with a report of its own
     #[arg(long)]
     rollback: bool,
+    /// Kill the daemon and a new server, lose a reply, throttle calls and take Prometheus away, as the seed has it
+    #[arg(long, conflicts_with_all = ["rollback", "sabotage"])]
+    chaos: bool,
+    /// Plant a fault that the report must show: what shows that its counters count
+    #[arg(long, value_name = "FAULT", conflicts_with = "rollback")]
+    sabotage: Option<Sabotage>,
+    /// Only freeze an old server for longer than it may be silent, with nothing planted
+    #[arg(long, hide = true)]
+    freeze: bool,
     /// Leave everything running at the end, until Ctrl-C
     #[arg(long)]
     keep: bool,
 }
 
+impl DemoArgs {
+    /// Whether an old server stands still for a while: the stale writer.
+    fn freezes(&self) -> bool {
+        self.freeze || self.sabotage == Some(Sabotage::NoFence)
+    }
+
+    fn patience(&self) -> Patience {
+        let usual = Patience::default();
+        match (self.sabotage, self.chaos) {
+            // Boards that a planted fault has spoilt cannot be moved: that need not be waited for.
+            (Some(_), _) => Patience { step: SPOILT, ..usual },
+            // Boards go in many small waves, so that there is time to be killed among them.
+            (None, true) => Patience { wave_boards: SMALL_WAVE, ..usual },
+            (None, false) => usual,
+        }
+    }
+}
+
+/// Boards that are carried at a time under chaos.
+const SMALL_WAVE: u32 = 5;
+/// How long a release with a planted fault waits for what does not come.
+const SPOILT: Duration = Duration::from_secs(15);
 /// How long users edit before anything is released: what is normal must be known.
 const QUIET: Duration = Duration::from_secs(4);
 /// Until everybody is in.
@@ -98,38 +134,23 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
 }
 
 async fn show(args: &DemoArgs, place: &Place) -> Result<Exit> {
-    say(&format!("demo: starting the sandbox with {} servers of version 1", args.servers));
-    let sandbox = Sandbox::start(place, args).await?;
-    let ready = sandbox.ready();
-    say(&format!("demo: {} users join {} boards at {}", args.clients, args.boards, ready.load_balancer));
-    let mut crowd = Crowd::start(crowd_config(args, ready)?)?;
-    let daemon = Daemon::start(place, ready, args).await?;
-    say(&format!("demo: the daemon is process {} at {}", daemon.pid(), daemon.url()));
-    crowd.settled(JOINING).await?;
-    crowd.mark(Phase::Before);
-    tokio::time::sleep(QUIET).await;
-
-    let client = Client::new(daemon.url(), Limits::INTERACTIVE)?;
-    let mut journey = Journey::new(client.clone());
-    let canary = journey.go(&mut crowd, ReleaseKind::Canary, Some("2")).await?;
-    if canary.exit != Exit::Done {
-        say("demo: the canary did not pass; there is no full release");
-        return Ok(canary.exit);
+    let mut stage = Stage::set(args, place).await?;
+    let ready = stage.sandbox.ready().clone();
+    if args.freezes() {
+        freeze::an_old_server(&ready).await?;
     }
-    let full = journey.go(&mut crowd, ReleaseKind::Full, None).await?;
-    crowd.mark(Phase::After);
-    let sources = Sources { ready, daemon: &daemon, client: &client };
-    let records = crowd.quiet().await?;
-    let released = figures::count(sources, &records, Phase::Release, &full, Some(&canary)).await?;
-    write_records(args, "", &records, &released)?;
+    stage.crowd.mark(Phase::Before);
+    tokio::time::sleep(QUIET).await;
+    let mut journey = Journey::new(stage.client.clone());
+    let released = released(args, &mut stage, &mut journey).await?;
     let mut exit = show_report("release", &released)?;
     let mut back = None;
-    if args.rollback && full.exit == Exit::Done {
-        crowd.resume().await?;
-        let outcome = journey.go(&mut crowd, ReleaseKind::Rollback, None).await?;
-        crowd.mark(Phase::After);
-        let records = crowd.quiet().await?;
-        let counted = figures::count(sources, &records, Phase::Rollback, &outcome, None).await?;
+    if args.rollback && released.report.verdict == Verdict::Released {
+        stage.crowd.resume().await?;
+        let outcome = journey.go(&mut stage.crowd, ReleaseKind::Rollback, None).await?;
+        stage.crowd.mark(Phase::After);
+        let records = stage.crowd.quiet().await?;
+        let counted = figures::count(stage.sources(), &records, Phase::Rollback, &outcome, None).await?;
         write_records(args, "rollback", &records, &counted)?;
         exit = worse(exit, show_report("rollback", &counted)?);
         back = Some(counted.report);
@@ -140,13 +161,82 @@ async fn show(args: &DemoArgs, place: &Place) -> Result<Exit> {
             .with_context(|| format!("the report cannot be written to {}", file.display()))?;
     }
     if args.keep {
-        crowd.resume().await?;
-        keep(&daemon, ready).await?;
+        stage.crowd.resume().await?;
+        keep(&stage.daemon, &ready).await?;
     }
-    drop(crowd);
-    daemon.end().await;
-    sandbox.end().await;
+    stage.end().await;
     Ok(exit)
+}
+
+/// Everything that runs.
+struct Stage {
+    sandbox: Sandbox,
+    crowd: Crowd,
+    daemon: Daemon,
+    client: Client,
+}
+
+impl Stage {
+    /// Starts it all, and waits until everybody is in.
+    async fn set(args: &DemoArgs, place: &Place) -> Result<Self> {
+        say(&format!("demo: starting the sandbox with {} servers of version 1", args.servers));
+        let sandbox = Sandbox::start(place, args).await?;
+        let ready = sandbox.ready();
+        say(&format!("demo: {} users join {} boards at {}", args.clients, args.boards, ready.load_balancer));
+        let crowd = Crowd::start(crowd_config(args, ready)?)?;
+        let daemon = Daemon::start(place, ready, args).await?;
+        let client = Client::new(daemon.url(), Limits::INTERACTIVE)?;
+        say(&format!("demo: the daemon is process {} at {}", daemon.pid(), daemon.url()));
+        crowd.settled(JOINING).await?;
+        Ok(Self { sandbox, crowd, daemon, client })
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources { ready: self.sandbox.ready(), daemon: &self.daemon, client: &self.client }
+    }
+
+    async fn end(self) {
+        drop(self.crowd);
+        self.daemon.end().await;
+        self.sandbox.end().await;
+    }
+}
+
+/// The canary and the full release, with whatever is done to them on purpose, as everybody else saw it.
+async fn released(args: &DemoArgs, stage: &mut Stage, journey: &mut Journey) -> Result<Counted> {
+    let ready = stage.sandbox.ready().clone();
+    let chaos = match args.chaos {
+        true => Some(Chaos::start(args.seed, &ready, &stage.daemon, stage.client.clone(), journey.asked())?),
+        false => None,
+    };
+    let (canary, full) = release(journey, &mut stage.crowd).await?;
+    let done = chaos.map(Chaos::end);
+    stage.crowd.mark(Phase::After);
+    let records = stage.crowd.quiet().await?;
+    let outcome = full.as_ref().unwrap_or(&canary);
+    let mut counted =
+        figures::count(stage.sources(), &records, Phase::Release, outcome, Some(&canary)).await?;
+    if let Some(done) = done {
+        let full = full.as_ref().map(|full| &full.release);
+        let (ledger, owners) = (&counted.ledger, &counted.owners);
+        counted.report.chaos = Some(chaos::count(&done, &stage.daemon, full, ledger, owners));
+        if counted.report.verdict == Verdict::RolledBack {
+            chaos::as_before(&ready).await?;
+        }
+    }
+    write_records(args, "", &records, &counted)?;
+    Ok(counted)
+}
+
+/// A canary, and a full release where it passed.
+async fn release(journey: &mut Journey, crowd: &mut Crowd) -> Result<(Outcome, Option<Outcome>)> {
+    let canary = journey.go(crowd, ReleaseKind::Canary, Some("2")).await?;
+    if canary.exit != Exit::Done {
+        say("demo: the canary did not pass; there is no full release");
+        return Ok((canary, None));
+    }
+    let full = journey.go(crowd, ReleaseKind::Full, None).await?;
+    Ok((canary, Some(full)))
 }
 
 /// This program as a process of its own, which does not outlive the demo, however that ends.
@@ -163,7 +253,11 @@ fn child(command: &str) -> Result<Command> {
 fn crowd_config(args: &DemoArgs, ready: &Ready) -> Result<CrowdConfig> {
     let front_door = front_door(ready)?;
     let (boards, clients) = (usize::try_from(args.boards)?, usize::try_from(args.clients)?);
-    Ok(CrowdConfig::demo(front_door, boards, clients, args.edits_per_s, args.seed))
+    let mut config = CrowdConfig::demo(front_door, boards, clients, args.edits_per_s, args.seed);
+    if args.freezes() {
+        config.silence = freeze::SILENCE;
+    }
+    Ok(config)
 }
 
 /// Where users find a board that they know nothing of.
@@ -185,7 +279,9 @@ struct Written<'a> {
 fn write_records(args: &DemoArgs, inside: &str, records: &Records, counted: &Counted) -> Result<()> {
     let Some(folder) = &args.records else { return Ok(()) };
     let folder = folder.join(inside);
-    ndjson::write(&folder, records, &counted.stored)
+    let Counted { stored, owners, ledger, .. } = counted;
+    let witnesses = ndjson::Witnesses { records, stored, owners, ends: &ledger.ends };
+    ndjson::write(&folder, witnesses)
         .with_context(|| format!("the records cannot be written to {}", folder.display()))
 }
 

@@ -8,6 +8,7 @@
 mod document;
 mod metrics;
 mod page;
+mod plant;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -24,12 +25,12 @@ use axum::serve::{Listener, ListenerExt as _};
 use axum::{Json, Router};
 use segue_handover::auth::Key;
 use segue_handover::server::{Server, ServerConfig};
-use segue_handover::store::BoardStore;
 use segue_handover::wire::{BoardId, Connect, Formats, Level, Route, ServerId};
 use tokio::net::TcpListener;
 use url::Url;
 
 use crate::ports;
+use crate::sabotage::Sabotage;
 use crate::store::client::StoreClient;
 
 pub use document::Notes;
@@ -78,6 +79,9 @@ pub struct AppArgs {
     /// How long a board without clients stays open.
     #[arg(long, env = "LINGER_MS", default_value_t = LINGER_MS)]
     pub linger_ms: u64,
+    /// A fault that is planted on purpose.
+    #[arg(long, env = "SABOTAGE", hide = true)]
+    pub sabotage: Option<Sabotage>,
 }
 
 impl std::fmt::Debug for AppArgs {
@@ -98,11 +102,12 @@ fn parse_level(text: &str) -> Result<Level, String> {
 pub async fn run(args: AppArgs) -> anyhow::Result<()> {
     let traffic = listen(args.private_ip, args.traffic_port).await?;
     let control = listen(args.private_ip, args.control_port).await?;
-    let store: Arc<dyn BoardStore> = Arc::new(StoreClient::connect(args.store_addr));
+    let store = plant::store(StoreClient::connect(args.store_addr), args.sabotage);
     let server = Server::start(config(&args)?, store);
     let started_at_s = jiff::Timestamp::now().as_second();
     let app = App { server, version: args.app_version.into(), instance: args.instance_id };
     let control_routes = metrics::router(app.server.clone(), started_at_s).merge(app.server.control_router());
+    let control_routes = plant::counted(control_routes, app.server.clone(), args.sabotage);
     tokio::try_join!(serve(traffic, traffic_router(app)), serve(control, control_routes))?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
 use crate::faults::Fault;
+use crate::sabotage::Sabotage;
 use crate::world::{AtDelayEnd, Lags, TokenBuckets, WhenUnhealthy};
 
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
@@ -61,6 +62,8 @@ pub struct SandboxConfig {
     /// Faults that are set as soon as the fleet runs.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
+    /// A fault that is planted on purpose.
+    pub sabotage: Option<Sabotage>,
 }
 
 /// Addresses of the endpoints besides AWS; port 0 takes a free one.
@@ -234,6 +237,7 @@ impl Default for SandboxConfig {
             images: ["1", "2"].map(ImageConfig::demo).into(),
             fleet: None,
             faults: Vec::new(),
+            sabotage: None,
         }
     }
 }

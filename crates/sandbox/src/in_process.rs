@@ -20,6 +20,7 @@ use crate::config::SandboxConfig;
 use crate::ports;
 use crate::ready::Ready;
 use crate::runner::{Runner, Running, StartFailed};
+use crate::sabotage::Sabotage;
 use crate::sandbox::{Sandbox, Start};
 use crate::store::{Store, StoreArgs, StoreStopped};
 use crate::world::Launch;
@@ -45,6 +46,7 @@ impl InProcess {
             latency_ms: config.store.latency_ms,
             liveness_ms: config.store.liveness_ms,
             fsync: false,
+            sabotage: config.sabotage,
         })
         .await?;
         let start = Start {
@@ -108,6 +110,7 @@ fn app_args(launch: &Launch) -> anyhow::Result<AppArgs> {
         app_level: Level::Warm,
         attach_rate_per_s: app::ATTACH_RATE_PER_S,
         linger_ms: app::LINGER_MS,
+        sabotage: launch.env.get("SABOTAGE").and_then(|name| Sabotage::named(name)),
     })
 }
 

@@ -32,6 +32,7 @@ mod query;
 mod ready;
 mod run;
 mod runner;
+mod sabotage;
 mod sandbox;
 mod seed;
 mod serve;
@@ -55,5 +56,8 @@ pub use process::ProcessRunner;
 pub use ready::{Ready, Slot};
 pub use run::{SandboxArgs, run};
 pub use runner::{Runner, Running, StartFailed};
+pub use sabotage::Sabotage;
 pub use sandbox::{Sandbox, Start};
-pub use world::{AtDelayEnd, Launch, LaunchRecord, Ledger, TargetKey, TokenBuckets, WhenUnhealthy};
+pub use world::{
+    AtDelayEnd, EndRecord, Launch, LaunchRecord, Ledger, TargetKey, TokenBuckets, WhenUnhealthy,
+};

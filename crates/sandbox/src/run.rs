@@ -206,7 +206,9 @@ async fn start_store(
     let (latency, liveness) = (config.store.latency_ms.to_string(), config.store.liveness_ms.to_string());
     let command =
         ["segue", "demo-store", "--listen", "127.0.0.1:0", "--file", &file, "--latency-ms", &latency];
-    let command = command.into_iter().chain(["--liveness-ms", &liveness]).map(str::to_owned).collect();
+    let sabotage = config.sabotage.map(|it| ["--sabotage", it.name()]);
+    let command = command.into_iter().chain(["--liveness-ms", &liveness]);
+    let command = command.chain(sabotage.into_iter().flatten()).map(str::to_owned).collect();
     let mut store = runner
         .spawn(&Launch {
             instance: "store".into(),

@@ -22,7 +22,8 @@ use crate::prometheus::Prometheus;
 use crate::query::Endpoint;
 use crate::ready::Ready;
 use crate::runner::Runner;
-use crate::seed::{Ground, Seeded, ZONES, seed};
+use crate::sabotage::{self, Sabotage};
+use crate::seed::{BLUE, Ground, Seeded, ZONES, seed};
 use crate::serve::serve;
 use crate::shared::Shared;
 use crate::{admin, fleet, health, lb, machines, query};
@@ -138,6 +139,15 @@ impl Sandbox {
         let interval = Duration::from_millis(start.config.prometheus.interval_ms);
         self.tasks.spawn(Arc::clone(&prometheus).scrape(interval, stop.clone()));
         self.tasks.spawn(serve(listeners.prometheus, prometheus.router(), stop.clone()));
+        let fleet = self
+            .ready
+            .target_groups
+            .get(BLUE)
+            .filter(|_| start.config.sabotage == Some(Sabotage::TerminateEarly));
+        if let Some(fleet) = fleet {
+            let early = sabotage::terminate_early(Arc::clone(shared), fleet.clone(), stop.clone());
+            self.tasks.spawn(early);
+        }
         let behind = admin::router(Arc::clone(shared), connections);
         self.tasks.spawn(serve(listeners.admin, behind, stop.clone()));
         let aws = query::router(Endpoint {

@@ -10,6 +10,7 @@ use crate::config::{ImageConfig, SandboxConfig};
 use crate::names::{GroupArn, ImageId, SubnetId, TemplateId};
 use crate::ports;
 use crate::ready::Slot;
+use crate::sabotage;
 use crate::world::{
     ACCOUNT, At, Balancer, BalancerSettings, Cloud, CloudSettings, Forward, Group, Image, QueryCondition,
     QueryPair, Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
@@ -99,7 +100,8 @@ fn add_image(cloud: &mut Cloud, config: &SandboxConfig, image: &ImageConfig, cre
     ]);
     tags.extend(image.tags.clone());
     let name = format!("{}-{}", config.service, image.version);
-    let (command, env) = (image.command.clone(), image.env.clone());
+    let (command, mut env) = (image.command.clone(), image.env.clone());
+    env.extend(sabotage::environment(config, &image.version));
     cloud.images.insert(id.clone(), Image { id: id.clone(), name, tags, created_at, command, env });
     id
 }

@@ -20,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::sabotage::Sabotage;
+
 pub use table::Limits;
 
 /// Requests that may wait for the writer; more make the connections wait.
@@ -46,6 +48,9 @@ pub struct StoreArgs {
     /// Force each group onto the disk, not only into the kernel's cache.
     #[arg(long)]
     pub fsync: bool,
+    /// A fault that is planted on purpose.
+    #[arg(long, hide = true)]
+    pub sabotage: Option<Sabotage>,
 }
 
 /// Why the store did not start, or stopped.
@@ -82,7 +87,9 @@ impl Store {
     /// Reads the file and binds the address. Nobody is answered before [`Store::serve`].
     pub async fn open(args: &StoreArgs) -> Result<Self, StoreStopped> {
         let limits = Limits { liveness_ms: args.liveness_ms, ..Limits::default() };
+        let began_at = jiff::Timestamp::now();
         let (file, table) = file::open(&args.file, limits, args.fsync)?;
+        let table = table.began_at(began_at).with(args.sabotage);
         let listen = |source| StoreStopped::Listen { address: args.listen, source };
         let listener = TcpListener::bind(args.listen).await.map_err(listen)?;
         let (requests, asked) = mpsc::channel(QUEUE);

@@ -9,6 +9,7 @@ mod crowd;
 mod figures;
 mod live;
 pub mod ndjson;
+mod owners;
 mod population;
 mod record;
 mod recount;
@@ -18,9 +19,10 @@ mod user;
 pub use crowd::{Crowd, CrowdConfig, CrowdError};
 pub use figures::{ClientFigures, Figures, Percentiles, Window};
 pub use live::Live;
+pub use owners::Owners;
 pub use record::{Edit, Mark, Move, Phase, Records, RunEnd, SeenRun, UserRecord};
 pub use recount::{EditCounts, Recount, Stored, StoredEdit};
 pub use report::{
-    AttachRate, Boards, Canary, Clients, Control, Daemon, EditLatency, Edits, Instances, Report, Stall,
-    StepLine, Verdict,
+    AttachRate, Boards, Canary, Chaos, Clients, Control, Daemon, EditLatency, Edits, Instances, Report,
+    Stall, StepLine, Verdict,
 };

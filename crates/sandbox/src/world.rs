@@ -43,7 +43,7 @@ pub(crate) use image::{Image, Tags};
 pub(crate) use instance::{Instance, InstanceState, Protection, StateReason};
 pub(crate) use lag::Lags;
 pub(crate) use launch::{LaunchRequest, Launched, TemplateChoice};
-pub use ledger::{LaunchRecord, Ledger};
+pub use ledger::{EndRecord, LaunchRecord, Ledger};
 pub(crate) use lifecycle::{Change, Verb};
 pub(crate) use refusal::{Ec2Refusal, ElbRefusal, Refusal};
 pub(crate) use route::Route;
@@ -156,6 +156,7 @@ impl World {
             Verb::Terminate => self.cloud.unprotected(ids),
         };
         let changes = self.cloud.change(verb, &reached, boot, now);
+        self.ledger.changed(&changes, now);
         self.balancer.advance(&self.cloud, now);
         match protected {
             Some(instance) => Err(Ec2Refusal::Protected { instance }),

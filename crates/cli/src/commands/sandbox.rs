@@ -9,7 +9,7 @@ use segue_sandbox::Ready;
 use segue_sandbox::users::{Crowd, CrowdConfig};
 
 use crate::args::SandboxCommand;
-use crate::daemon_config::DaemonConfig;
+use crate::daemon_config::{DaemonConfig, Patience};
 use crate::demo::{CANARY_MIN_BOARDS, front_door};
 use crate::output::say;
 
@@ -53,6 +53,7 @@ fn write_config(ready: &Ready, file: &Path, clients: u32) -> Result<()> {
         canary_bake: CANARY_BAKE,
         // A canary that nobody uses is watched for as long, and passes when it is healthy.
         canary_min_boards: if clients > 0 { CANARY_MIN_BOARDS } else { 0 },
+        patience: Patience::default(),
     };
     for (path, text) in [(&key_file, ready.handover_key.clone()), (&file, config.text())] {
         std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;

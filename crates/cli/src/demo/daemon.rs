@@ -1,6 +1,7 @@
 //! The daemon as a process of its own, as an init system would keep it: started again when it dies.
 
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -23,6 +24,7 @@ const END: Duration = Duration::from_secs(10);
 /// How often its memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LOG: &str = "daemon.log";
+const SIGKILL: i32 = 9;
 /// One that dies this often will not live.
 const RESTARTS_MAX: u32 = 100;
 
@@ -40,7 +42,25 @@ pub(super) struct Daemon {
 pub(super) struct Seen {
     pid: AtomicU32,
     restarts: AtomicU32,
+    killed: AtomicU32,
     rss_kib_max: AtomicU64,
+}
+
+impl Seen {
+    /// Of the one that runs, or ran last.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn killed(&self) -> u32 {
+        self.killed.load(Ordering::Relaxed)
+    }
+
+    fn ended(&self, ended: &std::io::Result<std::process::ExitStatus>) {
+        if ended.as_ref().is_ok_and(|status| status.signal() == Some(SIGKILL)) {
+            self.killed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +78,7 @@ impl Daemon {
             key_file: &place.write("handover.key", &ready.handover_key)?,
             canary_bake: args.bake,
             canary_min_boards: super::CANARY_MIN_BOARDS,
+            patience: args.patience(),
         };
         let config = place.write("segue.toml", &config.text())?;
         let start = Start { config, log: place.path(LOG), credentials: ready.credentials.clone() };
@@ -77,7 +98,16 @@ impl Daemon {
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.seen.pid.load(Ordering::Relaxed)
+        self.seen.pid()
+    }
+
+    pub(super) fn seen(&self) -> Arc<Seen> {
+        Arc::clone(&self.seen)
+    }
+
+    /// How often it was ended by SIGKILL, as its keeper saw it.
+    pub(super) fn killed(&self) -> u32 {
+        self.seen.killed()
     }
 
     pub(super) fn restarts(&self) -> u32 {
@@ -161,6 +191,7 @@ async fn keep(mut child: Child, start: Start, seen: Arc<Seen>, mut stop: tokio::
             }
             () = weigh(&seen) => continue,
         };
+        seen.ended(&ended);
         say(&format!("demo: the daemon ended ({}); it is started again", how(&ended)));
         if seen.restarts.fetch_add(1, Ordering::Relaxed) >= RESTARTS_MAX {
             say("demo: the daemon does not stay alive; giving up on it");

@@ -1,4 +1,4 @@
-//! The report: the users' own records and the boards' stored logs, the sandbox's ledger, the servers'
+//! The report: the users' own records and the boards' stored logs and owners, the sandbox's ledger, the servers'
 //! metrics, and the steps as the API tells them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use segue_api::{Client, ReleaseState, ReleaseView, ServiceView, StepOutcome, StepView};
 use segue_sandbox::store::client::StoreClient;
 use segue_sandbox::users::{
-    AttachRate, Boards, Canary, Daemon as DaemonFigures, Figures, Instances as InstanceFigures, Phase,
-    Records, Recount, Report, StepLine, Stored, Verdict, Window,
+    AttachRate, Boards, Canary, Daemon as DaemonFigures, Figures, Instances as InstanceFigures, Owners,
+    Phase, Records, Recount, Report, StepLine, Stored, Verdict, Window,
 };
 use segue_sandbox::{Instances, Ledger, Ready};
 use serde::de::DeserializeOwned;
@@ -36,6 +36,8 @@ pub(super) struct Sources<'a> {
 pub(super) struct Counted {
     pub(super) report: Report,
     pub(super) stored: Stored,
+    pub(super) owners: Owners,
+    pub(super) ledger: Ledger,
     pub(super) examples: Vec<String>,
 }
 
@@ -49,6 +51,7 @@ pub(super) async fn count(
 ) -> Result<Counted> {
     let store = StoreClient::connect(sources.ready.store.context("the sandbox has no store")?);
     let stored = Stored::fetch(&store).await.context("the boards' logs cannot be read")?;
+    let owners = Owners::fetch(&store).await.context("the boards' owners cannot be read")?;
     let recount = Recount::of(records, &stored);
     let window = Window {
         before_us: records.span(Phase::Before).unwrap_or(NOTHING),
@@ -68,14 +71,14 @@ pub(super) async fn count(
     };
     let ledger: Ledger = fetch(&sources.ready.admin, "admin/ledger").await?;
     let service = sources.client.service(super::SERVICE).await?;
-    report.instances = instances(&ledger, &service);
-    report.aws_calls = ledger.calls;
+    report.instances = instances(&ledger, &service, &owners);
+    report.aws_calls.clone_from(&ledger.calls);
     report.attach_rate = attach_rate(sources.ready).await?;
     report.daemon = DaemonFigures {
         restarts: u64::from(sources.daemon.restarts()),
         rss_mb_max: Some(sources.daemon.rss_mb_max()),
     };
-    Ok(Counted { report, stored, examples: recount.examples })
+    Ok(Counted { report, stored, owners, ledger, examples: recount.examples })
 }
 
 const NOTHING: Range<u64> = 0..0;
@@ -111,7 +114,7 @@ fn step(step: &StepView) -> Option<StepLine> {
 }
 
 /// Orphaned: it runs, and the daemon does not know it as part of a fleet.
-fn instances(ledger: &Ledger, service: &ServiceView) -> InstanceFigures {
+fn instances(ledger: &Ledger, service: &ServiceView, owners: &Owners) -> InstanceFigures {
     let known: BTreeSet<&str> = service
         .fleets
         .iter()
@@ -125,6 +128,7 @@ fn instances(ledger: &Ledger, service: &ServiceView) -> InstanceFigures {
         terminated: ledger.terminated,
         stopped: ledger.stopped,
         orphaned: u64::try_from(orphaned).unwrap_or(u64::MAX),
+        ended_with_boards: owners.ended_with_boards(&ledger.ends),
     }
 }
 
@@ -154,7 +158,7 @@ fn parse_metrics(page: &str) -> BTreeMap<&str, u64> {
         .collect()
 }
 
-async fn fetch<T: DeserializeOwned>(base: &str, path: &str) -> Result<T> {
+pub(super) async fn fetch<T: DeserializeOwned>(base: &str, path: &str) -> Result<T> {
     let url = format!("{}/{path}", base.trim_end_matches('/'));
     let answer = reqwest::Client::new().get(&url).timeout(FETCH).send().await;
     let answer = answer

@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use segue_api::{Client, Patience, ReleaseKind, ReleaseRequest, ReleaseView};
+use segue_api::{Client, Patience, ReleaseId, ReleaseKind, ReleaseRequest, ReleaseView};
 use segue_sandbox::users::{Crowd, Phase};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::screen::Screen;
@@ -33,11 +34,17 @@ pub(super) struct Outcome {
 pub(super) struct Journey {
     client: Client,
     screen: Screen,
+    asked: watch::Sender<Option<(ReleaseKind, ReleaseId)>>,
 }
 
 impl Journey {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, screen: Screen::new() }
+        Self { client, screen: Screen::new(), asked: watch::Sender::new(None) }
+    }
+
+    /// Tells which release is on.
+    pub(super) fn asked(&self) -> watch::Receiver<Option<(ReleaseKind, ReleaseId)>> {
+        self.asked.subscribe()
     }
 
     pub(super) async fn go(
@@ -53,6 +60,7 @@ impl Journey {
         });
         let began = Instant::now();
         let asked = self.ask(kind, version).await?;
+        self.asked.send_replace(Some((kind, asked.id.clone())));
         let release = self.follow(crowd, &asked).await?;
         self.screen.leave();
         let Some(exit) = Exit::of(&release) else { bail!("{} did not end within {LONGEST:?}", release.id) };

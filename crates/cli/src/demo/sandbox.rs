@@ -72,6 +72,7 @@ fn config(place: &Place, args: &DemoArgs) -> SandboxConfig {
             weight: 100,
             tags: std::collections::BTreeMap::new(),
         }),
+        sabotage: args.sabotage,
         ..SandboxConfig::default()
     };
     // Users may be silent for longer than a production's timeout allows; ours ping.

@@ -14,7 +14,7 @@ use segue_handover::store::{Append, BoardStore, Claim, Liveness, Owner, Page, Re
 use segue_handover::wire::{BoardId, Connect, Entry, Epoch, OwnersPage, Seq, ServerId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::wire::{DumpPage, MAX_FRAME_BYTES, Ownership, Place, Refusal, Request, Response};
+use super::wire::{ChangesPage, DumpPage, MAX_FRAME_BYTES, Ownership, Place, Refusal, Request, Response};
 
 /// Requests that may wait for the connection; more make their callers wait.
 const QUEUE: usize = 1024;
@@ -41,6 +41,12 @@ impl StoreClient {
     pub async fn dump(&self, after: Option<Place>) -> Result<DumpPage, StoreError> {
         let answer = self.ask(Request::Dump { after }).await?;
         if let Response::Dumped(page) = answer { Ok(page) } else { Err(unexpected(&answer)) }
+    }
+
+    /// A page of the changes of owner; begin with 0 and go on with the page's `next`.
+    pub async fn changes(&self, after: u64) -> Result<ChangesPage, StoreError> {
+        let answer = self.ask(Request::Changes { after }).await?;
+        if let Response::Changes(page) = answer { Ok(page) } else { Err(unexpected(&answer)) }
     }
 
     async fn ask(&self, request: Request) -> Result<Response, StoreError> {
@@ -107,6 +113,12 @@ impl BoardStore for StoreClient {
         if answer == Response::Released { Ok(Release::Released) } else { Ok(Release::Fenced(held(answer)?)) }
     }
 
+    async fn release_dead(&self, limit: u32) -> Result<u32, StoreError> {
+        let limit = NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
+        let answer = self.ask(Request::ReleaseDead { limit }).await?;
+        if let Response::ReleasedDead { boards } = answer { Ok(boards) } else { Err(unexpected(&answer)) }
+    }
+
     async fn owners(
         &self,
         server: &ServerId,
@@ -159,7 +171,7 @@ mod tests {
 
     async fn start(file: &Path, listen: SocketAddr, latency_ms: u64) -> (SocketAddr, JoinHandle<()>) {
         let file = file.to_owned();
-        let args = StoreArgs { listen, file, latency_ms, liveness_ms: 3_000, fsync: false };
+        let args = StoreArgs { listen, file, latency_ms, liveness_ms: 3_000, fsync: false, sabotage: None };
         let store = Store::open(&args).await.unwrap();
         let address = store.address();
         (address, tokio::spawn(async move { store.serve().await.unwrap() }))

@@ -4,6 +4,7 @@
 //! and the writer answers only when the file has it.
 
 mod board;
+mod changes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
@@ -13,8 +14,10 @@ use segue_handover::wire::{BoardId, Connect, Entry, Epoch, OwnedBoard, OwnersPag
 use serde::{Deserialize, Serialize};
 
 use board::{Board, Wrong};
+use changes::Changes;
 
 use super::wire::{DumpPage, LogPage, Owner, Ownership, Place, Refusal, Request, Response};
+use crate::sabotage::Sabotage;
 
 /// What the store refuses to grow beyond.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,8 @@ pub struct Limits {
     pub entries: usize,
     /// Servers ever heard of.
     pub servers: usize,
+    /// Changes of owner that are remembered.
+    pub changes: usize,
     /// Bytes of one edit.
     pub payload_bytes: usize,
     /// Entries in one append.
@@ -44,6 +49,7 @@ impl Default for Limits {
             boards: 1_000_000,
             entries: 50_000_000,
             servers: 10_000,
+            changes: 10_000_000,
             payload_bytes: 256 << 10,
             append_entries: 10_000,
             page_entries: 2_000,
@@ -58,6 +64,8 @@ impl Default for Limits {
 pub(super) enum Record {
     /// The ownership row became this.
     Owned { board: BoardId, epoch: Epoch, owner: Option<ServerId> },
+    /// Their owners died, and nobody owns them; their epochs stayed.
+    Freed { boards: Vec<BoardId> },
     /// These entries were appended under this epoch.
     Appended { board: BoardId, epoch: Epoch, entries: Vec<Entry> },
 }
@@ -75,6 +83,23 @@ pub(super) struct Table {
     boards: BTreeMap<BoardId, Board>,
     servers: HashMap<ServerId, Server>,
     entries: usize,
+    changes: Changes,
+    fence: Fence,
+    numbers: Numbers,
+}
+
+/// Whether an append is refused under an epoch that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fence {
+    Kept,
+    Missing,
+}
+
+/// Whether an append is refused that would leave a gap or a double.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    Checked,
+    Unchecked,
 }
 
 type Answer = Result<Response, Refusal>;
@@ -82,7 +107,34 @@ type Changed = Result<(Response, Option<Record>), Refusal>;
 
 impl Table {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, boards: BTreeMap::new(), servers: HashMap::new(), entries: 0 }
+        Self {
+            limits,
+            boards: BTreeMap::new(),
+            servers: HashMap::new(),
+            entries: 0,
+            changes: Changes::default(),
+            fence: Fence::Kept,
+            numbers: Numbers::Checked,
+        }
+    }
+
+    /// When its clock began, in everybody's time.
+    pub(super) fn began_at(mut self, at: jiff::Timestamp) -> Self {
+        self.changes.began_at(at);
+        self
+    }
+
+    /// Without its own last line of defence where a fault is planted that it would refuse.
+    pub(super) fn with(mut self, sabotage: Option<Sabotage>) -> Self {
+        match sabotage {
+            Some(Sabotage::NoFence) => {
+                self.fence = Fence::Missing;
+                self.numbers = Numbers::Unchecked;
+            }
+            Some(Sabotage::DropEdit | Sabotage::DoubleEdit) => self.numbers = Numbers::Unchecked,
+            Some(Sabotage::TerminateEarly | Sabotage::UnknownAsZero) | None => {}
+        }
+        self
     }
 
     /// Carries one request out. A record must be in the file before the answer goes out.
@@ -91,6 +143,7 @@ impl Table {
             Request::Claim { board, expect, server } => self.claim(board, expect, server, now_ms),
             Request::Append { board, epoch, entries } => self.append(board, epoch, entries, now_ms),
             Request::Release { board, epoch, server } => Ok(self.release(board, epoch, &server, now_ms)),
+            Request::ReleaseDead { limit } => Ok(self.release_dead(limit, now_ms)),
             Request::Heartbeat { server, connect } => {
                 self.heartbeat(server, connect, now_ms).map(|()| (Response::Heard, None))
             }
@@ -100,6 +153,9 @@ impl Table {
                 Ok((Response::Owners(self.owners(&server, cursor.as_ref(), limit)), None))
             }
             Request::Dump { after } => Ok((Response::Dumped(self.dump(after.as_ref())), None)),
+            Request::Changes { after } => {
+                Ok((Response::Changes(self.changes.page(after, self.limits.page_entries)), None))
+            }
         };
         match changed {
             Ok((response, record)) => (Ok(response), record),
@@ -117,9 +173,15 @@ impl Table {
                 if let Some(server) = &owner {
                     self.servers.entry(server.clone()).or_insert(Server { connect: None, seen_ms: 0 });
                 }
+                self.changes.note(0, &board, epoch, owner.as_ref());
                 let row = self.boards.entry(board).or_default();
                 row.epoch = epoch;
                 row.owner = owner;
+            }
+            Record::Freed { boards } => {
+                for board in boards {
+                    self.free(&board, 0);
+                }
             }
             Record::Appended { board, epoch: _, entries } => {
                 self.entries += entries.len();
@@ -169,10 +231,14 @@ impl Table {
         if self.boards.len() >= self.limits.boards && !self.boards.contains_key(&board) {
             return Err(Refusal::Full { what: format!("{} boards", self.limits.boards) });
         }
-        Ok((claimed, Some(self.set_owner(board, epoch, Some(server)))))
+        if self.changes.len() >= self.limits.changes {
+            return Err(Refusal::Full { what: format!("{} changes of owner", self.limits.changes) });
+        }
+        Ok((claimed, Some(self.set_owner(board, epoch, Some(server), now_ms))))
     }
 
-    fn set_owner(&mut self, board: BoardId, epoch: Epoch, owner: Option<ServerId>) -> Record {
+    fn set_owner(&mut self, board: BoardId, epoch: Epoch, owner: Option<ServerId>, now_ms: u64) -> Record {
+        self.changes.note(now_ms, &board, epoch, owner.as_ref());
         let row = self.boards.entry(board.clone()).or_default();
         row.epoch = epoch;
         row.owner.clone_from(&owner);
@@ -183,11 +249,19 @@ impl Table {
     fn append(&mut self, board: BoardId, epoch: Epoch, entries: Vec<Entry>, now_ms: u64) -> Changed {
         self.check_size(&entries)?;
         let held = self.row(&board, now_ms);
-        let Some(row) = self.boards.get_mut(&board).filter(|row| row.epoch == epoch && row.owner.is_some())
-        else {
+        let fence = self.fence;
+        let may_write = |row: &&mut Board| match fence {
+            Fence::Kept => row.epoch == epoch && row.owner.is_some(),
+            Fence::Missing => true,
+        };
+        let Some(row) = self.boards.get_mut(&board).filter(may_write) else {
             return Ok((Response::Held(held), None));
         };
-        match row.check(&entries) {
+        let checked = match self.numbers {
+            Numbers::Checked => row.check(&entries),
+            Numbers::Unchecked => Ok(()),
+        };
+        match checked {
             Ok(()) => {}
             Err(Wrong::Place) => return Ok((Response::OutOfPlace { last_seq: held.last_seq }, None)),
             Err(Wrong::Numbers(what)) => {
@@ -228,15 +302,35 @@ impl Table {
         if row.epoch != epoch || !mine {
             return (Response::Held(row), None);
         }
-        let record = row.owner.is_some().then(|| self.set_owner(board, epoch, None));
+        let record = row.owner.is_some().then(|| self.set_owner(board, epoch, None, now_ms));
         (Response::Released, record)
+    }
+
+    /// An owner that is dead by the liveness rule, and by nothing else.
+    fn release_dead(&mut self, limit: NonZeroU32, now_ms: u64) -> (Response, Option<Record>) {
+        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX).min(self.limits.page_entries);
+        let is_dead = |owner: &ServerId| !self.owner(owner, now_ms).alive;
+        let orphans = self.boards.iter().filter(|(_, row)| row.owner.as_ref().is_some_and(is_dead));
+        let boards: Vec<BoardId> = orphans.take(limit).map(|(board, _)| board.clone()).collect();
+        for board in &boards {
+            self.free(board, now_ms);
+        }
+        let released = Response::ReleasedDead { boards: u32::try_from(boards.len()).unwrap_or(u32::MAX) };
+        (released, (!boards.is_empty()).then_some(Record::Freed { boards }))
+    }
+
+    fn free(&mut self, board: &BoardId, now_ms: u64) {
+        let Some(row) = self.boards.get_mut(board) else { return };
+        row.owner = None;
+        self.changes.note(now_ms, board, row.epoch, None);
     }
 
     fn load(&self, board: &BoardId, after: Seq) -> LogPage {
         let Some(row) = self.boards.get(board) else {
             return LogPage { entries: vec![], last_seq: Seq::ZERO };
         };
-        let (entries, _) = row.page(after, self.limits.page_entries, self.limits.page_bytes);
+        let (entries, _) =
+            row.page(row.place_behind(after), self.limits.page_entries, self.limits.page_bytes);
         LogPage { entries, last_seq: row.last_seq() }
     }
 
@@ -256,24 +350,24 @@ impl Table {
 
     fn dump(&self, after: Option<&Place>) -> DumpPage {
         let (mut entries, mut bytes) = (self.limits.page_entries, self.limits.page_bytes);
-        let (from, mut seq) = match after {
-            Some(place) => (Bound::Included(&place.board), place.seq),
-            None => (Bound::Unbounded, Seq::ZERO),
+        let (from, mut told) = match after {
+            Some(place) => (Bound::Included(&place.board), place.told),
+            None => (Bound::Unbounded, 0),
         };
         let mut logs = Vec::new();
         for (board, row) in self.boards.range((from, Bound::Unbounded)) {
-            let (page, all) = row.page(seq, entries, bytes);
+            let (page, all) = row.page(told, entries, bytes);
             entries = entries.saturating_sub(page.len());
-            let told: usize = page.iter().map(|entry| entry.payload.as_json().len()).sum();
-            bytes = bytes.saturating_sub(told);
-            let last = page.last().map_or(seq, |entry| entry.seq);
+            let weight: usize = page.iter().map(|entry| entry.payload.as_json().len()).sum();
+            bytes = bytes.saturating_sub(weight);
+            told = told.saturating_add(page.len());
             if !page.is_empty() {
                 logs.push((board.clone(), page));
             }
             if !all || entries == 0 || bytes == 0 {
-                return DumpPage { logs, next: Some(Place { board: board.clone(), seq: last }) };
+                return DumpPage { logs, next: Some(Place { board: board.clone(), told }) };
             }
-            seq = Seq::ZERO;
+            told = 0;
         }
         DumpPage { logs, next: None }
     }
@@ -422,6 +516,31 @@ mod tests {
     }
 
     #[test]
+    fn boards_of_dead_owners_become_nobodys_and_keep_their_epoch() {
+        let mut table = table();
+        for (name, owner) in [("a", "s1"), ("b", "s2"), ("c", "s1"), ("d", "s1")] {
+            beat(&mut table, owner, 0);
+            done(&mut table, claim(name, owner, 0));
+        }
+        beat(&mut table, "s2", 90);
+        let ask = |table: &mut Table, now_ms| {
+            table.ask(Request::ReleaseDead { limit: NonZeroU32::new(9).unwrap() }, now_ms)
+        };
+        let told = |boards| Ok(Response::ReleasedDead { boards });
+        assert_eq!(ask(&mut table, 100).0, told(0), "nobody is dead yet");
+        let (first, record) = ask(&mut table, 101);
+        assert_eq!(first, told(2), "a page of them");
+        assert_eq!(ask(&mut table, 101).0, told(1));
+        assert_eq!(ask(&mut table, 101).0, told(0));
+        assert_eq!((table.row(&board("a"), 101).owner, table.row(&board("a"), 101).epoch), (None, Epoch(1)));
+        assert!(alive(&table, 101), "it is another's, who lives");
+        let mut again = self::table();
+        again.replay(Record::Owned { board: board("a"), epoch: Epoch(1), owner: Some(server("s1")) });
+        again.replay(record.unwrap());
+        assert_eq!(again.row(&board("a"), 0).owner, None);
+    }
+
+    #[test]
     fn nobody_releases_the_board_of_another() {
         let mut table = table();
         done(&mut table, claim("b", "s1", 0));
@@ -474,5 +593,59 @@ mod tests {
         done(&mut table, claim("b", "s1", 0));
         assert!(matches!(table.ask(claim("b2", "s1", 0), 0).0, Err(Refusal::Full { .. })));
         assert!(matches!(table.ask(append(1, 1..=2), 0).0, Err(Refusal::Full { .. })));
+    }
+    #[test]
+    fn every_change_of_owner_is_remembered_with_its_time() {
+        let mut table = table().began_at(jiff::Timestamp::from_millisecond(1_000_000).unwrap());
+        let release = Request::Release { board: board("b"), epoch: Epoch(2), server: server("s2") };
+        let asked =
+            [(claim("b", "s1", 0), 5), (claim("b", "s2", 1), 7), (claim("b", "s3", 1), 8), (release, 9)];
+        for (request, now_ms) in asked {
+            assert!(table.ask(request, now_ms).0.is_ok());
+        }
+        let page = |after| {
+            let (changes, next) = table_changes(&table, after);
+            (changes.join(" "), next)
+        };
+        assert_eq!(page(0), ("1000005:s1 1000007:s2".to_owned(), Some(2)));
+        assert_eq!(page(2), ("1000009:-".to_owned(), None));
+    }
+
+    fn table_changes(table: &Table, after: u64) -> (Vec<String>, Option<u64>) {
+        let page = table.changes.page(after, table.limits.page_entries);
+        let told = page.changes.iter().map(|change| {
+            let owner = change.owner.as_ref().map_or("-", ServerId::as_str);
+            format!("{}:{owner}", change.at_ms)
+        });
+        (told.collect(), page.next)
+    }
+
+    #[test]
+    fn without_a_fence_a_server_that_lost_its_epoch_writes() {
+        let mut table = table().with(Some(Sabotage::NoFence));
+        done(&mut table, claim("b", "s1", 0));
+        done(&mut table, append(1, 1..=2));
+        done(&mut table, claim("b", "s2", 1));
+        done(&mut table, append(2, 3..=3));
+        done(&mut table, append(1, 3..=4));
+        let told = |page: DumpPage| -> Vec<u64> {
+            page.logs.iter().flat_map(|(_, log)| log).map(|entry| entry.seq.get()).collect()
+        };
+        let first = table.dump(None);
+        let second = table.dump(first.next.as_ref());
+        let third = table.dump(second.next.as_ref());
+        assert_eq!([told(first), told(second), told(third)].concat(), [1, 2, 3, 3, 4]);
+    }
+
+    #[test]
+    fn without_its_check_the_store_keeps_a_gap_and_a_double() {
+        let mut table = table().with(Some(Sabotage::DropEdit));
+        done(&mut table, claim("b", "s1", 0));
+        for entries in [vec![edit(1)], vec![edit(3)], vec![edit(4), edit(4)], vec![edit(5)]] {
+            done(&mut table, Request::Append { board: board("b"), epoch: Epoch(1), entries });
+        }
+        let seqs = |page: LogPage| page.entries.iter().map(|entry| entry.seq.get()).collect::<Vec<_>>();
+        assert_eq!(seqs(table.load(&board("b"), Seq(1))), [3, 4]);
+        assert_eq!(seqs(table.load(&board("b"), Seq(4))), [5]);
     }
 }

@@ -56,11 +56,11 @@ pub struct Owner {
     pub alive: bool,
 }
 
-/// A place in the dump: the board, and the last edit of it that was told.
+/// A place in the dump: the board, and how much of its log was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub board: BoardId,
-    pub seq: Seq,
+    pub told: usize,
 }
 
 /// What can be asked.
@@ -77,12 +77,16 @@ pub enum Request {
     Append { board: BoardId, epoch: Epoch, entries: Vec<Entry> },
     /// The owner gives the board to nobody; its epoch stays.
     Release { board: BoardId, epoch: Epoch, server: ServerId },
+    /// Up to `limit` boards of dead owners are nobody's from now on; their epochs stay.
+    ReleaseDead { limit: NonZeroU32 },
     /// A page of the log behind `after`.
     Load { board: BoardId, after: Seq },
     /// A page of the boards that the table gives to `server`, in order, behind `cursor`.
     Owners { server: ServerId, cursor: Option<BoardId>, limit: NonZeroU32 },
-    /// A page of all logs, in order of (board, seq), behind `after`.
+    /// A page of all logs, in order of the boards, behind `after`.
     Dump { after: Option<Place> },
+    /// A page of all changes of owner in the order in which they came, without the first `after`.
+    Changes { after: u64 },
 }
 
 /// What is answered.
@@ -101,6 +105,8 @@ pub enum Response {
     OutOfPlace { last_seq: Seq },
     /// To `Release`.
     Released,
+    /// To `ReleaseDead`: so many.
+    ReleasedDead { boards: u32 },
     /// To `Claim`, `Append`, `Release`: the row is another; nothing was changed.
     Held(Ownership),
     /// To `Load`.
@@ -109,6 +115,8 @@ pub enum Response {
     Owners(OwnersPage),
     /// To `Dump`.
     Dumped(DumpPage),
+    /// To `Changes`.
+    Changes(ChangesPage),
 }
 
 /// A page of one board's log.
@@ -127,6 +135,24 @@ pub struct DumpPage {
     pub logs: Vec<(BoardId, Vec<Entry>)>,
     /// What to ask for next; none at the end.
     pub next: Option<Place>,
+}
+
+/// A change of an ownership row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerChange {
+    /// Milliseconds since the Unix epoch. What was in the file counts from when it was opened.
+    pub at_ms: u64,
+    pub board: BoardId,
+    pub epoch: Epoch,
+    pub owner: Option<ServerId>,
+}
+
+/// A page of the changes of owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesPage {
+    pub changes: Vec<OwnerChange>,
+    /// What to ask for next; none at the end.
+    pub next: Option<u64>,
 }
 
 /// Why the store did nothing: the request breaks a rule, whatever the row says.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use segue_handover::client::Address;
+use segue_handover::client::{Address, Timing};
 use segue_handover::wire::{BoardId, ClientId, Connect};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -47,6 +47,8 @@ pub struct CrowdConfig {
     pub first_joins_per_s: u32,
     /// How long anybody waits for edits that are not durable.
     pub patience: Duration,
+    /// How long a server may say nothing before its users look for another.
+    pub silence: Duration,
 }
 
 impl CrowdConfig {
@@ -64,6 +66,7 @@ impl CrowdConfig {
             seed,
             first_joins_per_s: 500,
             patience: Duration::from_secs(30),
+            silence: Timing::default().silence,
         }
     }
 }
@@ -266,6 +269,7 @@ impl Director {
                     edit_every: Duration::from_secs_f64(1.0 / self.config.edits_per_s),
                     seed: self.seeds.u64(..),
                     patience: self.config.patience,
+                    silence: self.config.silence,
                 };
                 self.users.spawn(user::live(plan, Arc::clone(&self.pulse), self.mode.subscribe(), read));
             }

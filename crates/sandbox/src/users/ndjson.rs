@@ -1,5 +1,5 @@
 //! The records as files, for whoever wants to count again: a line of JSON for each user, one for each board,
-//! one for each phase.
+//! one for each phase, each change of a board's owner, and each instance that was ended.
 //!
 //! Nothing is derived here; `tests/clients/recount.py` reads these files and shares no code with this crate.
 
@@ -9,8 +9,10 @@ use std::path::Path;
 use segue_handover::wire::Seq;
 use serde::Serialize;
 
+use super::owners::Owners;
 use super::record::{Edit, Phase, Records, RunEnd, UserRecord};
 use super::recount::Stored;
+use crate::world::EndRecord;
 
 /// One user. Times are microseconds since the crowd began.
 #[derive(Debug, Serialize)]
@@ -58,11 +60,24 @@ struct PhaseLine {
     at_us: u64,
 }
 
-/// Writes `users.ndjson`, `boards.ndjson` and `phases.ndjson` into a folder, which is made when it is not there.
-pub fn write(folder: &Path, records: &Records, stored: &Stored) -> std::io::Result<()> {
+/// Everything that a report is counted from.
+#[derive(Debug, Clone, Copy)]
+pub struct Witnesses<'a> {
+    pub records: &'a Records,
+    pub stored: &'a Stored,
+    pub owners: &'a Owners,
+    pub ends: &'a [EndRecord],
+}
+
+/// Writes `users.ndjson`, `boards.ndjson`, `phases.ndjson`, `owners.ndjson` (`at_ms board epoch owner`) and
+/// `ends.ndjson` (`instance_id state at_ms`) into a folder, which is made when it is not there.
+pub fn write(folder: &Path, witnesses: Witnesses<'_>) -> std::io::Result<()> {
+    let Witnesses { records, stored, owners, ends } = witnesses;
     std::fs::create_dir_all(folder)?;
     lines(&folder.join("users.ndjson"), records.users.iter().map(user))?;
     lines(&folder.join("boards.ndjson"), boards(stored))?;
+    lines(&folder.join("owners.ndjson"), owners.changes.iter())?;
+    lines(&folder.join("ends.ndjson"), ends.iter())?;
     let marks = records.marks.iter().map(|mark| PhaseLine { phase: name(mark.phase), at_us: mark.at_us });
     let taken = PhaseLine { phase: "taken", at_us: records.taken_us };
     lines(&folder.join("phases.ndjson"), marks.chain([taken]))
@@ -126,11 +141,12 @@ fn name(phase: Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use segue_handover::client::Told;
-    use segue_handover::wire::{BoardId, ClientId, Cseq, Epoch};
+    use segue_handover::wire::{BoardId, ClientId, Cseq, Epoch, ServerId};
 
     use super::super::record::Mark;
     use super::super::recount::StoredEdit;
     use super::*;
+    use crate::store::wire::OwnerChange;
 
     #[test]
     fn every_record_is_a_line_that_says_all_of_it() {
@@ -145,7 +161,16 @@ mod tests {
         let stored = Stored { logs: [(board, vec![edit])].into() };
 
         let folder = tempfile::tempdir().unwrap();
-        write(&folder.path().join("records"), &records, &stored).unwrap();
+        let change = |owner: Option<&str>| OwnerChange {
+            at_ms: 7,
+            board: BoardId::parse("b1").unwrap(),
+            epoch: Epoch(2),
+            owner: owner.map(|owner| ServerId::parse(owner).unwrap()),
+        };
+        let owners = Owners { changes: vec![change(Some("i-1")), change(None)] };
+        let ends = [EndRecord { instance_id: "i-1".into(), state: "stopping".to_owned(), at_ms: 8 }];
+        let witnesses = Witnesses { records: &records, stored: &stored, owners: &owners, ends: &ends };
+        write(&folder.path().join("records"), witnesses).unwrap();
         let read = |name: &str| std::fs::read_to_string(folder.path().join("records").join(name)).unwrap();
         assert_eq!(
             read("users.ndjson"),
@@ -158,5 +183,11 @@ mod tests {
             read("phases.ndjson"),
             "{\"phase\":\"before\",\"at_us\":1}\n{\"phase\":\"taken\",\"at_us\":99}\n"
         );
+        assert_eq!(
+            read("owners.ndjson"),
+            "{\"at_ms\":7,\"board\":\"b1\",\"epoch\":2,\"owner\":\"i-1\"}\n\
+             {\"at_ms\":7,\"board\":\"b1\",\"epoch\":2,\"owner\":null}\n"
+        );
+        assert_eq!(read("ends.ndjson"), "{\"instance_id\":\"i-1\",\"state\":\"stopping\",\"at_ms\":8}\n");
     }
 }

@@ -52,6 +52,9 @@ pub struct Report {
     pub aws_calls: BTreeMap<String, u64>,
     pub instances: Instances,
     pub daemon: Daemon,
+    /// None where nothing was done on purpose.
+    #[serde(default)]
+    pub chaos: Option<Chaos>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +120,20 @@ pub struct Instances {
     pub stopped: u64,
     /// Running, and nobody's.
     pub orphaned: u64,
+    /// Stopped or terminated while the ownership table gave boards to them.
+    pub ended_with_boards: u64,
+}
+
+/// What was done to a release on purpose, as far as it was seen to be so by others than who did it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chaos {
+    pub daemon_kills: u64,
+    /// Of these, while boards were being carried across.
+    pub daemon_kills_in_handover: u64,
+    /// Answers to launches that the sandbox did not send, though it had done as asked.
+    pub lost_replies: u64,
+    /// New servers that were killed while the ownership table gave boards to them.
+    pub green_killed_with_boards: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -163,10 +180,23 @@ impl Report {
             },
             attach_rate: AttachRate { limit_per_s: 0, peak_in_100ms: 0 },
             aws_calls: BTreeMap::new(),
-            instances: Instances { launched: 0, terminated: 0, stopped: 0, orphaned: 0 },
+            instances: Instances {
+                launched: 0,
+                terminated: 0,
+                stopped: 0,
+                orphaned: 0,
+                ended_with_boards: 0,
+            },
             daemon: Daemon { restarts: 0, rss_mb_max: None },
+            chaos: None,
         }
     }
+}
+
+/// Just enough of everything.
+#[cfg(test)]
+fn chaos() -> Chaos {
+    Chaos { daemon_kills: 5, daemon_kills_in_handover: 2, lost_replies: 1, green_killed_with_boards: 1 }
 }
 
 /// A report in which every promise is kept.
@@ -195,7 +225,8 @@ fn good() -> Report {
     report.clients = Clients { total: 1_400, moved: 990, reconnects_forced: 0, without_socket_ms_max: 0.0 };
     report.attach_rate = AttachRate { limit_per_s: 500, peak_in_100ms: 50 };
     report.aws_calls = [("RunInstances".to_owned(), 4), ("DescribeInstances".to_owned(), 60)].into();
-    report.instances = Instances { launched: 8, terminated: 4, stopped: 0, orphaned: 0 };
+    report.instances =
+        Instances { launched: 8, terminated: 4, stopped: 0, orphaned: 0, ended_with_boards: 0 };
     report.daemon = Daemon { restarts: 0, rss_mb_max: Some(42.0) };
     report
 }
@@ -227,11 +258,11 @@ mod tests {
         found.sort_unstable();
         let mut agreed: Vec<&str> = "attach_rate.limit_per_s attach_rate.peak_in_100ms \
             aws_calls.DescribeInstances aws_calls.RunInstances boards.alive_on_blue_at_close boards.failed \
-            boards.moved boards.total canary.verdict clients.moved clients.reconnects_forced clients.total \
+            boards.moved boards.total canary.verdict chaos clients.moved clients.reconnects_forced clients.total \
             clients.without_socket_ms_max control_stall_ms.p50 control_stall_ms.p99 daemon.restarts \
             daemon.rss_mb_max edit_latency_ms.before.p50 edit_latency_ms.before.p99 \
             edit_latency_ms.during.p50 edit_latency_ms.during.p99 edits.acknowledged edits.duplicated \
-            edits.lost edits.out_of_order edits.sent edits.stored instances.launched instances.orphaned \
+            edits.lost edits.out_of_order edits.sent edits.stored instances.ended_with_boards instances.launched instances.orphaned \
             instances.stopped instances.terminated seconds stall_ms.max stall_ms.p50 stall_ms.p99 \
             steps[].name steps[].outcome steps[].seconds verdict"
             .split_whitespace()

@@ -37,6 +37,8 @@ pub(super) struct Plan {
     pub(super) seed: u64,
     /// How long a user who leaves waits for what is not durable.
     pub(super) patience: Duration,
+    /// How long a server may say nothing.
+    pub(super) silence: Duration,
 }
 
 struct User {
@@ -85,11 +87,11 @@ async fn at(time: Option<Instant>) {
 
 impl User {
     fn new(plan: Plan, pulse: Arc<Pulse>) -> Self {
-        let Plan { client, address, edit_every, seed, patience: _ } = plan;
+        let Plan { client, address, edit_every, seed, patience: _, silence } = plan;
         let record = UserRecord::new(client.clone(), address.board.clone());
         let mut rng = fastrand::Rng::with_seed(seed);
         let next_edit = Instant::now() + edit_every.mul_f64(rng.f64());
-        let session = Session::connect(address, client, Timing::default());
+        let session = Session::connect(address, client, Timing { silence, ..Timing::default() });
         Self { session, record, pulse, rng, edit_every, next_edit, show: None }
     }
 

@@ -97,6 +97,14 @@ impl InstanceState {
         }
     }
 
+    /// On its way down, or down.
+    pub(crate) const fn is_end(self) -> bool {
+        match self {
+            Self::Stopping | Self::Stopped | Self::ShuttingDown | Self::Terminated => true,
+            Self::Pending | Self::Running => false,
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::at::At;
 use super::image::Tags;
 use super::instance::{Instance, InstanceState};
+use super::lifecycle::Change;
 use crate::names::{ClientToken, ImageId, InstanceId};
 
 /// The ledger as `GET /admin/ledger` shows it.
@@ -25,6 +27,8 @@ pub struct Ledger {
     pub faults: BTreeMap<String, u64>,
     /// Every instance that was ever launched, in order.
     pub launches: Vec<LaunchRecord>,
+    /// Every stop and every end that was asked for and begun, in order.
+    pub ends: Vec<EndRecord>,
     /// How many of the launches are terminated now.
     pub terminated: u64,
     /// How many of the launches are stopped now.
@@ -48,6 +52,17 @@ pub struct LaunchRecord {
     pub launched_at_ms: u64,
 }
 
+/// An instance that was asked to stop, or to be no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndRecord {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// The state that it took, as EC2 names it.
+    pub state: String,
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
 /// Names that are kept apart in one of the maps; more are counted together. Anybody can make them up.
 const NAMES_MAX: usize = 1_000;
 
@@ -66,6 +81,16 @@ impl Ledger {
 
     pub(super) fn struck(&mut self, name: String) {
         count(&mut self.faults, name);
+    }
+
+    /// Writes down what changes of instances did.
+    pub(super) fn changed(&mut self, changes: &[Change], now: At) {
+        let ends = changes.iter().filter(|change| change.before != change.after && change.after.is_end());
+        self.ends.extend(ends.map(|change| EndRecord {
+            instance_id: change.instance.clone(),
+            state: change.after.name().to_owned(),
+            at_ms: now.ms(),
+        }));
     }
 
     /// Writes down an instance as it is now, for the first time or again.

@@ -51,7 +51,7 @@ impl Database {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("boards.log");
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let args = StoreArgs { listen, file, latency_ms: 1, liveness_ms, fsync: false };
+        let args = StoreArgs { listen, file, latency_ms: 1, liveness_ms, fsync: false, sabotage: None };
         let store = Store::open(&args).await.expect("a new file");
         let address = store.address();
         let serving =

@@ -37,16 +37,15 @@ impl Board {
         }
     }
 
-    /// The log behind `after`; it is contiguous from 1, so that a number is a place.
-    fn behind(&self, after: Seq) -> &[Entry] {
-        let start = usize::try_from(after.get()).unwrap_or(usize::MAX);
-        self.log.get(start..).unwrap_or_default()
+    /// How many entries are up to `after`.
+    pub(super) fn place_behind(&self, after: Seq) -> usize {
+        self.log.partition_point(|entry| entry.seq <= after)
     }
 
-    /// As much of the log behind `after` as the limits allow, at least one entry when there is one;
+    /// As much of the log without its first `skip` entries as the limits allow, at least one entry when there is one;
     /// and whether that was all.
-    pub(super) fn page(&self, after: Seq, max_entries: usize, max_bytes: usize) -> (Vec<Entry>, bool) {
-        let rest = self.behind(after);
+    pub(super) fn page(&self, skip: usize, max_entries: usize, max_bytes: usize) -> (Vec<Entry>, bool) {
+        let rest = self.log.get(skip..).unwrap_or_default();
         let mut bytes = 0;
         let fits = |entry: &&Entry| {
             let first = bytes == 0;
@@ -131,7 +130,7 @@ mod tests {
     fn a_page_ends_at_either_limit_and_says_so() {
         let board = board((1..=5).map(|n| edit(n, "a", n)).collect());
         let page = |after, max_entries, max_bytes| {
-            let (page, all) = board.page(Seq(after), max_entries, max_bytes);
+            let (page, all) = board.page(board.place_behind(Seq(after)), max_entries, max_bytes);
             (page.iter().map(|entry| entry.seq.get()).collect::<Vec<_>>(), all)
         };
         assert_eq!(page(1, 2, 1_000), (vec![2, 3], false));

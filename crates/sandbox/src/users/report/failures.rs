@@ -1,6 +1,6 @@
 //! Which promises a report shows as broken, one sentence each.
 
-use super::{Report, Verdict};
+use super::{Chaos, Report, Verdict};
 
 /// A stall below this is nobody's concern, in milliseconds.
 const STALL_MS: f64 = 50.0;
@@ -8,36 +8,70 @@ const STALL_MS: f64 = 50.0;
 /// How much more than the control a stall may be.
 const TIMES_CONTROL: f64 = 3.0;
 
+/// How often the daemon is killed at the least under chaos, and how often of these while boards are carried.
+const DAEMON_KILLS: u64 = 5;
+const DAEMON_KILLS_IN_HANDOVER: u64 = 2;
+
 impl Report {
     /// Nothing when every promise was kept. What is not known counts as broken.
+    ///
+    /// Where a server is killed on purpose its people lose their sockets, their edits wait until another server
+    /// has the board, and the release may turn back. That is told and breaks no promise; everything that must
+    /// hold whatever is killed does, and chaos that was not done is a promise of its own.
     pub fn failures(&self) -> Vec<String> {
-        let mut failures = Vec::new();
-        let mut broken = |is_broken: bool, sentence: String| {
-            if is_broken {
-                failures.push(sentence);
-            }
+        let mut failures = match self.chaos {
+            None => self.noticed(),
+            Some(chaos) => [self.way_through(), not_done(chaos)].concat(),
         };
-        let verdict = self.verdict;
-        broken(verdict != Verdict::Released, format!("the release ended {verdict}"));
-        if let Some(canary) = self.canary {
-            broken(canary.verdict != Verdict::Passed, format!("the canary ended {}", canary.verdict));
-        }
-        let (edits, clients, boards) = (&self.edits, &self.clients, &self.boards);
-        broken(edits.sent == 0, "nobody edited anything".to_owned());
-        broken(edits.lost > 0, format!("{} edits were lost", edits.lost));
-        broken(edits.duplicated > 0, format!("{} edits were doubled", edits.duplicated));
-        broken(edits.out_of_order > 0, format!("the order is broken at {} places", edits.out_of_order));
-        broken(
-            clients.reconnects_forced > 0,
-            format!("{} reconnects were forced", clients.reconnects_forced),
-        );
-        let without_ms = clients.without_socket_ms_max;
-        broken(without_ms > 0.0, format!("somebody was without a socket for {without_ms} ms"));
-        let (moved, alive) = (boards.moved, boards.alive_on_blue_at_close);
-        broken(moved != alive, format!("{moved} boards were moved of {alive} that were to be"));
-        broken(boards.failed > 0, format!("{} boards could not be moved", boards.failed));
-        broken(self.instances.orphaned > 0, format!("{} instances are nobody's", self.instances.orphaned));
+        failures.extend(self.broken());
+        failures
+    }
+
+    /// What must hold whatever is killed.
+    fn broken(&self) -> Vec<String> {
+        let (edits, instances) = (&self.edits, &self.instances);
+        sentences([
+            (edits.sent == 0, "nobody edited anything".to_owned()),
+            (edits.lost > 0, format!("{} edits were lost", edits.lost)),
+            (edits.duplicated > 0, format!("{} edits were doubled", edits.duplicated)),
+            (edits.out_of_order > 0, format!("the order is broken at {} places", edits.out_of_order)),
+            (instances.orphaned > 0, format!("{} instances are nobody's", instances.orphaned)),
+            (
+                instances.ended_with_boards > 0,
+                format!("{} instances were ended while they owned boards", instances.ended_with_boards),
+            ),
+        ])
+    }
+
+    /// What people notice, and what a release comes to when nothing is in its way.
+    fn noticed(&self) -> Vec<String> {
+        let (clients, boards) = (&self.clients, &self.boards);
+        let (moved, alive, without_ms) =
+            (boards.moved, boards.alive_on_blue_at_close, clients.without_socket_ms_max);
+        let canary = self.canary.map_or(Verdict::Passed, |canary| canary.verdict);
+        let mut failures = sentences([
+            (self.verdict != Verdict::Released, format!("the release ended {}", self.verdict)),
+            (canary != Verdict::Passed, format!("the canary ended {canary}")),
+            (clients.reconnects_forced > 0, format!("{} reconnects were forced", clients.reconnects_forced)),
+            (without_ms > 0.0, format!("somebody was without a socket for {without_ms} ms")),
+            (moved != alive, format!("{moved} boards were moved of {alive} that were to be")),
+            (boards.failed > 0, format!("{} boards could not be moved", boards.failed)),
+        ]);
         failures.extend(self.stall_failure());
+        failures.extend(self.pace_failure());
+        failures
+    }
+
+    /// Under chaos: to the end, or all the way back. And never faster than was set.
+    fn way_through(&self) -> Vec<String> {
+        let mut failures = match self.verdict {
+            Verdict::Released | Verdict::RolledBack => Vec::new(),
+            other @ (Verdict::Passed
+            | Verdict::Aborted
+            | Verdict::Refused
+            | Verdict::Held
+            | Verdict::Unfinished) => vec![format!("the release ended {other}")],
+        };
         failures.extend(self.pace_failure());
         failures
     }
@@ -60,10 +94,28 @@ impl Report {
     }
 }
 
+/// Chaos that was not done proves nothing.
+fn not_done(chaos: Chaos) -> Vec<String> {
+    [
+        ("daemon kills", chaos.daemon_kills, DAEMON_KILLS),
+        ("daemon kills in the handover", chaos.daemon_kills_in_handover, DAEMON_KILLS_IN_HANDOVER),
+        ("lost replies to launches", chaos.lost_replies, 1),
+        ("new servers killed with boards", chaos.green_killed_with_boards, 1),
+    ]
+    .into_iter()
+    .filter(|(_, done, wanted)| done < wanted)
+    .map(|(what, done, wanted)| format!("the chaos was not done: {done} {what}, {wanted} were wanted"))
+    .collect()
+}
+
+fn sentences<const N: usize>(all: [(bool, String); N]) -> Vec<String> {
+    all.into_iter().filter(|(is_broken, _)| *is_broken).map(|(_, sentence)| sentence).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::users::report::good;
+    use crate::users::report::{chaos, good};
 
     #[test]
     fn a_report_of_kept_promises_has_no_failures() {
@@ -74,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_broken_promise_is_one_sentence() {
-        let breaks: [(&str, Break); 13] = [
+        let breaks: [(&str, Break); 14] = [
             ("the release ended rolled back", |report| report.verdict = Verdict::RolledBack),
             ("the canary ended held", |report| {
                 report.canary.iter_mut().for_each(|canary| canary.verdict = Verdict::Held);
@@ -88,6 +140,9 @@ mod tests {
             ("199 boards were moved of 200 that were to be", |report| report.boards.moved = 199),
             ("5 boards could not be moved", |report| report.boards.failed = 5),
             ("6 instances are nobody's", |report| report.instances.orphaned = 6),
+            ("7 instances were ended while they owned boards", |report| {
+                report.instances.ended_with_boards = 7;
+            }),
             ("how long edits stalled is not known", |report| report.stall_ms.p99 = None),
             ("51 attaches were admitted within 100 ms, the limit is 50", |report| {
                 report.attach_rate.peak_in_100ms = 51;
@@ -111,5 +166,30 @@ mod tests {
         assert!(report.failures().is_empty());
         report.stall_ms.p99 = Some(60.1);
         assert_eq!(report.failures(), ["edits stalled for 60.1 ms (p99), the limit is 60.0 ms"]);
+    }
+
+    #[test]
+    fn under_chaos_people_may_notice_and_a_release_may_turn_back() {
+        let mut report = good();
+        report.chaos = Some(chaos());
+        report.clients.reconnects_forced = 40;
+        report.clients.without_socket_ms_max = 3_100.0;
+        report.stall_ms.p99 = Some(3_000.0);
+        report.boards.moved = 1;
+        report.verdict = Verdict::RolledBack;
+        assert_eq!(report.failures(), Vec::<String>::new());
+        report.verdict = Verdict::Held;
+        report.edits.lost = 1;
+        assert_eq!(report.failures(), ["the release ended held", "1 edits were lost"]);
+    }
+
+    #[test]
+    fn chaos_that_was_not_done_is_no_pass() {
+        let mut report = good();
+        report.chaos = Some(Chaos { daemon_kills_in_handover: 1, ..chaos() });
+        let failures = report.failures();
+        assert_eq!(failures, ["the chaos was not done: 1 daemon kills in the handover, 2 were wanted"]);
+        report.chaos = Some(Chaos::default());
+        assert_eq!(report.failures().len(), 4);
     }
 }

@@ -101,15 +101,32 @@ impl Report {
             f,
             "instances",
             &format!(
-                "{} launched, {} terminated, {} stopped, {} orphaned",
-                instances.launched, instances.terminated, instances.stopped, instances.orphaned
+                "{} launched, {} terminated, {} stopped, {} orphaned, {} ended with boards",
+                instances.launched,
+                instances.terminated,
+                instances.stopped,
+                instances.orphaned,
+                instances.ended_with_boards
             ),
         )?;
         let calls: Vec<String> =
             self.aws_calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
         line(f, "AWS calls", &calls.join(", "))?;
         let memory = daemon.rss_mb_max.map_or_else(|| "unknown".to_owned(), |mb| format!("{mb:.0} MB"));
-        line(f, "daemon", &format!("{} restarts, at most {memory}", daemon.restarts))
+        line(f, "daemon", &format!("{} restarts, at most {memory}", daemon.restarts))?;
+        let Some(chaos) = self.chaos else { return Ok(()) };
+        line(
+            f,
+            "chaos",
+            &format!(
+                "the daemon killed {} times, {} of them in the handover; {} replies to launches lost; \
+                 {} new servers killed with boards",
+                chaos.daemon_kills,
+                chaos.daemon_kills_in_handover,
+                chaos.lost_replies,
+                chaos.green_killed_with_boards
+            ),
+        )
     }
 }
 
@@ -141,13 +158,22 @@ times (ms)                                          p50      p99      max
             edits before                            1.1      6.0
             edits during                            1.3      9.0
 attaches    at most 50 within 100 ms, the limit is 500 per second
-instances   8 launched, 4 terminated, 0 stopped, 0 orphaned
+instances   8 launched, 4 terminated, 0 stopped, 0 orphaned, 0 ended with boards
 AWS calls   DescribeInstances 60, RunInstances 4
 daemon      0 restarts, at most 42 MB
 
 Every promise was kept.
 ";
         assert_eq!(good().to_string(), expected);
+    }
+
+    #[test]
+    fn what_was_done_on_purpose_is_told() {
+        let mut report = good();
+        report.chaos = Some(crate::users::report::chaos());
+        let line = "chaos       the daemon killed 5 times, 2 of them in the handover; 1 replies to launches lost; \
+                    1 new servers killed with boards\n";
+        assert!(report.to_string().contains(line), "{report}");
     }
 
     #[test]

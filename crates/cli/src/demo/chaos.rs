@@ -1,0 +1,270 @@
+//! What is done to a canary and a full release on purpose, drawn from a seed: the daemon is killed, one new
+//! server is killed while it owns boards, the reply to a launch is lost, calls are throttled, Prometheus is away.
+//!
+//! It deliberately counts nothing by its own word. What was done is counted afterwards from others: the keeper
+//! saw the daemon die, the journal's times say in which step, the ledger says that the reply was lost, and the
+//! store's ownership gave boards to the server at the moment it was killed.
+
+mod counted;
+mod script;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use segue_api::{Client, Direction, ReleaseId, ReleaseKind, ReleaseState, ReleaseView, StepState};
+use segue_handover::store::BoardStore as _;
+use segue_handover::wire::ServerId;
+use segue_sandbox::faults::Fault;
+use segue_sandbox::store::client::StoreClient;
+use segue_sandbox::{InstanceId, Instances, Ready};
+use tokio::process::Command;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::daemon::{Daemon, Seen};
+use super::faults;
+use super::figures::fetch;
+use crate::output::say;
+
+pub(super) use counted::{as_before, count};
+use script::Script;
+
+/// Between two looks at the daemon's API.
+const LOOK: Duration = Duration::from_millis(25);
+/// A daemon that was killed is back within this.
+const BACK: Duration = Duration::from_secs(30);
+
+/// The release that is on: the journey tells it when it was accepted.
+pub(super) type Asked = watch::Receiver<Option<(ReleaseKind, ReleaseId)>>;
+
+/// Chaos at work. Dropped, it ends.
+#[derive(Debug)]
+pub(super) struct Chaos {
+    task: tokio::task::JoinHandle<()>,
+    done: Arc<Mutex<Done>>,
+}
+
+/// What was done and when, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Done {
+    daemon_kills_at_ms: Vec<u64>,
+    greens: Vec<(InstanceId, u64)>,
+}
+
+impl Drop for Chaos {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Chaos {
+    pub(super) fn start(
+        seed: u64,
+        ready: &Ready,
+        daemon: &Daemon,
+        client: Client,
+        asked: Asked,
+    ) -> Result<Self> {
+        let done = Arc::new(Mutex::new(Done::default()));
+        let hand = Hand {
+            ready: ready.clone(),
+            store: StoreClient::connect(ready.store.context("the sandbox has no store")?),
+            client,
+            daemon: daemon.seen(),
+            asked,
+            done: Arc::clone(&done),
+        };
+        let script = Script::of(seed);
+        say(&format!("chaos: {script}"));
+        let task = tokio::spawn(async move {
+            if let Err(error) = hand.play(script).await {
+                say(&format!("chaos: {error:#}"));
+            }
+        });
+        Ok(Self { task, done })
+    }
+
+    /// Ends it, and tells what it did.
+    pub(super) fn end(self) -> Done {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Everything that chaos can reach.
+struct Hand {
+    ready: Ready,
+    store: StoreClient,
+    client: Client,
+    daemon: Arc<Seen>,
+    asked: Asked,
+    done: Arc<Mutex<Done>>,
+}
+
+impl Hand {
+    async fn play(mut self, mut script: Script) -> Result<()> {
+        if script.loses_in == ReleaseKind::Canary {
+            self.lose_a_launch().await?;
+        }
+        let canary = self.accepted(ReleaseKind::Canary).await?;
+        self.fault(&Fault::Throttle {
+            action: Some("DescribeInstances".to_owned()),
+            calls: Some(5),
+            for_ms: None,
+        })
+        .await?;
+        for step in script.canary {
+            if self.reach(&canary, step).await? {
+                self.kill_daemon(step).await?;
+            }
+        }
+        // The canary's own launch is over by then, and the next one is the full release's.
+        if self.reach(&canary, "announce").await? && script.loses_in == ReleaseKind::Full {
+            self.lose_a_launch().await?;
+        }
+        let full = self.accepted(ReleaseKind::Full).await?;
+        if self.reach(&full, script.early).await? {
+            self.kill_daemon(script.early).await?;
+        }
+        self.handover(&full, &mut script).await?;
+        if self.reach(&full, script.green_in).await? {
+            self.kill_green(&mut script.rng).await?;
+        }
+        if self.is_past_handover(&full).await? {
+            self.kill_daemon("a later step").await?;
+        }
+        Ok(())
+    }
+
+    /// Two kills while boards are carried, and everything else that can be in the way then.
+    async fn handover(&self, full: &ReleaseId, script: &mut Script) -> Result<()> {
+        if !self.reach(full, "handover").await? {
+            return Ok(());
+        }
+        self.kill_daemon("handover").await?;
+        self.fault(&Fault::Throttle { action: None, calls: None, for_ms: Some(script.throttled_ms) }).await?;
+        self.fault(&Fault::Prometheus { is: script.blind, for_ms: Some(script.blind_ms) }).await?;
+        // The one that is back has to be at work again before it is killed: not only to be there.
+        if self.is_on(full, "handover").await? {
+            tokio::time::sleep(Duration::from_millis(script.rng.u64(0..300))).await;
+            self.kill_daemon("handover").await?;
+        }
+        Ok(())
+    }
+
+    async fn fault(&self, fault: &Fault) -> Result<()> {
+        faults::set(&self.ready, fault).await
+    }
+
+    async fn lose_a_launch(&self) -> Result<()> {
+        self.fault(&Fault::LoseResponse { action: "RunInstances".to_owned(), calls: 1 }).await
+    }
+
+    async fn accepted(&mut self, kind: ReleaseKind) -> Result<ReleaseId> {
+        let is_it = |asked: &Option<(ReleaseKind, ReleaseId)>| matches!(asked, Some((of, _)) if *of == kind);
+        let asked = self.asked.wait_for(is_it).await.context("the demo has ended")?.clone();
+        asked.map(|(_, id)| id).context("nothing was asked for")
+    }
+
+    /// As the daemon tells it, as soon as there is one that does.
+    async fn view(&self, id: &ReleaseId) -> Result<ReleaseView> {
+        let by = Instant::now() + BACK;
+        loop {
+            match self.client.release(id).await {
+                Ok(fresh) => return Ok(fresh.value),
+                Err(_) if Instant::now() < by => tokio::time::sleep(LOOK).await,
+                Err(error) => return Err(error).context("the daemon stays away"),
+            }
+        }
+    }
+
+    /// Waits until a step has begun; false when the release ends or turns back without it.
+    async fn reach(&self, id: &ReleaseId, step: &str) -> Result<bool> {
+        loop {
+            let view = self.view(id).await?;
+            let begun = view.steps.iter().find(|it| it.name == step).map(|it| it.state);
+            if is_over(&view) {
+                return Ok(false);
+            }
+            match begun {
+                Some(StepState::Running | StepState::Done) => return Ok(true),
+                Some(StepState::Pending) if view.direction == Direction::Forward => {
+                    tokio::time::sleep(LOOK).await
+                }
+                Some(StepState::Pending | StepState::Failed) | None => return Ok(false),
+            }
+        }
+    }
+
+    /// Whether a step goes on at this moment.
+    async fn is_on(&self, id: &ReleaseId, step: &str) -> Result<bool> {
+        let view = self.view(id).await?;
+        let is_on = |it: &segue_api::StepView| it.name == step && it.state == StepState::Running;
+        Ok(view.direction == Direction::Forward && !is_over(&view) && view.steps.iter().any(is_on))
+    }
+
+    /// Waits until no board is carried out any more; false when everything is over.
+    async fn is_past_handover(&self, id: &ReleaseId) -> Result<bool> {
+        while self.is_on(id, "handover").await? {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(!is_over(&self.view(id).await?))
+    }
+
+    async fn kill_daemon(&self, when: &str) -> Result<()> {
+        let (pid, killed) = (self.daemon.pid(), self.daemon.killed());
+        let at_ms = now_ms();
+        let sent = Command::new("kill").args(["-KILL", &pid.to_string()]).status().await?;
+        if !sent.success() {
+            bail!("the daemon, process {pid}, could not be killed");
+        }
+        say(&format!("chaos: the daemon was killed in {when}"));
+        let by = Instant::now() + BACK;
+        while self.daemon.killed() == killed || self.daemon.pid() == pid {
+            if Instant::now() > by {
+                bail!("the daemon is not started again");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        self.did(|done| done.daemon_kills_at_ms.push(at_ms));
+        Ok(())
+    }
+
+    /// One of those that own boards by the store's word, right now.
+    async fn kill_green(&self, rng: &mut fastrand::Rng) -> Result<()> {
+        let all: Instances = fetch(&self.ready.admin, "admin/instances").await?;
+        let new = all.instances.into_iter().filter(|it| it.version.as_deref() == Some("2"));
+        let mut holders = Vec::new();
+        for instance in new.filter(|it| it.state == "running") {
+            let server = ServerId::parse(instance.id.as_str())?;
+            let boards = self.store.owners(&server, None, 1_000).await?.boards.len();
+            if boards > 0 {
+                holders.push((instance.id, boards));
+            }
+        }
+        if holders.is_empty() {
+            bail!("no new server has boards");
+        }
+        let (instance, boards) = holders.swap_remove(rng.usize(..holders.len()));
+        let at_ms = now_ms();
+        self.fault(&Fault::Kill { instance: instance.clone() }).await?;
+        say(&format!("chaos: {instance} was killed with {boards} boards"));
+        self.did(|done| done.greens.push((instance, at_ms)));
+        Ok(())
+    }
+
+    fn did(&self, note: impl FnOnce(&mut Done)) {
+        note(&mut self.done.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn is_over(view: &ReleaseView) -> bool {
+    match view.state {
+        ReleaseState::Closed | ReleaseState::Held | ReleaseState::Asking => true,
+        ReleaseState::Running | ReleaseState::Paused => false,
+    }
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default()
+}
