@@ -27,7 +27,8 @@ fn shell(folder: &Path, script: &str, daemon: Option<&str>) -> Command {
 /// Runs a block whose last line does not end by itself, and returns what that said when it was ready.
 fn stay(folder: &Path, block: &str) -> (Staying, Value) {
     let (before, last) = block.rsplit_once('\n').expect("a block says more than one thing");
-    let script = format!("{before}\nexec {last}");
+    // Whoever stays says one line on stdout; what the lines before it say is for people.
+    let script = format!("{{\n{before}\n}} >&2\nexec {last}");
     program::ready(&mut shell(folder, &script, None))
 }
 

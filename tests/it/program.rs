@@ -77,6 +77,21 @@ pub(crate) fn daemon(folder: &Path, changes: &[(&str, &str)]) -> Daemon {
     Daemon { url: listening["listening"].as_str().unwrap().to_owned(), _staying: staying }
 }
 
+/// What a sandbox was asked, by its own count.
+pub(crate) fn ledger(admin: &str) -> Value {
+    use std::io::{Read as _, Write as _};
+
+    // One plain request; a whole client would be more than this needs.
+    let address = admin.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET /admin/ledger HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let json = body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap();
+    serde_json::from_str(json).unwrap()
+}
+
 /// A program that runs, and its lines as they come.
 pub(crate) struct Running {
     pub(crate) child: Child,
@@ -86,13 +101,13 @@ pub(crate) struct Running {
 
 /// Starts it; stderr is what is listened to.
 pub(crate) fn start(args: &[&str]) -> Running {
-    let mut child = Command::new(path())
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    listen(Command::new(path()).args(args))
+}
+
+/// Starts what was prepared, and listens to its stderr.
+pub(crate) fn listen(command: &mut Command) -> Running {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (tell, lines) = channel();
     let stderr = BufReader::new(child.stderr.take().unwrap());
     std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));

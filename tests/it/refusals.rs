@@ -47,25 +47,11 @@ impl Playground {
 
     /// Calls that change something at AWS, by the sandbox's ledger.
     fn changes(&self) -> u64 {
-        let address = self.admin.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let ledger = get(&address, "/admin/ledger");
+        let ledger = program::ledger(&self.admin);
         let changing =
             ["RunInstances", "TerminateInstances", "RegisterTargets", "ModifyListener", "ModifyRule"];
         changing.iter().filter_map(|call| ledger["calls"][call].as_u64()).sum()
     }
-}
-
-/// One plain request; a whole client would be more than this needs.
-fn get(address: &str, path: &str) -> Value {
-    use std::io::{Read as _, Write as _};
-
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    let json = body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap();
-    serde_json::from_str(json).unwrap()
 }
 
 #[test]

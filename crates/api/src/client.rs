@@ -22,8 +22,8 @@ pub use self::stream::EventReader;
 
 use self::error::Error;
 use crate::{
-    ACTOR, Actor, History, HistoryQuery, IDEMPOTENCY_KEY, IdempotencyKey, Readiness, ReleaseId, ReleaseQuery,
-    ReleaseRequest, ReleaseView, Scope, ServiceList, ServiceView, Verb, VerbRequest, Wait,
+    ACTOR, Actor, History, HistoryQuery, IDEMPOTENCY_KEY, IdempotencyKey, PlanView, Readiness, ReleaseId,
+    ReleaseQuery, ReleaseRequest, ReleaseView, Scope, ServiceList, ServiceView, Verb, VerbRequest, Wait,
 };
 
 /// What an answer may cost at most.
@@ -95,6 +95,11 @@ impl Client {
             .header(IDEMPOTENCY_KEY, key.as_str())
             .json(request);
         self.json(sent).await
+    }
+
+    /// What such a request would do; nothing is done.
+    pub async fn plan(&self, request: &ReleaseRequest) -> Result<PlanView, Error> {
+        self.json(self.request(Method::POST, &["v1", "plans"])?.json(request)).await
     }
 
     /// The release as it is now.

@@ -12,6 +12,7 @@ mod count;
 mod event;
 mod health;
 mod id;
+mod plan;
 mod problem;
 mod query;
 mod release;
@@ -24,6 +25,7 @@ pub use count::Count;
 pub use event::{EventView, Scope};
 pub use health::{Component, ComponentState, Readiness};
 pub use id::{Actor, IdempotencyKey, InvalidId, ReleaseId};
+pub use plan::{CallAt, PLAN_FORMAT, PlanBasis, PlanView, PlannedCall, PlannedStep};
 pub use problem::{MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem, ProblemItem};
 pub use query::{EventsQuery, HistoryQuery, InvalidWait, ReleaseQuery, Wait};
 pub use release::{

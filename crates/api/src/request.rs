@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::PlanBasis;
+
 /// The header that makes `POST /v1/releases` repeatable: the same key with the same body gives the same
 /// release, with another body 422.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -59,6 +61,9 @@ pub struct ReleaseRequest {
     /// Why, for the journal and for those who read it later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// From a plan that was made before: begin only if the world is still as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanBasis>,
 }
 
 /// One preflight check, set aside by a person.
@@ -128,6 +133,7 @@ mod tests {
             to: None,
             overrides: Vec::new(),
             reason: None,
+            plan: None,
         };
         let json = serde_json::to_string(&request).expect("serializes");
         assert_eq!(json, r#"{"service":"boards","kind":"canary","version":"2"}"#);

@@ -12,11 +12,12 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, tls};
 use segue_domain::ids::Region;
-use segue_engine::ports::{Cloud, LoadBalancer};
+use segue_engine::ports::{Cloud, LoadBalancer, Permissions};
 
 use crate::balancer::Balancer;
 use crate::calls::{CallCounts, Calls};
 use crate::ec2::Ec2;
+use crate::permissions::Asker;
 
 /// How long one call may take. The operation's limit holds the attempt's one: there is one attempt.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,15 @@ pub async fn connect(
     assemble(&loader(region, endpoint, LIMITS).load().await, origin, counts)
 }
 
+/// What the credentials may do in one region, asked of the same addresses as [`connect`] speaks to.
+pub async fn permissions(
+    region: &Region,
+    endpoint: Option<&str>,
+    counts: &Arc<CallCounts>,
+) -> Arc<dyn Permissions> {
+    asker(&loader(region, endpoint, LIMITS).load().await, counts)
+}
+
 pub(crate) fn loader(region: &Region, endpoint: Option<&str>, limits: Limits) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(limits.connect)
@@ -69,16 +79,27 @@ pub(crate) fn assemble(
     origin: &str,
     counts: &Arc<CallCounts>,
 ) -> (Arc<dyn Cloud>, Arc<dyn LoadBalancer>) {
-    let ec2 = Ec2 {
+    (Arc::new(ec2(config, origin, counts)), Arc::new(balancer(config, counts)))
+}
+
+pub(crate) fn asker(config: &SdkConfig, counts: &Arc<CallCounts>) -> Arc<dyn Permissions> {
+    // It launches nothing, so it needs no origin of tokens.
+    Arc::new(Asker { ec2: ec2(config, "", counts), balancer: balancer(config, counts) })
+}
+
+fn ec2(config: &SdkConfig, origin: &str, counts: &Arc<CallCounts>) -> Ec2 {
+    Ec2 {
         client: aws_sdk_ec2::Client::new(config),
         origin: origin.to_owned(),
         calls: Calls::new(Arc::clone(counts)),
-    };
-    let balancer = Balancer {
+    }
+}
+
+fn balancer(config: &SdkConfig, counts: &Arc<CallCounts>) -> Balancer {
+    Balancer {
         client: aws_sdk_elasticloadbalancingv2::Client::new(config),
         calls: Calls::new(Arc::clone(counts)),
-    };
-    (Arc::new(ec2), Arc::new(balancer))
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use segue_domain::ids::{ForwardArn, GroupArn, InstanceId, ServiceName, SubnetId, TemplateId, Version};
+use segue_domain::ids::{
+    ForwardArn, GroupArn, ImageId, InstanceId, ServiceName, SubnetId, TemplateId, Version,
+};
 use segue_engine::ports::ImageQuery;
-use segue_engine::ports::contract::{CloudFixture, LoadBalancerFixture, cloud, load_balancer};
-use segue_sandbox::{InProcess, Ready};
+use segue_engine::ports::contract::{
+    CloudFixture, LoadBalancerFixture, PermissionsFixture, cloud, load_balancer, permissions,
+};
+use segue_sandbox::{InProcess, Ready, SandboxConfig};
 use tempfile::TempDir;
 
 use crate::stub::Stub;
@@ -32,9 +36,12 @@ const CONFIG: &str = r#"
 "#;
 
 async fn sandbox() -> (InProcess, TempDir) {
+    sandbox_of(toml::from_str(CONFIG).expect("a legal configuration")).await
+}
+
+async fn sandbox_of(config: SandboxConfig) -> (InProcess, TempDir) {
     let _already = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().expect("a folder");
-    let config = toml::from_str(CONFIG).expect("a legal configuration");
     (InProcess::start(config, folder.path()).await.expect("a sandbox"), folder)
 }
 
@@ -77,4 +84,32 @@ async fn elbv2_on_a_sandbox_keeps_the_contract_of_the_load_balancer() {
     };
     load_balancer(Stub::elsewhere(&ready.aws).balancer().await, fixture).await;
     sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn questions_to_a_sandbox_keep_the_contract_of_permissions() {
+    for (denied, policy) in [
+        ("TerminateInstances", "ec2:TerminateInstances"),
+        // Without it nothing can be launched, for every launch is tagged.
+        ("CreateTags", "ec2:CreateTags"),
+        ("DescribeTargetHealth", "elasticloadbalancing:DescribeTargetHealth"),
+    ] {
+        let mut config: SandboxConfig = toml::from_str(CONFIG).expect("a legal configuration");
+        config.credentials.deny = vec![policy.to_owned()];
+        let (sandbox, _folder) = sandbox_of(config).await;
+        let ready = sandbox.ready();
+        let fixture = PermissionsFixture {
+            service: ServiceName::new(ready.service.clone()),
+            denied,
+            instance: InstanceId::new(ready.blue[0].to_string()),
+            template: TemplateId::new(ready.launch_template.to_string()),
+            image: ImageId::new(ready.images["2"].to_string()),
+            subnet: SubnetId::new(ready.subnets[0].to_string()),
+            forward: ForwardArn::new(ready.listener_arn.clone()),
+            group: group(ready, "b"),
+        };
+        let stub = Stub::elsewhere(&ready.aws);
+        permissions(stub.permissions().await, stub.cloud().await, fixture).await;
+        sandbox.shutdown().await;
+    }
 }

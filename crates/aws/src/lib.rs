@@ -18,6 +18,7 @@ mod images;
 mod instances;
 mod launch;
 mod lifecycle;
+mod permissions;
 mod places;
 #[cfg(test)]
 mod stub;
@@ -26,4 +27,4 @@ mod targets;
 mod weights;
 
 pub use calls::{CallCounts, Tally};
-pub use client::connect;
+pub use client::{connect, permissions};

@@ -13,12 +13,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use segue_domain::ids::Region;
-use segue_engine::ports::{Cloud, LoadBalancer};
+use segue_engine::ports::{Cloud, LoadBalancer, Permissions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::calls::CallCounts;
-use crate::client::{LIMITS, Limits, assemble, loader};
+use crate::client::{LIMITS, Limits, asker, assemble, loader};
 
 /// A successful EC2 answer.
 pub(crate) fn answer(call: &str, body: &str) -> String {
@@ -169,6 +169,12 @@ impl Stub {
 
     pub(crate) async fn balancer(&self) -> Arc<dyn LoadBalancer> {
         self.connect(Credentials::new("AKIDTEST", "secret", None, None, "test")).await.1
+    }
+
+    pub(crate) async fn permissions(&self) -> Arc<dyn Permissions> {
+        let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
+        let loader = loader(&Region::new("eu-west-1"), Some(&self.endpoint), self.limits);
+        asker(&loader.credentials_provider(credentials).load().await, &self.counts)
     }
 
     pub(crate) async fn cloud_without_credentials(&self, error: CredentialsError) -> Arc<dyn Cloud> {

@@ -53,10 +53,18 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Look whether everything that a release needs is there; no daemon need run
+    Check {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Show it all on this machine: a canary and a full release under live users
     Demo(DemoArgs),
     /// Run a stand-in for AWS on this machine
     Sandbox(SandboxCommand),
+    /// Tell what a release would do, call by call; nothing is done
+    Plan(PlanArgs),
     /// Bring one new version up beside the fleet, and watch it under real traffic
     Canary(ReleaseArgs),
     /// Carry a whole service to a version
@@ -124,6 +132,27 @@ pub(crate) struct SandboxCommand {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    pub(crate) service: String,
+    #[arg(long, value_name = "KIND", default_value = "full")]
+    pub(crate) kind: Kind,
+    /// The version to bring in, or to go back to; the daemon chooses when it is left out
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// Keep the plan in this file, for `--plan`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Which release a plan is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Full,
+    Canary,
+    Rollback,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ReleaseArgs {
     pub(crate) service: String,
     /// The version; the daemon chooses the newest that is ready when it is left out
@@ -170,6 +199,9 @@ pub(crate) struct RequestArgs {
     /// Set a preflight check aside, with the reason
     #[arg(long = "override", value_name = "CHECK=REASON", value_parser = parse_override)]
     pub(crate) overrides: Vec<Override>,
+    /// Do what this plan says (`segue plan --out`), or nothing if the world has changed since
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
     /// Makes the request repeatable: the same key and request give the same release
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<IdempotencyKey>,

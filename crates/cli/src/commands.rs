@@ -1,7 +1,9 @@
 //! What each command does.
 
 mod ask;
+mod check;
 mod journal;
+mod plan;
 mod sandbox;
 mod status;
 mod verb;
@@ -18,11 +20,13 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
     let common = cli.common;
     match cli.command {
         Command::Serve { config } => serve(&config).await,
+        Command::Check { config } => check::run(&common, &config).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::DemoApp(args) => done(segue_sandbox::app::run(args).await),
         Command::DemoStore(args) => done(segue_sandbox::store::run(args).await.map_err(Into::into)),
         Command::InstanceInit(_) => Ok(Exit::Error),
+        Command::Plan(args) => plan::run(&common, args).await,
         Command::Canary(args) => ask::release(&common, ReleaseKind::Canary, args).await,
         Command::Release(args) => ask::release(&common, ReleaseKind::Full, args).await,
         Command::Rollback(args) => ask::rollback(&common, args).await,

@@ -3,6 +3,7 @@
 //! [`serve`] is the whole of it. Nothing here decides anything about a release: requests become calls of the
 //! engine, and what the engine and the journal know becomes views.
 
+mod check;
 pub mod config;
 mod front;
 mod logging;
@@ -15,6 +16,7 @@ mod start;
 mod views;
 mod words;
 
+pub use check::{Check, CheckState, check};
 pub use routes::openapi;
 pub use serve::serve;
 pub use server::{Parts, Server};

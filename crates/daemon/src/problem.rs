@@ -65,6 +65,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::ReleaseActive { .. }
         | Refusal::ReleaseOver { .. }
         | Refusal::NotNow { .. }
+        | Refusal::PlanStale { .. }
         | Refusal::NoWayBack { .. } => StatusCode::CONFLICT,
         Refusal::CannotSee { .. } | Refusal::NotServed { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::VersionUnknown { .. }
@@ -78,6 +79,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::TemplateGone { .. }
         | Refusal::ImageGone { .. }
         | Refusal::KeyReused { .. }
+        | Refusal::PlanInvalid { .. }
         | Refusal::RequestInvalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

@@ -11,6 +11,7 @@ mod health;
 mod hosts;
 mod layers;
 mod metrics;
+mod plans;
 mod release;
 mod releases;
 mod services;
@@ -82,6 +83,7 @@ pub fn openapi() -> OpenApi {
 fn collect() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::about())
         .routes(routes!(releases::create, releases::history))
+        .routes(routes!(plans::make))
         .routes(routes!(release::get))
         .routes(routes!(verbs::say))
         .routes(routes!(events::of_release))

@@ -27,6 +27,8 @@ use crate::start::StartError;
 /// The lease's time to live. A daemon that died is followed by another one after this long; its own next
 /// life, which has the same name, takes over at once.
 const LEASE_TTL: Duration = Duration::from_secs(30);
+/// What the lease is for: all daemons of one journal are one group.
+pub(crate) const SCOPE: &str = "segue";
 /// One query at Prometheus, and one control call at a server, which may not take as long as the engine waits:
 /// what it gives up has no reason.
 const QUERY_WITHIN: Duration = Duration::from_secs(4);
@@ -110,7 +112,7 @@ fn announce(bound: SocketAddr) {
 }
 
 /// A record of a newer daemon is refused before anything is begun: this one must not guess what it means.
-async fn understood(journal: &SqliteStore) -> Result<(), StartError> {
+pub(crate) async fn understood(journal: &dyn Reader) -> Result<(), StartError> {
     for end in journal.streams("").await.map_err(StartError::JournalUnreadable)? {
         match journal.page(&end.stream, end.seq.saturating_sub(1)).await {
             Ok(_) => {}
@@ -164,7 +166,7 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
     })
 }
 
-fn prometheus(
+pub(crate) fn prometheus(
     config: &Config,
     service: &ServiceConfig,
     http: &reqwest::Client,
@@ -175,7 +177,7 @@ fn prometheus(
     Prometheus::new(http.clone(), &config.prometheus.url, names, limits, Arc::clone(clock))
 }
 
-fn boards(config: &Config, http: &reqwest::Client, clock: &Arc<dyn Clock>) -> ContractBoards {
+pub(crate) fn boards(config: &Config, http: &reqwest::Client, clock: &Arc<dyn Clock>) -> ContractBoards {
     let key = Key::new(config.handover.key.expose_secret().as_bytes());
     let key = key.expect("the configuration refuses a key that is too short");
     let timeouts = ControlTimeouts { ordinary: CONTROL_WITHIN, ..ControlTimeouts::default() };
@@ -185,7 +187,7 @@ fn boards(config: &Config, http: &reqwest::Client, clock: &Arc<dyn Clock>) -> Co
 
 fn settings(config: &Config) -> Settings {
     Settings {
-        scope: Scope::new("segue"),
+        scope: Scope::new(SCOPE),
         owner: Owner::new(config.daemon.name.clone()),
         lease_ttl: LEASE_TTL,
         limits: Limits::default(),

@@ -5,6 +5,7 @@
 
 mod event;
 mod fleet;
+mod plan;
 mod release;
 mod service;
 mod still;
@@ -14,6 +15,7 @@ use segue_domain::app::BoardCount;
 use segue_domain::time::Timestamp;
 
 pub(crate) use event::{Cursor, event};
+pub(crate) use plan::plan;
 pub(crate) use release::{Asked, Seen, release};
 pub(crate) use service::{Present, service};
 pub(crate) use still::etag;

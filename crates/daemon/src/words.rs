@@ -15,7 +15,7 @@ use segue_domain::state::Stance;
 
 pub(crate) use event::{ended, kind, step};
 pub(crate) use hold::{cause, gate, reason, refused_checks};
-pub(crate) use lists::group;
+pub(crate) use lists::{counted, group, some};
 pub(crate) use waiting::{then, waiting};
 
 /// What a release is doing, in one word.

@@ -8,6 +8,8 @@
 //! It cannot fail except by returning a value.
 
 pub mod app;
+pub mod basis;
+pub mod caution;
 pub mod decide;
 pub mod decision;
 pub mod effect;
@@ -17,6 +19,7 @@ pub mod ids;
 pub mod instance;
 pub mod judge;
 pub mod moves;
+pub mod outline;
 pub mod pace;
 pub mod plan;
 pub mod planner;
@@ -31,5 +34,5 @@ pub mod target;
 pub mod time;
 pub mod world;
 
-pub use decide::{decide, decide_after, needs, needs_after};
+pub use decide::{decide, decide_after, needs, needs_after, preflight};
 pub use fold::fold;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::basis::Difference;
 use crate::event::Word;
 use crate::ids::{GroupArn, ReleaseId, TemplateId, Version};
 use crate::plan::Kind;
@@ -68,6 +69,10 @@ refusals! {
     ServiceUnknown { service: String, known: Vec<String> } = "service-unknown";
     /// No release of this name.
     ReleaseUnknown { release: String } = "release-unknown";
+    /// The plan that was handed in stands on facts that are others now.
+    PlanStale { differences: Vec<Difference> } = "plan-stale";
+    /// What was handed in is no plan that this version can take.
+    PlanInvalid { what: String } = "plan-invalid";
     /// A request that contradicts itself.
     RequestInvalid { what: String } = "request-invalid";
 }
@@ -110,7 +115,11 @@ impl fmt::Display for Refusal {
                 write!(f, "no service {service:?} is configured; there is {}", list(known))
             }
             Self::ReleaseUnknown { release } => write!(f, "there is no release {release:?}"),
-            Self::RequestInvalid { what } => f.write_str(what),
+            Self::PlanStale { differences } => {
+                let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                write!(f, "the world is not as it was when the plan was made: {}", told.join("; "))
+            }
+            Self::RequestInvalid { what } | Self::PlanInvalid { what } => f.write_str(what),
         }
     }
 }
@@ -160,6 +169,10 @@ impl Refusal {
             Self::KeyReused { .. } => "send a new Idempotency-Key for a new request".to_owned(),
             Self::ServiceUnknown { .. } => "`segue status` lists the services".to_owned(),
             Self::ReleaseUnknown { .. } => "`segue history` lists the releases".to_owned(),
+            Self::PlanStale { .. } => "make the plan again with `segue plan`, and look at it".to_owned(),
+            Self::PlanInvalid { .. } => {
+                "make the plan again with `segue plan SERVICE --out FILE`, and hand it in as it is".to_owned()
+            }
             Self::RequestInvalid { .. } => "see `segue help`".to_owned(),
         }
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::basis::Basis;
 use segue_domain::event::{RequestKey, Word};
 use segue_domain::ids::{ReleaseId, ServiceName};
 use segue_domain::plan::Plan;
@@ -160,7 +161,25 @@ impl Engine {
         key: Option<RequestKey>,
         by: By,
     ) -> Result<ReleaseId, Refusal> {
-        self.shared.ask(service, |desk| async move { desk.start(&request, key, &by).await }).await
+        self.shared.ask(service, |desk| async move { desk.start(&request, None, key, &by).await }).await
+    }
+
+    /// Begins a release if its plan still stands on these facts.
+    pub async fn start_as_planned(
+        &self,
+        service: &ServiceName,
+        request: Request,
+        basis: Basis,
+        key: Option<RequestKey>,
+        by: By,
+    ) -> Result<ReleaseId, Refusal> {
+        let work = |desk: Arc<Desk>| async move { desk.start(&request, Some(&basis), key, &by).await };
+        self.shared.ask(service, work).await
+    }
+
+    /// What would be done, and the world in which preflight would look; nothing is done.
+    pub async fn foresee(&self, service: &ServiceName, request: &Request) -> Result<(Plan, World), Refusal> {
+        self.shared.desk(service)?.foresee(request).await
     }
 
     /// What would be done; nothing is.

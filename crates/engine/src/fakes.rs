@@ -18,6 +18,7 @@ mod machine;
 mod method;
 mod metrics;
 mod other;
+mod permissions;
 mod scenery;
 mod state;
 mod store;

@@ -13,6 +13,7 @@ mod hooks;
 mod load_balancer;
 mod metrics;
 mod notify;
+mod permissions;
 mod time;
 
 pub use boards::{
@@ -25,4 +26,5 @@ pub use hooks::Hooks;
 pub use load_balancer::LoadBalancer;
 pub use metrics::BoardMetrics;
 pub use notify::Notifier;
+pub use permissions::{Answer, Described, Permissions, Question};
 pub use time::{Clock, Entropy};

@@ -32,6 +32,6 @@ pub use memory::{MemoryClock, MemoryStore};
 pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};
 pub use read::{Broken, Page, ReadError, StreamEnd};
 pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
-pub use sqlite::{OpenError, SqliteReader, SqliteStore};
+pub use sqlite::{Holder, Looked, OpenError, SqliteReader, SqliteStore};
 pub use store::{JournalId, Reader, Store, Trouble};
 pub use stream::{About, Stream};

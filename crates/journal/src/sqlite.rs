@@ -3,6 +3,7 @@
 //! Write-ahead log with `synchronous = FULL`: what was acknowledged outlives a power cut, and an approval or
 //! a point of no return must. One connection writes; readers have their own and never wait for it.
 
+mod look;
 mod open;
 mod outbox;
 mod page;
@@ -25,6 +26,7 @@ use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
 use crate::store::{JournalId, Reader, Store};
 use crate::stream::Stream;
+pub use look::{Holder, Looked};
 pub use open::OpenError;
 use transaction::Transaction;
 

@@ -22,6 +22,7 @@ fn request() -> ReleaseRequest {
         to: None,
         overrides: Vec::new(),
         reason: Some("daily".to_owned()),
+        plan: None,
     }
 }
 

@@ -76,6 +76,7 @@ impl Journey {
             to: None,
             overrides: Vec::new(),
             reason: Some("segue demo".to_owned()),
+            plan: None,
         };
         let key = format!("demo-{kind}").parse()?;
         let by = Instant::now() + AWAY;

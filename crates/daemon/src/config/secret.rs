@@ -36,7 +36,7 @@ impl Environment {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
-    fn get(&self, name: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
         match &self.0 {
             Source::Process => std::env::var(name).ok(),
             Source::Given(variables) => variables.get(name).cloned(),

@@ -195,7 +195,7 @@ fn on(seen: &Seen<'_>, fleet: &BTreeSet<InstanceId>) -> Count {
     }
 }
 
-fn check(name: &str, result: &CheckResult) -> CheckView {
+pub(super) fn check(name: &str, result: &CheckResult) -> CheckView {
     let (verdict, sentence) = match result {
         CheckResult::Passed(sentence) => (CheckVerdict::Passed, sentence.clone()),
         CheckResult::Failed(sentence) => (CheckVerdict::Failed, sentence.clone()),

@@ -12,7 +12,10 @@ use crate::ids::CheckName;
 use crate::plan::Kind;
 use crate::reading::Reading;
 use crate::service::NeedsCanary;
+use crate::state::ReleaseState;
+use crate::step::Step;
 use crate::target::TargetHealth;
+use crate::world::World;
 
 /// What one check says.
 enum Answer {
@@ -34,6 +37,25 @@ const CHECKS: [(&str, Check); 7] = [
     ("addresses", addresses),
     ("targets", targets),
 ];
+
+/// What each check of the release's preflight would say in this world, in the order in which they are told; none
+/// waits for what may be otherwise in a moment.
+pub fn checks(state: &ReleaseState, world: &World) -> Vec<(CheckName, CheckResult)> {
+    let scope = Scope { state, world, step: Step::Preflight };
+    let said = CHECKS.into_iter().map(|(name, check)| {
+        let name = CheckName::new(name);
+        let overridden = scope.plan().overrides.get(&name);
+        let result = match (check(&scope), overridden) {
+            (Answer::Yes(sentence), _) => CheckResult::Passed(sentence),
+            (Answer::NotYet(failed) | Answer::No(failed), Some(reason)) => {
+                CheckResult::Overridden { failed, reason: reason.clone() }
+            }
+            (Answer::NotYet(failed) | Answer::No(failed), None) => CheckResult::Failed(failed),
+        };
+        (name, result)
+    });
+    said.collect()
+}
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let mut events = Vec::new();

@@ -9,6 +9,7 @@
 )]
 
 mod fate;
+mod foresight;
 mod narrate;
 mod planning;
 mod script;

@@ -51,6 +51,7 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
 /// The lease with an epoch above `floor`, or none when it is told to stop before.
 async fn acquire(shared: &Shared, floor: u64, stop: &mut watch::Receiver<bool>) -> Option<Lease> {
     let settings = &shared.settings;
+    let mut told = false;
     loop {
         if *stop.borrow_and_update() {
             return None;
@@ -58,6 +59,11 @@ async fn acquire(shared: &Shared, floor: u64, stop: &mut watch::Receiver<bool>) 
         let (scope, owner, ttl) = (&settings.scope, &settings.owner, settings.lease_ttl);
         match shared.means.store.acquire_above(scope, owner, ttl, floor).await {
             Ok(lease) => return Some(lease),
+            Err(error @ AcquireError::Held { .. }) if !told => {
+                // Once: it may wait for as long as the other one lives.
+                tracing::warn!(%error, "another daemon works on this journal; this one waits for the lease");
+                told = true;
+            }
             Err(error @ AcquireError::Held { .. }) => tracing::debug!(%error, "waiting for the lease"),
             Err(error @ AcquireError::Unavailable(_)) => {
                 tracing::warn!(error = chain(&error), "the journal gives no lease");

@@ -71,6 +71,7 @@ impl State {
             configured: BTreeSet::new(),
             warmed: BTreeSet::new(),
             violations: Vec::new(),
+            denied: BTreeSet::new(),
         }
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) configured: BTreeSet<InstanceId>,
     pub(super) warmed: BTreeSet<InstanceId>,
     pub(super) violations: Vec<String>,
+    /// What the credentials may not do, by the call's name.
+    pub(super) denied: BTreeSet<&'static str>,
 }
 
 /// A target in a group.

@@ -8,6 +8,7 @@ mod boards;
 mod cloud;
 mod load_balancer;
 mod metrics;
+mod permissions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use boards::{BoardsFixture, boards};
 pub use cloud::{CLOUD, CloudFixture, cloud};
 pub use load_balancer::{LOAD_BALANCER, LoadBalancerFixture, load_balancer};
 pub use metrics::{MetricsFixture, metrics};
+pub use permissions::{PermissionsFixture, permissions};
 
 /// One promise of a port, by the name of the function that tries it.
 #[derive(Debug)]

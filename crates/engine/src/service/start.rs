@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use segue_domain::basis::Basis;
 use segue_domain::event::{Event, RequestKey, ServiceEvent};
 use segue_domain::ids::{GroupArn, InstanceId, ReleaseId};
 use segue_domain::instance::{Image, Instance};
@@ -14,6 +15,7 @@ use segue_domain::request::{Facts, Request, plan};
 use segue_domain::service_state::ServiceState;
 use segue_domain::state::ReleaseState;
 use segue_domain::target::{Targets, Weights};
+use segue_domain::world::{Needs, World};
 use segue_journal::{Append, Stream, StreamAppend};
 
 use super::Desk;
@@ -33,10 +35,12 @@ struct Sight {
 }
 
 impl Desk {
-    /// Begins a release, or says why not. The same key with the same body is the same release.
+    /// Begins a release, or says why not. The same key with the same body is the same release. With the facts of
+    /// a plan that was made before, it begins only if they are the same now.
     pub(crate) async fn start(
         &self,
         request: &Request,
+        basis: Option<&Basis>,
         key: Option<RequestKey>,
         by: &By,
     ) -> Result<ReleaseId, Refusal> {
@@ -53,6 +57,10 @@ impl Desk {
             };
         }
         let plan = self.planned(request, &book.state).await?;
+        let differences = basis.map(|basis| basis.differences(&plan.basis())).unwrap_or_default();
+        if !differences.is_empty() {
+            return Err(Refusal::PlanStale { differences });
+        }
         let release = plan.release.clone();
         let began = ServiceEvent::Began {
             release: release.clone(),
@@ -70,6 +78,19 @@ impl Desk {
     pub(crate) async fn plan(&self, request: &Request) -> Result<Plan, Refusal> {
         let history = self.history();
         self.planned(request, &history).await
+    }
+
+    /// The same, with the world in which preflight would look.
+    pub(crate) async fn foresee(&self, request: &Request) -> Result<(Plan, World), Refusal> {
+        let plan = self.plan(request).await?;
+        let needs = Needs {
+            slots: plan.service.routing.slot_groups().cloned().collect(),
+            subnets: plan.service.launch.subnets.clone(),
+            instances: plan.blue.union(&plan.takeover).cloned().collect(),
+            ..Needs::default()
+        };
+        let world = observe::observe(&self.outside, &plan.service, &needs, self.pen.clock.now()).await;
+        Ok((plan, world))
     }
 
     /// The service's record and the release's first one, in one append.

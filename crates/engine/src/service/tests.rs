@@ -30,7 +30,7 @@ async fn start(desk: &Desk, key: &str) -> ReleaseId {
     let request =
         Request { kind: Kind::Full, version, parent: None, overrides: std::collections::BTreeMap::new() };
     let key = RequestKey { key: key.to_owned(), digest: "same".to_owned() };
-    desk.start(&request, Some(key), &By::engine()).await.unwrap()
+    desk.start(&request, None, Some(key), &By::engine()).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

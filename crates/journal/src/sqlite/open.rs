@@ -46,7 +46,7 @@ pub enum OpenError {
 
 /// What is in a file.
 #[derive(Debug, Clone, Copy)]
-enum Found {
+pub(super) enum Found {
     /// No tables: new, or made and left by somebody who died.
     Empty,
     Layout(u32),
@@ -110,7 +110,7 @@ fn pool(connections_max: u32) -> SqlitePoolOptions {
 /// Looks without a trace. Without a log beside it the file is complete, and opening it as immutable keeps
 /// SQLite from making one (<https://www.sqlite.org/wal.html#readonly>). Should somebody begin to write at
 /// this very moment, the second look, under the write lock, is the one that counts.
-async fn look_at(path: &Path) -> Result<Found, OpenError> {
+pub(super) async fn look_at(path: &Path) -> Result<Found, OpenError> {
     let trouble = |source: sqlx::Error| unavailable(path, source);
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -143,7 +143,7 @@ async fn look(connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
 }
 
 /// The layout that a file has, if this version may use it; none for an empty one.
-fn check(path: &Path, found: Found) -> Result<Option<u32>, OpenError> {
+pub(super) fn check(path: &Path, found: Found) -> Result<Option<u32>, OpenError> {
     match found {
         Found::Empty => Ok(None),
         Found::Layout(found) if found > LAYOUT => {

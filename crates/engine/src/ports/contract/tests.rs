@@ -75,3 +75,22 @@ async fn the_fake_servers_keep_the_contract() {
     };
     boards(world.ports().boards, fixture).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_fake_permissions_keep_the_contract() {
+    let world = FakeWorld::with_fleet(1, 1);
+    world.deny("TerminateInstances");
+    let service = world.service();
+    let image = world.ports().cloud.images(&world.images()).await.unwrap().remove(0);
+    let fixture = PermissionsFixture {
+        service: service.name.clone(),
+        denied: "TerminateInstances",
+        instance: InstanceId::new("i-0001"),
+        template: service.launch.template,
+        image: image.id,
+        subnet: service.launch.subnets[0].clone(),
+        forward: service.routing.forward,
+        group: GroupArn::new("b"),
+    };
+    permissions(world.permissions(), world.ports().cloud, fixture).await;
+}

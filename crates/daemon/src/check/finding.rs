@@ -1,0 +1,118 @@
+//! What a check comes to: a value with a stable name. The names are listed in docs/check.md.
+
+use std::fmt;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Stable, in kebab case.
+    pub name: &'static str,
+    /// The service that it is about; none for what all share.
+    pub service: Option<String>,
+    pub state: CheckState,
+    /// What was found, without any secret.
+    pub sentence: String,
+    /// What to do; there where something is to be done.
+    pub hint: Option<String>,
+}
+
+/// Every name, in the order in which checks are told.
+#[cfg(test)]
+pub(super) const NAMES: [&str; 29] = [
+    "config",
+    "journal",
+    "lease",
+    "listen",
+    "aws",
+    "credentials",
+    "region",
+    "may-read",
+    "may-launch",
+    "may-start",
+    "may-stop",
+    "may-terminate",
+    "may-tag",
+    "may-route",
+    "template",
+    "images",
+    "addresses",
+    "forward",
+    "slots",
+    "targets",
+    "fleet",
+    "prometheus",
+    "samples",
+    "vitals",
+    "control",
+    "versions",
+    "level",
+    "formats",
+    "configure",
+];
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckState {
+    Ok,
+    /// It could not be looked at, or need not be; the sentence says why.
+    Skip,
+    /// A release can be asked for; somebody should know this.
+    Warn,
+    /// A release would be refused, or would fail.
+    Fail,
+}
+
+impl CheckState {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Skip => "skip",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+impl fmt::Display for CheckState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Check {
+    pub(super) fn ok(name: &'static str, sentence: impl Into<String>) -> Self {
+        Self::of(name, CheckState::Ok, sentence, None)
+    }
+
+    pub(super) fn skip(name: &'static str, sentence: impl Into<String>) -> Self {
+        Self::of(name, CheckState::Skip, sentence, None)
+    }
+
+    pub(super) fn warn(name: &'static str, sentence: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::of(name, CheckState::Warn, sentence, Some(hint.into()))
+    }
+
+    pub(super) fn fail(name: &'static str, sentence: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::of(name, CheckState::Fail, sentence, Some(hint.into()))
+    }
+
+    fn of(name: &'static str, state: CheckState, sentence: impl Into<String>, hint: Option<String>) -> Self {
+        Self { name, service: None, state, sentence: sentence.into(), hint }
+    }
+
+    pub(super) fn about(self, service: &str) -> Self {
+        Self { service: Some(service.to_owned()), ..self }
+    }
+}
+
+/// The first few of a list, and how many more there are.
+pub(super) fn few<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    const SHOWN: usize = 3;
+    let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match words.get(..SHOWN) {
+        Some(first) if words.len() > SHOWN => {
+            format!("{} and {} more", first.join(", "), words.len().saturating_sub(SHOWN))
+        }
+        Some(_) | None => words.join(", "),
+    }
+}

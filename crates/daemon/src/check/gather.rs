@@ -1,0 +1,221 @@
+//! Asking everybody at once, each within its time. Nothing here judges.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use segue_domain::app::{AppStatus, BoardCount};
+use segue_domain::event::Vital;
+use segue_domain::ids::{GroupArn, InstanceId, SubnetId};
+use segue_domain::instance::{Image, Instance, InstanceState};
+use segue_domain::reading::{Reading, Why};
+use segue_domain::service::Service;
+use segue_domain::target::{Targets, Weights};
+use segue_engine::ports::{
+    Answer, BoardMetrics, Boards, CallError, Cloud, Described, ImageQuery, LoadBalancer, Permissions,
+    Question, Target,
+};
+
+/// One answer. Looking for credentials where there are none takes the SDK some seconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Scrapes are at least so close together where a sandbox is.
+const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
+/// Calls of one kind that are under way at one time.
+const AT_ONCE: usize = 8;
+/// No server is called so: whoever is asked about it answers, and knows nobody.
+const NOBODY: &str = "i-00000000000000000";
+
+/// Who is asked, about what.
+pub(super) struct Asked<'a> {
+    pub(super) service: &'a Service,
+    pub(super) images: &'a ImageQuery,
+    pub(super) permissions: Arc<dyn Permissions>,
+    pub(super) cloud: Arc<dyn Cloud>,
+    pub(super) balancer: Arc<dyn LoadBalancer>,
+    pub(super) metrics: Arc<dyn BoardMetrics>,
+    pub(super) boards: Arc<dyn Boards>,
+}
+
+/// What an answer about a permission was.
+pub(super) type Said = Result<Answer, CallError>;
+
+/// What everybody said.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// The first question to each of the two, which shows what AWS thinks of the credentials.
+    pub(super) ec2: Said,
+    pub(super) elb: Said,
+    /// Not asked where AWS does not take the credentials.
+    pub(super) aws: Option<Aws>,
+    /// What the metrics system says of nobody.
+    pub(super) nobody: BoardCount,
+    pub(super) boards: BTreeMap<InstanceId, BoardCount>,
+    pub(super) vitals: BTreeMap<InstanceId, Reading<Vital>>,
+    pub(super) apps: BTreeMap<InstanceId, Result<AppStatus, CallError>>,
+}
+
+/// What AWS said.
+#[derive(Debug, Clone)]
+pub(super) struct Aws {
+    pub(super) permissions: Vec<(Question, Said)>,
+    pub(super) template: Result<bool, CallError>,
+    pub(super) images: Result<Vec<Image>, CallError>,
+    pub(super) instances: Result<BTreeMap<InstanceId, Instance>, CallError>,
+    pub(super) addresses: Result<BTreeMap<SubnetId, u64>, CallError>,
+    pub(super) weights: Result<Weights, CallError>,
+    pub(super) targets: BTreeMap<GroupArn, Result<Targets, CallError>>,
+}
+
+impl Aws {
+    /// Who runs, as far as EC2 could be read.
+    pub(super) fn running(&self) -> BTreeMap<&InstanceId, &Instance> {
+        let all = self.instances.iter().flatten();
+        all.filter(|(_, instance)| instance.state == InstanceState::Running).collect()
+    }
+}
+
+pub(super) async fn gather(asked: &Asked<'_>) -> Found {
+    let describe = Question::Describe(Described::Instances);
+    let forward = Question::Forward(asked.service.routing.forward.clone());
+    let (ec2, elb, nobody) =
+        tokio::join!(ask(asked, &describe), ask(asked, &forward), count_nobody(asked.metrics.as_ref()));
+    let mut found = Found {
+        ec2,
+        elb,
+        aws: None,
+        nobody,
+        boards: BTreeMap::new(),
+        vitals: BTreeMap::new(),
+        apps: BTreeMap::new(),
+    };
+    if is_taken(&found.ec2) || is_taken(&found.elb) {
+        let aws = aws(asked).await;
+        let running: BTreeSet<InstanceId> = aws.running().into_keys().cloned().collect();
+        let (counted, apps) =
+            tokio::join!(counted(asked.metrics.as_ref(), &running), apps(asked.boards.as_ref(), &aws));
+        (found.boards, found.vitals) = counted;
+        found.apps = apps;
+        found.aws = Some(aws);
+    }
+    found
+}
+
+type Counted = (BTreeMap<InstanceId, BoardCount>, BTreeMap<InstanceId, Reading<Vital>>);
+
+/// A server that has just begun is in Prometheus a scrape later: what is not counted yet is looked at once more.
+async fn counted(metrics: &dyn BoardMetrics, running: &BTreeSet<InstanceId>) -> Counted {
+    let (boards, vitals) = tokio::join!(metrics.boards(running), metrics.vitals(running));
+    let whys = boards.values().map(Reading::why).chain(vitals.values().map(Reading::why));
+    if !whys.flatten().any(|why| matches!(why, Why::Missing | Why::Stale { .. })) {
+        return (boards, vitals);
+    }
+    tokio::time::sleep(SECOND_LOOK_AFTER).await;
+    tokio::join!(metrics.boards(running), metrics.vitals(running))
+}
+
+/// AWS knows who asked.
+fn is_taken(said: &Said) -> bool {
+    match said {
+        Ok(Answer::Allowed | Answer::Denied(_) | Answer::Unsaid(_)) => true,
+        Ok(Answer::NotTaken(_) | Answer::ElsewhereOnly(_) | Answer::NoCredentials(_)) | Err(_) => false,
+    }
+}
+
+async fn ask(asked: &Asked<'_>, question: &Question) -> Said {
+    in_time(question.call(), asked.permissions.ask(question)).await
+}
+
+async fn in_time<T>(what: &str, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    let late = |_elapsed| {
+        Err(CallError::unknown(format!("{what} gave no answer within {} s", ANSWER_WITHIN.as_secs())))
+    };
+    tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(late)
+}
+
+async fn count_nobody(metrics: &dyn BoardMetrics) -> BoardCount {
+    let nobody = InstanceId::new(NOBODY);
+    let counts = metrics.boards(&BTreeSet::from([nobody.clone()])).await;
+    let missing = Reading::Unknown(Why::NotAsked);
+    counts.get(&nobody).cloned().unwrap_or(missing)
+}
+
+async fn aws(asked: &Asked<'_>) -> Aws {
+    let (service, cloud) = (asked.service, asked.cloud.as_ref());
+    let (template, images, instances, addresses, weights, targets) = tokio::join!(
+        in_time("DescribeLaunchTemplates", cloud.template_exists(&service.launch.template)),
+        in_time("DescribeImages", cloud.images(asked.images)),
+        in_time("DescribeInstances", cloud.instances(&service.name)),
+        in_time("DescribeSubnets", cloud.free_addresses(&service.launch.subnets)),
+        in_time("the forward", asked.balancer.weights(&service.routing.forward)),
+        targets(asked),
+    );
+    let questions = questions(service, images.as_deref().unwrap_or_default(), &instances);
+    // Made before they are polled, because a closure inside the stream would have to be as general as it.
+    let asking: Vec<_> = questions
+        .into_iter()
+        .map(|question| async move {
+            let said = ask(asked, &question).await;
+            (question, said)
+        })
+        .collect();
+    let permissions = futures_util::stream::iter(asking).buffered(AT_ONCE).collect().await;
+    Aws { permissions, template, images, instances, addresses, weights, targets }
+}
+
+/// What a release does, asked about the things that it would do it to, as far as there are any.
+fn questions(
+    service: &Service,
+    images: &[Image],
+    instances: &Result<BTreeMap<InstanceId, Instance>, CallError>,
+) -> Vec<Question> {
+    let described = [Described::Images, Described::Instances, Described::Templates, Described::Subnets];
+    let mut questions: Vec<Question> = described.map(Question::Describe).into();
+    if let Some(image) = images.first() {
+        questions.extend(service.launch.subnets.iter().map(|subnet| Question::Launch {
+            template: service.launch.template.clone(),
+            image: image.id.clone(),
+            subnet: subnet.clone(),
+        }));
+    }
+    let running = instances.iter().flatten().find(|(_, instance)| instance.state == InstanceState::Running);
+    if let Some((id, _)) = running {
+        questions.extend([
+            Question::Start(id.clone()),
+            Question::Stop(id.clone()),
+            Question::Terminate(id.clone()),
+            Question::Tag(id.clone()),
+        ]);
+    }
+    questions.push(Question::Forward(service.routing.forward.clone()));
+    let [first, _] = &service.routing.colours;
+    questions.push(Question::Targets(first.clone()));
+    questions
+}
+
+async fn targets(asked: &Asked<'_>) -> BTreeMap<GroupArn, Result<Targets, CallError>> {
+    let routing = &asked.service.routing;
+    let groups = routing.forwarded().chain(routing.slot_groups());
+    let asking: Vec<_> = groups
+        .map(|group| async move {
+            (group.clone(), in_time("DescribeTargetHealth", asked.balancer.targets(group)).await)
+        })
+        .collect();
+    futures_util::stream::iter(asking).buffer_unordered(AT_ONCE).collect().await
+}
+
+async fn apps(boards: &dyn Boards, aws: &Aws) -> BTreeMap<InstanceId, Result<AppStatus, CallError>> {
+    let asking: Vec<_> = aws
+        .running()
+        .into_iter()
+        .map(|(id, instance)| async move {
+            let Some(address) = instance.address.clone() else {
+                return (id.clone(), Err(CallError::unknown("EC2 tells no address of it")));
+            };
+            // A reading needs no generation.
+            let target = Target { instance: id.clone(), address, generation: 0 };
+            (id.clone(), in_time("status", boards.status(&target)).await)
+        })
+        .collect();
+    futures_util::stream::iter(asking).buffer_unordered(AT_ONCE).collect().await
+}

@@ -1,0 +1,174 @@
+//! Checks in a small world: all is well, and then one thing is not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use segue_domain::ids::{GroupArn, InstanceId, TemplateId};
+use segue_domain::service::Service;
+use segue_engine::fakes::{FakeWorld, Method, Nth, What};
+use segue_engine::ports::{Answer, CallError, Class};
+
+use crate::check::finding::{Check, CheckState, NAMES};
+use crate::check::gather::{Asked, Found, gather};
+use crate::check::judge::all;
+use crate::config::{Config, Environment};
+
+fn config() -> Config {
+    let example = include_str!("../../../../../deploy/segue.example.toml");
+    let key = ("SEGUE_HANDOVER_KEY".to_owned(), "0123456789abcdef0123456789abcdef".to_owned());
+    Config::parse("segue.toml", example, &Environment::given([key])).expect("the example reads")
+}
+
+async fn found(world: &FakeWorld, service: &Service) -> Found {
+    // Numbers come a moment after servers do.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let ports = world.ports();
+    let asked = Asked {
+        service,
+        images: &world.images(),
+        permissions: world.permissions(),
+        cloud: ports.cloud,
+        balancer: ports.balancer,
+        metrics: ports.metrics,
+        boards: ports.boards,
+    };
+    gather(&asked).await
+}
+
+async fn checks(world: &FakeWorld, service: &Service) -> BTreeMap<&'static str, Check> {
+    let found = found(world, service).await;
+    let checks = all(service, &world.images(), &config(), &found);
+    checks.into_iter().map(|check| (check.name, check)).collect()
+}
+
+fn fleet() -> FakeWorld {
+    let world = FakeWorld::with_fleet(2, 6);
+    world.calm_users();
+    world
+}
+
+#[track_caller]
+fn says(checks: &BTreeMap<&'static str, Check>, name: &str, state: CheckState, words: &str) {
+    let check = &checks[name];
+    let hint = check.hint.as_deref().unwrap_or_default();
+    assert_eq!(check.state, state, "{check:?}");
+    assert!(check.sentence.contains(words) || hint.contains(words), "{words:?} is not in {check:?}");
+    let advised = matches!(state, CheckState::Warn | CheckState::Fail);
+    assert_eq!(check.hint.is_some(), advised, "{check:?}");
+}
+
+#[test]
+fn every_name_has_its_line_in_the_documents_and_nothing_else_has() {
+    let page = include_str!("../../../../../docs/check.md");
+    let named: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(named, NAMES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_is_well_nothing_fails_and_every_check_is_told_once() {
+    let world = fleet();
+    let found = found(&world, &world.service()).await;
+    let checks = all(&world.service(), &world.images(), &config(), &found);
+    let told: Vec<&str> = checks.iter().map(|check| check.name).collect();
+    // What is looked at once for all services comes first, and the command last.
+    let of_service: Vec<&str> = NAMES[4..NAMES.len() - 1].to_vec();
+    assert_eq!(told, of_service);
+    for check in &checks {
+        let well = if check.name == "may-route" { CheckState::Skip } else { CheckState::Ok };
+        assert_eq!(check.state, well, "{check:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permission_that_is_missing_is_named_with_the_action_to_allow() {
+    let world = fleet();
+    for call in ["DescribeSubnets", "StopInstances", "CreateTags", "DescribeTargetHealth"] {
+        world.deny(call);
+    }
+    let checks = checks(&world, &world.service()).await;
+    says(&checks, "may-read", CheckState::Fail, "DescribeSubnets");
+    says(&checks, "may-stop", CheckState::Fail, "allow ec2:StopInstances");
+    says(&checks, "may-launch", CheckState::Fail, "allow ec2:CreateTags");
+    says(&checks, "may-tag", CheckState::Warn, "ec2:CreateTags");
+    says(&checks, "may-terminate", CheckState::Ok, "TerminateInstances");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_configuration_names_and_is_not_there_fails() {
+    let world = fleet();
+    let mut service = world.service();
+    service.launch.template = TemplateId::new("lt-gone");
+    service.routing.canaries.push(GroupArn::new("no-such-group"));
+    service.routing.slots.truncate(3);
+    service.launch.size = Some(600);
+    let checks = checks(&world, &service).await;
+    says(&checks, "template", CheckState::Fail, "lt-gone");
+    says(&checks, "may-launch", CheckState::Warn, "lt-gone");
+    says(&checks, "forward", CheckState::Fail, "no-such-group");
+    says(&checks, "slots", CheckState::Fail, "1 of 3");
+    says(&checks, "targets", CheckState::Fail, "no-such-group");
+    says(&checks, "addresses", CheckState::Fail, "300 of each subnet");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_fleet_nobody_is_asked_about_it() {
+    let world = FakeWorld::new();
+    let checks = checks(&world, &world.service()).await;
+    says(&checks, "fleet", CheckState::Warn, "segue:service");
+    for name in ["may-stop", "may-terminate", "samples", "vitals", "control", "formats"] {
+        assert_eq!(checks[name].state, CheckState::Skip, "{:?}", checks[name]);
+    }
+    says(&checks, "prometheus", CheckState::Ok, "answers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_nobody_counts_or_that_say_nothing_fail() {
+    let world = fleet();
+    world.forget_series();
+    world.die(&InstanceId::new("i-0002"));
+    world.choke().add(Method::Status, Nth::Each, What::FailBefore(Class::Bug));
+    let checks = checks(&world, &world.service()).await;
+    says(&checks, "samples", CheckState::Fail, "instance_id");
+    says(&checks, "vitals", CheckState::Fail, "judged");
+    says(&checks, "control", CheckState::Fail, "the key under [handover]");
+    says(&checks, "fleet", CheckState::Warn, "i-0002");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_level_0_people_are_warned_of_reconnects() {
+    let world = fleet();
+    world.set_level(0);
+    says(&checks(&world, &world.service()).await, "level", CheckState::Warn, "reconnect");
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_are_not_taken_are_told_once_and_the_rest_is_skipped() {
+    let world = fleet();
+    let well = found(&world, &world.service()).await;
+    let judged = |ec2: Result<Answer, CallError>, elb: Result<Answer, CallError>| {
+        let found = Found { ec2, elb, aws: None, ..well.clone() };
+        let checks = all(&world.service(), &world.images(), &config(), &found);
+        let failed: Vec<&str> =
+            checks.iter().filter(|it| it.state == CheckState::Fail).map(|it| it.name).collect();
+        (failed.join(" "), checks.into_iter().map(|check| (check.name, check)).collect::<BTreeMap<_, _>>())
+    };
+    let what = || "AuthFailure".to_owned();
+    let (failed, checks) = judged(Ok(Answer::NotTaken(what())), Ok(Answer::NotTaken(what())));
+    assert_eq!(failed, "credentials");
+    says(&checks, "credentials", CheckState::Fail, "unset AWS_SESSION_TOKEN");
+    assert_eq!(checks.len(), NAMES.len() - 5, "the rest is told as skipped");
+
+    let (failed, checks) = judged(Ok(Answer::NotTaken(what())), Ok(Answer::ElsewhereOnly(what())));
+    assert_eq!(failed, "region");
+    says(&checks, "region", CheckState::Fail, "eu-west-1");
+
+    let (failed, checks) = judged(Ok(Answer::NoCredentials(what())), Ok(Answer::NoCredentials(what())));
+    assert_eq!(failed, "credentials");
+    says(&checks, "credentials", CheckState::Fail, "set AWS_ACCESS_KEY_ID");
+
+    let away = || Err(CallError::retry("nobody could be reached"));
+    let (failed, checks) = judged(away(), away());
+    assert_eq!(failed, "aws");
+    says(&checks, "aws", CheckState::Fail, "segue sandbox");
+}

@@ -1,0 +1,181 @@
+//! What has to be on this machine: the journal and its folder, the lease, the address, the commands.
+
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use segue_journal::{Looked, OpenError, Reader as _, Scope, SqliteStore};
+
+use super::finding::Check;
+use crate::config::{Config, Environment};
+use crate::serve::{SCOPE, understood};
+use crate::start::StartError;
+
+/// A daemon that is there answers at once.
+const DAEMON_WITHIN: Duration = Duration::from_secs(2);
+
+/// `journal`, `lease` and `listen`.
+pub(super) async fn look(config: &Config) -> Vec<Check> {
+    let path = &config.daemon.journal;
+    let (looked, listen) = tokio::join!(SqliteStore::look(path), listen(config.daemon.listen));
+    let (journal, lease) = match looked {
+        Ok(looked) => (
+            journal(path, looked).await,
+            match looked {
+                Looked::Journal => lease(path, &config.daemon.name).await,
+                Looked::Absent | Looked::Empty => Check::ok("lease", "nobody holds it"),
+            },
+        ),
+        Err(error) => (refused(error.into()), Check::skip("lease", "the journal cannot be read")),
+    };
+    vec![journal, lease, listen]
+}
+
+fn refused(error: StartError) -> Check {
+    let hint = error.hint().unwrap_or_default();
+    let sentence = format!("{} ({})", segue_engine::ports::chain(&error), error.code());
+    Check::fail("journal", sentence, hint)
+}
+
+async fn journal(path: &Path, looked: Looked) -> Check {
+    if let Err(error) = writable(path, looked) {
+        let sentence = format!("{} and its folder cannot be written: {error}", path.display());
+        return Check::fail(
+            "journal",
+            sentence,
+            "make the folder, and let the user that runs the daemon write to it; check as that user",
+        );
+    }
+    match looked {
+        Looked::Absent => Check::ok("journal", format!("{} will be made", path.display())),
+        Looked::Empty => Check::ok("journal", format!("{} is empty and will be filled", path.display())),
+        Looked::Journal => match newest(path).await {
+            Ok(streams) => Check::ok("journal", format!("{} is a journal of {streams}", path.display())),
+            Err(error) => refused(error),
+        },
+    }
+}
+
+/// A file in its folder, which has no name and is gone at once; and the journal itself, if it is there.
+fn writable(path: &Path, looked: Looked) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    tempfile::tempfile_in(folder)?;
+    match looked {
+        Looked::Absent => Ok(()),
+        Looked::Empty | Looked::Journal => OpenOptions::new().append(true).open(path).map(drop),
+    }
+}
+
+/// Every stream ends in a record that this version understands. An older layout is read once it was brought up.
+async fn newest(path: &Path) -> Result<String, StartError> {
+    let reader = match SqliteStore::open_to_read(path).await {
+        Ok(reader) => reader,
+        Err(OpenError::Older { .. }) => return Ok("an older version, which is brought up".to_owned()),
+        Err(error) => return Err(error.into()),
+    };
+    understood(&reader).await?;
+    let streams = reader.streams("").await.map_err(StartError::JournalUnreadable)?;
+    Ok(super::counted(streams.len(), "stream"))
+}
+
+/// Somebody else may hold the lease; a daemon of the same name takes it over, as after a restart.
+async fn lease(path: &Path, name: &str) -> Check {
+    let reader = match SqliteStore::open_to_read(path).await {
+        Ok(reader) => reader,
+        Err(error) => return Check::skip("lease", format!("it cannot be read: {error}")),
+    };
+    match reader.holder(&Scope::new(SCOPE)).await {
+        Ok(None) => Check::ok("lease", "nobody holds it"),
+        Ok(Some(holder)) if holder.owner.as_str() == name => {
+            Check::ok("lease", format!("{name}, this daemon's own name, holds it"))
+        }
+        Ok(Some(holder)) => Check::warn(
+            "lease",
+            format!("{} holds it; a daemon called {name} would wait until that one ends", holder.owner),
+            "stop the other daemon, or ask it instead; two daemons of one journal take turns and never act together",
+        ),
+        Err(error) => Check::skip("lease", format!("it cannot be read: {error}")),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Check {
+    match tokio::net::TcpListener::bind(address).await {
+        Ok(_free) => Check::ok("listen", format!("{address} is free")),
+        Err(_) if is_daemon(address).await => Check::ok("listen", format!("a daemon answers at {address}")),
+        Err(error) => Check::fail(
+            "listen",
+            format!("the daemon cannot listen at {address}: {error}"),
+            "stop what listens there, or write another port as `daemon.listen`",
+        ),
+    }
+}
+
+async fn is_daemon(address: SocketAddr) -> bool {
+    let Ok(url) = format!("http://{address}").parse() else { return false };
+    let Ok(client) = segue_api::Client::new(&url, segue_api::Limits::INTERACTIVE) else { return false };
+    matches!(tokio::time::timeout(DAEMON_WITHIN, client.readiness()).await, Ok(Ok(_)))
+}
+
+/// `configure`: the command that gets an instance ready can be run.
+pub(super) fn command(configure: Option<&[String]>) -> Check {
+    let Some(program) = configure.and_then(<[String]>::first) else {
+        return Check::skip("configure", "no command is configured");
+    };
+    match found(program) {
+        Some(path) => Check::ok("configure", format!("{} can be run", path.display())),
+        None => Check::fail(
+            "configure",
+            format!("{program} cannot be run on this machine"),
+            "install it here, where the daemon runs, or write its whole path as the first word of `launch.configure`",
+        ),
+    }
+}
+
+/// As a shell finds it: by its path, or in a folder of PATH.
+fn found(program: &str) -> Option<PathBuf> {
+    let runs = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(runs);
+    }
+    let folders = Environment::process().get("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::CheckState;
+
+    #[test]
+    fn a_command_is_looked_for_as_a_shell_does() {
+        let state = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            command(Some(&words)).state
+        };
+        assert_eq!(state(&["sh", "-c", "true"]), CheckState::Ok);
+        assert_eq!(state(&["/bin/sh"]), CheckState::Ok);
+        assert_eq!(state(&["/nowhere/configure"]), CheckState::Fail);
+        assert_eq!(state(&["no-such-program-anywhere"]), CheckState::Fail);
+        // A folder is no program.
+        assert_eq!(state(&["/bin"]), CheckState::Fail);
+        assert_eq!(command(None).state, CheckState::Skip);
+    }
+
+    #[tokio::test]
+    async fn a_journal_is_made_only_where_its_folder_can_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        assert_eq!(journal(&path, Looked::Absent).await.state, CheckState::Ok);
+        let nowhere = folder.path().join("missing/journal.db");
+        assert_eq!(journal(&nowhere, Looked::Absent).await.state, CheckState::Fail);
+        let left: Vec<_> = std::fs::read_dir(folder.path()).expect("it reads").collect();
+        assert!(left.is_empty(), "a check left {left:?}");
+    }
+}

@@ -1,0 +1,76 @@
+//! What a release would do, before anybody asks for it; and the facts of such a plan, handed in again.
+
+use segue_api::{PLAN_FORMAT, PlanBasis, PlanView, ReleaseRequest};
+use segue_domain::basis::Basis;
+use segue_domain::refusal::Refusal;
+use segue_domain::state::ReleaseState;
+use sha2::{Digest, Sha256};
+
+use super::{Front, ask};
+use crate::problem::Refused;
+use crate::views;
+
+/// More facts than any plan has; each is bounded by the size of the body.
+const FACTS_MAX: usize = 100;
+
+impl Front {
+    /// The plan that such a request would be carried out by. Nothing is done, and nothing is kept.
+    pub(crate) async fn plan(&self, request: &ReleaseRequest) -> Result<PlanView, Refused> {
+        let refused = |refusal: Refusal| Refused::of_body(&refusal);
+        let service = self.configured(&request.service).map_err(refused)?;
+        let (asked, _no_key) = ask::read(request, None).map_err(refused)?;
+        let handed_in = request.plan.as_ref().map(basis).transpose().map_err(refused)?;
+        let (plan, world) = self.engine.foresee(&service.name, &asked).await.map_err(refused)?;
+        let facts = plan.basis();
+        let differences = handed_in.map(|it| it.differences(&facts)).unwrap_or_default();
+        if !differences.is_empty() {
+            return Err(refused(Refusal::PlanStale { differences }));
+        }
+        let basis = PlanBasis { format: PLAN_FORMAT, digest: digest(&facts), facts: facts.0 };
+        let state = ReleaseState::planned(plan, self.now());
+        let invalid =
+            || Refusal::PlanInvalid { what: "the release would have a name that is none".to_owned() };
+        views::plan(basis, &state, &world).ok_or_else(|| refused(invalid()))
+    }
+}
+
+/// The facts that were handed in, if they are as this version wrote them.
+pub(super) fn basis(handed_in: &PlanBasis) -> Result<Basis, Refusal> {
+    let invalid = |what: String| Err(Refusal::PlanInvalid { what });
+    if handed_in.format != PLAN_FORMAT {
+        let found = handed_in.format;
+        return invalid(format!("the plan has format {found}, and this version takes {PLAN_FORMAT}"));
+    }
+    if handed_in.facts.len() > FACTS_MAX {
+        return invalid(format!("the plan has more than {FACTS_MAX} facts"));
+    }
+    let basis = Basis(handed_in.facts.clone());
+    if digest(&basis) != handed_in.digest {
+        return invalid("the plan was changed since it was made: its digest is another one".to_owned());
+    }
+    Ok(basis)
+}
+
+/// The facts come in the order of their names, so that the same ones are the same text.
+fn digest(basis: &Basis) -> String {
+    let canonical = serde_json::to_vec(&basis.0).unwrap_or_default();
+    hex::encode(Sha256::digest(&canonical))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_was_changed_or_is_of_another_format_is_refused() {
+        let facts = Basis([("image".to_owned(), "ami-1".to_owned())].into());
+        let good = PlanBasis { format: PLAN_FORMAT, digest: digest(&facts), facts: facts.0.clone() };
+        assert_eq!(basis(&good), Ok(facts));
+        let mut changed = good.clone();
+        changed.facts.insert("image".to_owned(), "ami-2".to_owned());
+        let newer = PlanBasis { format: PLAN_FORMAT + 1, ..good };
+        for bad in [changed, newer] {
+            assert_eq!(basis(&bad).expect_err("no plan").code(), "plan-invalid");
+        }
+    }
+}

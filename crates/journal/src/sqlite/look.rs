@@ -1,0 +1,92 @@
+//! Looking at a journal before anybody works with it: nothing is made, and nothing is brought up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::Row as _;
+
+use super::open::{Found, check, look_at};
+use super::{OpenError, SqliteReader, SqliteStore, sql};
+use crate::lease::{Owner, Scope};
+use crate::read::ReadError;
+
+/// What is at the path of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// Nothing: [`SqliteStore::open`] makes it.
+    Absent,
+    /// A file without a table: it is filled.
+    Empty,
+    /// A journal that this version can work with.
+    Journal,
+}
+
+/// Who holds a lease that has not expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub owner: Owner,
+    /// Until it expires, unless it is renewed.
+    pub left: Duration,
+}
+
+impl SqliteStore {
+    /// What opening would find, or why it would be refused.
+    pub async fn look(path: &Path) -> Result<Looked, OpenError> {
+        if !path.exists() {
+            return Ok(Looked::Absent);
+        }
+        let found: Found = look_at(path).await?;
+        Ok(if check(path, found)?.is_some() { Looked::Journal } else { Looked::Empty })
+    }
+}
+
+impl SqliteReader {
+    /// Who may append now; nobody when the lease is free or has expired.
+    pub async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
+        let unavailable = |error: sqlx::Error| ReadError::Unavailable(error.into());
+        let now_ms: i64 = sqlx::query_scalar(sql::NOW).fetch_one(&self.pool).await.map_err(unavailable)?;
+        let row = sqlx::query(sql::LEASE).bind(scope.as_str()).fetch_optional(&self.pool).await;
+        let Some(row) = row.map_err(unavailable)? else { return Ok(None) };
+        let owner: Option<String> = row.try_get("owner").map_err(unavailable)?;
+        let until_ms: i64 = row.try_get("until_ms").map_err(unavailable)?;
+        let left_ms = u64::try_from(until_ms.saturating_sub(now_ms)).unwrap_or(0);
+        let owner = owner.filter(|_| left_ms > 0).map(Owner::new);
+        Ok(owner.map(|owner| Holder { owner, left: Duration::from_millis(left_ms) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store as _;
+
+    #[tokio::test]
+    async fn a_look_makes_nothing_and_tells_who_holds_the_lease() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        assert_eq!(SqliteStore::look(&path).await.expect("a look"), Looked::Absent);
+        assert!(!path.exists(), "a look made a file");
+        std::fs::write(&path, "").expect("an empty file");
+        assert_eq!(SqliteStore::look(&path).await.expect("a look"), Looked::Empty);
+
+        let (scope, owner) = (Scope::new("segue"), Owner::new("me"));
+        let store = SqliteStore::open(&path).await.expect("a journal");
+        assert_eq!(SqliteStore::look(&path).await.expect("a look"), Looked::Journal);
+        let reader = SqliteStore::open_to_read(&path).await.expect("it reads");
+        assert_eq!(reader.holder(&scope).await.expect("it reads"), None);
+        let lease = store.acquire(&scope, &owner, Duration::from_secs(30)).await.expect("the lease is free");
+        let holder = reader.holder(&scope).await.expect("it reads").expect("somebody holds it");
+        assert!(holder.owner == owner && holder.left <= Duration::from_secs(30), "{holder:?}");
+        store.release(&lease).await.expect("it is given back");
+        assert_eq!(reader.holder(&scope).await.expect("it reads"), None);
+    }
+
+    #[tokio::test]
+    async fn a_look_refuses_what_opening_would_refuse() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "not a database, and longer than its header would be. ".repeat(9))
+            .expect("a file");
+        assert!(matches!(SqliteStore::look(&path).await, Err(OpenError::NotAJournal { .. })));
+    }
+}
