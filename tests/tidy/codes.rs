@@ -1,10 +1,11 @@
-//! Every stable code that an operator can meet has its page under docs/errors, and every page its code.
+//! Every stable code that an operator can meet has its page under docs/errors, every page its code, and each
+//! code a test that shows it: that names it whole, in a literal or in a snapshot.
 //!
 //! A code is written once, where it is given, and no list has to follow: it is a string literal in a
 //! function called `code` that returns `&'static str`, or one that a declaring macro is given as
 //! `… = "the-code";`, in a crate that speaks to operators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -106,8 +107,29 @@ fn codes(tree: &Tree) -> BTreeMap<String, String> {
     codes.found
 }
 
+/// Everything that a test of the product could show: what stands between double quotes in its code, and in
+/// snapshots also what a scenario was refused with.
+fn shown(tree: &Tree) -> BTreeSet<&str> {
+    let mut shown = BTreeSet::new();
+    for (path, text) in tree.ending(".rs").filter(|(path, _)| !path.starts_with("tests/tidy/")) {
+        let is_all_test =
+            path.contains("/tests/") || path.starts_with("tests/") || path.ends_with("/tests.rs");
+        let from = if is_all_test { Some(0) } else { text.find("#[cfg(test)]") };
+        let tests = from.and_then(|from| text.get(from..)).unwrap_or_default();
+        // A quote within a literal is written `\"`.
+        shown.extend(tests.split('"').map(|part| part.trim_end_matches('\\')));
+    }
+    for (_, text) in tree.ending(".snap") {
+        shown.extend(text.split('"'));
+        let refused = text.lines().filter_map(|line| line.trim_start().strip_prefix("refused "));
+        shown.extend(refused.filter_map(|line| line.split(':').next()));
+    }
+    shown
+}
+
 fn check(tree: &Tree) -> Vec<String> {
     let codes = codes(tree);
+    let shown = shown(tree);
     let mut findings = Vec::new();
     for (code, path) in &codes {
         if !code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
@@ -116,6 +138,9 @@ fn check(tree: &Tree) -> Vec<String> {
         match tree.get(&format!("{PAGES}{code}.md")) {
             None => findings.push(format!("{path}: `{code}` has no page {PAGES}{code}.md")),
             Some(text) => findings.extend(page(code, text)),
+        }
+        if !shown.contains(code) {
+            findings.push(format!("{path}: `{code}` is shown by no test"));
         }
         if !tree.get(INDEX).unwrap_or_default().contains(&format!("({code}.md)")) {
             findings.push(format!("{INDEX}: does not list `{code}`"));
@@ -152,12 +177,14 @@ mod planted {
 
     const CODE: &str =
         "impl E { pub const fn code(&self) -> &'static str { match self { Self::A => \"no-ami\" } } }";
+    const TEST: (&str, &str) = ("crates/daemon/tests/it/a.rs", "assert_eq!(code, \"no-ami\");");
     const PAGE: &str = "# no-ami\n## What it means\n## What to do\n";
 
     #[test]
     fn a_code_with_its_page_is_fine() {
         let tree = Tree::planted(&[
             ("crates/daemon/src/a.rs", CODE),
+            TEST,
             ("docs/errors/no-ami.md", PAGE),
             ("docs/errors/README.md", "- [no-ami](no-ami.md)\n"),
         ]);
@@ -168,6 +195,7 @@ mod planted {
     fn a_code_without_a_page_and_a_page_without_a_code_are_found() {
         let tree = Tree::planted(&[
             ("crates/daemon/src/a.rs", CODE),
+            TEST,
             ("crates/sandbox/src/b.rs", &CODE.replace("no-ami", "InvalidAMIID")),
             ("docs/errors/old.md", "# old\n"),
         ]);
@@ -189,9 +217,25 @@ mod planted {
     }
 
     #[test]
+    fn a_code_that_no_test_shows_is_found() {
+        let pages = [("docs/errors/no-ami.md", PAGE), ("docs/errors/README.md", "- [no-ami](no-ami.md)\n")];
+        let code = ("crates/daemon/src/a.rs", CODE);
+        let unshown = "crates/daemon/src/a.rs: `no-ami` is shown by no test";
+        for (shown_by, findings) in [
+            (("crates/domain/tests/scenarios/a.snap", "> release\n  refused no-ami: there is none"), &[][..]),
+            (("crates/daemon/src/b.rs", "#[cfg(test)]\nmod tests { f(\"no-ami\") }"), &[]),
+            (("crates/daemon/src/b.rs", "fn f() { g(\"no-ami\") }"), &[unshown]),
+            (("crates/daemon/tests/it/a.rs", "// no-ami"), &[unshown]),
+        ] {
+            assert_eq!(check(&Tree::planted(&[code, pages[0], pages[1], shown_by])), findings);
+        }
+    }
+
+    #[test]
     fn a_page_without_advice_is_found() {
         let tree = Tree::planted(&[
             ("crates/daemon/src/a.rs", CODE),
+            TEST,
             ("docs/errors/no-ami.md", "# no-ami\n## What it means\n"),
             ("docs/errors/README.md", "- [no-ami](no-ami.md)\n"),
         ]);

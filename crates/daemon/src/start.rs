@@ -120,6 +120,9 @@ mod tests {
         let signals = StartError::Signals(io());
         assert_eq!(signals.code(), "cannot-start");
         assert!(!signals.told().contains("journal"), "{}", signals.told());
+        let newer = StartError::JournalNewer { stream: "service/boards".to_owned(), found: 9, understood: 1 };
+        assert_eq!((newer.code(), newer.is_refusal()), ("journal-newer", true));
+        assert!(newer.told().contains("start the newer daemon"), "{}", newer.told());
         let ended = StartError::Ended(io());
         assert_eq!(ended.code(), "daemon-ended");
         assert!(ended.told().contains("no more files") && !ended.is_refusal(), "{}", ended.told());

@@ -129,10 +129,27 @@ mod tests {
     }
 
     #[test]
-    fn every_explanation_has_a_code_of_its_own() {
-        let mut codes: Vec<_> = all().into_iter().map(|it| it.code).collect();
-        codes.sort();
-        codes.dedup();
-        assert_eq!(codes.len(), all().len());
+    fn every_explanation_has_a_code_of_its_own_and_a_hint() {
+        let codes: Vec<_> = all().into_iter().map(|it| it.code).collect();
+        assert_eq!(
+            codes,
+            [
+                "blind",
+                "undecided",
+                "no-capacity",
+                "board-fits-nowhere",
+                "boards-stay",
+                "may-hold-boards",
+                "cannot-go-back",
+                "cannot-go-on",
+                "bug",
+                "aborted",
+                "step-failed",
+                "canary-failed",
+                "checks-failed",
+                "no-way-back-after-the-first-board",
+            ]
+        );
+        assert!(all().iter().all(|it| it.hint.is_some()));
     }
 }

@@ -1,8 +1,13 @@
 //! What bad requests get: a problem document with a stable code, a sentence and a hint; nothing changed.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use axum::http::Method;
+
+use segue_api::{ReleaseView, Verdict};
+use segue_engine::fakes::{Method as Call, Nth, What};
+use segue_engine::ports::Class;
 
 use crate::rig::{CANARY, FULL, JSON, Rig, request};
 
@@ -144,4 +149,62 @@ async fn a_page_of_this_daemon_may_do_what_another_sites_may_not() {
     let own = [JSON, ("origin", "http://127.0.0.1:7788"), ("host", "127.0.0.1:7788")];
     let answer = rig.ask(request(Method::POST, "/v1/releases", &own, CANARY)).await;
     assert_eq!(answer.status.as_u16(), 202, "{}", answer.body);
+}
+
+/// The code, the sentence and the hint of a problem.
+async fn problem(rig: &Rig, case: Case<'_>) -> (u16, String) {
+    let Case { method, path, headers, body } = case;
+    let answer = rig.ask(request(method, path, headers, body)).await;
+    let problem: serde_json::Value = answer.json();
+    assert!(problem["detail"].is_string() && problem["hint"].is_string(), "{}", answer.body);
+    (answer.status.as_u16(), problem["code"].as_str().unwrap_or_default().to_owned())
+}
+
+fn is(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_or_served_now_is_refused_and_begins_nothing() {
+    let rig = Rig::ready().await;
+    rig.world.choke().add(Call::Images, Nth::Each, What::FailBefore(Class::Retry));
+    assert_eq!(problem(&rig, post("/v1/releases", FULL)).await, is(503, "cannot-see"));
+    rig.world.choke().heal(Call::Images);
+    let other = Rig::on(rig.world.clone(), std::sync::Arc::clone(&rig.journal));
+    rig.world.choke().add(Call::Acquire, Nth::Each, What::FailBefore(Class::Retry));
+    assert_eq!(problem(&other, post("/v1/releases", FULL)).await, is(503, "not-served"));
+    let history: segue_api::History = rig.get("/v1/releases").await.json();
+    assert!(history.releases.is_empty(), "nothing was changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_is_away_slow_or_broken_is_said_to_be_so() {
+    let rig = Rig::ready().await;
+    rig.canary().await;
+    rig.until_closed("boards-1").await;
+    for (what, expected) in [
+        (What::FailBefore(Class::Retry), is(503, "journal-away")),
+        (What::FailBefore(Class::Bug), is(500, "internal")),
+        (What::Late(Duration::from_hours(1)), is(504, "timed-out")),
+    ] {
+        rig.world.choke().add(Call::Page, Nth::Each, what);
+        assert_eq!(problem(&rig, get("/v1/releases/boards-1")).await, expected);
+        rig.world.choke().heal(Call::Page);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_preflight_refused_or_a_step_turned_back_says_so() {
+    let rig = Rig::ready().await;
+    rig.world.forget_series();
+    let view: ReleaseView = rig.post("/v1/releases", FULL).await.json();
+    let view = rig.until_closed(&view.id.to_string()).await;
+    assert_eq!(view.verdict, Some(Verdict::Refused), "{view:?}");
+    assert_eq!(view.because.map(|it| it.code).as_deref(), Some("checks-failed"));
+    rig.world.scrape_again();
+    rig.world.choke().add(Call::Register, Nth::Each, What::Refuse("forbidden".to_owned()));
+    let view: ReleaseView = rig.post("/v1/releases", FULL).await.json();
+    let view = rig.until_closed(&view.id.to_string()).await;
+    assert_eq!(view.verdict, Some(Verdict::RolledBack), "{view:?}");
+    assert_eq!(view.because.map(|it| it.code).as_deref(), Some("step-failed"));
 }

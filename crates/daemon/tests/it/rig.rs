@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use segue_api::{ReleaseState, ReleaseView};
 use segue_daemon::{Parts, Server};
-use segue_engine::fakes::{FakeWorld, SeededEntropy};
+use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
 use segue_engine::{Limits, Rhythm, ServiceSetup, Settings};
 use segue_journal::{MemoryStore, Owner, Scope};
 use tower::ServiceExt;
@@ -52,7 +52,7 @@ impl Rig {
                 rhythm: Rhythm::default(),
             },
             services: vec![setup],
-            journal: Arc::<MemoryStore>::clone(&journal),
+            journal: Arc::new(world.store_of(Arc::<MemoryStore>::clone(&journal), &Life::new())),
             clock: Arc::new(world.clock()),
             entropy: Arc::new(SeededEntropy::new(1)),
             aws_calls: Arc::default(),
