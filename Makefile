@@ -40,7 +40,7 @@ check: tools ## format, lints and documents, without running a test
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-clients: $(VENV)/installed $(CLIENTS)/prometheus ## install what the tests use of other people's: boto3, the AWS CLI, Prometheus
+clients: $(VENV)/installed $(CLIENTS)/prometheus ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus
 
 $(VENV)/installed: tests/clients/requirements.txt
 	@echo "installing other people's clients into $(VENV)"

@@ -1,7 +1,10 @@
-//! The contracts of the ports, kept by these adapters on a sandbox.
+//! The contracts of the ports, kept by these adapters on a sandbox, and as far as it goes on moto, which others wrote.
+
+mod moto;
 
 use std::time::Duration;
 
+use aws_sdk_elasticloadbalancingv2::types::{Action, ForwardActionConfig, Rule};
 use segue_domain::ids::{
     ForwardArn, GroupArn, ImageId, InstanceId, ServiceName, SubnetId, TemplateId, Version,
 };
@@ -73,16 +76,21 @@ async fn ec2_on_a_sandbox_keeps_the_contract_of_the_cloud() {
 async fn elbv2_on_a_sandbox_keeps_the_contract_of_the_load_balancer() {
     let (sandbox, _folder) = sandbox().await;
     let ready = sandbox.ready();
-    let group = group(ready, "b");
-    let (rest, _id) = group.as_str().rsplit_once('/').expect("an ARN ends with an id");
-    let fixture = LoadBalancerFixture {
+    let stub = Stub::elsewhere(&ready.aws);
+    let listener = LoadBalancerFixture {
         forward: ForwardArn::new(ready.listener_arn.clone()),
-        no_group: GroupArn::new(format!("{rest}/ffffffffffffffff")),
-        group,
+        group: group(ready, "b"),
+        no_group: nowhere(&group(ready, "b")),
         instance: InstanceId::new(ready.blue[0].to_string()),
         patience: PATIENCE,
     };
-    load_balancer(Stub::elsewhere(&ready.aws).balancer().await, fixture).await;
+    // A forward may also be a rule's: here the one of the last slot, whose group is empty.
+    let slot = ready.slots.last().expect("a slot").target_group.to_string();
+    let rule = rule_of(&stub, &ready.listener_arn, &slot).await;
+    let rule = LoadBalancerFixture { forward: rule, group: GroupArn::new(slot), ..listener.clone() };
+    for fixture in [listener, rule] {
+        load_balancer(stub.balancer().await, fixture).await;
+    }
     sandbox.shutdown().await;
 }
 
@@ -112,4 +120,22 @@ async fn questions_to_a_sandbox_keep_the_contract_of_permissions() {
         permissions(stub.permissions().await, stub.cloud().await, fixture).await;
         sandbox.shutdown().await;
     }
+}
+
+/// A group that is not there, named like one that is.
+fn nowhere(group: &GroupArn) -> GroupArn {
+    let (rest, _id) = group.as_str().rsplit_once('/').expect("an ARN ends with an id");
+    GroupArn::new(format!("{rest}/ffffffffffffffff"))
+}
+
+/// The rule that forwards to a group alone.
+async fn rule_of(stub: &Stub, listener: &str, group: &str) -> ForwardArn {
+    let asking = stub.elbv2().await.describe_rules().listener_arn(listener);
+    let rules = asking.send().await.expect("rules are listed").rules.unwrap_or_default();
+    let forwards = |action: &Action| {
+        let groups = action.forward_config().map(ForwardActionConfig::target_groups).unwrap_or_default();
+        matches!(groups, [only] if only.target_group_arn() == Some(group))
+    };
+    let rule = rules.iter().find(|rule| rule.actions().iter().any(forwards));
+    ForwardArn::new(rule.and_then(Rule::rule_arn).expect("a rule of the group"))
 }

@@ -181,6 +181,13 @@ impl Stub {
         self.connect(NoCredentials(Mutex::new(Some(error)))).await.0
     }
 
+    /// A client without our adapter, for what no port asks.
+    pub(crate) async fn elbv2(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
+        let loader = loader(&Region::new("eu-west-1"), Some(&self.endpoint), self.limits);
+        aws_sdk_elasticloadbalancingv2::Client::new(&loader.credentials_provider(credentials).load().await)
+    }
+
     async fn connect(
         &self,
         credentials: impl ProvideCredentials + 'static,
