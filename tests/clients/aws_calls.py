@@ -1,13 +1,11 @@
-"""Every call that Segue makes at AWS, made by boto3 and by the AWS CLI against a sandbox.
+"""Every call that Segue makes at AWS, made by boto3 against a sandbox, with botocore's waiters and paginators.
 
-Reads the sandbox's ready line on stdin. Prints a line for each thing that worked; the first that does not
-ends it with a traceback and exit code 1. It shares nothing with the Rust code: names, waiters and paginators
-are botocore's own.
+Reads the sandbox's ready line on stdin. Says on stderr each thing that worked; the first that does not ends it with
+a traceback and exit code 1. Says on stdout, as JSON, which calls were answered well, by AWS's names. It shares nothing
+with the Rust code: names, waiters and paginators are botocore's own. aws_cli.py does the same with the AWS CLI.
 """
 
 import json
-import os
-import subprocess
 import sys
 
 import boto3
@@ -20,14 +18,24 @@ CONFIG = Config(region_name=READY["region"], retries={"total_max_attempts": 1})
 SESSION = boto3.Session(
     aws_access_key_id=KEYS["access_key_id"], aws_secret_access_key=KEYS["secret_access_key"]
 )
+CALLS = set()
+
+
+def answered(http_response, model, **_):
+    if http_response.status_code == 200:
+        CALLS.add(model.name)
+
+
+SESSION.events.register("after-call", answered)
 EC2 = SESSION.client("ec2", endpoint_url=READY["aws"], config=CONFIG)
 ELB = SESSION.client("elbv2", endpoint_url=READY["aws"], config=CONFIG)
 QUICK = {"Delay": 1, "MaxAttempts": 30}
 TAGS = [{"Key": "segue:service", "Value": READY["service"]}, {"Key": "Name", "Value": "by boto3"}]
+MINE = [{"Name": "tag:Name", "Values": ["by boto3"]}]
 
 
 def said(what):
-    print(f"ok {what}", flush=True)
+    print(f"ok {what}", file=sys.stderr, flush=True)
 
 
 def refused(code, call, **arguments):
@@ -57,20 +65,43 @@ def ids(reservations):
     return [instance["InstanceId"] for one in reservations for instance in one["Instances"]]
 
 
+def pages(client, name, key, size, **arguments):
+    """The things of each page."""
+    paginator = client.get_paginator(name)
+    return [page[key] for page in paginator.paginate(PaginationConfig={"PageSize": size}, **arguments)]
+
+
+def whole(listed, size, wanted):
+    """Pages that are full but for the last, and hold everything once."""
+    sizes = [len(page) for page in listed]
+    assert all(n == size for n in sizes[:-1]) and 0 < sizes[-1] <= size, sizes
+    found = [thing for page in listed for thing in page]
+    assert len(found) == len(set(found)) and set(found) == set(wanted), (found, wanted)
+    return len(listed)
+
+
 def images_and_places():
-    pages = EC2.get_paginator("describe_images").paginate(
-        Owners=["self"],
-        Filters=[{"Name": "tag:service", "Values": [READY["service"]]}, {"Name": "state", "Values": ["available"]}],
-    )
-    images = [image for page in pages for image in page["Images"]]
-    assert {image["ImageId"] for image in images} == set(READY["images"].values()), images
-    said("describe_images, paginated")
+    ours = [{"Name": "tag:service", "Values": [READY["service"]]}, {"Name": "state", "Values": ["available"]}]
+    listed = pages(EC2, "describe_images", "Images", 5, Owners=["self"], Filters=ours)
+    images = READY["images"].values()
+    assert whole([[one["ImageId"] for one in page] for page in listed], 5, images) > 1, "more than one page"
+    for waiter in ("image_exists", "image_available"):
+        EC2.get_waiter(waiter).wait(ImageIds=list(images), WaiterConfig=QUICK)
+    said("describe_images in pages, waiters image_exists and image_available")
     subnets = EC2.describe_subnets(SubnetIds=READY["subnets"])["Subnets"]
     assert all(subnet["AvailableIpAddressCount"] > 0 for subnet in subnets) and len(subnets) == len(READY["subnets"])
+    listed = pages(EC2, "describe_subnets", "Subnets", 5)
+    whole([[one["SubnetId"] for one in page] for page in listed], 5, READY["subnets"])
+    EC2.get_waiter("subnet_available").wait(SubnetIds=READY["subnets"], WaiterConfig=QUICK)
     refused("InvalidSubnetID.NotFound", EC2.describe_subnets, SubnetIds=["subnet-0ffffffffffffffff"])
+    said("describe_subnets in pages, waiter subnet_available")
     templates = EC2.describe_launch_templates(LaunchTemplateIds=[READY["launch_template"]])
     assert len(templates["LaunchTemplates"]) == 1
-    said("describe_subnets, describe_launch_templates")
+    listed = pages(EC2, "describe_launch_templates", "LaunchTemplates", 1)
+    whole([[one["LaunchTemplateId"] for one in page] for page in listed], 1, [READY["launch_template"]])
+    unknown = {"LaunchTemplateIds": ["lt-0ffffffffffffffff"]}
+    refused("InvalidLaunchTemplateId.NotFound", EC2.describe_launch_templates, **unknown)
+    said("describe_launch_templates in pages")
 
 
 def launch_once():
@@ -80,23 +111,20 @@ def launch_once():
     assert first == again and len(first) == 3, (first, again)
     said("run_instances, and the same token brings the same instances")
     refused("IdempotentParameterMismatch", lambda **a: launch(2, "boto3-1", **a))
-    EC2.get_waiter("instance_running").wait(InstanceIds=first, WaiterConfig=QUICK)
-    said("waiter instance_running")
-    pages = EC2.get_paginator("describe_instances").paginate(
-        Filters=[{"Name": "tag:Name", "Values": ["by boto3"]}], PaginationConfig={"PageSize": 5}
-    )
-    listed = [page["Reservations"] for page in pages]
-    assert sorted(ids([one for page in listed for one in page])) == first
-    said("describe_instances by tag, paginated")
+    for waiter in ("instance_exists", "instance_running", "instance_status_ok", "system_status_ok"):
+        EC2.get_waiter(waiter).wait(InstanceIds=first, WaiterConfig=QUICK)
+        said(f"waiter {waiter}")
+    listed = pages(EC2, "describe_instances", "Reservations", 5, Filters=MINE)
+    whole([ids(page) for page in listed], 5, first)
+    said("describe_instances by tag")
     return first
 
 
-def paging_counts_instances():
+def paging_counts_instances(first):
     more = sorted(instance["InstanceId"] for instance in launch(9, "boto3-2")["Instances"])
-    pages = EC2.get_paginator("describe_instances").paginate(PaginationConfig={"PageSize": 5})
-    sizes = [len(ids(page["Reservations"])) for page in pages]
-    assert max(sizes) <= 5 and len(sizes) > 2, f"one reservation of nine in pages of five: {sizes}"
-    said("a page counts instances, not reservations")
+    listed = [ids(page) for page in pages(EC2, "describe_instances", "Reservations", 5, Filters=MINE)]
+    assert whole(listed, 5, first + more) == 3, "twelve instances of two launches in pages of five"
+    said("describe_instances in pages: a page counts instances, not reservations")
     return more
 
 
@@ -108,9 +136,11 @@ def targets(instances):
     said("register_targets, waiter target_in_service")
     health = ELB.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
     assert {one["Target"]["Id"] for one in health} == set(instances)
+    assert not ELB.can_paginate("describe_target_health"), "a group is answered whole"
     ELB.deregister_targets(TargetGroupArn=group, Targets=entries)
     ELB.get_waiter("target_deregistered").wait(TargetGroupArn=group, Targets=entries, WaiterConfig=QUICK)
-    said("deregister_targets, waiter target_deregistered")
+    ELB.deregister_targets(TargetGroupArn=group, Targets=entries)
+    said("deregister_targets, waiter target_deregistered; what is not in can be taken out")
     nowhere = group.rsplit("/", 1)[0] + "/ffffffffffffffff"
     refused("TargetGroupNotFound", ELB.describe_target_health, TargetGroupArn=nowhere)
     refused("InvalidTarget", ELB.register_targets, TargetGroupArn=group, Targets=[{"Id": "i-0ffffffffffffffff"}])
@@ -128,9 +158,39 @@ def weights():
     now = {one["TargetGroupArn"]: one["Weight"] for one in after["TargetGroups"]}
     assert now == before | {READY["target_groups"]["b"]: 7}, now
     said("describe_listeners, modify_listener")
-    groups = [g for page in ELB.get_paginator("describe_target_groups").paginate() for g in page["TargetGroups"]]
-    assert set(READY["target_groups"].values()) <= {group["TargetGroupArn"] for group in groups}
-    said("describe_target_groups, paginated")
+    listed = pages(ELB, "describe_listeners", "Listeners", 1, LoadBalancerArn=READY["load_balancer_arn"])
+    whole([[one["ListenerArn"] for one in page] for page in listed], 1, [arn])
+    listed = pages(ELB, "describe_target_groups", "TargetGroups", 7)
+    groups = list(READY["target_groups"].values()) + [slot["target_group"] for slot in READY["slots"]]
+    assert whole([[one["TargetGroupArn"] for one in page] for page in listed], 7, groups) > 2
+    said("describe_target_groups and describe_listeners in pages")
+    balancer = READY["load_balancer_arn"]
+    for waiter in ("load_balancer_exists", "load_balancer_available"):
+        ELB.get_waiter(waiter).wait(LoadBalancerArns=[balancer], WaiterConfig=QUICK)
+    listed = pages(ELB, "describe_load_balancers", "LoadBalancers", 1)
+    whole([[one["LoadBalancerArn"] for one in page] for page in listed], 1, [balancer])
+    said("describe_load_balancers in pages, waiters load_balancer_exists and load_balancer_available")
+
+
+def rules():
+    listed = pages(ELB, "describe_rules", "Rules", 7, ListenerArn=READY["listener_arn"])
+    slots = {slot["target_group"]: slot["value"] for slot in READY["slots"]}
+    every = [rule for page in listed for rule in page]
+    assert len(every) == len(slots) + 1 and sum(rule["IsDefault"] for rule in every) == 1
+    assert whole([[rule["RuleArn"] for rule in page] for page in listed], 7, [rule["RuleArn"] for rule in every]) > 2
+    rule = next(rule for rule in every if not rule["IsDefault"])
+    query = rule["Conditions"][0]["QueryStringConfig"]["Values"][0]
+    forward = rule["Actions"][0]["ForwardConfig"]
+    assert (query["Key"], query["Value"]) == ("srv", slots[forward["TargetGroups"][0]["TargetGroupArn"]]), rule
+    said("describe_rules in pages")
+    other = {"TargetGroupArn": READY["target_groups"]["b"], "Weight": 3}
+    both = {"Type": "forward", "ForwardConfig": {"TargetGroups": forward["TargetGroups"] + [other]}}
+    ELB.modify_rule(RuleArn=rule["RuleArn"], Actions=[both])
+    after = ELB.describe_rules(RuleArns=[rule["RuleArn"]])["Rules"][0]["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    assert {one["TargetGroupArn"]: one["Weight"] for one in after}[other["TargetGroupArn"]] == 3, after
+    ELB.modify_rule(RuleArn=rule["RuleArn"], Actions=[{"Type": "forward", "ForwardConfig": forward}])
+    refused("RuleNotFound", ELB.describe_rules, RuleArns=[rule["RuleArn"][:-16] + "f" * 16])
+    said("modify_rule")
 
 
 def stop_start_end(instances):
@@ -156,57 +216,14 @@ def signatures():
     refused("InvalidAction", EC2.describe_vpcs)
 
 
-def by_the_cli():
-    environment = os.environ | {
-        "AWS_ACCESS_KEY_ID": KEYS["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": KEYS["secret_access_key"],
-        "AWS_DEFAULT_REGION": READY["region"],
-        "AWS_ENDPOINT_URL": READY["aws"],
-        "AWS_PAGER": "",
-    }
-    aws = os.path.join(os.path.dirname(sys.executable), "aws")
-
-    def run(*words):
-        done = subprocess.run([aws, *words, "--output", "json"], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"aws {' '.join(words)}: {done.stderr}"
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
-    launched = run(
-        "ec2", "run-instances", "--launch-template", f"LaunchTemplateId={READY['launch_template']}",
-        "--image-id", READY["images"]["2"], "--subnet-id", READY["subnets"][1], "--count", "2",
-    )
-    instances = [instance["InstanceId"] for instance in launched["Instances"]]
-    run("ec2", "wait", "instance-running", "--instance-ids", *instances)
-    listed = run("ec2", "describe-instances", "--instance-ids", *instances)
-    assert sorted(ids(listed["Reservations"])) == sorted(instances)
-    assert run("ec2", "describe-images", "--owners", "self")["Images"]
-    assert run("ec2", "describe-subnets")["Subnets"]
-    assert run("ec2", "describe-launch-templates")["LaunchTemplates"]
-    group = READY["target_groups"]["b"]
-    entries = [f"Id={instance}" for instance in instances]
-    run("elbv2", "register-targets", "--target-group-arn", group, "--targets", *entries)
-    run("elbv2", "wait", "target-in-service", "--target-group-arn", group, "--targets", *entries)
-    assert run("elbv2", "describe-target-health", "--target-group-arn", group)["TargetHealthDescriptions"]
-    run("elbv2", "deregister-targets", "--target-group-arn", group, "--targets", *entries)
-    run("elbv2", "wait", "target-deregistered", "--target-group-arn", group, "--targets", *entries)
-    listener = run("elbv2", "describe-listeners", "--listener-arns", READY["listener_arn"])["Listeners"][0]
-    actions = json.dumps(listener["DefaultActions"])
-    run("elbv2", "modify-listener", "--listener-arn", READY["listener_arn"], "--default-actions", actions)
-    run("ec2", "stop-instances", "--instance-ids", *instances)
-    run("ec2", "wait", "instance-stopped", "--instance-ids", *instances)
-    run("ec2", "start-instances", "--instance-ids", *instances)
-    run("ec2", "wait", "instance-running", "--instance-ids", *instances)
-    run("ec2", "terminate-instances", "--instance-ids", *instances)
-    run("ec2", "wait", "instance-terminated", "--instance-ids", *instances)
-    said("the AWS CLI, with its waiters")
-
-
 images_and_places()
 first = launch_once()
-more = paging_counts_instances()
+more = paging_counts_instances(first)
 targets(first)
 weights()
+rules()
+EC2.create_tags(Resources=more[:1], Tags=[{"Key": "Name", "Value": "tagged later"}])
 stop_start_end(first)
 EC2.terminate_instances(InstanceIds=more)
 signatures()
-by_the_cli()
+print(json.dumps(sorted(CALLS)))

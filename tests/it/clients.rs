@@ -1,8 +1,7 @@
-//! Programs that share nothing with this code: Python, boto3, the AWS CLI.
+//! Programs that share nothing with this code: Python, and a recount of the demo's records.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -29,21 +28,6 @@ pub(crate) fn said(output: &Output) -> String {
 #[track_caller]
 pub(crate) fn recount(records: &Path, report: &Path) {
     let output = Command::new(python()).arg(script("recount.py")).args([records, report]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-}
-
-#[test]
-fn boto3_and_the_aws_cli_work_against_the_sandbox() {
-    let (_sandbox, ready) = program::ready(Command::new(program::path()).arg("sandbox"));
-    let mut child = Command::new(python())
-        .arg(script("aws_calls.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    write!(child.stdin.take().unwrap(), "{ready}").unwrap();
-    let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
 

@@ -1,0 +1,155 @@
+//! AWS as others know it: the AWS CLI and boto3 on the sandbox, and moto beside it.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::clients::{python, said, script};
+use crate::program::{self, Staying};
+
+/// Seven images, so that a listing of them has pages, and times at which nobody has to wait.
+fn sandbox(folder: &Path, program: &[&str], deregistration_delay_s: u64) -> (Staying, Value) {
+    let mut config = format!(
+        "[instances]\nboot_ms = 100\n[load_balancer]\nderegistration_delay_s = {deregistration_delay_s}\n"
+    );
+    for version in 1..=7 {
+        let image = format!("[[images]]\nversion = \"{version}\"\ncommand = {program:?}\n");
+        config += &format!("{image}env = {{ VERSION = \"{version}\" }}\n");
+    }
+    std::fs::write(folder.join("sandbox.toml"), config).unwrap();
+    program::ready(
+        Command::new(program::path()).args(["sandbox", "--config", "sandbox.toml"]).current_dir(folder),
+    )
+}
+
+/// What a script says on stdout, given these lines.
+fn told(name: &str, lines: &[&Value]) -> Value {
+    let mut child = Command::new(python())
+        .arg(script(name))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    lines.iter().for_each(|line| writeln!(stdin, "{line}").unwrap());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// The names of the calls in a source text, and how many calls are sent: each is sent under a name.
+fn calls_in(source: &str) -> (Vec<String>, usize) {
+    let shipped = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let after_run = shipped.split(".run(").skip(1).map(str::trim_start);
+    let named = after_run.filter_map(|rest| rest.strip_prefix('"')?.split('"').next());
+    (named.map(str::to_owned).collect(), shipped.matches(".send()").count())
+}
+
+/// Every call that `crates/aws` makes, by AWS's names.
+fn calls_of_segue() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/aws/src");
+    let mut calls = BTreeSet::new();
+    for file in sources(&folder).into_iter().filter(|file| !file.starts_with(folder.join("contracts"))) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        if file.ends_with("contracts.rs") {
+            continue;
+        }
+        let (named, sent) = calls_in(&text);
+        assert_eq!(named.len(), sent, "{}: each call is sent under its name", file.display());
+        calls.extend(named);
+    }
+    assert!(calls.contains("RunInstances") && calls.len() > 10, "{calls:?}");
+    calls
+}
+
+#[track_caller]
+fn assert_all_were_made(made: &Value, by: &str) {
+    let made: BTreeSet<String> = serde_json::from_value(made.clone()).unwrap();
+    let missing: Vec<_> = calls_of_segue().difference(&made).cloned().collect();
+    assert!(missing.is_empty(), "Segue calls {missing:?}, which {by} does not try on the sandbox");
+}
+
+#[test]
+fn a_call_in_the_source_is_found_by_its_name() {
+    let source = "calls.run(\"StopInstances\", a.send());\ncalls.run(\n    \"ModifyRule\", b.send())\n\
+                  c.send()\n#[cfg(test)]\nmod tests { d.run(\"Other\", e.send()) }";
+    let (named, sent) = calls_in(source);
+    assert_eq!((named, sent), (vec!["StopInstances".to_owned(), "ModifyRule".to_owned()], 3));
+}
+
+#[test]
+fn boto3_makes_every_call_of_segue_with_its_waiters_and_paginators() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, ready) = sandbox(folder.path(), &["segue", "demo-app"], 0);
+    assert_all_were_made(&told("aws_calls.py", &[&ready]), "tests/clients/aws_calls.py");
+}
+
+#[test]
+fn the_aws_cli_makes_every_call_of_segue_with_its_waiters_and_paginators() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, ready) = sandbox(folder.path(), &["segue", "demo-app"], 0);
+    assert_all_were_made(&told("aws_cli.py", &[&ready]), "tests/clients/aws_cli.py");
+}
+
+/// moto's server, gone when it is dropped.
+struct Moto(Child);
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
+/// With what `moto_rig.py` created in it.
+fn moto() -> (Moto, Value) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let server = python().with_file_name("moto_server");
+    assert!(server.exists(), "{} is missing: `make clients` installs it", server.display());
+    let mut serve = Command::new(server);
+    serve.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdin(Stdio::null());
+    let moto = Moto(serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let url = format!("http://127.0.0.1:{port}");
+    let output = Command::new(python()).arg(script("moto_rig.py")).arg(url).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    (moto, serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// The rows of the table of differences in docs/moto.md, as cells.
+fn table() -> Vec<Vec<String>> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/moto.md");
+    let text = std::fs::read_to_string(file).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| call")).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn moto_and_the_sandbox_differ_as_the_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, ready) = sandbox(folder.path(), &["sleep", "600"], 300);
+    let (_moto, created) = moto();
+    let told: Vec<[String; 3]> =
+        serde_json::from_value(told("moto_differences.py", &[&created, &ready])).unwrap();
+    let rows = table();
+    let written: Vec<&[String]> = rows.iter().map(|row| &row[..3]).collect();
+    assert_eq!(written, told, "the table in docs/moto.md against what the two answer");
+    for row in &rows {
+        assert_ne!(row[1], row[2], "both answer alike: {row:?}");
+        assert!(["moto", "sandbox"].contains(&row[3].as_str()), "which one is like AWS? {row:?}");
+        assert!(row[4].contains("(https://docs.aws.amazon.com/"), "by which page? {row:?}");
+    }
+}
