@@ -3,8 +3,8 @@
     people.py URL PEOPLE BOARDS
 
 Each one opens a websocket on URL/board/NAME, hears which version serves it, and stays; whoever is sent away comes
-back at once. Says `{"there": PEOPLE}` when everybody is in. When stdin ends, says as JSON which versions serve
-them now, with which codes they were sent away, and the longest time that anybody was away.
+back at once. Says `{"there": PEOPLE}` when everybody is in. For each line on stdin, says as JSON which versions serve
+them now, with which codes they were sent away since the line before, and the longest time that anybody was away.
 """
 
 import asyncio
@@ -43,10 +43,12 @@ async def main():
     people = [asyncio.create_task(person(number, everybody)) for number in range(PEOPLE)]
     await asyncio.wait_for(everybody.wait(), 30)
     print(json.dumps({"there": PEOPLE}), flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    ended = [task.exception() for task in people if task.done()]
-    assert not ended, ended
-    print(json.dumps({"serves": Counter(serves.values()), "codes": codes, "away_ms_max": max(away_ms)}), flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        ended = [task.exception() for task in people if task.done()]
+        assert not ended, ended
+        print(json.dumps({"serves": Counter(serves.values()), "codes": codes, "away_ms_max": max(away_ms)}), flush=True)
+        codes.clear()
+        away_ms[:] = [0]
     for task in people:
         task.cancel()
 
