@@ -1,4 +1,4 @@
-//! The contracts of the ports, kept by these adapters on a sandbox, and as far as it goes on moto, which others wrote.
+//! The contracts of the ports, kept by these adapters on a sandbox, and on moto as far as it goes.
 
 mod moto;
 
