@@ -40,11 +40,13 @@ def tagged(kind, **tags):
 
 def image(version):
     root = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}
-    tags = tagged("image", service=SERVICE, releaseVersion=version, commit=f"commit-{version}")
     made = EC2.register_image(
-        Name=f"{SERVICE}-{version}", RootDeviceName="/dev/xvda", BlockDeviceMappings=[root], TagSpecifications=tags
-    )
-    return made["ImageId"]
+        Name=f"{SERVICE}-{version}", RootDeviceName="/dev/xvda", BlockDeviceMappings=[root]
+    )["ImageId"]
+    # moto leaves the tags of RegisterImage out.
+    tags = tagged("image", service=SERVICE, releaseVersion=version, commit=f"commit-{version}")[0]["Tags"]
+    EC2.create_tags(Resources=[made], Tags=tags)
+    return made
 
 
 def group(name, vpc):

@@ -11,11 +11,15 @@ use serde_json::Value;
 use crate::clients::{python, said, script};
 use crate::program::{self, Staying};
 
-/// Seven images, so that a listing of them has pages, and times at which nobody has to wait.
-fn sandbox(folder: &Path, program: &[&str], deregistration_delay_s: u64) -> (Staying, Value) {
-    let mut config = format!(
-        "[instances]\nboot_ms = 100\n[load_balancer]\nderegistration_delay_s = {deregistration_delay_s}\n"
-    );
+/// Times at which nobody has to wait.
+const QUICK: &str = "[instances]\nboot_ms = 100\n[load_balancer]\nderegistration_delay_s = 0\n";
+/// Times at which the first look comes before anything has changed.
+const SLOW: &str = "[instances]\nboot_ms = 3000\n[load_balancer]\nderegistration_delay_s = 300\n\
+                    [health]\ninterval_ms = 10000\n";
+
+/// With seven images, so that a listing of them has pages.
+fn sandbox(folder: &Path, program: &[&str], times: &str) -> (Staying, Value) {
+    let mut config = times.to_owned();
     for version in 1..=7 {
         let image = format!("[[images]]\nversion = \"{version}\"\ncommand = {program:?}\n");
         config += &format!("{image}env = {{ VERSION = \"{version}\" }}\n");
@@ -91,14 +95,14 @@ fn a_call_in_the_source_is_found_by_its_name() {
 #[test]
 fn boto3_makes_every_call_of_segue_with_its_waiters_and_paginators() {
     let folder = tempfile::tempdir().unwrap();
-    let (_sandbox, ready) = sandbox(folder.path(), &["segue", "demo-app"], 0);
+    let (_sandbox, ready) = sandbox(folder.path(), &["segue", "demo-app"], QUICK);
     assert_all_were_made(&told("aws_calls.py", &[&ready]), "tests/clients/aws_calls.py");
 }
 
 #[test]
 fn the_aws_cli_makes_every_call_of_segue_with_its_waiters_and_paginators() {
     let folder = tempfile::tempdir().unwrap();
-    let (_sandbox, ready) = sandbox(folder.path(), &["segue", "demo-app"], 0);
+    let (_sandbox, ready) = sandbox(folder.path(), &["segue", "demo-app"], QUICK);
     assert_all_were_made(&told("aws_cli.py", &[&ready]), "tests/clients/aws_cli.py");
 }
 
@@ -140,7 +144,7 @@ fn table() -> Vec<Vec<String>> {
 #[test]
 fn moto_and_the_sandbox_differ_as_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
-    let (_sandbox, ready) = sandbox(folder.path(), &["sleep", "600"], 300);
+    let (_sandbox, ready) = sandbox(folder.path(), &["sleep", "600"], SLOW);
     let (_moto, created) = moto();
     let told: Vec<[String; 3]> =
         serde_json::from_value(told("moto_differences.py", &[&created, &ready])).unwrap();
