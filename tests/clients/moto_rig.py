@@ -76,15 +76,22 @@ listener = ELB.create_listener(
 )["Listeners"][0]
 srv = {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "srv", "Value": "s01"}]}}
 ELB.create_rule(ListenerArn=listener["ListenerArn"], Conditions=[srv], Priority=1, Actions=forward(s01=1))
-server = EC2.run_instances(
-    LaunchTemplate={"LaunchTemplateId": template}, ImageId=images["1"], SubnetId=ids[0], MinCount=1, MaxCount=1,
-    TagSpecifications=tagged("instance", **{"segue:service": SERVICE, "segue:version": "1"}),
-)["Instances"][0]["InstanceId"]
+
+
+def server(**tags):
+    specifications = {"TagSpecifications": tagged("instance", **tags)} if tags else {}
+    made = EC2.run_instances(
+        LaunchTemplate={"LaunchTemplateId": template}, ImageId=images["1"], SubnetId=ids[0], MinCount=1, MaxCount=1,
+        **specifications,
+    )
+    return made["Instances"][0]["InstanceId"]
+
 
 print(json.dumps({
     "aws": URL, "region": REGION, "credentials": KEYS, "service": SERVICE, "images": images, "launch_template": template,
     "subnets": ids, "load_balancer_arn": balancer["LoadBalancerArn"], "listener_arn": listener["ListenerArn"],
     "target_groups": {name: groups_by_name[name] for name in ("a", "b")},
     "slots": [{"value": "s01", "target_group": groups_by_name["s01"]}],
-    "blue": [server],
+    "blue": [server(**{"segue:service": SERVICE, "segue:version": "1"})],
+    "stranger": server(),
 }))

@@ -139,7 +139,7 @@ fn check(tree: &Tree) -> Vec<String> {
             None => findings.push(format!("{path}: `{code}` has no page {PAGES}{code}.md")),
             Some(text) => findings.extend(page(code, text)),
         }
-        if !shown.contains(code) {
+        if !shown.contains(code.as_str()) {
             findings.push(format!("{path}: `{code}` is shown by no test"));
         }
         if !tree.get(INDEX).unwrap_or_default().contains(&format!("({code}.md)")) {

@@ -22,8 +22,9 @@ pub use self::stream::EventReader;
 
 use self::error::Error;
 use crate::{
-    ACTOR, Actor, History, HistoryQuery, IDEMPOTENCY_KEY, IdempotencyKey, PlanView, Readiness, ReleaseId,
-    ReleaseQuery, ReleaseRequest, ReleaseView, Scope, ServiceList, ServiceView, Verb, VerbRequest, Wait,
+    ACTOR, Actor, Adoption, AdoptionPlan, AdoptionQuery, AdoptionRequest, History, HistoryQuery,
+    IDEMPOTENCY_KEY, IdempotencyKey, PlanView, Readiness, ReleaseId, ReleaseQuery, ReleaseRequest,
+    ReleaseView, Scope, ServiceList, ServiceView, Verb, VerbRequest, Wait,
 };
 
 /// What an answer may cost at most.
@@ -145,6 +146,18 @@ impl Client {
 
     pub async fn service(&self, name: &str) -> Result<ServiceView, Error> {
         self.json(self.request(Method::GET, &["v1", "services", name])?).await
+    }
+
+    /// Which running servers would be taken into a service; nothing is done.
+    pub async fn plan_adoption(&self, service: &str, query: &AdoptionQuery) -> Result<AdoptionPlan, Error> {
+        let path = ["v1", "services", service, "adoption"];
+        self.json(self.request(Method::GET, &path)?.query(query)).await
+    }
+
+    /// Takes them in, if the plan is still the one that was shown. Asked again, it finds it done.
+    pub async fn adopt(&self, service: &str, request: &AdoptionRequest) -> Result<Adoption, Error> {
+        let path = ["v1", "services", service, "adoption"];
+        self.json(self.request(Method::POST, &path)?.json(request)).await
     }
 
     /// Whether the daemon can work, and if not, why: a daemon that is not ready is an answer, not an error.

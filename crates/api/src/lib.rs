@@ -7,6 +7,7 @@
 //! Deliberately absent: the domain's types (formats change on purpose only, never because the engine
 //! changed), the server side, and any rule. A view states what the daemon decided; it decides nothing.
 
+mod adoption;
 mod client;
 mod count;
 mod event;
@@ -20,6 +21,9 @@ mod request;
 mod service;
 mod time;
 
+pub use adoption::{
+    AdoptedServer, Adoption, AdoptionOutcome, AdoptionPlan, AdoptionQuery, AdoptionRequest, KnownBy,
+};
 pub use client::{Client, EventReader, Fresh, Limits, Patience, error::Error};
 pub use count::Count;
 pub use event::{EventView, Scope};

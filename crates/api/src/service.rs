@@ -26,6 +26,9 @@ pub struct ServiceView {
     pub active: Vec<ReleaseId>,
     /// Blue first, then green, then canaries, then stopped spares.
     pub fleets: Vec<FleetView>,
+    /// Instances that serve in its colour groups and do not carry its tags: `segue adopt` takes them in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<String>,
     /// Why the fleets could not be read, when they could not; then `fleets` is empty or old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,

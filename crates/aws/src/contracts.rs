@@ -36,6 +36,7 @@ const CONFIG: &str = r#"
     [fleet]
     version = "1"
     count = 1
+    launched_by = "others"
 "#;
 
 async fn sandbox() -> (InProcess, TempDir) {
@@ -65,6 +66,8 @@ async fn ec2_on_a_sandbox_keeps_the_contract_of_the_cloud() {
         version: Version::new("2"),
         template: TemplateId::new(ready.launch_template.to_string()),
         subnet: SubnetId::new(ready.subnets[0].to_string()),
+        stranger: InstanceId::new(ready.blue[0].to_string()),
+        stranger_version: Version::new("1"),
         run: 1,
         patience: PATIENCE,
     };

@@ -1,16 +1,17 @@
 //! The engine's cloud: EC2. One line for each method; the work is in the modules beside this one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_ec2::Client;
 use segue_domain::effect::LaunchBatch;
 use segue_domain::ids::{EffectId, InstanceId, ServiceName, SubnetId, TemplateId};
 use segue_domain::instance::{Image, Instance};
+use segue_domain::stranger::Stranger;
 use segue_engine::ports::{CallError, Cloud, ImageQuery};
 
 use crate::calls::Calls;
-use crate::{images, instances, launch, lifecycle, places};
+use crate::{images, instances, launch, lifecycle, places, strangers};
 
 /// Results that one page of a listing asks for: the most that EC2 gives.
 pub(crate) const PAGE: i32 = 1000;
@@ -36,6 +37,13 @@ impl Cloud for Ec2 {
         instances::of_service(self, service).await
     }
 
+    async fn strangers(
+        &self,
+        instances: &BTreeSet<InstanceId>,
+    ) -> Result<BTreeMap<InstanceId, Stranger>, CallError> {
+        strangers::look_at(self, instances).await
+    }
+
     async fn free_addresses(&self, subnets: &[SubnetId]) -> Result<BTreeMap<SubnetId, u64>, CallError> {
         places::free_addresses(self, subnets).await
     }
@@ -58,6 +66,10 @@ impl Cloud for Ec2 {
 
     async fn terminate(&self, instances: &[InstanceId]) -> Result<(), CallError> {
         lifecycle::terminate(self, instances).await
+    }
+
+    async fn tag(&self, instances: &[InstanceId], tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        strangers::tag(self, instances, tags).await
     }
 }
 

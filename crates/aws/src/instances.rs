@@ -43,18 +43,22 @@ pub(crate) async fn of_service(
 
 /// None for an instance that is gone and of which EC2 no longer says enough to be of use.
 fn read(instance: &SdkInstance) -> Result<Option<Instance>, CallError> {
-    let id =
-        instance.instance_id().ok_or_else(|| CallError::bug("EC2 described an instance without its id"))?;
-    let state = state(id, instance)?;
+    let (id, state) = id_and_state(instance)?;
     let complete = complete(id, state, instance);
     if state.is_gone() { Ok(complete.ok()) } else { complete.map(Some) }
+}
+
+pub(crate) fn id_and_state(instance: &SdkInstance) -> Result<(&str, InstanceState), CallError> {
+    let id = instance.instance_id();
+    let id = id.ok_or_else(|| CallError::bug("EC2 described an instance without its id"))?;
+    Ok((id, state(id, instance)?))
 }
 
 fn complete(id: &str, state: InstanceState, instance: &SdkInstance) -> Result<Instance, CallError> {
     let lacks = |what: &str| CallError::bug(format!("EC2 described instance {id} without {what}"));
     let version = tags::value(instance.tags(), tags::VERSION).ok_or_else(|| {
         CallError::refused(format!(
-            "instance {id} carries {} and no {}: tag it, or take its service tag away",
+            "instance {id} carries {} and no {}: `segue adopt` writes what is missing; or take its service tag away",
             tags::SERVICE,
             tags::VERSION
         ))

@@ -20,6 +20,7 @@ mod launch;
 mod lifecycle;
 mod permissions;
 mod places;
+mod strangers;
 #[cfg(test)]
 mod stub;
 mod tags;

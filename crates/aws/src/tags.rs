@@ -2,10 +2,10 @@
 
 use aws_sdk_ec2::types::Tag;
 use segue_domain::effect::LaunchBatch;
+pub(crate) use segue_domain::stranger::{
+    MANAGED_BY_TAG as MANAGED_BY, SERVICE_TAG as SERVICE, VERSION_TAG as VERSION, tags_of,
+};
 
-pub(crate) const MANAGED_BY: &str = "segue:managed-by";
-pub(crate) const SERVICE: &str = "segue:service";
-pub(crate) const VERSION: &str = "segue:version";
 pub(crate) const RELEASE: &str = "segue:release";
 pub(crate) const BATCH: &str = "segue:batch";
 pub(crate) const ATTEMPT: &str = "segue:attempt";
@@ -27,15 +27,12 @@ pub(crate) fn value<'a>(tags: &'a [Tag], name: &str) -> Option<&'a str> {
 
 /// What a launched instance and its volumes carry.
 pub(crate) fn of_batch(batch: &LaunchBatch) -> Vec<Tag> {
-    [
-        (MANAGED_BY, "segue".to_owned()),
-        (SERVICE, batch.service.to_string()),
-        (VERSION, batch.version.to_string()),
+    let own = [
         (RELEASE, batch.release.to_string()),
         (BATCH, batch.batch.to_string()),
         (ATTEMPT, batch.attempt.to_string()),
-    ]
-    .into_iter()
-    .map(|(key, value)| Tag::builder().key(key).value(value).build())
-    .collect()
+    ];
+    let own = own.map(|(key, value)| (key.to_owned(), value));
+    let all = tags_of(&batch.service, &batch.version).into_iter().chain(own);
+    all.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }

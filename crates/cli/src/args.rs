@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Abort(VerbArgs),
     /// Try again what a release holds on
     Retry(VerbArgs),
+    /// Take in running servers that Segue did not launch, after a look at which
+    Adopt(AdoptArgs),
     /// List releases, the newest first
     History {
         /// Only of this service
@@ -170,6 +172,22 @@ pub(crate) struct RollbackArgs {
     pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    pub(crate) service: String,
+    /// Only this instance, and others named so; whoever serves in a colour group when it is left out
+    #[arg(long = "instance", value_name = "ID")]
+    pub(crate) instances: Vec<String>,
+    /// The version of servers of which neither AMI nor application says it
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) signed: Signed,
 }
 
 /// What the journal keeps of whoever asks.

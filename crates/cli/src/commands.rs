@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod adopt;
 mod ask;
 mod check;
 mod journal;
@@ -36,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Resume(args) => verb::say(&common, Verb::Resume, args).await,
         Command::Abort(args) => verb::say(&common, Verb::Abort, args).await,
         Command::Retry(args) => verb::say(&common, Verb::Retry, args).await,
+        Command::Adopt(args) => adopt::run(&common, args).await,
         Command::Journal(JournalCommand::Show { what, journal }) => {
             journal::show(&common, &journal, what.as_deref()).await
         }

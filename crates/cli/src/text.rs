@@ -1,11 +1,15 @@
 //! Views of the API as text for people: aligned, readable without colour, the same everywhere.
 
+mod adoption;
+
 use std::fmt::Write as _;
 
 use segue_api::{
     CheckVerdict, Count, FleetRole, FleetView, History, Problem, ReleaseState, ReleaseView, ServiceList,
     ServiceView, StepOutcome, StepState, StepView, Time, Verdict, WaitingView,
 };
+
+pub(crate) use adoption::{adopted, adoption};
 
 /// One release, whole: its steps with what each waits on, since when, until when, and what happens then.
 pub(crate) fn release(release: &ReleaseView) -> String {
@@ -147,6 +151,10 @@ pub(crate) fn service(service: &ServiceView) -> String {
     }
     for each in &service.fleets {
         fleet(&mut text, each);
+    }
+    if !service.strangers.is_empty() {
+        let (name, strangers) = (&service.name, service.strangers.join(", "));
+        line(&mut text, &format!("  not known: {strangers}: `segue adopt {name}` takes them in"));
     }
     text
 }

@@ -3,6 +3,7 @@
 //! The front reads requests into the domain's terms, hands them to the engine, and makes views of what the
 //! engine and the journal say. It keeps no state of its own but caches that may be thrown away.
 
+mod adoption;
 mod ask;
 mod changes;
 mod look;

@@ -63,6 +63,7 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::ServiceUnknown { .. } | Refusal::ReleaseUnknown { .. } => StatusCode::NOT_FOUND,
         Refusal::ReleaseActive { .. }
+        | Refusal::AdoptionChanged { .. }
         | Refusal::ReleaseOver { .. }
         | Refusal::NotNow { .. }
         | Refusal::PlanStale { .. }
@@ -72,6 +73,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::VersionRunning { .. }
         | Refusal::NothingNew { .. }
         | Refusal::NothingRuns {}
+        | Refusal::StrangersServe { .. }
+        | Refusal::TagsRefused { .. }
+        | Refusal::Unfit(_)
         | Refusal::NothingBefore {}
         | Refusal::NoFreeColour { .. }
         | Refusal::NoFreeCanaryGroup {}

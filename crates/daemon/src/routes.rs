@@ -4,6 +4,7 @@
 //! size, the host and origin of a request and what is counted are layers here, so that no handler can forget them. The
 //! OpenAPI document is collected from the very functions that answer.
 
+mod adoption;
 mod document;
 mod events;
 mod extract;
@@ -90,6 +91,7 @@ fn collect() -> OpenApiRouter<App> {
         .routes(routes!(events::of_all))
         .routes(routes!(services::list))
         .routes(routes!(services::get))
+        .routes(routes!(adoption::plan, adoption::adopt))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::scrape))

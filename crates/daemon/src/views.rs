@@ -3,6 +3,7 @@
 //! Each function here is pure: it is given a state, an observation and the time, and gives a whole view. It
 //! words things with [`crate::words`] and leaves nothing out; it decides nothing.
 
+mod adoption;
 mod event;
 mod fleet;
 mod plan;
@@ -14,6 +15,7 @@ use segue_api::{Count, Time};
 use segue_domain::app::BoardCount;
 use segue_domain::time::Timestamp;
 
+pub(crate) use adoption::{adopted, plan_of_adoption};
 pub(crate) use event::{Cursor, event};
 pub(crate) use plan::plan;
 pub(crate) use release::{Asked, Seen, release};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::adoption::KnownBy;
 use crate::decision::{Cause, Gate, Reason, Verdict};
 use crate::effect::{Intent, Outcome};
 use crate::ids::{Actor, CheckName, EffectId, InstanceId, ReleaseId, Route, Version};
@@ -139,6 +140,25 @@ pub enum ServiceEvent {
         release: ReleaseId,
         verdict: Verdict,
     },
+    /// Servers that Segue did not launch are about to get the service's tags.
+    AdoptionBegan {
+        /// Counts from 1 for each service.
+        number: u64,
+        servers: BTreeMap<InstanceId, Taken>,
+        /// Of the plan that was confirmed.
+        digest: String,
+    },
+    AdoptionEnded {
+        number: u64,
+        outcome: Outcome,
+    },
+}
+
+/// What is known of a server that is taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub version: Version,
+    pub known_by: KnownBy,
 }
 
 /// An `Idempotency-Key` and the digest of the body that came with it.

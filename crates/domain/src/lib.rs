@@ -7,6 +7,7 @@
 //! Architecture invariant: this crate has no I/O, async, clock, randomness, logging or serialization.
 //! It cannot fail except by returning a value.
 
+pub mod adoption;
 pub mod app;
 pub mod basis;
 pub mod caution;
@@ -14,6 +15,7 @@ pub mod decide;
 pub mod decision;
 pub mod effect;
 pub mod event;
+mod fingerprint;
 pub mod fold;
 pub mod ids;
 pub mod instance;
@@ -30,6 +32,7 @@ pub mod service;
 pub mod service_state;
 pub mod state;
 pub mod step;
+pub mod stranger;
 pub mod target;
 pub mod time;
 pub mod world;

@@ -1,5 +1,6 @@
 //! A wave: boards that are carried across together, one intent and one outcome in the journal.
 
+use crate::fingerprint::fingerprint;
 use crate::ids::{BoardId, InstanceId, MoveId, ReleaseId};
 
 /// Some boards, each with its way.
@@ -40,14 +41,11 @@ impl Direction {
 
 impl MoveId {
     /// The same for the same move, so that a repeated call is known for what it is, and another one for any
-    /// other: a hash (FNV-1a, 128 bits) of what makes the move this one. Names are free text; the id is not. The
+    /// other: a hash of what makes the move this one. Names are free text; the id is not. The
     /// new server is not in it: a board that is sent elsewhere under the same epoch is the same move again.
     pub fn of(release: &ReleaseId, direction: Direction, board: &BoardId, epoch: u64) -> Self {
-        const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
         let text = format!("{release}\n{}\n{epoch}\n{board}", direction.name());
-        let hash = text.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-        Self::new(format!("{hash:032x}"))
+        Self::new(fingerprint(&text))
     }
 }
 

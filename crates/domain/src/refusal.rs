@@ -2,35 +2,51 @@
 
 use std::fmt;
 
+use crate::adoption::Unfit;
 use crate::basis::Difference;
 use crate::event::Word;
-use crate::ids::{GroupArn, ReleaseId, TemplateId, Version};
+use crate::ids::{GroupArn, InstanceId, ReleaseId, ServiceName, TemplateId, Version};
 use crate::plan::Kind;
 
-/// Declares the refusals together with their codes, so that no code can be forgotten or given twice.
+/// Declares refusals together with their codes, so that no code can be forgotten or given twice. What stands in
+/// the brackets are declarations of their own, which it takes in whole.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* } = $code:literal;)*) => {
+    (
+        $all:ident [$($whole:ident),*]
+        $($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* } = $code:literal;)*
+    ) => {
         /// A request that was not taken. Each code has a page in `docs/errors`.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub enum Refusal {
+        pub enum $all {
             $($(#[$doc])* $name { $($field: $type),* },)*
+            $($whole($whole),)*
         }
 
-        impl Refusal {
-            /// Every code, for the test that each has its page.
+        impl $all {
+            /// Every code of its own, for the test that none is given twice.
             pub const CODES: &'static [&'static str] = &[$($code),*];
 
             /// The stable name of this refusal.
             pub fn code(&self) -> &'static str {
                 match self {
                     $(Self::$name { .. } => $code,)*
+                    $(Self::$whole(inner) => inner.code(),)*
                 }
             }
         }
+
+        $(impl From<$whole> for $all {
+            fn from(inner: $whole) -> Self {
+                Self::$whole(inner)
+            }
+        })*
     };
 }
 
+pub(crate) use refusals;
+
 refusals! {
+    Refusal [Unfit]
     /// Another release of this service is not over.
     ReleaseActive { active: ReleaseId } = "release-active";
     /// No AMI of the service carries this version.
@@ -41,6 +57,12 @@ refusals! {
     NothingNew { running: Version } = "nothing-new";
     /// No healthy fleet of the service was found.
     NothingRuns {} = "nothing-runs";
+    /// Servers that do not carry the service's tags are registered in its colour groups.
+    StrangersServe { service: ServiceName, strangers: Vec<InstanceId> } = "strangers-serve";
+    /// The world is not what it was when the plan of an adoption was shown.
+    AdoptionChanged { service: ServiceName } = "adoption-changed";
+    /// EC2 did not let the tags be written.
+    TagsRefused { why: String } = "tags-refused";
     /// No earlier version is known to go back to.
     NothingBefore {} = "nothing-before";
     /// Both colours serve: which one is green cannot be told.
@@ -91,6 +113,15 @@ impl fmt::Display for Refusal {
             Self::VersionRunning { version } => write!(f, "version {version} is what runs already"),
             Self::NothingNew { running } => write!(f, "there is no version newer than {running}, which runs"),
             Self::NothingRuns {} => f.write_str("no running fleet of this service was found"),
+            Self::StrangersServe { strangers, .. } => write!(
+                f,
+                "servers that Segue does not know are registered in the colour groups: {}",
+                list(strangers)
+            ),
+            Self::AdoptionChanged { service } => {
+                write!(f, "what would be taken into {service} is not what was shown")
+            }
+            Self::TagsRefused { why } => write!(f, "the tags were not written: {why}"),
             Self::NothingBefore {} => f.write_str("no earlier version is known to go back to"),
             Self::NoFreeColour { groups } => {
                 write!(f, "both colour groups have targets that serve: {}", list(groups))
@@ -120,6 +151,7 @@ impl fmt::Display for Refusal {
                 write!(f, "the world is not as it was when the plan was made: {}", told.join("; "))
             }
             Self::RequestInvalid { what } | Self::PlanInvalid { what } => f.write_str(what),
+            Self::Unfit(unfit) => unfit.fmt(f),
         }
     }
 }
@@ -140,8 +172,15 @@ impl Refusal {
                 "build an AMI of a newer version, or name another one with --version".to_owned()
             }
             Self::NothingRuns {} => {
-                "check the instances' segue:service tag and that they are registered in a colour group"
+                "register the running servers in a colour group; `segue adopt` takes in what Segue did not launch"
                     .to_owned()
+            }
+            Self::StrangersServe { service, .. } => {
+                format!("`segue adopt {service}` takes them in; deregister what does not belong there")
+            }
+            Self::AdoptionChanged { service } => format!("look at it again: `segue adopt {service}`"),
+            Self::TagsRefused { .. } => {
+                "allow the daemon's role ec2:CreateTags on instances, then ask again".to_owned()
             }
             Self::NothingBefore {} => "name the version with --to".to_owned(),
             Self::NoFreeColour { .. } => {
@@ -174,6 +213,7 @@ impl Refusal {
                 "make the plan again with `segue plan SERVICE --out FILE`, and hand it in as it is".to_owned()
             }
             Self::RequestInvalid { .. } => "see `segue help`".to_owned(),
+            Self::Unfit(unfit) => unfit.hint(),
         }
     }
 
@@ -183,7 +223,7 @@ impl Refusal {
     }
 }
 
-fn list<T: fmt::Display>(items: &[T]) -> String {
+pub(crate) fn list<T: fmt::Display>(items: &[T]) -> String {
     let words: Vec<String> = items.iter().map(ToString::to_string).collect();
     words.join(", ")
 }
@@ -194,9 +234,10 @@ mod tests {
 
     #[test]
     fn no_code_is_given_twice() {
-        let mut codes = Refusal::CODES.to_vec();
+        let mut codes = [Refusal::CODES, Unfit::CODES].concat();
+        let given = codes.len();
         codes.sort_unstable();
         codes.dedup();
-        assert_eq!(codes.len(), Refusal::CODES.len());
+        assert_eq!(codes.len(), given);
     }
 }

@@ -1,10 +1,11 @@
-//! The state of a service: which release is active, and which came before.
+//! The state of a service: which release is active, which came before, and which servers were taken in.
 
 use std::collections::BTreeMap;
 
 use crate::decision::{Cause, Verdict};
-use crate::event::{RequestKey, ServiceEvent};
-use crate::ids::{ReleaseId, ServiceName, Version};
+use crate::effect::Outcome;
+use crate::event::{RequestKey, ServiceEvent, Taken};
+use crate::ids::{InstanceId, ReleaseId, ServiceName, Version};
 use crate::instance::{Instance, Origin};
 use crate::plan::Kind;
 use crate::time::Timestamp;
@@ -15,6 +16,8 @@ pub struct ServiceState {
     pub service: ServiceName,
     /// Oldest first.
     pub releases: Vec<ReleaseSummary>,
+    /// Servers that were taken in, the oldest first.
+    pub adoptions: Vec<Adoption>,
     /// What each `Idempotency-Key` was used for.
     pub requests: BTreeMap<String, (String, ReleaseId)>,
 }
@@ -30,9 +33,20 @@ pub struct ReleaseSummary {
     pub ended: Option<(Verdict, Timestamp)>,
 }
 
+/// Servers that Segue did not launch, on their way into a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    pub number: u64,
+    pub servers: BTreeMap<InstanceId, Taken>,
+    /// Of the plan that was confirmed.
+    pub digest: String,
+    pub began_at: Timestamp,
+    pub ended: Option<(Outcome, Timestamp)>,
+}
+
 impl ServiceState {
     pub fn new(service: ServiceName) -> Self {
-        Self { service, releases: Vec::new(), requests: BTreeMap::new() }
+        Self { service, releases: Vec::new(), adoptions: Vec::new(), requests: BTreeMap::new() }
     }
 
     pub fn fold<'a>(
@@ -66,12 +80,38 @@ impl ServiceState {
                     summary.ended = Some((verdict.clone(), at));
                 }
             }
+            ServiceEvent::AdoptionBegan { number, servers, digest } => self.adoptions.push(Adoption {
+                number: *number,
+                servers: servers.clone(),
+                digest: digest.clone(),
+                began_at: at,
+                ended: None,
+            }),
+            ServiceEvent::AdoptionEnded { number, outcome } => {
+                if let Some(adoption) = self.adoptions.iter_mut().find(|it| it.number == *number) {
+                    adoption.ended = Some((outcome.clone(), at));
+                }
+            }
         }
     }
 
     /// The release that is not over. There is at most one.
     pub fn active(&self) -> Option<&ReleaseSummary> {
         self.releases.iter().find(|summary| summary.ended.is_none())
+    }
+
+    /// The adoption of which nobody has seen the end. There is at most one.
+    pub fn open_adoption(&self) -> Option<&Adoption> {
+        self.adoptions.iter().find(|adoption| adoption.ended.is_none())
+    }
+
+    /// The last adoption, if it was of this very plan and everything of it was done.
+    pub fn adopted_as(&self, digest: &str) -> Option<&Adoption> {
+        self.adoptions.last().filter(|adoption| adoption.digest == digest && adoption.is_done())
+    }
+
+    pub fn next_adoption(&self) -> u64 {
+        self.adoptions.last().map_or(1, |last| last.number.saturating_add(1))
     }
 
     /// One above every release that is remembered here or by the servers' tags. A journal that was lost is begun
@@ -116,6 +156,13 @@ impl ServiceState {
         self.releases
             .iter()
             .any(|it| it.from_version == *version || (it.version == *version && it.replaced_the_fleet()))
+    }
+}
+
+impl Adoption {
+    /// All the tags were written.
+    pub fn is_done(&self) -> bool {
+        matches!(self.ended, Some((Outcome::Done(_), _)))
     }
 }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::adoption::{AdoptionPlan, AdoptionRequest};
 use segue_domain::basis::Basis;
 use segue_domain::event::{RequestKey, Word};
 use segue_domain::ids::{ReleaseId, ServiceName};
@@ -31,7 +32,7 @@ use crate::outside::{Call, CallStat, CallStats, Limits};
 use crate::pen::By;
 use crate::ports::{Clock, Entropy};
 use crate::run::Rhythm;
-use crate::service::{BookError, Desk, ServiceSetup, read_history};
+use crate::service::{Adopted, BookError, Desk, ServiceSetup, read_history};
 
 use tenure::{Standing, Tenure};
 
@@ -185,6 +186,26 @@ impl Engine {
     /// What would be done; nothing is.
     pub async fn plan(&self, service: &ServiceName, request: &Request) -> Result<Plan, Refusal> {
         self.shared.desk(service)?.plan(request).await
+    }
+
+    /// Which running servers would be taken into a service; nothing is done.
+    pub async fn plan_adoption(
+        &self,
+        service: &ServiceName,
+        request: &AdoptionRequest,
+    ) -> Result<AdoptionPlan, Refusal> {
+        self.shared.desk(service)?.plan_adoption(request).await
+    }
+
+    /// Takes them in, if the plan is still the one of that digest.
+    pub async fn adopt(
+        &self,
+        service: &ServiceName,
+        request: AdoptionRequest,
+        digest: String,
+        by: By,
+    ) -> Result<Adopted, Refusal> {
+        self.shared.ask(service, |desk| async move { desk.adopt(&request, &digest, &by).await }).await
     }
 
     /// Says a word to a release.

@@ -22,6 +22,7 @@ mod permissions;
 mod scenery;
 mod state;
 mod store;
+mod strangers;
 mod time;
 mod users;
 

@@ -23,6 +23,8 @@ use crate::book::AddressBook;
 use crate::outside::{Call, Outside};
 use crate::ports::{CallError, Class};
 
+pub(crate) use apps::status_at;
+
 use fresh::{only_fresh, within};
 
 /// Readings of one kind that run at once.

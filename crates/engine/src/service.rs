@@ -3,6 +3,7 @@
 //!
 //! If killed here: the next desk folds the service's stream, and takes the active release up where it is.
 
+mod adopt;
 mod after;
 mod book;
 mod start;
@@ -31,6 +32,7 @@ use crate::run::{Closer, Ended, ReleaseLoop, Rhythm};
 use after::{Aftercare, Round};
 use book::ServiceBook;
 
+pub use adopt::{Adopted, AdoptionEnd};
 pub use book::BookError;
 pub(crate) use book::read_history;
 
@@ -150,9 +152,12 @@ impl Desk {
         tracing::Instrument::instrument(
             async {
                 while !*stop.borrow_and_update() && !self.pen.term.is_lost() {
-                    match self.active() {
-                        Some(ledger) => self.carry(&ledger, &mut stop).await,
-                        None => self.idle(&mut stop).await,
+                    let active = self.active();
+                    if let Some(ledger) = active {
+                        self.carry(&ledger, &mut stop).await;
+                    } else {
+                        self.end_adoption().await;
+                        self.idle(&mut stop).await;
                     }
                 }
             },

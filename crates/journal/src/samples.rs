@@ -1,5 +1,6 @@
 //! One of everything that can be recorded, for the tests of this crate and of stores. Not a story: a vocabulary.
 
+mod adoptions;
 mod decisions;
 mod effects;
 mod plan;
@@ -16,6 +17,7 @@ use crate::fact::Fact;
 use crate::record::{NewRecord, Via};
 use crate::stream::Stream;
 
+pub(crate) use adoptions::events as adoption_events;
 pub(crate) use plan::plan;
 
 pub(crate) fn release_id() -> ReleaseId {
@@ -126,7 +128,7 @@ fn words() -> Vec<Event> {
         .collect()
 }
 
-/// Every kind of event of a service.
+/// Every kind of event of a service's releases.
 pub(crate) fn service_events() -> Vec<ServiceEvent> {
     let request = RequestKey { key: "ci-4711".to_owned(), digest: "9f86d081".to_owned() };
     let began = |kind, request| ServiceEvent::Began {

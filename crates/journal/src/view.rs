@@ -75,7 +75,8 @@ mod tests {
     fn every_record_is_one_sentence_of_its_own() {
         let releases = samples::release_events().into_iter().map(Fact::from);
         let services = samples::service_events().into_iter().map(Fact::from);
-        let lines: Vec<_> = releases.chain(services).map(|fact| sentence(&fact)).collect();
+        let adoptions = samples::adoption_events().into_iter().map(Fact::from);
+        let lines: Vec<_> = releases.chain(services).chain(adoptions).map(|fact| sentence(&fact)).collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
 

@@ -207,9 +207,24 @@ pub struct FleetConfig {
     /// The weight of group `a`, in which they are registered.
     #[serde(default = "full_weight")]
     pub weight: u32,
-    /// More tags, or other values for those that every seeded instance has.
+    /// Whose launch they are told apart by: Segue knows what it launched by its tags.
+    #[serde(default)]
+    pub launched_by: LaunchedBy,
+    /// More tags, or other values for those that every seeded instance has. Those of AWS itself may be among
+    /// them, such as `aws:autoscaling:groupName`.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// Who launched the fleet that runs when the sandbox is ready.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LaunchedBy {
+    /// An earlier release: its instances carry the tags of one.
+    #[default]
+    Segue,
+    /// Somebody else: none of Segue's tags is on them.
+    Others,
 }
 
 const fn full_weight() -> u32 {
@@ -245,7 +260,13 @@ impl Default for SandboxConfig {
 impl FleetConfig {
     /// Nobody yet, in a version.
     pub fn of(version: String) -> Self {
-        Self { version, count: 0, weight: full_weight(), tags: BTreeMap::new() }
+        Self {
+            version,
+            count: 0,
+            weight: full_weight(),
+            launched_by: LaunchedBy::Segue,
+            tags: BTreeMap::new(),
+        }
     }
 }
 

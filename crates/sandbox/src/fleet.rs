@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::config::{FleetConfig, SandboxConfig};
+use crate::config::{FleetConfig, LaunchedBy, SandboxConfig};
 use crate::names::{GroupArn, InstanceId};
 use crate::ready::Ready;
 use crate::seed::BLUE;
@@ -18,6 +18,8 @@ use crate::world::{
 
 /// How long the whole fleet may take to be healthy.
 const LIMIT: Duration = Duration::from_mins(1);
+/// What the keys of AWS's own tags begin with.
+const RESERVED: &str = "aws:";
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -32,6 +34,10 @@ pub(crate) async fn launch(
     for place in 0..usize::from(fleet.count) {
         let request = request(config, fleet, ready, place)?;
         let launched = shared.with(|world, now| world.launch(request, now))?;
+        // AWS itself writes tags that nobody else may.
+        let reserved = fleet.tags.iter().filter(|(key, _)| key.starts_with(RESERVED));
+        let reserved = reserved.map(|(key, value)| (key.clone(), value.clone())).collect();
+        shared.with(|world, _| world.cloud.seed_tags(&launched.instances, &reserved));
         instances.extend(launched.instances);
     }
     wait(shared, "running", &instances, has_booted).await?;
@@ -66,7 +72,7 @@ fn request(
         instance_type: None,
         subnet: zone.cloned(),
         user_data: Some(format!("ROUTE={}\n", slot.value).into_bytes()),
-        tags: tags(config, fleet),
+        tags: tags(config, fleet).into_iter().filter(|(key, _)| !key.starts_with(RESERVED)).collect(),
         protection: Protection::Off,
         min: 1,
         max: 1,
@@ -74,9 +80,18 @@ fn request(
     })
 }
 
-/// As if an earlier release had launched them.
+/// As if an earlier release had launched them, unless somebody else did.
 fn tags(config: &SandboxConfig, fleet: &FleetConfig) -> BTreeMap<String, String> {
-    let mut tags: BTreeMap<_, _> = [
+    let mut tags = match fleet.launched_by {
+        LaunchedBy::Segue => tags_of_a_release(config, fleet),
+        LaunchedBy::Others => BTreeMap::new(),
+    };
+    tags.extend(fleet.tags.clone());
+    tags
+}
+
+fn tags_of_a_release(config: &SandboxConfig, fleet: &FleetConfig) -> BTreeMap<String, String> {
+    [
         ("segue:managed-by", "segue"),
         ("segue:service", config.service.as_str()),
         ("segue:version", fleet.version.as_str()),
@@ -85,9 +100,7 @@ fn tags(config: &SandboxConfig, fleet: &FleetConfig) -> BTreeMap<String, String>
         ("segue:attempt", "0"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into();
-    tags.extend(fleet.tags.clone());
-    tags
+    .into()
 }
 
 fn register<'a>(

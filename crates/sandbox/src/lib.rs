@@ -44,8 +44,8 @@ mod world;
 
 pub use admin::{ConnectionsView, InstanceView, Instances};
 pub use config::{
-    ConfigMistakes, ConsistencyConfig, FleetConfig, HealthConfig, ImageConfig, InstancesConfig, ListenConfig,
-    LoadBalancerConfig, PrometheusConfig, SandboxConfig, StoreConfig,
+    ConfigMistakes, ConsistencyConfig, FleetConfig, HealthConfig, ImageConfig, InstancesConfig, LaunchedBy,
+    ListenConfig, LoadBalancerConfig, PrometheusConfig, SandboxConfig, StoreConfig,
 };
 pub use connections::TargetConnections;
 pub use credentials::Credentials;

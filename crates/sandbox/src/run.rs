@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{FleetConfig, SandboxConfig};
+use crate::config::{FleetConfig, LaunchedBy, SandboxConfig};
 use crate::logfile;
 use crate::process::{Process, ProcessRunner};
 use crate::ready::Ready;
@@ -40,6 +40,9 @@ pub struct SandboxArgs {
     /// image's.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub fleet: Option<u16>,
+    /// Somebody else launched those servers: they carry none of Segue's tags, and `segue adopt` takes them in.
+    #[arg(long, requires = "fleet")]
+    pub strangers: bool,
 }
 
 impl SandboxArgs {
@@ -49,7 +52,11 @@ impl SandboxArgs {
         if let Some(count) = self.fleet {
             let first = config.images.first().context("a fleet needs an image")?;
             let version = first.version.clone();
-            config.fleet.get_or_insert_with(|| FleetConfig::of(version)).count = count;
+            let fleet = config.fleet.get_or_insert_with(|| FleetConfig::of(version));
+            fleet.count = count;
+            if self.strangers {
+                fleet.launched_by = LaunchedBy::Others;
+            }
         }
         config.check()?;
         Ok(config)

@@ -21,7 +21,7 @@ use super::*;
 const MOTO_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Case, the words of its panic, and why moto cannot keep it.
-const CANNOT: [(&str, &str, &str); 5] = [
+const CANNOT: [(&str, &str, &str); 6] = [
     (
         "a_launch_brings_as_many_as_were_asked_for",
         "as many as were asked for",
@@ -30,6 +30,7 @@ const CANNOT: [(&str, &str, &str); 5] = [
     ("the_same_id_brings_the_same_instances", "the same id brings the same", "it does not read ClientToken"),
     ("the_same_id_with_other_parameters_is_our_mistake", "is our mistake", "it does not read ClientToken"),
     ("the_id_of_instances_that_ended_is_spent", "is refused for ever", "it does not read ClientToken"),
+    ("what_cannot_be_tagged_is_refused", "AWS's own tags are AWS's", "it takes the prefix aws: from anybody"),
     ("one_that_is_not_in_can_be_taken_out", "that is not in is success", "it answers InvalidTarget"),
 ];
 
@@ -54,6 +55,7 @@ struct Created {
     target_groups: BTreeMap<String, String>,
     slots: Vec<Slot>,
     blue: Vec<String>,
+    stranger: String,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +127,8 @@ async fn moto_keeps_the_contracts_but_for_the_cases_that_are_named() {
         version: Version::new("2"),
         template: TemplateId::new(created.launch_template),
         subnet: SubnetId::new(created.subnets[0].clone()),
+        stranger: InstanceId::new(created.stranger),
+        stranger_version: Version::new("1"),
         run: 1,
         patience: MOTO_PATIENCE,
     };

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use segue_sandbox::{FleetConfig, Ready, SandboxConfig};
+use segue_sandbox::{FleetConfig, LaunchedBy, Ready, SandboxConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
@@ -70,6 +70,7 @@ fn config(place: &Place, args: &DemoArgs) -> SandboxConfig {
             version: "1".to_owned(),
             count: args.servers,
             weight: 100,
+            launched_by: LaunchedBy::Segue,
             tags: std::collections::BTreeMap::new(),
         }),
         sabotage: args.sabotage,

@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     /// Its cause is in the log, not here: it may name what nobody outside should read.
     #[error("the daemon could not do it; its log says why")]
     Internal,
+    #[error("it is not known whether all tags were written: {why}")]
+    AdoptionUnfinished { why: String },
     #[error("the journal cannot be read right now")]
     JournalAway,
     #[error("this path does not take this method")]
@@ -42,6 +44,7 @@ impl Fault {
     /// Stable; each has its page.
     pub(crate) fn code(&self) -> &'static str {
         match self {
+            Self::AdoptionUnfinished { .. } => "adoption-unfinished",
             Self::BodyInvalid { .. } => "body-invalid",
             Self::BodyTooLarge { .. } => "body-too-large",
             Self::ContentTypeUnknown => "content-type-unknown",
@@ -74,7 +77,9 @@ impl Fault {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ReleaseIdInvalid { .. } | Self::RouteUnknown { .. } => StatusCode::NOT_FOUND,
             Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
-            Self::JournalAway | Self::TooManyWatchers { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AdoptionUnfinished { .. } | Self::JournalAway | Self::TooManyWatchers { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -83,6 +88,7 @@ impl Fault {
             Self::BodyInvalid { .. } | Self::HeaderInvalid { .. } | Self::QueryInvalid { .. } => {
                 "/v1/openapi.json says what a request looks like"
             }
+            Self::AdoptionUnfinished { .. } => "adopt again: it goes on from what is there",
             Self::MethodNotAllowed | Self::RouteUnknown { .. } => "/v1/openapi.json says what there is",
             Self::BodyTooLarge { .. } => "send a smaller body",
             Self::ContentTypeUnknown => "send it with `Content-Type: application/json`",
@@ -106,7 +112,8 @@ impl Fault {
             // The empty JSON pointer: the document as a whole.
             Self::BodyInvalid { .. } => Some(String::new()),
             Self::HeaderInvalid { name, .. } => Some(format!("header:{name}")),
-            Self::BodyTooLarge { .. }
+            Self::AdoptionUnfinished { .. }
+            | Self::BodyTooLarge { .. }
             | Self::ContentTypeUnknown
             | Self::CrossOrigin { .. }
             | Self::EventIdUnknown { .. }

@@ -1,13 +1,14 @@
 //! One service and its fleets as they are now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_api::{FleetRole, FleetView, ServiceView, Workload};
-use segue_domain::ids::Version;
+use segue_domain::ids::{InstanceId, Version};
 use segue_domain::instance::Instance;
 use segue_domain::service::{self, Service};
 use segue_domain::service_state::ServiceState;
 use segue_domain::state::ReleaseState;
+use segue_domain::target::TargetHealth;
 use segue_domain::world::World;
 
 use super::{fleet, id};
@@ -36,8 +37,19 @@ pub(crate) fn service(present: &Present<'_>) -> ServiceView {
         version: fleets.iter().find(|it| it.role == FleetRole::Blue).map(|it| it.version.clone()),
         active: history.active().and_then(|summary| id(&summary.release)).into_iter().collect(),
         fleets,
+        strangers: strangers(service, world),
         unknown,
     }
+}
+
+/// Whoever serves and is not among the service's instances.
+fn strangers(service: &Service, world: &World) -> Vec<String> {
+    let Some(instances) = world.instances.known() else { return Vec::new() };
+    let groups = service.routing.forwarded().filter_map(|group| world.targets(group).ok());
+    let staying = groups.flatten().filter(|(_, health)| **health != TargetHealth::Draining);
+    let strangers = staying.map(|(id, _)| id).filter(|id| !instances.contains_key(*id));
+    let strangers: BTreeSet<&InstanceId> = strangers.collect();
+    strangers.into_iter().map(ToString::to_string).collect()
 }
 
 fn fleets(present: &Present<'_>) -> Vec<FleetView> {

@@ -11,6 +11,8 @@ pub(crate) fn kind(fact: &Fact) -> &'static str {
         Fact::Release(event) => release(event),
         Fact::Service(ServiceEvent::Began { .. }) => "release-began",
         Fact::Service(ServiceEvent::Finished { .. }) => "release-finished",
+        Fact::Service(ServiceEvent::AdoptionBegan { .. }) => "adoption-began",
+        Fact::Service(ServiceEvent::AdoptionEnded { .. }) => "adoption-ended",
     }
 }
 

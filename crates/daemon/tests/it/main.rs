@@ -1,5 +1,6 @@
 //! The daemon from outside: its configuration, its routes and its start.
 
+mod adopting;
 mod answer;
 mod asking;
 mod config;

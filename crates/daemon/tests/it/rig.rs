@@ -34,6 +34,15 @@ impl Rig {
         rig
     }
 
+    /// The same, and nobody has adopted the servers yet.
+    pub(crate) async fn of_strangers() -> Self {
+        let world = FakeWorld::with_strangers(3, 30);
+        let journal = Arc::new(world.store());
+        let rig = Self::on(world, journal);
+        rig.server.ready().await;
+        rig
+    }
+
     pub(crate) fn begun() -> Self {
         let world = FakeWorld::with_fleet(3, 30);
         let journal = Arc::new(world.store());

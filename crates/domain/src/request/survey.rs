@@ -24,6 +24,7 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn of(facts: &Facts<'_>) -> Result<Self, Refusal> {
+        refuse_strangers(facts)?;
         let mut survey = Self {
             running: Version::new(""),
             fleet: 0,
@@ -94,6 +95,16 @@ impl Survey {
             .iter()
             .filter_map(|id| self.groups.get(id).map(|groups| (id.clone(), groups.clone())))
             .collect()
+    }
+}
+
+/// A server that Segue does not know may hold boards, and nobody would carry them across.
+fn refuse_strangers(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let serving = groups(facts).into_keys();
+    let strangers: Vec<InstanceId> = serving.filter(|id| !facts.instances.contains_key(id)).collect();
+    match strangers.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::StrangersServe { service: facts.service.name.clone(), strangers }),
     }
 }
 

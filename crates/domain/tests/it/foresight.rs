@@ -30,6 +30,7 @@ fn planned(stage: &Stage, kind: Kind, version: &str) -> Plan {
         instances: world.instances.known().unwrap(),
         targets: &targets,
         weights: &stage.weights,
+        has_template: true,
         history: &ServiceState::new(ServiceName::new("boards")),
     };
     let overrides = BTreeMap::new();

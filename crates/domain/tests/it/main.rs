@@ -8,6 +8,7 @@
     reason = "a test may panic, and tells what it knows nothing special about as it is"
 )]
 
+mod adopting;
 mod fate;
 mod foresight;
 mod narrate;

@@ -65,9 +65,11 @@ impl Stage {
     }
 
     pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
-        let health = |id: &InstanceId| match self.servers[id].instance.state {
-            InstanceState::Running => self.servers[id].health,
-            _ => TargetHealth::Unused,
+        let health = |id: &InstanceId| match self.servers.get(id) {
+            Some(server) if server.instance.state == InstanceState::Running => server.health,
+            Some(_) => TargetHealth::Unused,
+            // Whoever launched it, it serves.
+            None => TargetHealth::Healthy,
         };
         self.groups[name].iter().map(|id| (id.clone(), health(id))).collect()
     }

@@ -1,11 +1,12 @@
 //! EC2 of the small world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use segue_domain::effect::LaunchBatch;
 use segue_domain::ids::{EffectId, InstanceId, PoolName, ServiceName, SubnetId, TemplateId};
 use segue_domain::instance::{Image, Instance, InstanceState, Origin};
+use segue_domain::stranger::Stranger;
 
 use super::machine::{Fate, Machine};
 use super::state::State;
@@ -22,8 +23,23 @@ impl Cloud for FakePort {
     async fn instances(&self, service: &ServiceName) -> Result<BTreeMap<InstanceId, Instance>, CallError> {
         let is_ours = service.as_str() == fixture::SERVICE;
         self.call(Method::Instances, |state| {
-            let ours = state.machines.iter().filter(|_| is_ours);
-            Ok(ours.map(|(id, machine)| (id.clone(), machine.instance.clone())).collect())
+            let ours = state.machines.values().filter(|_| is_ours).filter_map(|it| it.listed().transpose());
+            ours.map(|listed| listed.map(|instance| (instance.id.clone(), instance))).collect()
+        })
+        .await
+    }
+
+    async fn strangers(
+        &self,
+        instances: &BTreeSet<InstanceId>,
+    ) -> Result<BTreeMap<InstanceId, Stranger>, CallError> {
+        self.call(Method::Strangers, |state| {
+            let asked = state.machines.iter().filter(|(id, _)| instances.contains(*id));
+            let version = |machine: &Machine| {
+                let image = state.images.iter().find(|image| image.id == machine.instance.image);
+                image.map(|image| image.version.clone())
+            };
+            Ok(asked.map(|(id, machine)| (id.clone(), machine.stranger(version(machine)))).collect())
         })
         .await
     }
@@ -65,6 +81,10 @@ impl Cloud for FakePort {
             state.each_machine(instances, Machine::terminate)
         })
         .await
+    }
+
+    async fn tag(&self, instances: &[InstanceId], tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        self.call(Method::Tag, |state| state.tag(instances, tags)).await
     }
 }
 
@@ -131,10 +151,30 @@ impl State {
         }
     }
 
-    fn each_machine(&mut self, ids: &[InstanceId], change: fn(&mut Machine, u64)) -> Result<(), CallError> {
-        if let Some(stranger) = ids.iter().find(|id| !self.machines.contains_key(*id)) {
-            return Err(CallError::retry(format!("{stranger} is gone, or not yet known everywhere")));
+    /// All or nothing, and no key of AWS's own. Source: EC2 API, CreateTags.
+    fn tag(&mut self, ids: &[InstanceId], tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        if let Some(reserved) = tags.keys().find(|key| key.starts_with("aws:")) {
+            return Err(CallError::refused(format!("the tag {reserved} is reserved")));
         }
+        self.require(ids)?;
+        self.watch_the_tags(ids);
+        for id in ids {
+            if let Some(machine) = self.machines.get_mut(id) {
+                machine.tags.extend(tags.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn require(&self, ids: &[InstanceId]) -> Result<(), CallError> {
+        match ids.iter().find(|id| !self.machines.contains_key(*id)) {
+            None => Ok(()),
+            Some(gone) => Err(CallError::retry(format!("{gone} is gone, or not yet known everywhere"))),
+        }
+    }
+
+    fn each_machine(&mut self, ids: &[InstanceId], change: fn(&mut Machine, u64)) -> Result<(), CallError> {
+        self.require(ids)?;
         let now_ms = self.now_ms;
         for id in ids {
             if let Some(machine) = self.machines.get_mut(id) {

@@ -1,5 +1,6 @@
 //! The laws of the small world, looked at in the moment of the deed: nobody ends an instance with boards,
-//! nobody launches twice, nobody leaves the users with fewer servers than they had.
+//! nobody launches twice, nobody takes what belongs to others, nobody leaves the users with fewer servers than they
+//! had.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,7 @@ use segue_domain::instance::Origin;
 
 use super::FakeWorld;
 use super::app::App;
+use super::fixture::SERVICE;
 use super::state::State;
 
 impl State {
@@ -30,6 +32,20 @@ impl State {
             }
         }
         self.watch_capacity(&format!("before somebody was {how}"));
+    }
+
+    /// What others own is theirs, whatever its tags say.
+    pub(super) fn watch_the_tags(&mut self, instances: &[InstanceId]) {
+        for id in instances {
+            let owner = self.machines.get(id).and_then(|machine| {
+                let it = machine.stranger(None);
+                let other = it.service().filter(|service| *service != SERVICE);
+                it.scaling_group().or(other).map(str::to_owned)
+            });
+            if let Some(owner) = owner {
+                self.violation(format!("{id} was taken from {owner}"));
+            }
+        }
     }
 
     /// As many serve as did when the story began, after whatever was just done.

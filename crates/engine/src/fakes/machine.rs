@@ -1,8 +1,14 @@
-//! An instance: EC2's states, and the process that runs on it.
+//! An instance: EC2's states, its tags, and the process that runs on it.
 
+use std::collections::BTreeMap;
+
+use segue_domain::ids::{ServiceName, Version};
 use segue_domain::instance::{Instance, InstanceState};
+use segue_domain::stranger::{Stranger, tags_of};
 
 use super::app::App;
+use super::fixture::SERVICE;
+use crate::ports::CallError;
 
 /// From launch or start to running.
 const BOOT_MS: u64 = 2_000;
@@ -27,6 +33,7 @@ pub enum Fate {
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) instance: Instance,
+    pub(super) tags: BTreeMap<String, String>,
     /// When the state that it is on its way to is reached.
     due_ms: Option<u64>,
     /// None while no process answers.
@@ -39,7 +46,29 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn launched(instance: Instance, now_ms: u64, fate: Fate) -> Self {
         let due = now_ms + BOOT_MS;
-        Self { instance, due_ms: Some(due), app: None, fate, app_up_ms: Some(due + APP_START_MS) }
+        let tags = tags_of(&ServiceName::new(SERVICE), &instance.version);
+        Self { instance, tags, due_ms: Some(due), app: None, fate, app_up_ms: Some(due + APP_START_MS) }
+    }
+
+    /// The instance as its tags name it; none when they name no service.
+    pub(super) fn listed(&self) -> Result<Option<Instance>, CallError> {
+        let stranger = self.stranger(None);
+        match (stranger.service(), stranger.tagged_version()) {
+            (None, _) => Ok(None),
+            (Some(_), Some(version)) => Ok(Some(Instance { version, ..self.instance.clone() })),
+            (Some(_), None) => Err(CallError::refused(format!("{} has no version in its tags", stranger.id))),
+        }
+    }
+
+    pub(super) fn stranger(&self, image_version: Option<Version>) -> Stranger {
+        Stranger {
+            id: self.instance.id.clone(),
+            image: self.instance.image.clone(),
+            image_version,
+            state: self.instance.state,
+            address: self.instance.address.clone(),
+            tags: self.tags.clone(),
+        }
     }
 
     pub(super) fn settle(&mut self, now_ms: u64) {

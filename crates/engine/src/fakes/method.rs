@@ -41,12 +41,14 @@ methods! {
     Cloud {
         Images = "images" Reads;
         Instances = "instances" Reads;
+        Strangers = "strangers" Reads;
         FreeAddresses = "free_addresses" Reads;
         TemplateExists = "template_exists" Reads;
         Launch = "launch" Changes;
         Start = "start" Changes;
         Stop = "stop" Changes;
         Terminate = "terminate" Changes;
+        Tag = "tag" Changes;
     }
     LoadBalancer {
         Targets = "targets" Reads;

@@ -35,7 +35,7 @@ impl State {
         let tagging = matches!(question, Question::Launch { .. }).then_some("CreateTags");
         let calls = std::iter::once(question.call()).chain(tagging);
         if let Some(call) = calls.into_iter().find(|call| self.denied.contains(call)) {
-            return Answer::Denied(format!("UnauthorizedOperation: not authorized to perform {call}"));
+            return Answer::Denied(format!("UnauthorizedOperation: not authorized to perform: ec2:{call}"));
         }
         let missing = match question {
             Question::Describe(_) => None,

@@ -55,11 +55,14 @@ async fn status(
     id: InstanceId,
 ) -> Reading<AppStatus> {
     match address(instances, book, &id) {
-        Ok(at) => {
-            reading(outside.read(Call::new("boards", "status"), outside.ports.boards.status(&at)).await)
-        }
+        Ok(at) => status_at(outside, &at).await,
         Err(why) => Reading::Unknown(why),
     }
+}
+
+/// What a server says of itself at this address.
+pub(crate) async fn status_at(outside: &Outside, at: &Target) -> Reading<AppStatus> {
+    reading(outside.read(Call::new("boards", "status"), outside.ports.boards.status(at)).await)
 }
 
 async fn board_list(

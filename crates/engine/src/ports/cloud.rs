@@ -1,11 +1,12 @@
 //! Machines and their images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use segue_domain::effect::LaunchBatch;
 use segue_domain::ids::{EffectId, InstanceId, ServiceName, SubnetId, TemplateId};
 use segue_domain::instance::{Image, Instance};
+use segue_domain::stranger::Stranger;
 
 use super::CallError;
 
@@ -17,6 +18,13 @@ pub trait Cloud: Send + Sync {
 
     /// Every instance that carries the service's tag, terminated ones while EC2 still lists them. All pages.
     async fn instances(&self, service: &ServiceName) -> Result<BTreeMap<InstanceId, Instance>, CallError>;
+
+    /// These instances, whoever launched them, with all their tags and with what their AMIs say. One that EC2 does
+    /// not list is left out.
+    async fn strangers(
+        &self,
+        instances: &BTreeSet<InstanceId>,
+    ) -> Result<BTreeMap<InstanceId, Stranger>, CallError>;
 
     /// Free addresses of each subnet.
     async fn free_addresses(&self, subnets: &[SubnetId]) -> Result<BTreeMap<SubnetId, u64>, CallError>;
@@ -33,6 +41,9 @@ pub trait Cloud: Send + Sync {
     async fn stop(&self, instances: &[InstanceId]) -> Result<(), CallError>;
 
     async fn terminate(&self, instances: &[InstanceId]) -> Result<(), CallError>;
+
+    /// Writes these tags on each of them; others that they carry stay. Written again they change nothing.
+    async fn tag(&self, instances: &[InstanceId], tags: &BTreeMap<String, String>) -> Result<(), CallError>;
 }
 
 /// Which images belong to a service: an owner (`self`) and tags they must carry.

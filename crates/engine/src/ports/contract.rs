@@ -9,6 +9,7 @@ mod cloud;
 mod load_balancer;
 mod metrics;
 mod permissions;
+mod strangers;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -56,6 +56,7 @@ impl Desk {
                 false => Err(Refusal::KeyReused { key: key.key.clone() }),
             };
         }
+        self.settle_adoption(&mut book).await?;
         let plan = self.planned(request, &book.state).await?;
         let differences = basis.map(|basis| basis.differences(&plan.basis())).unwrap_or_default();
         if !differences.is_empty() {
@@ -167,7 +168,7 @@ impl Desk {
     }
 }
 
-fn seen<T>(reading: Reading<T>) -> Result<T, Refusal> {
+pub(super) fn seen<T>(reading: Reading<T>) -> Result<T, Refusal> {
     match reading {
         Reading::Known { value, .. } => Ok(value),
         Reading::Unknown(why) => Err(Refusal::CannotSee { what: why.to_string() }),

@@ -31,7 +31,8 @@ macro_rules! variants {
 variants!(event, EVENTS, Event:
     Planned StepEntered StepDone Checked Intended Ended BatchRaised SlotsLeased BakeBegan EnoughBoards
     BoardsCounted FoundEmpty FoundOccupied WayBackBegan PointOfNoReturn Asked Held Closed Said);
-variants!(service_event, SERVICE_EVENTS, ServiceEvent: Began Finished);
+variants!(service_event, SERVICE_EVENTS, ServiceEvent:
+    Began Finished AdoptionBegan AdoptionEnded);
 variants!(effect, EFFECTS, Effect:
     Launch Start Stop Terminate Register Deregister SetWeights Open CloseToNew Configure WarmUp Move Drain
     Announce);

@@ -1,5 +1,6 @@
 //! Whole releases in a small world: engine, journal and ports under a paused clock.
 
+mod adopting;
 mod answers;
 mod coverage;
 mod daemons;

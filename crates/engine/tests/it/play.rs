@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::adoption::AdoptionRequest;
 use segue_domain::decision::Verdict;
 use segue_domain::event::{Event, RequestKey, Word};
 use segue_domain::fold;
@@ -15,10 +16,11 @@ use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
 use segue_domain::service::Service;
+use segue_domain::service_state::{Adoption, ServiceState};
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
-use segue_engine::{By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
+use segue_engine::{Adopted, By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
 use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, StreamEnd, Via};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -201,6 +203,32 @@ impl Operator {
 
     pub(crate) async fn start(&self, kind: Kind, version: Option<&str>) -> ReleaseId {
         self.try_start(kind, version).await.unwrap_or_else(|refusal| panic!("{kind} was refused: {refusal}"))
+    }
+
+    /// Looks who would be taken in, and says yes to what is shown.
+    pub(crate) async fn adopt(&self) -> Result<Adopted, Refusal> {
+        self.ask(|engine| async move {
+            let request = AdoptionRequest::default();
+            let plan = engine.plan_adoption(&Self::service(), &request).await?;
+            engine.adopt(&Self::service(), request, plan.digest(), by()).await
+        })
+        .await
+    }
+
+    /// Says yes to a plan that was shown before.
+    pub(crate) async fn adopt_as(&self, digest: &str) -> Result<Adopted, Refusal> {
+        self.ask(|engine| async move {
+            engine.adopt(&Self::service(), AdoptionRequest::default(), digest.to_owned(), by()).await
+        })
+        .await
+    }
+
+    /// Adoptions as the journal tells them.
+    pub(crate) async fn adoptions(&self) -> Vec<Adoption> {
+        let records = self.store.read(&Stream::service(&Self::service()), 0).await;
+        let records = records.expect("the journal is whole");
+        let events = records.iter().filter_map(|record| Some((record.at, record.fact.service()?)));
+        ServiceState::fold(Self::service(), events).adoptions
     }
 
     async fn streams(&self) -> Vec<StreamEnd> {

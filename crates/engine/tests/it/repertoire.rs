@@ -13,7 +13,7 @@ use segue_engine::fakes::{FakeWorld, SECOND};
 use segue_journal::MemoryStore;
 
 use crate::play::{Operator, play};
-use crate::{large, stories};
+use crate::{adopting, large, stories};
 
 /// One story.
 pub(crate) struct Story {
@@ -75,6 +75,7 @@ pub(crate) const STORIES: &[Story] = &[
     story!("a full release without a contract", level_0, stories::drained, SMALL, 1),
     story!("a refused release", needs_canary, stories::refused_by_preflight),
     story!("a step that fails", warm, stories::a_step_that_fails),
+    story!("an adoption", strangers, adopting::adoption, None, 8),
 ];
 
 impl Story {
@@ -97,6 +98,11 @@ pub(crate) fn small() -> Scene {
     let mut service = world.service();
     service.full.keep_old = KEEP_OLD;
     Scene { world, service }
+}
+
+fn strangers() -> Scene {
+    let world = adopting::world();
+    Scene { service: world.service(), world }
 }
 
 fn level_0() -> Scene {

@@ -68,6 +68,12 @@ fn the_services_records_of_this_version_read_and_are_written_as_they_were() {
     assert_frozen("v1-service.jsonl", &services_today());
 }
 
+#[test]
+fn the_adoptions_records_of_this_version_read_and_are_written_as_they_were() {
+    let adoptions = samples::adoption_events().into_iter().map(Fact::from);
+    assert_frozen("v1-adoption.jsonl", &written_today(&samples::service_stream(), adoptions));
+}
+
 /// Every string in the corpus, with the key that it stands under.
 fn words_in(value: &Value, words: &mut BTreeSet<(String, String)>) {
     match value {
@@ -87,7 +93,7 @@ fn words_in(value: &Value, words: &mut BTreeSet<(String, String)>) {
 #[test]
 fn every_word_of_the_format_is_in_the_corpus() {
     let mut found = BTreeSet::new();
-    for name in ["v1-release.jsonl", "v1-service.jsonl"] {
+    for name in ["v1-release.jsonl", "v1-service.jsonl", "v1-adoption.jsonl"] {
         for line in corpus(name).lines() {
             words_in(&serde_json::from_str(line).expect("the corpus is JSON"), &mut found);
         }

@@ -92,5 +92,6 @@ pub(crate) fn vocabulary() -> Vec<(&'static str, &'static [&'static str])> {
     words.extend(service::VOCABULARY);
     words.extend(effect::VOCABULARY);
     words.extend(decision::VOCABULARY);
+    words.extend(service_event::VOCABULARY);
     words
 }

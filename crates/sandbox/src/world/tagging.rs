@@ -21,6 +21,15 @@ pub(super) struct ComingTags {
 }
 
 impl Cloud {
+    /// Writes tags as AWS itself does: it may write any, and they are there at once.
+    pub(crate) fn seed_tags(&mut self, instances: &[InstanceId], tags: &Tags) {
+        for id in instances {
+            if let Some(instance) = self.instance_mut(id) {
+                instance.tags.extend(tags.clone());
+            }
+        }
+    }
+
     /// Adds or replaces tags of instances and images; all or nothing.
     pub(crate) fn create_tags(
         &mut self,
@@ -29,7 +38,9 @@ impl Cloud {
         now: At,
     ) -> Result<(), Ec2Refusal> {
         for resource in resources {
-            let mut merged = self.tags_of(resource)?.clone();
+            // AWS's own tags do not count, and nobody else can write them.
+            let present = self.tags_of(resource)?.iter().filter(|(key, _)| !key.starts_with("aws:"));
+            let mut merged: Tags = present.map(|(key, value)| (key.clone(), value.clone())).collect();
             let coming = self.coming_tags.iter().filter(|coming| coming.resource == *resource);
             coming.for_each(|coming| merged.extend(coming.tags.clone()));
             merged.extend(tags.clone());

@@ -95,9 +95,10 @@ pub(super) fn targets(service: &Service, targets: &AllTargets, running: usize) -
 
 /// Who serves today.
 pub(super) fn fleet(service: &Service, aws: &Aws) -> Check {
-    if let Err(error) = &aws.instances {
-        return unread("fleet", error);
-    }
+    let known = match &aws.instances {
+        Ok(known) => known,
+        Err(error) => return unread("fleet", error),
+    };
     let running = aws.running();
     let colours = &service.routing.colours;
     let health = |id: &InstanceId| {
@@ -113,6 +114,11 @@ pub(super) fn fleet(service: &Service, aws: &Aws) -> Check {
         );
         let hint = "tag the servers of today with segue:service and segue:version, and register them in a colour group: there is no release without a fleet to release from";
         return Check::warn("fleet", sentence, hint);
+    }
+    let down: Vec<_> = known.keys().filter(|id| !running.contains_key(id) && health(id).is_some()).collect();
+    if !down.is_empty() {
+        let sentence = format!("registered in a colour group and not running: {}", few(down));
+        return Check::warn("fleet", sentence, "start them, or deregister them before the next release");
     }
     let sick: Vec<_> = serving.iter().filter(|id| health(id) != Some(TargetHealth::Healthy)).collect();
     if !sick.is_empty() {

@@ -7,6 +7,10 @@ use segue_domain::effect::LaunchBatch;
 use segue_domain::ids::{EffectId, InstanceId, ReleaseId, ServiceName, SubnetId, TemplateId, Version};
 use segue_domain::instance::{Image, Instance, InstanceState, Origin};
 
+use super::strangers::{
+    a_stranger_becomes_the_services_by_its_tags, a_stranger_is_looked_at_by_its_id,
+    what_cannot_be_tagged_is_refused,
+};
 use super::{Case, cases, eventually};
 use crate::ports::{Class, Cloud, ImageQuery};
 
@@ -19,6 +23,10 @@ pub struct CloudFixture {
     pub version: Version,
     pub template: TemplateId,
     pub subnet: SubnetId,
+    /// Runs, and carries no tag of Segue's.
+    pub stranger: InstanceId,
+    /// What its image says.
+    pub stranger_version: Version,
     /// Makes this run's tokens its own.
     pub run: u64,
     pub patience: Duration,
@@ -35,6 +43,9 @@ pub const CLOUD: &[Case<dyn Cloud, CloudFixture>] = cases![
     an_instance_stops_and_starts,
     an_end_is_for_ever,
     the_id_of_instances_that_ended_is_spent,
+    a_stranger_is_looked_at_by_its_id,
+    what_cannot_be_tagged_is_refused,
+    a_stranger_becomes_the_services_by_its_tags,
 ];
 
 /// Runs the whole suite.

@@ -55,8 +55,12 @@ pub async fn permissions(
             assert_eq!(answer, Answer::Allowed, "{question:?}");
         }
     }
-    let nowhere = permissions.ask(&launch("subnet-0ffffffffffffffff")).await.expect("AWS answers");
-    assert!(matches!(nowhere, Answer::Unsaid(_)), "a subnet that is not there: {nowhere:?}");
+    let nowhere = launch("subnet-0ffffffffffffffff");
+    let answer = permissions.ask(&nowhere).await.expect("AWS answers");
+    match is_denied(&nowhere, fixture.denied) {
+        true => assert!(matches!(answer, Answer::Denied(_)), "what may not be done comes first: {answer:?}"),
+        false => assert!(matches!(answer, Answer::Unsaid(_)), "a subnet that is not there: {answer:?}"),
+    }
     assert_eq!(cloud.instances(&fixture.service).await.as_ref(), Ok(&before), "a question changed something");
 }
 

@@ -6,7 +6,7 @@ use segue_domain::ids::{GroupArn, InstanceId, Version};
 use segue_domain::instance::Instance;
 
 use super::*;
-use crate::fakes::{FakeWorld, SECOND};
+use crate::fakes::{FIRST, FakeWorld, SECOND};
 use crate::ports::Target;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ fn target(instances: &BTreeMap<InstanceId, Instance>, id: &str) -> Target {
 
 #[tokio::test(start_paused = true)]
 async fn the_fake_cloud_keeps_the_contract() {
-    let world = FakeWorld::new();
+    let world = FakeWorld::with_strangers(1, 1);
     let service = world.service();
     let fixture = CloudFixture {
         service: service.name,
@@ -27,6 +27,8 @@ async fn the_fake_cloud_keeps_the_contract() {
         version: Version::new(SECOND),
         template: service.launch.template,
         subnet: service.launch.subnets[0].clone(),
+        stranger: InstanceId::new("i-0001"),
+        stranger_version: Version::new(FIRST),
         run: 1,
         patience: PATIENCE,
     };

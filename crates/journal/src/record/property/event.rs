@@ -1,7 +1,8 @@
 //! Any event.
 
 use proptest::prelude::*;
-use segue_domain::event::{CheckResult, Event, RequestKey, ServiceEvent, Vital, Word};
+use segue_domain::adoption::KnownBy;
+use segue_domain::event::{CheckResult, Event, RequestKey, ServiceEvent, Taken, Vital, Word};
 use segue_domain::step::How;
 
 use super::decision::{cause, gate, reason, step, verdict};
@@ -59,7 +60,16 @@ pub(super) fn service_event() -> impl Strategy<Value = ServiceEvent> {
     );
     let finished =
         (release(), verdict()).prop_map(|(release, verdict)| ServiceEvent::Finished { release, verdict });
-    prop_oneof![began, finished]
+    let adopted = (any::<u64>(), map(taken()), text())
+        .prop_map(|(number, servers, digest)| ServiceEvent::AdoptionBegan { number, servers, digest });
+    let ended = (any::<u64>(), outcome())
+        .prop_map(|(number, outcome)| ServiceEvent::AdoptionEnded { number, outcome });
+    prop_oneof![began, finished, adopted, ended]
+}
+
+fn taken() -> impl Strategy<Value = Taken> {
+    let known = vec![KnownBy::Image, KnownBy::Application, KnownBy::Tag, KnownBy::Asked];
+    (name(), prop::sample::select(known)).prop_map(|(version, known_by)| Taken { version, known_by })
 }
 
 fn how() -> impl Strategy<Value = How> {

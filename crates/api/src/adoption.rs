@@ -1,0 +1,109 @@
+//! Taking in running servers that Segue did not launch: the plan, and what became of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// What to plan: `GET /v1/services/{name}/adoption`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AdoptionQuery {
+    /// Only these instances, with commas between them; whoever is registered in the colour groups unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<String>,
+    /// The version of servers of which nothing else says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What would be done. Nothing is until its digest is sent back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AdoptionPlan {
+    pub service: String,
+    /// Names this very plan.
+    pub digest: String,
+    /// Those that would be taken in; none when there is nothing to do.
+    pub servers: Vec<AdoptedServer>,
+    /// Instances that carry the service's tags already.
+    pub known: Vec<String>,
+}
+
+/// One server, and the tags that it would get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AdoptedServer {
+    /// `i-…`
+    pub instance: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_ip: Option<String>,
+    /// `ami-…`
+    pub image: String,
+    pub version: String,
+    pub known_by: KnownBy,
+    /// The colour groups in which it is registered.
+    pub groups: Vec<String>,
+    /// Its route slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// What is written; its other tags stay.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Who says which version a server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// The AMI's `releaseVersion` tag.
+    Image,
+    /// The application's own word.
+    Application,
+    /// A `segue:version` tag that somebody wrote.
+    Tag,
+    /// The request.
+    Asked,
+}
+
+/// The body of `POST /v1/services/{name}/adoption`: the request that was planned, and the plan that was shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptionRequest {
+    /// The plan's.
+    pub digest: String,
+    /// As in the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<String>,
+    /// As in the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Why, for the journal and for those who read it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Adoption {
+    pub service: String,
+    pub outcome: AdoptionOutcome,
+    /// The version of each that was taken in.
+    pub servers: BTreeMap<String, String>,
+}
+
+/// How it came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AdoptionOutcome {
+    /// It was so already.
+    FoundDone,
+    /// The tags were written now.
+    Did,
+}
+
+impl AdoptionRequest {
+    /// The request of a plan that somebody has seen.
+    pub fn of(plan: &AdoptionPlan, query: &AdoptionQuery, reason: Option<String>) -> Self {
+        let AdoptionQuery { instances, version } = query.clone();
+        Self { digest: plan.digest.clone(), instances, version, reason }
+    }
+}

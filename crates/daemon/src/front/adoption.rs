@@ -1,0 +1,103 @@
+//! Running servers that are taken in: the plan, and what is done once somebody has seen it.
+
+use std::collections::BTreeSet;
+
+use segue_api::{Adoption, AdoptionOutcome, AdoptionPlan, AdoptionQuery, AdoptionRequest};
+use segue_domain::adoption;
+use segue_domain::ids::{InstanceId, Version};
+use segue_domain::refusal::Refusal;
+use segue_engine::AdoptionEnd;
+
+use super::{Front, Who, ask};
+use crate::problem::{Fault, Refused};
+use crate::views;
+
+/// More servers than one load balancer has targets are no service's.
+const INSTANCES_MAX: usize = 1_000;
+
+impl Front {
+    /// What would be done; nothing is.
+    pub(crate) async fn plan_adoption(
+        &self,
+        service: &str,
+        query: &AdoptionQuery,
+    ) -> Result<AdoptionPlan, Refused> {
+        let refused = |refusal: Refusal| Refused::of(&refusal);
+        let service = self.configured(service).map_err(refused)?;
+        let request = read(query.instances.as_deref(), query.version.as_deref()).map_err(refused)?;
+        let plan = self.engine.plan_adoption(&service.name, &request).await.map_err(refused)?;
+        Ok(views::plan_of_adoption(&plan))
+    }
+
+    /// Does it, if it is still what was shown.
+    pub(crate) async fn adopt(
+        &self,
+        service: &str,
+        request: &AdoptionRequest,
+        who: &Who,
+    ) -> Result<Adoption, Refused> {
+        let refused = |refusal: Refusal| Refused::of(&refusal);
+        let service = self.configured(service).map_err(refused)?;
+        let AdoptionRequest { digest, instances, version, reason } = request;
+        let asked = read(instances.as_deref(), version.as_deref()).map_err(refused)?;
+        ask::bounded("digest", Some(digest)).map_err(refused)?;
+        ask::bounded("reason", reason.as_deref()).map_err(refused)?;
+        let by = who.with(reason.as_deref());
+        let adopted = self.engine.adopt(&service.name, asked, digest.clone(), by).await.map_err(refused)?;
+        let outcome = match adopted.end {
+            AdoptionEnd::FoundDone => AdoptionOutcome::FoundDone,
+            AdoptionEnd::Did => AdoptionOutcome::Did,
+            AdoptionEnd::Unknown(why) => return Err(Fault::AdoptionUnfinished { why }.into()),
+        };
+        Ok(views::adopted(&service.name, outcome, &adopted.servers))
+    }
+}
+
+/// Reads what was asked for: `i-1,i-2`.
+fn read(instances: Option<&str>, version: Option<&str>) -> Result<adoption::AdoptionRequest, Refusal> {
+    ask::bounded("version", version)?;
+    let named = instances.into_iter().flat_map(|names| names.split(',')).map(str::trim);
+    let named: BTreeSet<InstanceId> = named.map(InstanceId::new).collect();
+    if named.len() > INSTANCES_MAX {
+        let what = format!("there are more than {INSTANCES_MAX} instances");
+        return Err(Refusal::RequestInvalid { what });
+    }
+    match named.iter().find(|id| !is_instance(id.as_str())) {
+        Some(other) => {
+            let what = format!("{:?} is no instance: one is named i- and 8 or 17 digits", said(other));
+            Err(Refusal::RequestInvalid { what })
+        }
+        None => Ok(adoption::AdoptionRequest { instances: named, version: version.map(Version::new) }),
+    }
+}
+
+fn said(id: &InstanceId) -> String {
+    crate::problem::said(id.as_str())
+}
+
+/// What could be one: EC2 says whether it is.
+fn is_instance(id: &str) -> bool {
+    let digits = id.strip_prefix("i-").unwrap_or_default();
+    (1..=17).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_are_named_with_commas_between_them() {
+        let request = read(Some("i-0001, i-0a2b3c4d5e6f70819"), Some("3")).expect("both are instances");
+        assert_eq!(request.instances.len(), 2);
+        assert_eq!(request.version, Some(Version::new("3")));
+        assert_eq!(read(None, None).expect("nothing is asked"), adoption::AdoptionRequest::default());
+    }
+
+    #[test]
+    fn what_can_be_no_instance_is_refused() {
+        for names in ["", "i-1,", "boards-1", "i-", "i-0a2b3c4d5e6f708190", "i-1;i-2"] {
+            let refused = read(Some(names), None).expect_err(names);
+            assert_eq!(refused.code(), "request-invalid");
+        }
+    }
+}

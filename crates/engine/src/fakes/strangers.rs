@@ -1,0 +1,42 @@
+//! A fleet that nobody has adopted yet.
+
+use std::collections::BTreeMap;
+
+use segue_domain::ids::InstanceId;
+
+use super::FakeWorld;
+
+impl FakeWorld {
+    /// As [`FakeWorld::with_fleet`], and somebody else launched the servers: they carry no tag of Segue's.
+    pub fn with_strangers(servers: u32, boards: usize) -> Self {
+        let world = Self::with_fleet(servers, boards);
+        for machine in world.now().machines.values_mut() {
+            machine.tags = BTreeMap::from([("Name".to_owned(), "board server".to_owned())]);
+        }
+        world
+    }
+
+    /// Somebody writes a tag; EC2 itself may write any.
+    pub fn set_tag(&self, id: &InstanceId, key: &str, value: &str) {
+        if let Some(machine) = self.now().machines.get_mut(id) {
+            machine.tags.insert(key.to_owned(), value.to_owned());
+        }
+    }
+
+    /// All tags of an instance.
+    pub fn tags(&self, id: &InstanceId) -> BTreeMap<String, String> {
+        self.now().machines.get(id).map(|machine| machine.tags.clone()).unwrap_or_default()
+    }
+
+    /// The AMIs are gone, and what their tags said with them. What was launched from them runs on.
+    pub fn forget_images(&self) {
+        self.now().images.clear();
+    }
+
+    /// No process answers on this server any more, and it runs.
+    pub fn silence(&self, id: &InstanceId) {
+        if let Some(machine) = self.now().machines.get_mut(id) {
+            machine.app = None;
+        }
+    }
+}

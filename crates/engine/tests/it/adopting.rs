@@ -1,0 +1,223 @@
+//! Servers that Segue did not launch are taken in, whatever happens on the way.
+
+use std::time::Duration;
+
+use segue_domain::adoption::KnownBy;
+use segue_domain::effect::Outcome;
+use segue_domain::ids::InstanceId;
+use segue_domain::plan::Kind;
+use segue_domain::stranger::{SCALING_GROUP_TAG, SERVICE_TAG, VERSION_TAG};
+use segue_engine::AdoptionEnd;
+use segue_engine::fakes::{FIRST, FakeWorld, Method, Nth, SECOND, What};
+use segue_engine::ports::Class;
+use tokio::time::sleep;
+
+use crate::endings;
+use crate::play::{Operator, play};
+
+const SERVERS: u32 = 3;
+
+pub(crate) fn world() -> FakeWorld {
+    FakeWorld::with_strangers(SERVERS, 9)
+}
+
+/// Every server says whose it is and what it runs.
+#[track_caller]
+fn all_are_known(world: &FakeWorld) {
+    for id in world.fleet(FIRST, "running") {
+        let tags = world.tags(&id);
+        assert_eq!(tags.get(SERVICE_TAG).map(String::as_str), Some("boards"), "{id}: {tags:?}");
+        assert_eq!(tags.get(VERSION_TAG).map(String::as_str), Some(FIRST), "{id}: {tags:?}");
+        assert!(tags.contains_key("Name"), "{id} lost a tag of others: {tags:?}");
+    }
+}
+
+#[track_caller]
+fn nobody_is_known(world: &FakeWorld) {
+    for id in world.fleet(FIRST, "running") {
+        assert!(!world.tags(&id).contains_key(SERVICE_TAG), "{id} was tagged");
+    }
+}
+
+/// Every adoption has its end in the journal, and the last one a good one.
+async fn until_all_is_told(it: &Operator) {
+    loop {
+        let adoptions = it.adoptions().await;
+        if adoptions.iter().all(|adoption| adoption.ended.is_some()) {
+            assert!(adoptions.last().is_some_and(|last| last.is_done()), "{adoptions:?}");
+            return;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// A fleet that nobody has adopted is refused a release, is taken in, and is released.
+async fn the_first_day(it: Operator) {
+    let refused = it.try_start(Kind::Canary, Some(SECOND)).await.expect_err("strangers serve");
+    assert_eq!(refused.code(), "strangers-serve");
+    let adopted = it.adopt().await.expect("they can be taken in");
+    assert!(matches!(adopted.end, AdoptionEnd::Did | AdoptionEnd::FoundDone), "{adopted:?}");
+    all_are_known(&it.world);
+    until_all_is_told(&it).await;
+    let canary = it.start(Kind::Canary, Some(SECOND)).await;
+    assert_eq!(it.verdict(&canary).await, "passed");
+    endings::lawful(&it.world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_segue_did_not_launch_is_taken_in_and_released() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        the_first_day(it.clone()).await;
+        let full = it.start(Kind::Full, Some(SECOND)).await;
+        assert_eq!(it.verdict(&full).await, "released");
+        endings::serves(&it.world, SECOND, "b", 3);
+        endings::lawful(&it.world);
+    })
+    .await;
+}
+
+/// What is swept: all that a canary adds is visited in stories of its own.
+pub(crate) async fn adoption(it: Operator) {
+    it.adopt().await.expect("they can be taken in");
+    all_are_known(&it.world);
+    until_all_is_told(&it).await;
+    endings::lawful(&it.world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_is_taken_wherever_an_adoption_was_cut_off_before_it() {
+    for place in [What::CrashBefore, What::CrashAfter] {
+        let world = world();
+        world.choke().add(Method::Tag, Nth::Only(1), place);
+        play(&world, world.service(), the_first_day).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adoption_that_was_cut_off_is_ended_by_the_next_daemon_with_nobody_asking() {
+    let world = world();
+    world.choke().add(Method::Tag, Nth::Only(1), What::CrashBefore);
+    play(&world, world.service(), |it| async move {
+        tokio::select! {
+            biased;
+            // Whoever asked has gone with the daemon that he asked.
+            _ = it.adopt() => panic!("the daemon died before it could answer"),
+            () = sleep(Duration::from_secs(2)) => {}
+        }
+        let adoptions = it.adoptions().await;
+        assert!(adoptions.iter().all(|it| it.ended.is_none()) && adoptions.len() == 1, "{adoptions:?}");
+        until_all_is_told(&it).await;
+        all_are_known(&it.world);
+        endings::lawful(&it.world);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_changes_nothing() {
+    for what in [What::FailAfter, What::FailBefore(Class::Unknown), What::FailBefore(Class::Retry)] {
+        let world = world();
+        world.choke().add(Method::Tag, Nth::Only(1), what);
+        play(&world, world.service(), |it| async move {
+            assert_eq!(it.adopt().await.map(|adopted| adopted.end), Ok(AdoptionEnd::Did));
+            all_are_known(&it.world);
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_that_nobody_knows_of_are_told_as_such_and_asking_again_goes_on() {
+    let world = world();
+    world.choke().add(Method::Tag, Nth::Each, What::FailAfter);
+    play(&world, world.service(), |it| async move {
+        let adopted = it.adopt().await.expect("it was taken");
+        assert!(matches!(adopted.end, AdoptionEnd::Unknown(_)), "{adopted:?}");
+        it.world.choke().heal(Method::Tag);
+        let again = it.adopt().await.expect("it goes on");
+        assert_eq!(again.end, AdoptionEnd::FoundDone);
+        let adoptions = it.adoptions().await;
+        assert!(matches!(adoptions[0].ended, Some((Outcome::Unknown(_), _))), "{adoptions:?}");
+        all_are_known(&it.world);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_may_not_tag_says_so_and_can_be_asked_again() {
+    let world = world();
+    world.choke().add(Method::Tag, Nth::Each, What::Refuse("UnauthorizedOperation".to_owned()));
+    play(&world, world.service(), |it| async move {
+        let refused = it.adopt().await.expect_err("it may not");
+        assert_eq!(refused.code(), "tags-refused");
+        nobody_is_known(&it.world);
+        it.world.choke().heal(Method::Tag);
+        assert_eq!(it.adopt().await.map(|adopted| adopted.end), Ok(AdoptionEnd::Did));
+        assert_eq!(it.adoptions().await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_shown_is_not_done_and_what_was_done_is_found_done() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        let changed = it.adopt_as("another plan").await.expect_err("nobody has seen that");
+        assert_eq!(changed.code(), "adoption-changed");
+        nobody_is_known(&it.world);
+        assert_eq!(it.adoptions().await, []);
+
+        let did = it.adopt().await.expect("they can be taken in");
+        let taken = did.servers.values().next().expect("three were taken in");
+        assert_eq!((taken.version.as_str(), taken.known_by), (FIRST, KnownBy::Image));
+        let digest = it.adoptions().await.remove(0).digest;
+        let again = it.adopt_as(&digest).await.expect("the same again");
+        assert_eq!((again.end, again.servers), (AdoptionEnd::FoundDone, did.servers));
+        assert_eq!(it.adoptions().await.len(), 1, "what is found done is not recorded again");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_taken_in_while_a_release_is_on() {
+    let world = FakeWorld::with_fleet(SERVERS, 9);
+    play(&world, world.service(), |it| async move {
+        it.start(Kind::Canary, Some(SECOND)).await;
+        assert_eq!(it.adopt().await.expect_err("a release is on").code(), "release-active");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_application_says_the_version_where_no_image_does() {
+    let world = world();
+    world.forget_images();
+    play(&world, world.service(), |it| async move {
+        let adopted = it.adopt().await.expect("the application says it");
+        assert!(adopted.servers.values().all(|taken| taken.known_by == KnownBy::Application), "{adopted:?}");
+    })
+    .await;
+    let silent = self::world();
+    silent.forget_images();
+    silent.silence(&InstanceId::new("i-0002"));
+    play(&silent, silent.service(), |it| async move {
+        assert_eq!(it.adopt().await.expect_err("nobody says it").code(), "version-unreadable");
+        nobody_is_known(&it.world);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_auto_scaling_group_owns_is_left_to_it() {
+    let world = world();
+    world.set_tag(&InstanceId::new("i-0002"), SCALING_GROUP_TAG, "board-servers");
+    play(&world, world.service(), |it| async move {
+        let refused = it.adopt().await.expect_err("it is owned");
+        assert_eq!(refused.code(), "owned-by-scaling-group");
+        assert!(refused.to_string().contains("board-servers"), "{refused}");
+        nobody_is_known(&it.world);
+        endings::lawful(&it.world);
+    })
+    .await;
+}
