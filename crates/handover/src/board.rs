@@ -8,6 +8,7 @@
 //! ```text
 //! by a client's join    Opening → Serving → Closing → Gone
 //! as the old server     Serving (offered) → Sealed → Released → Gone      Sealed → Serving by its own claim
+//!                       Serving, freed by the others → Serving by its own claim
 //! as the new server     Standby → Serving                                 Standby → Absent → Gone
 //! ```
 //!
@@ -25,6 +26,7 @@ mod joining;
 mod opening;
 mod phase;
 mod preparing;
+mod reclaiming;
 mod releasing;
 mod sealing;
 mod serving;

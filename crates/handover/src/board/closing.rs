@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Board;
 use super::conns::Role;
 use super::effects::{Ask, Effects, Moment};
-use super::phase::{Closing, ClosingStep, ClosingWhy, Phase, Serving};
+use super::phase::{Closing, ClosingStep, ClosingWhy, Hold, Phase, Serving};
 use super::telling::send_away;
 use crate::store::{Release, StoreError};
 use crate::wire::{Nack, ServerMessage};
@@ -34,7 +34,9 @@ impl Board {
     /// go on working, and it is tried again.
     pub(crate) fn drain(&mut self, fx: &mut Effects) -> Poll<()> {
         match &mut self.phase {
-            Phase::Serving(_) if self.writer.is_unanswered() => Poll::Pending,
+            Phase::Serving(serving) if self.writer.is_unanswered() || serving.hold != Hold::Firm => {
+                Poll::Pending
+            }
             Phase::Serving(_) => {
                 self.begin_closing(ClosingWhy::Drained, fx);
                 Poll::Pending

@@ -56,11 +56,8 @@ impl Board {
                 Phase::Opening(_) => self.opening_claim_answered(now, claim, doors, fx),
                 Phase::Sealed(_) => self.reown_answered(now, claim, fx),
                 Phase::Standby(_) => self.activation_claim_answered(now, claim, fx),
-                Phase::Serving(_)
-                | Phase::Closing(_)
-                | Phase::Released(_)
-                | Phase::Absent(_)
-                | Phase::Gone => {}
+                Phase::Serving(_) => self.reclaim_answered(now, claim, fx),
+                Phase::Closing(_) | Phase::Released(_) | Phase::Absent(_) | Phase::Gone => {}
             },
             Answer::Page(page) => match &self.phase {
                 Phase::Opening(_) => self.opening_page_answered(now, page, fx),
@@ -84,7 +81,7 @@ impl Board {
                 return self.turn_waiting_away(Shut::Overloaded, fx);
             }
         };
-        let ownership = self.ownership(&row);
+        let (ownership, is_freed) = (self.ownership(&row), self.is_freed(&row));
         match (&mut self.phase, ownership) {
             (Phase::Opening(_) | Phase::Standby(_), Ownership::Elsewhere(connect)) => {
                 self.send_waiting_to(connect.as_ref(), fx);
@@ -99,6 +96,8 @@ impl Board {
             (Phase::Standby(_), Ownership::Free) => self.activate_for_joiners(now, row.epoch, fx),
             // Somebody else claimed it since, and this server had nothing to write that would have told.
             (Phase::Serving(_), _) if row.epoch > self.epoch => self.lost_ownership(now, &row, fx),
+            // This server was taken for dead, and nobody came: it goes on.
+            (Phase::Serving(_), _) if is_freed => self.reclaim(fx),
             (
                 Phase::Serving(_)
                 | Phase::Sealed(_)
@@ -168,7 +167,7 @@ impl Board {
 
     /// The ownership table does not seem to give this board to this server: look at its row.
     pub(crate) fn doubt(&mut self, fx: &mut Effects) {
-        if matches!(self.phase, Phase::Serving(_)) && self.asked.is_none() {
+        if self.holds_firmly() && self.asked.is_none() {
             self.ask(Ask::Row, fx);
         }
     }

@@ -46,6 +46,18 @@ pub(super) struct Serving {
     pub(super) offer: Option<Offering>,
     /// Nobody is connected; then the board closes.
     pub(super) idle_at: Option<Moment>,
+    pub(super) hold: Hold,
+}
+
+/// Whether the table is known to have freed a board that is served here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Hold {
+    #[default]
+    Firm,
+    /// Taking the board back.
+    Reclaiming,
+    /// The store did not answer; asking again then.
+    Retrying { at: Moment },
 }
 
 /// The move by which a board came here.

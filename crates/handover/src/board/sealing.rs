@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::conns::Speaks;
 use super::effects::{Ask, Effect, Effects, Incident, Moment};
-use super::phase::{Offering, Phase, SealStep, Sealing, Serving};
+use super::phase::{Hold, Offering, Phase, SealStep, Sealing, Serving};
 use super::{Board, coming_or_going, from_ms, only_drains, unknown_board};
 use crate::store::{Claim, StoreError};
 use crate::wire::{
@@ -110,6 +110,8 @@ impl Board {
             return Err(only_drains());
         }
         match &self.phase {
+            // Being taken back: its epoch is about to change.
+            Phase::Serving(serving) if serving.hold != Hold::Firm => return Err(coming_or_going()),
             Phase::Serving(Serving { offer: Some(offer), .. }) if offer.move_id != request.move_id => {
                 return Err(self.other_move());
             }

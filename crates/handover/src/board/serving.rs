@@ -25,7 +25,7 @@ impl Board {
         }
         let linger = self.linger_after(came_by.as_ref());
         let told = came_by.as_ref().map_or(self.history.seq(), |came| came.seq);
-        self.phase = Phase::Serving(Serving { came_by, offer: None, idle_at: None });
+        self.phase = Phase::Serving(Serving { came_by, ..Serving::default() });
 
         let mut arrivals = Vec::with_capacity(self.conns.len());
         for (id, conn) in self.conns.iter_mut() {

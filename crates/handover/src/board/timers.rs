@@ -1,17 +1,20 @@
 //! What happens to a board because time passes.
 
 use super::effects::{Effects, Moment};
-use super::phase::{ClosingStep, ClosingWhy, Phase, SealStep, Standby, StandbyStep};
+use super::phase::{ClosingStep, ClosingWhy, Hold, Phase, SealStep, Serving, Standby, StandbyStep};
 use super::{Board, Doors};
 
 impl Board {
     /// When the board wants to be woken next. Waking it too early, or twice, does nothing.
     pub(crate) fn next_wake(&self) -> Option<Moment> {
         let own = match &self.phase {
-            Phase::Serving(serving) => match &serving.offer {
-                Some(offer) => Some(offer.until),
-                None => serving.idle_at,
-            },
+            Phase::Serving(serving) => {
+                let wants = match &serving.offer {
+                    Some(offer) => Some(offer.until),
+                    None => serving.idle_at,
+                };
+                wants.into_iter().chain(serving.reclaims_at()).min()
+            }
             Phase::Sealed(sealing) => match sealing.step {
                 SealStep::Holding { until } => Some(until),
                 SealStep::Retrying { at } => Some(at),
@@ -37,13 +40,18 @@ impl Board {
         self.retry_write(now, fx);
         self.retry_release(now, fx);
         self.retry_activation(now, fx);
+        self.retry_reclaim(now, fx);
         match &mut self.phase {
             Phase::Serving(serving) => {
                 if serving.offer.take_if(|offer| offer.until <= now).is_some() {
                     self.idle_if_empty(self.lingered(now));
                 } else if serving.offer.is_none() && serving.idle_at.is_some_and(|at| at <= now) {
                     match doors {
-                        Doors::Open => self.begin_closing(ClosingWhy::Empty, fx),
+                        Doors::Open if serving.hold == Hold::Firm => {
+                            self.begin_closing(ClosingWhy::Empty, fx)
+                        }
+                        // A board that is being taken back is closed when it is.
+                        Doors::Open => serving.idle_at = Some(now.after(self.settings.limits.linger)),
                         // A server that is left keeps what it has: whoever comes back to the board finds it
                         // where the move takes it, and what was counted is what is moved.
                         Doors::Closed => serving.idle_at = Some(now.after(self.settings.limits.linger)),
@@ -65,6 +73,15 @@ impl Board {
             | Phase::Opening(_)
             | Phase::Closing(_)
             | Phase::Gone => {}
+        }
+    }
+}
+
+impl Serving {
+    fn reclaims_at(&self) -> Option<Moment> {
+        match self.hold {
+            Hold::Retrying { at } => Some(at),
+            Hold::Firm | Hold::Reclaiming => None,
         }
     }
 }

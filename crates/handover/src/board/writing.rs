@@ -81,7 +81,8 @@ impl Board {
 
     fn may_write(&self) -> bool {
         match &self.phase {
-            Phase::Serving(_) | Phase::Closing(_) => true,
+            Phase::Serving(_) => self.holds_firmly(),
+            Phase::Closing(_) => true,
             // While the claim is under way the epoch is about to change.
             Phase::Sealed(sealing) => matches!(sealing.step, SealStep::Holding { .. }),
             Phase::Opening(_) | Phase::Released(_) | Phase::Standby(_) | Phase::Absent(_) | Phase::Gone => {
@@ -131,6 +132,7 @@ impl Board {
                 self.write(fx);
                 self.release_if_flushed(fx);
             }
+            Ok(Append::Fenced(row)) if self.is_freed(&row) => self.fenced_by_nobody(now, &row, fx),
             Ok(Append::Fenced(row)) => self.lost_ownership(now, &row, fx),
             Err(StoreError::Refused(_)) => self.give_up(Incident::WriteRefused, fx),
             Err(StoreError::Unavailable(_)) => {

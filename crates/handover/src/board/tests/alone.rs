@@ -11,7 +11,7 @@ use crate::board::{
 use crate::store::{Append, Claim, Page, Release, Row, StoreError};
 use crate::wire::{
     Ack, ActivateAnswer, ActivateRequest, BoardId, Connect, Cseq, Entry, Epoch, Hello, Level, MoveId, Nack,
-    Op, Payload, PrepareRequest, Problem, ProblemCode, SealRequest, Seq, ServerMessage,
+    Op, Payload, PrepareRequest, Problem, ProblemCode, SealRequest, Seq, ServerMessage, Unsealed,
 };
 
 const ANN: ConnId = ConnId(1);
@@ -224,4 +224,72 @@ fn a_board_that_cannot_be_flushed_goes_on_taking_edits_until_it_can_be_drained()
     alone.answer(Answer::Release(Ok(Release::Released)));
     assert!(matches!(alone.said()[..], [ServerMessage::Ack(_), ServerMessage::Moved(_)]));
     assert_eq!((alone.drain(), alone.is_gone), (Poll::Ready(()), true));
+}
+
+/// The row as the others leave it that took this server for dead.
+fn freed() -> Row {
+    Row { epoch: Epoch(1), owner: None, last_seq: Seq(0) }
+}
+
+#[test]
+fn a_board_that_was_freed_from_a_server_that_lives_is_taken_back_without_a_word_to_its_people() {
+    let mut alone = Alone::served();
+    alone.happens(|board, _, fx| board.doubt(fx));
+    alone.answer(Answer::Row(Ok(freed())));
+    assert!(matches!(alone.asked, Some((_, Ask::Claim { expect: Epoch(1) }))), "{:?}", alone.asked);
+    // Taken meanwhile and not written: it would be fenced.
+    alone.op(1);
+    assert!(alone.writing.is_none());
+    // The claim was perhaps done, and its answer lost: it is asked from the same epoch.
+    alone.answer(Answer::Claim(away()));
+    alone.pass(Duration::from_millis(100));
+    assert!(matches!(alone.asked, Some((_, Ask::Claim { expect: Epoch(1) }))), "{:?}", alone.asked);
+    alone.said();
+    alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(2), last_seq: Seq(0) })));
+    assert_eq!(alone.said(), [ServerMessage::Unsealed(Unsealed { epoch: Epoch(2) })]);
+    alone.written(Ok(Append::Appended { last_seq: Seq(1) }));
+    assert!(matches!(alone.said()[..], [ServerMessage::Ack(Ack { durable: true, .. })]));
+    assert_eq!(
+        (alone.board.believes_to_own(), alone.shut, alone.incidents),
+        (Some(Epoch(2)), vec![], vec![])
+    );
+}
+
+#[test]
+fn a_write_that_finds_the_board_freed_closes_nobody() {
+    let mut alone = Alone::served();
+    alone.op(1);
+    alone.written(Ok(Append::Fenced(freed())));
+    alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(2), last_seq: Seq(0) })));
+    let (_, again) = alone.writing.as_ref().expect("it is written again");
+    assert_eq!((again.len(), alone.shut, alone.incidents), (1, vec![], vec![]));
+}
+
+#[test]
+fn a_freed_board_that_somebody_else_claimed_first_is_let_go() {
+    let mut alone = Alone::served();
+    alone.happens(|board, _, fx| board.doubt(fx));
+    alone.answer(Answer::Row(Ok(freed())));
+    alone.answer(Answer::Claim(Ok(Claim::Held(Row { epoch: Epoch(2), owner: None, last_seq: Seq(4) }))));
+    assert_eq!((alone.shut, alone.incidents), (vec![Shut::Moved], vec![Incident::LostOwnership]));
+}
+
+#[test]
+fn a_board_that_is_being_taken_back_is_not_sealed_nor_drained_under_its_old_epoch() {
+    let mut alone = Alone::served();
+    alone.happens(|board, _, fx| board.doubt(fx));
+    alone.answer(Answer::Row(Ok(freed())));
+    let seal = SealRequest {
+        move_id: MoveId::parse("m").expect("an id"),
+        board: BoardId::parse("b").expect("an id"),
+        epoch: Epoch(1),
+        seal_ttl_ms: 1_000,
+        standby_seq: None,
+    };
+    let refused = alone.happens(|board, now, fx| board.seal(now, &seal, fx));
+    let code = refused.map(|answer| answer.expect_err("not now").code);
+    assert_eq!((code, alone.drain()), (Poll::Ready(ProblemCode::StillWorking), Poll::Pending));
+    alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(2), last_seq: Seq(0) })));
+    assert_eq!(alone.drain(), Poll::Pending);
+    assert!(matches!(alone.asked, Some((_, Ask::Release { epoch: Epoch(2) }))), "{:?}", alone.asked);
 }

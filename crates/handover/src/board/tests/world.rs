@@ -102,6 +102,7 @@ enum Next {
     DaemonForgets,
     Crash(usize),
     Suspect(usize),
+    Free,
     Heartbeat(usize),
     Patrol(usize),
 }
@@ -176,7 +177,7 @@ impl World {
     }
 
     fn add_faults(&self, possible: &mut Vec<Next>) {
-        possible.extend([Next::Time, Next::DaemonForgets]);
+        possible.extend([Next::Time, Next::DaemonForgets, Next::Free]);
         for (number, server) in self.servers.iter().enumerate() {
             for at in 0..server.requests.len() {
                 possible.extend([Next::LoseAnswer(number, at), Next::FailRequest(number, at)]);
@@ -216,6 +217,7 @@ impl World {
                 self.crash(server);
             }
             Next::Suspect(server) => self.suspect(server),
+            Next::Free => self.free(),
             Next::Heartbeat(server) => self.heartbeat(server),
             Next::Patrol(server) => {
                 self.apply(server, |board, _, fx| board.doubt(fx));

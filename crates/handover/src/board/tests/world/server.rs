@@ -265,6 +265,11 @@ impl World {
         self.store.bury(&self.servers[server].id);
     }
 
+    /// The others give what the dead have to nobody.
+    pub(super) fn free(&mut self) {
+        at_once(self.store.release_dead(1)).expect("memory answers");
+    }
+
     pub(super) fn heartbeat(&mut self, server: usize) {
         let connect = connect_of(server);
         drop(at_once(self.store.heartbeat(&self.servers[server].id, Some(&connect))));
