@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::{Cause, Gate, Reason, Verdict};
-use crate::effect::{Effect, Outcome};
+use crate::effect::{Done, Effect, Outcome};
 use crate::event::{CheckResult, Vital};
 use crate::ids::{CheckName, EffectId, InstanceId, Route};
 use crate::moves::Direction;
@@ -148,6 +148,12 @@ impl ReleaseState {
         self.steps.iter().any(|record| record.step == step && record.done.is_some())
     }
 
+    /// When a step was done the first time.
+    pub fn done_at(&self, step: Step) -> Option<Timestamp> {
+        let record = self.steps.iter().find(|record| record.step == step)?;
+        record.done.as_ref().map(|(_, at)| *at)
+    }
+
     pub fn was_entered(&self, step: Step) -> bool {
         self.steps.iter().any(|record| record.step == step)
     }
@@ -186,6 +192,19 @@ impl ReleaseState {
         green.extend(self.plan.spares.iter().cloned());
         green.extend(self.plan.takeover.iter().cloned());
         green
+    }
+
+    /// Who is got ready: at first all of green, and when all were admitted only whoever was launched since, in
+    /// the place of one that died. What becomes of the others is the floor's business from then on.
+    pub fn arriving(&self) -> BTreeSet<InstanceId> {
+        let green = self.green();
+        let Some(admitted_at) = self.done_at(Step::Admit) else { return green };
+        let since = self.effects.values().filter(|record| record.intended_at >= admitted_at);
+        let came = since.filter_map(|record| match &record.ended {
+            Some((Outcome::Done(Done::Launched(ids)), _)) => Some(ids),
+            Some(_) | None => None,
+        });
+        came.flatten().filter(|id| green.contains(*id)).cloned().collect()
     }
 
     /// The route slot of an instance: leased by this release, or had before it.

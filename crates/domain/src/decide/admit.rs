@@ -35,7 +35,7 @@ pub(super) fn ready(scope: &Scope<'_>) -> Taken {
     registry::require_groups(scope, wanted.values().flatten())?;
     let mut acts = Acts::new(scope);
     registry::register(&mut acts, scope, &wanted);
-    open(&mut acts, scope, &scope.state.green())?;
+    open(&mut acts, scope, &scope.state.arriving())?;
     if !acts.is_idle() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "registration", missing: Vec::new() }));
     }
@@ -78,7 +78,7 @@ pub(super) fn open(
 
 fn wanted_groups(scope: &Scope<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
     let group = &scope.plan().green_group;
-    let wanted = scope.state.green().into_iter().map(|id| (id, BTreeSet::from([group.clone()])));
+    let wanted = scope.state.arriving().into_iter().map(|id| (id, BTreeSet::from([group.clone()])));
     registry::with_slots(scope, wanted.collect())
 }
 
@@ -86,7 +86,7 @@ fn wanted_groups(scope: &Scope<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> 
 fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
     let slots = &scope.plan().service.routing.slots;
     let without: Vec<InstanceId> =
-        scope.state.green().into_iter().filter(|id| scope.state.route(id).is_none()).collect();
+        scope.state.arriving().into_iter().filter(|id| scope.state.route(id).is_none()).collect();
     if slots.is_empty() || without.is_empty() {
         return Ok(None);
     }
@@ -111,7 +111,7 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
 
 /// Whether both versions can read each other's boards, by what every running server says of itself.
 fn formats(scope: &Scope<'_>) -> Result<(), Progress> {
-    let (old, new) = (spoken(scope, &scope.plan().blue)?, spoken(scope, &scope.state.green())?);
+    let (old, new) = (spoken(scope, &scope.plan().blue)?, spoken(scope, &scope.state.arriving())?);
     let pairs = || old.iter().flat_map(|blue| new.iter().map(move |green| (*blue, *green)));
     if let Some((blue, _)) = pairs().find(|(blue, green)| !green.can_read(blue)) {
         return Err(Progress::Failed(format!(

@@ -2,14 +2,15 @@
 //!
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live
 //! sockets stay where they are; who joins a board that still lives on blue is led there.
-//! A new server that died since it was admitted is replaced first, as long as another one of them serves.
+//! A new server that died since all were admitted is replaced, as long as another one of them serves; whether the
+//! release can go on without it is what the floor says, and nothing else.
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{admit, capacity, registry};
+use super::{admit, capacity, launch, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
@@ -25,16 +26,50 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shares.is_done() { close_to_new(scope, &scope.plan().blue) } else { Ok(shares) }
 }
 
-/// One that died is no reason to turn back: the others prove the version. Where none of them serves any more,
-/// nothing does, and nothing is launched.
+/// One that died is no reason to turn back: the others prove the version. Whoever comes in its place is got
+/// ready beside them, and waited for only while they are too few without it.
 fn replace_the_dead(scope: &Scope<'_>) -> Result<(), Progress> {
+    let Some(coming) = replacements(scope)? else { return Ok(()) };
+    capacity::require(scope, &scope.state.green(), Then::WayBack)
+        .map_err(|short| if short.is_blind() { short } else { coming })
+}
+
+/// What becomes of whoever comes in the place of the dead: something is to be done for it (`Err`), it is waited
+/// for, or nobody is waited for: all are there, or those who are not will not come. Where none of the new
+/// servers serves any more, nothing proves the version, and nothing is launched.
+fn replacements(scope: &Scope<'_>) -> Result<Option<Progress>, Progress> {
     let green = scope.state.green();
-    let somebody_died = !scope.state.lost().is_empty() || green.iter().any(|id| scope.is_down(id));
-    let somebody_serves = green.iter().any(|id| capacity::is_healthy(scope, id));
-    if somebody_died && somebody_serves {
-        return scope.require_done(Step::Admit, admit::ready);
+    let running = u32::try_from(scope.running(&green).len()).unwrap_or(u32::MAX);
+    let all_here = running >= scope.plan().green_size() && scope.state.arriving().is_empty();
+    if all_here || !green.iter().any(|id| capacity::is_healthy(scope, id)) {
+        return Ok(None);
     }
-    Ok(())
+    match scope.require_done(Step::Admit, admit::ready) {
+        Ok(()) | Err(Progress::Done | Progress::Failed(_)) => Ok(None),
+        Err(wait @ (Progress::Wait(..) | Progress::WaitUntil(..))) => Ok(Some(wait)),
+        Err(
+            other @ (Progress::Record(_)
+            | Progress::Do(_)
+            | Progress::Turn(_)
+            | Progress::Park(_)
+            | Progress::Ask(_)
+            | Progress::Refuse(_)),
+        ) => Err(other),
+    }
+}
+
+/// At the end of a release the fleet is whole; but whoever does not come up within the step's patience is not
+/// waited for any longer.
+pub(super) fn await_replacements(scope: &Scope<'_>) -> Result<(), Progress> {
+    let Some(wait) = replacements(scope)? else { return Ok(()) };
+    let overdue = scope.world.at >= scope.state.progress_at.after(scope.patience().step);
+    match wait {
+        // What a launch may have brought is not left behind unseen.
+        Progress::Wait(on, _) if launch::is_open(scope) => Err(Progress::Wait(on, Then::Hold)),
+        Progress::Wait(on, _) if !overdue => Err(Progress::Wait(on, Then::GoOn)),
+        Progress::Wait(..) => Ok(()),
+        other => Err(other),
+    }
 }
 
 /// Closes whoever runs and is open. One that is down holds nothing open.

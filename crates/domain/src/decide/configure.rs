@@ -4,9 +4,11 @@
 //! Assumptions: the configured command can be repeated.
 //! If killed here: the commands run again under their ids.
 
+use std::collections::BTreeSet;
+
 use super::launch;
 use super::scope::{Acts, Progress, Scope, Taken};
-use crate::decision::WaitingOn;
+use crate::decision::{Source, WaitingOn};
 use crate::effect::{Done, Effect, Outcome};
 use crate::ids::InstanceId;
 use crate::step::Step;
@@ -16,7 +18,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Launch, launch::take)?;
     let mut acts = Acts::new(scope);
     if let Some(command) = &scope.plan().service.launch.configure {
-        for id in launch::fresh(scope) {
+        for id in arriving(scope) {
             let effect = Effect::Configure { instance: id.clone(), command: command.clone() };
             once(&mut acts, scope, &id, effect);
         }
@@ -26,10 +28,16 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         return Ok(acts.or_wait(goal));
     }
     let version = &scope.plan().image.version;
-    let silent: Vec<InstanceId> = launch::fresh(scope)
-        .into_iter()
-        .filter(|id| scope.world.app(id).ok().map(|app| &app.version) != Some(version))
-        .collect();
+    let admitted = scope.state.is_done(Step::Admit);
+    let mut silent = Vec::new();
+    for id in arriving(scope) {
+        match scope.world.app(&id) {
+            Ok(app) if app.version == *version => {}
+            // The others serve: that one cannot be asked is no reason to turn back.
+            Err(why) if admitted => return Err(Scope::blind(Source::App(id), why)),
+            Ok(_) | Err(_) => silent.push(id),
+        }
+    }
     if silent.is_empty() {
         return Ok(Progress::Done);
     }
@@ -41,12 +49,17 @@ pub(super) fn warm(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Configure, take)?;
     let mut acts = Acts::new(scope);
     if let Some(spec) = &scope.plan().service.launch.warm {
-        for id in launch::fresh(scope) {
+        for id in arriving(scope) {
             let effect = Effect::WarmUp { instance: id.clone(), spec: spec.clone() };
             once(&mut acts, scope, &id, effect);
         }
     }
     Ok(acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() }))
+}
+
+/// A canary that is taken over was configured and warm before.
+fn arriving(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
+    scope.state.arriving().difference(&scope.plan().takeover).cloned().collect()
 }
 
 /// An effect whose only proof is its own outcome: wanted until it is done, then never again.

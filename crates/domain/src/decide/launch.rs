@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::ids::{EffectId, InstanceId};
 use crate::instance::{Instance, InstanceState, Origin};
 use crate::state::{BatchState, EffectRecord};
+use crate::step::Step;
 
 /// A batch that came short this often will not come.
 const ATTEMPTS: u32 = 5;
@@ -46,14 +47,30 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     Ok(acts.or_wait(WaitingOn::Instances { missing }))
 }
 
-/// A spare or a canary that is gone cannot be replaced by a batch: the plan named it.
+/// A spare or a canary that is gone before all were admitted: the plan named it, and the plan does not hold.
 fn lost_for_good(scope: &Scope<'_>) -> Option<InstanceId> {
     let plan = scope.plan();
+    if scope.state.is_done(Step::Admit) {
+        return None;
+    }
     plan.spares
         .iter()
         .chain(&plan.takeover)
         .find(|id| scope.world.instance(id).is_none_or(|it| it.state.is_gone()))
         .cloned()
+}
+
+/// Spares and canaries that died after all were admitted. The first batch brings as many more. A spare that is
+/// only stopped is started again instead.
+fn dead_by_name(scope: &Scope<'_>) -> u32 {
+    if !scope.state.is_done(Step::Admit) {
+        return 0;
+    }
+    let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
+    let spares = scope.plan().spares.iter().filter(gone);
+    let dead = |id: &&InstanceId| scope.world.instance(id).is_none() || has_died(scope, id);
+    let dead = spares.chain(scope.plan().takeover.iter().filter(dead)).count();
+    u32::try_from(dead).unwrap_or(u32::MAX)
 }
 
 fn start_spares(acts: &mut Acts<'_>, scope: &Scope<'_>) {
@@ -76,7 +93,8 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     };
     let lost: Vec<InstanceId> = batch.launched.iter().filter(|id| has_died(scope, id)).cloned().collect();
     let alive = u32::try_from(batch.launched.len() - lost.len()).unwrap_or(u32::MAX);
-    let missing = planned.count.saturating_sub(alive);
+    let wanted = if index == 0 { planned.count.saturating_add(dead_by_name(scope)) } else { planned.count };
+    let missing = wanted.saturating_sub(alive);
     if missing == 0 {
         return Ok(());
     }
@@ -154,6 +172,14 @@ fn unheard_of(scope: &Scope<'_>, launch: &LaunchBatch) -> Vec<InstanceId> {
         mine(it) && !known(*id) && it.launched_at.after(CLOCKS_APART) >= scope.state.began_at
     });
     fresh.map(|(id, _)| id.clone()).collect()
+}
+
+/// The end of some launch is not known.
+pub(super) fn is_open(scope: &Scope<'_>) -> bool {
+    scope.state.effects.values().any(|record| {
+        matches!(record.effect, Effect::Launch(_))
+            && matches!(record.ended, None | Some((Outcome::Unknown(_), _)))
+    })
 }
 
 /// Everything that RunInstances gets, the same for the same attempt.

@@ -18,9 +18,10 @@ pub fn needs(state: &ReleaseState) -> Needs {
     let mut needs = Needs { instances: everybody.clone(), ..Needs::default() };
     match step {
         Step::Resolve | Step::Launch | Step::Configure | Step::Warm | Step::Shut => {}
-        Step::Close => needs.slots = slots_of_the_replaced(state),
+        // Whoever comes in the place of one that died gets a slot, whatever step is on.
+        Step::Close => needs.slots = slots_of(state, &state.arriving()),
         Step::Announce => {
-            // Only what died before it served is looked for in the slots by now.
+            // A canary's: whoever died before the bake, and was replaced, is looked for in the slots.
             if !state.lost().is_empty() {
                 needs.slots = slots(state);
             }
@@ -36,7 +37,7 @@ pub fn needs(state: &ReleaseState) -> Needs {
         Step::Observe => needs.vitals = everybody,
         // Whoever takes boards says what it holds already, as whoever is left does.
         Step::Handover => {
-            needs.slots = slots_of_the_replaced(state);
+            needs.slots = slots_of(state, &state.arriving());
             needs.board_lists = everybody;
             needs.ownership.clone_from(&plan.blue);
         }
@@ -76,11 +77,6 @@ fn slots_of(state: &ReleaseState, instances: &BTreeSet<InstanceId>) -> BTreeSet<
     let Some(routes) = routes else { return slots(state) };
     let theirs = state.plan.service.routing.slots.iter().filter(|slot| routes.contains(&slot.route));
     theirs.map(|slot| slot.group.clone()).collect()
-}
-
-/// Whoever comes in the place of a new server that died gets a slot, whatever step is on.
-fn slots_of_the_replaced(state: &ReleaseState) -> BTreeSet<GroupArn> {
-    if state.lost().is_empty() { BTreeSet::new() } else { slots_of(state, &state.green()) }
 }
 
 fn slots(state: &ReleaseState) -> BTreeSet<GroupArn> {

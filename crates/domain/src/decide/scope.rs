@@ -42,6 +42,11 @@ pub(super) enum Progress {
 }
 
 impl Progress {
+    /// Something could not be read, and without it nothing is decided.
+    pub(super) fn is_blind(&self) -> bool {
+        matches!(self, Self::Wait(WaitingOn::Reading { .. }, _))
+    }
+
     pub(super) fn is_done(&self) -> bool {
         matches!(self, Self::Done)
     }
