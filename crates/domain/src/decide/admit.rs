@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{configure, registry};
+use super::{configure, lost, registry};
 use crate::app::{AppState, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
@@ -28,6 +28,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 pub(super) fn ready(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Warm, configure::warm)?;
     formats(scope)?;
+    lost::leave(scope)?;
     if let Some(event) = lease_slots(scope)? {
         return Ok(Progress::Record(vec![event]));
     }
@@ -102,6 +103,13 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
     let mut routes = BTreeMap::new();
     for id in without {
         let Some(slot) = free.next() else {
+            let lost = scope.state.lost();
+            let kept: Vec<InstanceId> =
+                lost.into_iter().filter(|id| registry::is_in_a_slot(scope, id)).collect();
+            if !kept.is_empty() {
+                let goal = WaitingOn::Settling { what: "the slots of servers that died", missing: kept };
+                return Err(Progress::Wait(goal, Then::WayBack));
+            }
             return Err(Progress::Failed(format!("no route slot is free for {id}")));
         };
         routes.insert(id, slot.route.clone());

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{capacity, close, empty, registry, scope, shut};
+use super::{capacity, close, empty, launch, registry, scope, shut};
 use crate::app::{AppState, BoardRow, BoardState};
 use crate::decision::{Reason, Source, Then, WaitingOn};
 use crate::effect::{Effect, Intent, MoveWave, Outcome};
@@ -23,24 +23,20 @@ use crate::step::Step;
 pub(super) fn out(scope: &Scope<'_>) -> Taken {
     // A server that started anew is open again, and capacity that was there may be gone.
     scope.require_done(Step::Close, close::take)?;
-    carry(
-        scope,
-        &Crossing { direction: Direction::Out, from: scope.plan().blue.clone(), to: scope.state.green() },
-    )
+    let from = scope.plan().blue.union(&started_again(scope)).cloned().collect();
+    carry(scope, &Crossing { direction: Direction::Out, from, to: scope.state.green() })
 }
 
 /// From green back to blue. Canaries that were taken over stay what they were.
 pub(super) fn back(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Shut, shut::take)?;
-    let green = scope.state.green();
-    carry(
-        scope,
-        &Crossing {
-            direction: Direction::Back,
-            from: green.difference(&scope.plan().takeover).cloned().collect(),
-            to: scope.plan().blue.clone(),
-        },
-    )
+    let from = launch::fresh(scope).union(&started_again(scope)).cloned().collect();
+    carry(scope, &Crossing { direction: Direction::Back, from, to: scope.plan().blue.clone() })
+}
+
+/// Whoever died, was replaced and runs again: it may have got boards, and leaves like an old server.
+fn started_again(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
+    scope.running(&scope.state.lost())
 }
 
 /// Who is left, and who is joined.

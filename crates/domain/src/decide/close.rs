@@ -23,7 +23,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     replace_the_dead(scope)?;
     capacity::require(scope, &scope.state.green(), Then::WayBack)?;
     let shares = admit::share(scope, &scope.plan().weights_after)?;
-    if shares.is_done() { close_to_new(scope, &scope.plan().blue) } else { Ok(shares) }
+    let leaving = scope.plan().blue.union(&scope.state.lost()).cloned().collect();
+    if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
 /// One that died is no reason to turn back: the others prove the version. Whoever comes in its place is got

@@ -204,7 +204,7 @@ fn launch_effect(
 }
 
 /// Listed, and not on its way up. One that is not listed yet may only be invisible.
-fn has_died(scope: &Scope<'_>, id: &InstanceId) -> bool {
+pub(super) fn has_died(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.instance(id).is_some_and(|it| match it.state {
         InstanceState::Pending | InstanceState::Running => false,
         InstanceState::Stopping

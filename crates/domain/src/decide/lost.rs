@@ -1,16 +1,29 @@
-//! What this release launched, died and was replaced: out of the load balancer, and ended.
+//! What this release launched, died and was replaced: out of the load balancer at once, and ended at last.
 //!
 //! Guarantees: one that still exists is ended only when the ownership table names no board on it and no target
 //! group lists it. A refusal holds: nobody turns a good release back for a server that is dead.
+//! One that is down is deregistered as soon as it is replaced: it has no sockets to lose. Its slot is another's then.
 //! If killed here: deregistering and terminating again change nothing.
 
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope};
-use super::{empty, registry};
+use super::{empty, launch, registry};
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
+
+/// Takes whoever is down out of the load balancer at once: its slot is free for another, and nobody is sent to it
+/// should it start again. One that runs is closed and emptied first, like an old server.
+pub(super) fn leave(scope: &Scope<'_>) -> Result<(), Progress> {
+    let down: BTreeSet<InstanceId> =
+        scope.state.lost().into_iter().filter(|id| launch::has_died(scope, id)).collect();
+    let mut acts = Acts::new(scope);
+    let listed = registry::deregister(&mut acts, scope, &down);
+    // Whether it was taken is seen when they are cleared away: nothing waits for it here.
+    let asked = acts.or_hold(WaitingOn::Settling { what: "deregistration", missing: listed });
+    if matches!(asked, Progress::Do(_)) { Err(asked) } else { Ok(()) }
+}
 
 /// Clears them away; `Ok` when nothing is left to be done.
 pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {

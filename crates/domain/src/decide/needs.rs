@@ -17,9 +17,14 @@ pub fn needs(state: &ReleaseState) -> Needs {
     let everybody: BTreeSet<_> = plan.blue.union(&green).cloned().collect();
     let mut needs = Needs { instances: everybody.clone(), ..Needs::default() };
     match step {
-        Step::Resolve | Step::Launch | Step::Configure | Step::Warm | Step::Shut => {}
+        Step::Resolve | Step::Launch | Step::Configure | Step::Warm => {}
+        // One that was replaced may run again, and is closed and emptied like the others.
+        Step::Shut => needs.instances.extend(state.lost()),
         // Whoever comes in the place of one that died gets a slot, whatever step is on.
-        Step::Close => needs.slots = slots_of(state, &state.arriving()),
+        Step::Close => {
+            needs.slots = slots_of_the_replaced(state);
+            needs.instances.extend(state.lost());
+        }
         Step::Announce => {
             // A canary's: whoever died before the bake, and was replaced, is looked for in the slots.
             if !state.lost().is_empty() {
@@ -32,28 +37,33 @@ pub fn needs(state: &ReleaseState) -> Needs {
             needs.slots = slots(state);
             needs.subnets.clone_from(&plan.service.launch.subnets);
         }
-        Step::Admit => needs.slots = slots_of(state, &green),
+        Step::Admit => {
+            needs.slots = slots_of(state, &green);
+            needs.slots.extend(slots_of(state, &routed(state, state.lost())));
+        }
         Step::Reopen => needs.slots = slots_of(state, &plan.blue),
         Step::Observe => needs.vitals = everybody,
         // Whoever takes boards says what it holds already, as whoever is left does.
         Step::Handover => {
-            needs.slots = slots_of(state, &state.arriving());
-            needs.board_lists = everybody;
+            needs.slots = slots_of_the_replaced(state);
+            needs.instances.extend(state.lost());
+            needs.board_lists = everybody.union(&state.lost()).cloned().collect();
             needs.ownership.clone_from(&plan.blue);
         }
         Step::Return => {
-            needs.board_lists = everybody;
+            needs.instances.extend(state.lost());
+            needs.board_lists = everybody.union(&state.lost()).cloned().collect();
             needs.ownership = green;
         }
         Step::Retire => {
             needs.slots = slots(state);
-            needs.board_lists = everybody;
+            needs.board_lists = everybody.union(&state.lost()).cloned().collect();
             needs.instances.extend(state.lost());
             needs.ownership = plan.blue.union(&state.lost()).cloned().collect();
         }
         Step::Discard => {
             needs.slots = slots(state);
-            needs.board_lists = everybody;
+            needs.board_lists = everybody.union(&state.brought()).cloned().collect();
             // What died and was replaced is looked at as well.
             needs.instances.extend(state.brought());
             needs.ownership = green.union(&state.brought()).cloned().collect();
@@ -77,6 +87,18 @@ fn slots_of(state: &ReleaseState, instances: &BTreeSet<InstanceId>) -> BTreeSet<
     let Some(routes) = routes else { return slots(state) };
     let theirs = state.plan.service.routing.slots.iter().filter(|slot| routes.contains(&slot.route));
     theirs.map(|slot| slot.group.clone()).collect()
+}
+
+/// The slots of whoever died and was replaced, and of whoever comes in its place.
+fn slots_of_the_replaced(state: &ReleaseState) -> BTreeSet<GroupArn> {
+    let left = slots_of(state, &routed(state, state.lost()));
+    left.union(&slots_of(state, &state.arriving())).cloned().collect()
+}
+
+/// Those that have a slot, or had one.
+fn routed(state: &ReleaseState, mut instances: BTreeSet<InstanceId>) -> BTreeSet<InstanceId> {
+    instances.retain(|id| state.route(id).is_some());
+    instances
 }
 
 fn slots(state: &ReleaseState) -> BTreeSet<GroupArn> {

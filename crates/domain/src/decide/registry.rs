@@ -43,6 +43,11 @@ pub(super) fn health(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> Op
     scope.world.targets(group).ok()?.get(id).copied()
 }
 
+/// Some slot's group lists it.
+pub(super) fn is_in_a_slot(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    scope.plan().service.routing.slot_groups().any(|group| health(scope, group, id).is_some())
+}
+
 /// Registers whoever is missing, one call for each group.
 pub(super) fn register(
     acts: &mut Acts<'_>,

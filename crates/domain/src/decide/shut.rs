@@ -11,5 +11,6 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     registry::require_groups(scope, &scope.plan().groups())?;
     capacity::require(scope, &scope.plan().blue, Then::Hold)?;
-    close::close_to_new(scope, &launch::fresh(scope))
+    let leaving = launch::fresh(scope).union(&scope.state.lost()).cloned().collect();
+    close::close_to_new(scope, &leaving)
 }

@@ -85,6 +85,7 @@ impl Play {
             ["prometheus", state] => self.stage.prometheus_up = *state == "up",
             ["fate", what, verb] => self.stage.fates.set(what, verb),
             ["size", size] => self.stage.service.launch.size = Some(size.parse().unwrap()),
+            ["slots", count] => self.stage.service.routing.slots.truncate(count.parse().unwrap()),
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
             ["claims", id, version] => self.server(id).claims = Some(Version::new(*version)),
             ["counts", id, boards] => self.server(id).counts = Some(boards.parse().unwrap()),
