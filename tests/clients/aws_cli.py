@@ -88,9 +88,10 @@ first, rest = instances[:2], instances[2:]
 wait("ec2", "instance-running", "--instance-ids", *instances)
 entries = [f"Id={instance}" for instance in first]
 rule = next(rule for rule in rules["Rules"] if not rule["IsDefault"])
-listed, _, _, _, _ = together(
+listed, _, _, _, _, _ = together(
     ("ec2", "describe-instances", "--filters", f"Name=image-id,Values={READY['images']['2']}", "--page-size", "5"),
     ("ec2", "wait", "instance-exists", "--instance-ids", *instances),
+    ("ec2", "create-tags", "--resources", *first, "--tags", "Key=segue:service,Value=boards"),
     ("elbv2", "register-targets", "--target-group-arn", group, "--targets", *entries),
     ("elbv2", "modify-listener", "--listener-arn", listener, "--default-actions",
      json.dumps(listeners["Listeners"][0]["DefaultActions"])),
