@@ -119,12 +119,19 @@ pub trait BoardStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<OwnersPage, StoreError>;
 
-    /// Gives up to so many boards of dead owners to nobody; their epochs stay. Says how many there were.
+    /// Gives up to so many boards of owners that are long dead to nobody; their epochs stay. Says how many there
+    /// were.
+    ///
+    /// Long: much longer than the liveness rule, ten times it or a minute. Whoever is asked for a board claims it
+    /// as soon as the rule allows; this has no hurry. And not because of what the database did not hear: when it,
+    /// or the way to it, stood still, everybody seems silent, so it frees nothing until everybody has had one
+    /// liveness period in which to speak again. It is asked often, by every server: look for such owners first, and
+    /// for their boards only when there are any.
     ///
     /// Users who come back have their boards claimed by the server they reach. This is for the boards that
     /// nobody comes back to: as long as the table names a dead owner, nobody can know that it is not needed any
-    /// more. A wrong suspicion is harmless, as with every claim: who has no row cannot write. A store that
-    /// cannot do it does nothing, and such rows stay until somebody visits.
+    /// more. A wrong suspicion loses nothing: who has no row cannot write, and takes the board back by a claim
+    /// when it notices. A store that cannot do it does nothing, and such rows stay until somebody visits.
     async fn release_dead(&self, _limit: u32) -> Result<u32, StoreError> {
         Ok(0)
     }

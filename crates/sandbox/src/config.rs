@@ -175,6 +175,8 @@ pub struct StoreConfig {
     pub latency_ms: u64,
     /// A server that sent no heartbeat for this long is dead.
     pub liveness_ms: u64,
+    /// The boards of a server that sent no heartbeat for this long are given to nobody.
+    pub abandoned_ms: u64,
 }
 
 /// One machine image.
@@ -338,7 +340,7 @@ impl Default for PrometheusConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { latency_ms: 1, liveness_ms: 3_000 }
+        Self { latency_ms: 1, liveness_ms: 3_000, abandoned_ms: 30_000 }
     }
 }
 

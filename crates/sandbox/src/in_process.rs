@@ -45,6 +45,7 @@ impl InProcess {
             file: folder.join("boards.jsonl"),
             latency_ms: config.store.latency_ms,
             liveness_ms: config.store.liveness_ms,
+            abandoned_ms: config.store.abandoned_ms,
             fsync: false,
             sabotage: config.sabotage,
         })

@@ -214,7 +214,8 @@ async fn start_store(
     let command =
         ["segue", "demo-store", "--listen", "127.0.0.1:0", "--file", &file, "--latency-ms", &latency];
     let sabotage = config.sabotage.map(|it| ["--sabotage", it.name()]);
-    let command = command.into_iter().chain(["--liveness-ms", &liveness]);
+    let abandoned = config.store.abandoned_ms.to_string();
+    let command = command.into_iter().chain(["--liveness-ms", &liveness, "--abandoned-ms", &abandoned]);
     let command = command.chain(sabotage.into_iter().flatten()).map(str::to_owned).collect();
     let mut store = runner
         .spawn(&Launch {

@@ -45,6 +45,9 @@ pub struct StoreArgs {
     /// A server that has sent no heartbeat for this long is dead.
     #[arg(long, default_value_t = 3_000)]
     pub liveness_ms: u64,
+    /// The boards of a server that has sent no heartbeat for this long are given to nobody.
+    #[arg(long, default_value_t = 30_000)]
+    pub abandoned_ms: u64,
     /// Force each group onto the disk, not only into the kernel's cache.
     #[arg(long)]
     pub fsync: bool,
@@ -86,7 +89,8 @@ pub async fn run(args: StoreArgs) -> Result<(), StoreStopped> {
 impl Store {
     /// Reads the file and binds the address. Nobody is answered before [`Store::serve`].
     pub async fn open(args: &StoreArgs) -> Result<Self, StoreStopped> {
-        let limits = Limits { liveness_ms: args.liveness_ms, ..Limits::default() };
+        let limits =
+            Limits { liveness_ms: args.liveness_ms, abandoned_ms: args.abandoned_ms, ..Limits::default() };
         let began_at = jiff::Timestamp::now();
         let (file, table) = file::open(&args.file, limits, args.fsync)?;
         let table = table.began_at(began_at).with(args.sabotage);

@@ -16,6 +16,9 @@ const START: Duration = Duration::from_mins(1);
 /// Until every instance has ended.
 const END: Duration = Duration::from_secs(15);
 const LOG: &str = "sandbox.log";
+/// Twice the liveness rule, not ten times: a release that meets a dead server is waited for at a screen. A server
+/// that was only slow takes its boards back.
+const ABANDONED_MS: u64 = 6_000;
 
 #[derive(Debug)]
 pub(super) struct Sandbox {
@@ -78,5 +81,6 @@ fn config(place: &Place, args: &DemoArgs) -> SandboxConfig {
     };
     // Users may be silent for longer than a production's timeout allows; ours ping.
     config.load_balancer.idle_timeout_s = 4_000;
+    config.store.abandoned_ms = ABANDONED_MS;
     config
 }

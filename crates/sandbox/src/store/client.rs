@@ -171,7 +171,9 @@ mod tests {
 
     async fn start(file: &Path, listen: SocketAddr, latency_ms: u64) -> (SocketAddr, JoinHandle<()>) {
         let file = file.to_owned();
-        let args = StoreArgs { listen, file, latency_ms, liveness_ms: 3_000, fsync: false, sabotage: None };
+        let (liveness_ms, abandoned_ms) = (3_000, 30_000);
+        let args =
+            StoreArgs { listen, file, latency_ms, liveness_ms, abandoned_ms, fsync: false, sabotage: None };
         let store = Store::open(&args).await.unwrap();
         let address = store.address();
         (address, tokio::spawn(async move { store.serve().await.unwrap() }))

@@ -6,7 +6,7 @@
 mod board;
 mod changes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::ops::Bound;
 
@@ -24,6 +24,8 @@ use crate::sabotage::Sabotage;
 pub struct Limits {
     /// A server silent for longer is dead.
     pub liveness_ms: u64,
+    /// The boards of a server silent for longer are given to nobody.
+    pub abandoned_ms: u64,
     /// Boards ever opened.
     pub boards: usize,
     /// Entries in all logs together.
@@ -46,6 +48,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             liveness_ms: 3_000,
+            abandoned_ms: 30_000,
             boards: 1_000_000,
             entries: 50_000_000,
             servers: 10_000,
@@ -86,6 +89,10 @@ pub(super) struct Table {
     changes: Changes,
     fence: Fence,
     numbers: Numbers,
+    /// When it last was asked anything.
+    asked_ms: u64,
+    /// Since when it hears without a gap: who was silent before may not have been heard.
+    hears_since_ms: u64,
 }
 
 /// Whether an append is refused under an epoch that is over.
@@ -115,6 +122,8 @@ impl Table {
             changes: Changes::default(),
             fence: Fence::Kept,
             numbers: Numbers::Checked,
+            asked_ms: 0,
+            hears_since_ms: 0,
         }
     }
 
@@ -139,6 +148,7 @@ impl Table {
 
     /// Carries one request out. A record must be in the file before the answer goes out.
     pub(super) fn ask(&mut self, request: Request, now_ms: u64) -> (Answer, Option<Record>) {
+        self.notice_gap(now_ms);
         let changed = match request {
             Request::Claim { board, expect, server } => self.claim(board, expect, server, now_ms),
             Request::Append { board, epoch, entries } => self.append(board, epoch, entries, now_ms),
@@ -188,6 +198,15 @@ impl Table {
                 self.boards.entry(board).or_default().extend(entries);
             }
         }
+    }
+
+    /// Whoever lives says so more often than the liveness rule asks. When nobody did for so long, it was the
+    /// store that stood still, or the way to it.
+    fn notice_gap(&mut self, now_ms: u64) {
+        if now_ms.saturating_sub(self.asked_ms) > self.limits.liveness_ms {
+            self.hears_since_ms = now_ms;
+        }
+        self.asked_ms = now_ms;
     }
 
     fn heartbeat(&mut self, server: ServerId, connect: Option<Connect>, now_ms: u64) -> Result<(), Refusal> {
@@ -306,17 +325,34 @@ impl Table {
         (Response::Released, record)
     }
 
-    /// An owner that is dead by the liveness rule, and by nothing else.
+    /// What servers have that have been silent for very long, and that the store was there to hear.
     fn release_dead(&mut self, limit: NonZeroU32, now_ms: u64) -> (Response, Option<Record>) {
         let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX).min(self.limits.page_entries);
-        let is_dead = |owner: &ServerId| !self.owner(owner, now_ms).alive;
-        let orphans = self.boards.iter().filter(|(_, row)| row.owner.as_ref().is_some_and(is_dead));
+        let gone = self.gone(now_ms);
+        if gone.is_empty() {
+            return (Response::ReleasedDead { boards: 0 }, None);
+        }
+        let is_orphan = |row: &Board| row.owner.as_ref().is_some_and(|owner| gone.contains(owner));
+        let orphans = self.boards.iter().filter(|(_, row)| is_orphan(row));
         let boards: Vec<BoardId> = orphans.take(limit).map(|(board, _)| board.clone()).collect();
+        if boards.len() < limit {
+            // That is all that they had: nobody looks for it again.
+            self.servers.retain(|server, _| !gone.contains(server));
+        }
         for board in &boards {
             self.free(board, now_ms);
         }
         let released = Response::ReleasedDead { boards: u32::try_from(boards.len()).unwrap_or(u32::MAX) };
         (released, (!boards.is_empty()).then_some(Record::Freed { boards }))
+    }
+
+    /// A server that was never heard of is none of them: nobody knows for how long it has been silent.
+    fn gone(&self, now_ms: u64) -> HashSet<ServerId> {
+        if now_ms.saturating_sub(self.hears_since_ms) <= self.limits.liveness_ms {
+            return HashSet::new();
+        }
+        let is_gone = |row: &Server| now_ms.saturating_sub(row.seen_ms) > self.limits.abandoned_ms;
+        self.servers.iter().filter(|(_, row)| is_gone(row)).map(|(server, _)| server.clone()).collect()
     }
 
     fn free(&mut self, board: &BoardId, now_ms: u64) {
@@ -380,7 +416,7 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        Table::new(Limits { liveness_ms: 100, page_entries: 2, ..Limits::default() })
+        Table::new(Limits { liveness_ms: 100, abandoned_ms: 1_000, page_entries: 2, ..Limits::default() })
     }
 
     fn board(name: &str) -> BoardId {
@@ -515,29 +551,59 @@ mod tests {
         assert_eq!(held(&mut table, release()).epoch, Epoch(2));
     }
 
-    #[test]
-    fn boards_of_dead_owners_become_nobodys_and_keep_their_epoch() {
+    fn release_dead(table: &mut Table, now_ms: u64) -> (u32, Option<Record>) {
+        match table.ask(Request::ReleaseDead { limit: NonZeroU32::new(9).unwrap() }, now_ms) {
+            (Ok(Response::ReleasedDead { boards }), record) => (boards, record),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// `s1` has `a`, `c` and `d`, and says nothing more; `s2` has `b`, and says so to the end.
+    fn abandoned(until_ms: u64) -> Table {
         let mut table = table();
         for (name, owner) in [("a", "s1"), ("b", "s2"), ("c", "s1"), ("d", "s1")] {
             beat(&mut table, owner, 0);
             done(&mut table, claim(name, owner, 0));
         }
-        beat(&mut table, "s2", 90);
-        let ask = |table: &mut Table, now_ms| {
-            table.ask(Request::ReleaseDead { limit: NonZeroU32::new(9).unwrap() }, now_ms)
-        };
-        let told = |boards| Ok(Response::ReleasedDead { boards });
-        assert_eq!(ask(&mut table, 100).0, told(0), "nobody is dead yet");
-        let (first, record) = ask(&mut table, 101);
-        assert_eq!(first, told(2), "a page of them");
-        assert_eq!(ask(&mut table, 101).0, told(1));
-        assert_eq!(ask(&mut table, 101).0, told(0));
-        assert_eq!((table.row(&board("a"), 101).owner, table.row(&board("a"), 101).epoch), (None, Epoch(1)));
-        assert!(alive(&table, 101), "it is another's, who lives");
+        (0..=until_ms).step_by(50).for_each(|now_ms| beat(&mut table, "s2", now_ms));
+        table
+    }
+
+    #[test]
+    fn boards_of_owners_silent_for_very_long_become_nobodys_and_keep_their_epoch() {
+        let mut table = abandoned(1_000);
+        assert_eq!(release_dead(&mut table, 1_000).0, 0, "it is dead, and may still only be slow");
+        let (first, record) = release_dead(&mut table, 1_001);
+        assert_eq!(first, 2, "a page of them");
+        assert_eq!([1_001, 1_001].map(|now_ms| release_dead(&mut table, now_ms).0), [1, 0]);
+        let row = table.row(&board("a"), 1_001);
+        assert_eq!((row.owner, row.epoch), (None, Epoch(1)));
+        assert!(alive(&table, 1_001), "it is another's, who lives");
         let mut again = self::table();
         again.replay(Record::Owned { board: board("a"), epoch: Epoch(1), owner: Some(server("s1")) });
         again.replay(record.unwrap());
         assert_eq!(again.row(&board("a"), 0).owner, None);
+    }
+
+    #[test]
+    fn a_store_that_stood_still_frees_nothing_before_everybody_could_speak_again() {
+        let mut table = abandoned(50);
+        // All were silent for ten times what is allowed, because nobody was heard.
+        assert_eq!(release_dead(&mut table, 10_000).0, 0);
+        beat(&mut table, "s2", 10_050);
+        assert_eq!(release_dead(&mut table, 10_100).0, 0, "s1 may be about to say something");
+        assert_eq!(release_dead(&mut table, 10_101).0, 2);
+        assert!(table.row(&board("b"), 10_101).owner.is_some());
+    }
+
+    #[test]
+    fn who_has_nothing_left_is_not_looked_for_again() {
+        let mut table = abandoned(1_001);
+        assert_eq!([(); 2].map(|()| release_dead(&mut table, 1_001).0), [2, 1]);
+        assert!(table.gone(1_001).is_empty());
+        beat(&mut table, "s1", 1_002);
+        done(&mut table, claim("a", "s1", 1));
+        assert!(table.row(&board("a"), 1_002).owner.unwrap().alive);
     }
 
     #[test]

@@ -51,7 +51,9 @@ impl Database {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("boards.log");
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let args = StoreArgs { listen, file, latency_ms: 1, liveness_ms, fsync: false, sabotage: None };
+        let (latency_ms, abandoned_ms) = (1, 30_000);
+        let args =
+            StoreArgs { listen, file, latency_ms, liveness_ms, abandoned_ms, fsync: false, sabotage: None };
         let store = Store::open(&args).await.expect("a new file");
         let address = store.address();
         let serving =
