@@ -23,17 +23,28 @@ pub(super) fn watch<'i>(
 ) -> Result<(), Progress> {
     let mut events = Vec::new();
     let mut waiting = Vec::new();
+    // What keeps one from being looked at throws away nothing that was seen of the others.
+    let mut obstacle = None;
     for id in instances {
         if was_ended(scope, id) {
             continue;
         }
         if scope.is_down(id) {
-            unowned(scope, id)?;
+            match unowned(scope, id) {
+                Ok(()) => {}
+                Err(Progress::Wait(WaitingOn::Zeros { instances }, _)) => waiting.extend(instances),
+                Err(progress) => {
+                    obstacle.get_or_insert(progress);
+                }
+            }
             continue;
         }
         let boards = match scope.world.boards(id) {
             Ok(boards) => boards,
-            Err(why) => return Err(Scope::blind(Source::Boards(id.clone()), why)),
+            Err(why) => {
+                obstacle.get_or_insert(Scope::blind(Source::Boards(id.clone()), why));
+                continue;
+            }
         };
         let seen = scope.state.zeros.get(id);
         let own_word = scope.world.app(id).map(|app| app.boards);
@@ -48,13 +59,16 @@ pub(super) fn watch<'i>(
             events.extend(zero(scope, id));
             waiting.push(id.clone());
         } else if let Err(why) = own_word {
-            return Err(Scope::blind(Source::App(id.clone()), why));
+            obstacle.get_or_insert(Scope::blind(Source::App(id.clone()), why));
         }
     }
-    match (events.is_empty(), waiting.is_empty()) {
-        (false, _) => Err(Progress::Record(events)),
-        (true, false) => Err(Progress::Wait(WaitingOn::Zeros { instances: waiting }, Then::Hold)),
-        (true, true) => Ok(()),
+    if !events.is_empty() {
+        return Err(Progress::Record(events));
+    }
+    match obstacle {
+        Some(progress) => Err(progress),
+        None if waiting.is_empty() => Ok(()),
+        None => Err(Progress::Wait(WaitingOn::Zeros { instances: waiting }, Then::Hold)),
     }
 }
 
