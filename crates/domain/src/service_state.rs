@@ -10,6 +10,9 @@ use crate::instance::{Instance, Origin};
 use crate::plan::Kind;
 use crate::time::Timestamp;
 
+/// No release is numbered so high. A tag that says so was written by hand, and would use the numbers up.
+const BEYOND_BELIEF: u64 = 1_000_000_000;
+
 /// The fold of a service's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceState {
@@ -122,6 +125,7 @@ impl ServiceState {
             Origin::Release { release, .. } => ReleaseId::parse(release),
             Origin::Adopted => None,
         });
+        let launched = launched.filter(|it| it.number < BEYOND_BELIEF);
         let known = self.releases.iter().map(|summary| summary.release.clone()).chain(launched);
         let last = known.filter(|it| it.service == self.service).map(|it| it.number).max().unwrap_or(0);
         ReleaseId { service: self.service.clone(), number: last.saturating_add(1) }
@@ -217,5 +221,15 @@ mod tests {
         let state = ServiceState::new(ServiceName::new("boards"));
         assert_eq!(state.next_id(&[]).to_string(), "boards-1");
         assert_eq!(state.next_id(&servers).to_string(), "boards-8");
+    }
+
+    #[test]
+    fn a_tag_cannot_use_the_numbers_up() {
+        let launched = |number: u64| {
+            server(Origin::Release { release: format!("boards-{number}"), batch: 0, attempt: 1 })
+        };
+        let state = ServiceState::new(ServiceName::new("boards"));
+        assert_eq!(state.next_id(&[launched(7), launched(u64::MAX)]).to_string(), "boards-8");
+        assert_eq!(state.next_id(&[launched(BEYOND_BELIEF - 1)]).to_string(), "boards-1000000000");
     }
 }
