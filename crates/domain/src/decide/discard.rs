@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::{carry, empty, launch, registry};
 use crate::decision::{Then, WaitingOn};
-use crate::effect::{Done, Effect, Intent, Outcome};
+use crate::effect::{Effect, Intent, Outcome};
 use crate::ids::InstanceId;
 use crate::step::Step;
 
@@ -102,19 +102,15 @@ fn is_ended(scope: &Scope<'_>, id: &InstanceId) -> bool {
     match scope.world.instance(id) {
         Some(it) if scope.plan().spares.contains(id) => it.state.is_down(),
         Some(it) => it.state.is_gone(),
-        None => !may_be_invisible(scope, id),
+        None => !may_appear(scope, id),
     }
 }
 
 /// Launched a moment ago, and no terminate of it was taken yet.
-fn may_be_invisible(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let launched = scope.state.effects.values().find_map(|record| match &record.ended {
-        Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => Some(*at),
-        Some(_) | None => None,
-    });
+fn may_appear(scope: &Scope<'_>, id: &InstanceId) -> bool {
     let terminated = scope.state.effects.values().any(|record| {
         record.succeeded()
             && matches!(&record.effect, Effect::Terminate { instances } if instances.contains(id))
     });
-    !terminated && launched.is_some_and(|at| scope.world.at < at.after(launch::VISIBLE_WITHIN))
+    !terminated && launch::may_be_invisible(scope, id)
 }

@@ -68,7 +68,7 @@ fn dead_by_name(scope: &Scope<'_>) -> u32 {
     }
     let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
     let spares = scope.plan().spares.iter().filter(gone);
-    let dead = |id: &&InstanceId| scope.world.instance(id).is_none() || has_died(scope, id);
+    let dead = |id: &&InstanceId| has_died(scope, id);
     let dead = spares.chain(scope.plan().takeover.iter().filter(dead)).count();
     u32::try_from(dead).unwrap_or(u32::MAX)
 }
@@ -203,15 +203,26 @@ fn launch_effect(
     })
 }
 
-/// Listed, and not on its way up. One that is not listed yet may only be invisible.
+/// Not on its way up, or forgotten by EC2 after it was terminated. One that is not listed yet may only be
+/// invisible.
 pub(super) fn has_died(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    scope.world.instance(id).is_some_and(|it| match it.state {
+    let Some(instance) = scope.world.instance(id) else { return !may_be_invisible(scope, id) };
+    match instance.state {
         InstanceState::Pending | InstanceState::Running => false,
         InstanceState::Stopping
         | InstanceState::Stopped
         | InstanceState::ShuttingDown
         | InstanceState::Terminated => true,
-    })
+    }
+}
+
+/// This release launched it a moment ago.
+pub(super) fn may_be_invisible(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let launched_at = scope.state.effects.values().find_map(|record| match &record.ended {
+        Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => Some(*at),
+        Some(_) | None => None,
+    });
+    launched_at.is_some_and(|at| scope.world.at < at.after(VISIBLE_WITHIN))
 }
 
 /// The new instances that this release got ready by itself: not the canaries that it takes over.

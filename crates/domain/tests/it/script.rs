@@ -104,6 +104,10 @@ impl Play {
                 let boards = std::mem::take(&mut self.server(id).boards);
                 self.server(by).boards.extend(boards);
             }
+            ["forgotten", id] => {
+                self.server(id).instance.state = InstanceState::Terminated;
+                self.stage.forgotten.insert(InstanceId::new(*id));
+            }
             ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
             ["unhealthy", id] => self.server(id).health = TargetHealth::Unhealthy,
             ["healthy", id] => self.server(id).health = TargetHealth::Healthy,

@@ -32,8 +32,9 @@ impl Stage {
     /// Everything that there is to see.
     pub(crate) fn world(&self) -> World {
         let mut world = World::unseen(self.now);
-        let listed =
-            self.servers.iter().filter(|(_, it)| !self.hides_new || it.instance.origin == Origin::Adopted);
+        let listed = self.servers.iter().filter(|(id, it)| {
+            !self.forgotten.contains(*id) && (!self.hides_new || it.instance.origin == Origin::Adopted)
+        });
         world.instances = Reading::fresh(listed.map(|(id, it)| (id.clone(), it.instance.clone())).collect());
         world.weights = Reading::fresh(self.weights.clone());
         let subnets = self.service.launch.subnets.iter();

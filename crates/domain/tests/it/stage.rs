@@ -53,6 +53,8 @@ pub(crate) struct Stage {
     pub(crate) bytes: u64,
     /// EC2's list does not show yet what was launched.
     pub(crate) hides_new: bool,
+    /// Ended so long ago that EC2 does not list them any more.
+    pub(crate) forgotten: BTreeSet<InstanceId>,
     pub(crate) fates: crate::fate::Fates,
     launched: u32,
 }
@@ -81,6 +83,7 @@ impl Stage {
             new_format: false,
             level: 2,
             hides_new: false,
+            forgotten: BTreeSet::new(),
             bytes: 1 << 30,
             fates: crate::fate::Fates::default(),
             launched: 0,
