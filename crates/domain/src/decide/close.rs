@@ -63,14 +63,13 @@ fn replacements(scope: &Scope<'_>) -> Result<Option<Progress>, Progress> {
 /// waited for any longer.
 pub(super) fn await_replacements(scope: &Scope<'_>) -> Result<(), Progress> {
     let Some(wait) = replacements(scope)? else { return Ok(()) };
-    let overdue = scope.world.at >= scope.state.progress_at.after(scope.patience().step);
-    match wait {
-        // What a launch may have brought is not left behind unseen.
-        Progress::Wait(on, _) if launch::is_open(scope) => Err(Progress::Wait(on, Then::Hold)),
-        Progress::Wait(on, _) if !overdue => Err(Progress::Wait(on, Then::GoOn)),
-        Progress::Wait(..) => Ok(()),
-        other => Err(other),
+    let Progress::Wait(on, _) = wait else { return Err(wait) };
+    // What a launch may have brought is not left behind unseen.
+    if launch::is_open(scope) {
+        return Err(Progress::Wait(on, Then::Hold));
     }
+    let overdue = scope.world.at >= scope.state.progress_at.after(scope.patience().step);
+    if overdue { Ok(()) } else { Err(Progress::Wait(on, Then::GoOn)) }
 }
 
 /// Closes whoever runs and is open. One that is down holds nothing open.
