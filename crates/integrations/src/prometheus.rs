@@ -1,7 +1,8 @@
 //! Open boards and vital signs of instances, as Prometheus counts them.
 //!
-//! Three queries, evaluated at the same moment: the values, how old their samples are, and whether Prometheus
-//! reaches the servers at all. (The time in an instant answer is that of the evaluation; a sample with a timestamp of
+//! Three queries, evaluated at the same moment: how old the samples are, then their values, and whether Prometheus
+//! reaches the servers at all. In that order, because a scrape may be taken in between them: then a new value is
+//! called old, which costs a look; an old zero called new would cost a server with boards. (The time in an instant answer is that of the evaluation; a sample with a timestamp of
 //! its own stays visible for minutes after its server died.) Only an answer without any doubt is a number; everything
 //! else is unknown, each doubt with its own reason, never zero. There is deliberately no `or vector(0)`, no sum and
 //! no maximum: they turn "no sample" into "no boards", and two series into one.
@@ -100,7 +101,8 @@ impl Prometheus {
 
     async fn chunk(&self, metric: &MetricName, ids: &[InstanceId], at: Timestamp) -> Column {
         let [value, age, up] = [query::value(metric, ids), query::age(metric, ids), query::up(ids)];
-        let (values, ages, ups) = tokio::join!(self.ask(&value, at), self.ask(&age, at), self.ask(&up, at));
+        let (ages, ups) = tokio::join!(self.ask(&age, at), self.ask(&up, at));
+        let values = self.ask(&value, at).await;
         Answers { values, ages, ups }.joined(ids, self.limits.max_age)
     }
 }

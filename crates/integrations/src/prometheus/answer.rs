@@ -43,8 +43,8 @@ pub(super) enum Doubt {
     Histogram,
     #[error("{0} is no count")]
     NoCount(String),
-    #[error("an age of {0} s")]
-    Age(String),
+    #[error("an age of {age} s: {why}")]
+    Age { age: String, why: String },
 }
 
 impl From<Doubt> for Why {

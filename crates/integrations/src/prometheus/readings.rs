@@ -60,7 +60,10 @@ fn number(id: &InstanceId, answer: &Result<Answer, Why>) -> Result<f64, Why> {
 
 /// No sample is younger than the moment of evaluation.
 fn age(seconds: f64) -> Result<Duration, Why> {
-    Duration::try_from_secs_f64(seconds).map_err(|error| Doubt::Age(format!("{seconds}: {error}")).into())
+    let why = |error: std::time::TryFromFloatSecsError| {
+        Doubt::Age { age: seconds.to_string(), why: error.to_string() }.into()
+    };
+    Duration::try_from_secs_f64(seconds).map_err(why)
 }
 
 /// A count: whole and not negative.

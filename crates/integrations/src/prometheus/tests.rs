@@ -90,6 +90,35 @@ async fn a_fresh_whole_number_is_known_with_its_age() {
     assert_eq!(boards_of(fine("1.2e+06"), fine("45")).await, large);
 }
 
+/// A scrape that finds a board is taken in between the first query and the next.
+#[tokio::test]
+async fn an_old_zero_is_never_dated_by_a_sample_that_came_between_the_queries() {
+    let ages_asked = std::sync::atomic::AtomicBool::new(false);
+    let (prometheus, asked) = answering(move |query| {
+        if is_age(query) {
+            // As old as the sample is whose value was there before: the zero.
+            ages_asked.store(true, std::sync::atomic::Ordering::SeqCst);
+            fine("44")
+        } else if query.starts_with("up{") {
+            fine("1")
+        } else if ages_asked.load(std::sync::atomic::Ordering::SeqCst) {
+            fine("7")
+        } else {
+            fine("0")
+        }
+    })
+    .await;
+    let boards = prometheus.boards(&ids(&["i-a"])).await;
+    let known = Reading::Known { value: 7, age: Duration::from_secs(44) };
+    assert_eq!(boards[&InstanceId::new("i-a")], known);
+    let asked = asked.lock().expect("no test panicked with it");
+    let last = asked.last().map(|form| form["query"].as_str());
+    assert!(
+        last.is_some_and(|query| !is_age(query) && !query.starts_with("up{")),
+        "the value last: {last:?}"
+    );
+}
+
 /// Which reason an unknown reading must have, without its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
