@@ -1,6 +1,7 @@
 //! Every call that the engine can make at the outside: each method of each port, and of the journal as far as
-//! the engine uses it. It is written down here once: a port that learns a new method cannot be faked without a
-//! line here, and the crash sweep fails until that line is visited (`tests/it/coverage.rs`).
+//! the engine uses it. It is written down here once: a fake names the method that it answers, so
+//! one that is in the list and that no story calls fails the crash sweep (`tests/it/coverage.rs`). Whether a new
+//! method of a port is in the list at all is for its fake to say: the compiler does not ask for it.
 
 /// Declares the methods; each one reads or changes something.
 macro_rules! methods {
