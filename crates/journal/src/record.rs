@@ -23,8 +23,11 @@ use crate::stream::Stream;
 pub use hash::Hash;
 pub(crate) use seal::{Place, Sealed, seal};
 
-/// The number of the record format that this version writes. It reads this and every lower one.
-pub const RECORD_SCHEMA: u32 = 1;
+/// The highest number of a record format that this version writes. It reads this and every lower one.
+///
+/// A record has the lowest number that has its words: a daemon that is taken back to an older version reads on, or
+/// says that it is too old, and never that the journal is damaged.
+pub const RECORD_SCHEMA: u32 = 2;
 
 /// The most bytes of one record's text.
 pub const RECORD_BYTES_MAX: usize = 1024 * 1024;

@@ -3,12 +3,14 @@
 //! The hash covers the text byte for byte, and the text holds the stream, the place in it and the hash of
 //! the record before: nothing of a stream can be changed, moved, dropped from within or put in unseen.
 
+use segue_domain::event::ServiceEvent;
 use segue_domain::ids::Actor;
 use segue_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Hash, NewRecord, RECORD_BYTES_MAX, RECORD_SCHEMA, Record, RecordError, Via, v1};
+use crate::fact::Fact;
 use crate::stream::Stream;
 
 /// Where a new record goes.
@@ -60,7 +62,7 @@ struct Line<'a> {
 /// what a later reader will see: spans are kept to the millisecond.
 pub(crate) fn seal(new: &NewRecord, place: &Place<'_>) -> Result<Record, RecordError> {
     let envelope = Envelope {
-        schema: RECORD_SCHEMA,
+        schema: schema_of(&new.fact),
         stream: place.stream.to_string(),
         seq: place.seq,
         epoch: place.epoch,
@@ -76,6 +78,14 @@ pub(crate) fn seal(new: &NewRecord, place: &Place<'_>) -> Result<Record, RecordE
         return Err(RecordError::TooLarge { bytes: text.len(), limit: RECORD_BYTES_MAX });
     }
     Sealed { hash: Hash::of(&text), text }.open()
+}
+
+/// The lowest format that has the words for it.
+fn schema_of(fact: &Fact) -> u32 {
+    match fact {
+        Fact::Release(_) | Fact::Service(ServiceEvent::Began { .. } | ServiceEvent::Finished { .. }) => 1,
+        Fact::Service(ServiceEvent::AdoptionBegan { .. } | ServiceEvent::AdoptionEnded { .. }) => 2,
+    }
 }
 
 fn calendar(at: Timestamp) -> Result<String, RecordError> {
@@ -174,9 +184,24 @@ mod tests {
 
     #[test]
     fn a_record_of_a_newer_schema_is_refused_whatever_else_it_says() {
-        let text = r#"{"schema":2,"nothing":"else"}"#.to_owned();
+        let text = r#"{"schema":3,"nothing":"else"}"#.to_owned();
         let answer = Sealed { hash: Hash::of(&text), text }.open();
-        assert_eq!(answer, Err(RecordError::Newer { found: 2, understood: RECORD_SCHEMA }));
+        assert_eq!(answer, Err(RecordError::Newer { found: 3, understood: RECORD_SCHEMA }));
+    }
+
+    #[test]
+    fn what_the_first_format_has_no_words_for_says_so_to_a_daemon_that_reads_no_other() {
+        let schema = |fact| {
+            let (new, stream) = (samples::new_record(fact), samples::service_stream());
+            let place = Place { stream: &stream, seq: 1, epoch: 1, prev_hash: Hash::GENESIS };
+            seal(&new, &place).map(|record| record.schema)
+        };
+        for event in samples::adoption_events() {
+            assert_eq!(schema(event.into()), Ok(2));
+        }
+        for event in samples::service_events() {
+            assert_eq!(schema(event.into()), Ok(1));
+        }
     }
 
     #[test]
