@@ -9,7 +9,7 @@ use crate::credentials::Credentials;
 use crate::world::Refusal;
 
 /// Every pair of keys belongs to this user.
-const USER: &str = "arn:aws:iam::123456789012:user/sandbox";
+const USER: &str = "arn:aws:iam::111122223333:user/sandbox";
 
 /// As EC2 says it.
 #[derive(Debug, thiserror::Error)]

