@@ -27,10 +27,17 @@ demo: tools ## build, then release version 2 under a thousand users; ARGS="--hel
 
 chaos: tools ## build, then release five times while everything is killed, one seed after the other
 	@$(CARGO) build --locked --package segue-cli
-	@for seed in $(SEEDS); do \
+	@report=$$(mktemp); released=0; all=0; \
+	for seed in $(SEEDS); do \
 		echo "== seed $$seed"; \
-		$(CARGO) run --quiet --locked --package segue-cli -- demo --chaos --seed $$seed $(ARGS) || exit 1; \
-	done
+		$(CARGO) run --quiet --locked --package segue-cli -- \
+			demo --chaos --seed $$seed --report $$report $(ARGS) || { rm -f $$report; exit 1; }; \
+		all=$$((all + 1)); \
+		if grep -q '"verdict": "released"' $$report; then released=$$((released + 1)); fi; \
+	done; \
+	rm -f $$report; \
+	echo "== $$released of $$all were released, the others went all the way back"; \
+	test $$((released * 5)) -ge $$((all * 3)) || { echo "fewer than three in five"; exit 1; }
 
 test: check clients ## everything that has to hold: check, then all tests
 	$(CARGO) test --workspace --locked

@@ -1,9 +1,9 @@
 //! What is done to a canary and a full release on purpose, drawn from a seed: the daemon is killed, one new
 //! server is killed while it owns boards, the reply to a launch is lost, calls are throttled, Prometheus is away.
 //!
-//! It deliberately counts nothing by its own word. What was done is counted afterwards from others: the keeper
-//! saw the daemon die, the journal's times say in which step, the ledger says that the reply was lost, and the
-//! store's ownership gave boards to the server at the moment it was killed.
+//! It deliberately counts nothing by its own word alone. What was done is counted afterwards from others: the
+//! keeper saw the daemon die and when, the journal's times say in which step, the ledger says that the reply was
+//! lost and the server killed, and the store's ownership gave boards to it at that moment.
 
 mod counted;
 mod script;
@@ -48,7 +48,7 @@ pub(super) struct Chaos {
 /// What was done and when, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Done {
-    daemon_kills_at_ms: Vec<u64>,
+    daemon_kills: u64,
     greens: Vec<(InstanceId, u64)>,
 }
 
@@ -144,12 +144,23 @@ impl Hand {
         self.kill_daemon("handover").await?;
         self.fault(&Fault::Throttle { action: None, calls: None, for_ms: Some(script.throttled_ms) }).await?;
         self.fault(&Fault::Prometheus { is: script.blind, for_ms: Some(script.blind_ms) }).await?;
-        // The one that is back has to be at work again before it is killed: not only to be there.
-        if self.is_on(full, "handover").await? {
-            tokio::time::sleep(Duration::from_millis(script.rng.u64(0..300))).await;
+        if self.carries_on(full).await? {
             self.kill_daemon("handover").await?;
         }
         Ok(())
+    }
+
+    /// The one that is back has to be at work again before it is killed, not only to be there: boards were moved
+    /// since. False when the handover is over before that.
+    async fn carries_on(&self, full: &ReleaseId) -> Result<bool> {
+        let before = self.view(full).await?.boards.moved;
+        while self.is_on(full, "handover").await? {
+            if self.view(full).await?.boards.moved > before {
+                return Ok(true);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(false)
     }
 
     async fn fault(&self, fault: &Fault) -> Result<()> {
@@ -212,21 +223,20 @@ impl Hand {
     }
 
     async fn kill_daemon(&self, when: &str) -> Result<()> {
-        let (pid, killed) = (self.daemon.pid(), self.daemon.killed());
-        let at_ms = now_ms();
+        let (pid, killed) = (self.daemon.pid(), self.daemon.killed_at_ms().len());
         let sent = Command::new("kill").args(["-KILL", &pid.to_string()]).status().await?;
         if !sent.success() {
             bail!("the daemon, process {pid}, could not be killed");
         }
         say(&format!("chaos: the daemon was killed in {when}"));
         let by = Instant::now() + BACK;
-        while self.daemon.killed() == killed || self.daemon.pid() == pid {
+        while self.daemon.killed_at_ms().len() == killed || self.daemon.pid() == pid {
             if Instant::now() > by {
                 bail!("the daemon is not started again");
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.did(|done| done.daemon_kills_at_ms.push(at_ms));
+        self.did(|done| done.daemon_kills = done.daemon_kills.saturating_add(1));
         Ok(())
     }
 

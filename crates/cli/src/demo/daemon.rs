@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -42,7 +42,8 @@ pub(super) struct Daemon {
 pub(super) struct Seen {
     pid: AtomicU32,
     restarts: AtomicU32,
-    killed: AtomicU32,
+    /// When it ended by SIGKILL, in milliseconds since the Unix epoch, each time.
+    killed_at_ms: Mutex<Vec<u64>>,
     rss_kib_max: AtomicU64,
 }
 
@@ -52,13 +53,14 @@ impl Seen {
         self.pid.load(Ordering::Relaxed)
     }
 
-    pub(super) fn killed(&self) -> u32 {
-        self.killed.load(Ordering::Relaxed)
+    pub(super) fn killed_at_ms(&self) -> Vec<u64> {
+        self.killed_at_ms.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn ended(&self, ended: &std::io::Result<std::process::ExitStatus>) {
         if ended.as_ref().is_ok_and(|status| status.signal() == Some(SIGKILL)) {
-            self.killed.fetch_add(1, Ordering::Relaxed);
+            let at_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default();
+            self.killed_at_ms.lock().unwrap_or_else(PoisonError::into_inner).push(at_ms);
         }
     }
 }
@@ -105,9 +107,9 @@ impl Daemon {
         Arc::clone(&self.seen)
     }
 
-    /// How often it was ended by SIGKILL, as its keeper saw it.
-    pub(super) fn killed(&self) -> u32 {
-        self.seen.killed()
+    /// When it was ended by SIGKILL, as its keeper saw it.
+    pub(super) fn killed_at_ms(&self) -> Vec<u64> {
+        self.seen.killed_at_ms()
     }
 
     pub(super) fn restarts(&self) -> u32 {

@@ -20,19 +20,18 @@ pub(in crate::demo) fn count(
     ledger: &Ledger,
     owners: &Owners,
 ) -> Chaos {
-    let kills = count_of(done.daemon_kills_at_ms.len());
-    let in_handover = full.and_then(handover).map_or(0, |during| {
-        count_of(done.daemon_kills_at_ms.iter().filter(|at_ms| during.contains(at_ms)).count())
-    });
-    let died = |instance: &str| {
-        ledger.launches.iter().any(|it| it.instance_id.as_str() == instance && it.state != "running")
-    };
+    let kills = daemon.killed_at_ms();
+    let in_handover = full
+        .and_then(handover)
+        .map_or(0, |during| count_of(kills.iter().filter(|at_ms| during.contains(at_ms)).count()));
+    let died =
+        |instance: &str| ledger.faults.get(&format!("kill:{instance}")).is_some_and(|strikes| *strikes > 0);
     let greens = done
         .greens
         .iter()
         .filter(|(instance, at_ms)| died(instance.as_str()) && owners.held(instance.as_str(), *at_ms) > 0);
     Chaos {
-        daemon_kills: kills.min(u64::from(daemon.killed())),
+        daemon_kills: done.daemon_kills.min(count_of(kills.len())),
         daemon_kills_in_handover: in_handover,
         lost_replies: ledger.faults.get(LOST).copied().unwrap_or(0),
         green_killed_with_boards: count_of(greens.count()),
