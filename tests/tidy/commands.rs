@@ -1,4 +1,5 @@
-//! Every command that README.md tells a reader to type is run by a test (tests/readme.toml).
+//! Every command that README.md, or a page that leads through something, tells a reader to type is run by a test
+//! (tests/readme.toml).
 //!
 //! A command stands in a block marked `sh`, one a line. The list says which test runs it: a test function,
 //! or a line of `.ci/run` for what runs the tests themselves. It has to be there by that name.
@@ -10,7 +11,8 @@ use serde::Deserialize;
 use super::tree::{Tree, assert_none};
 use super::{markdown, named_tests};
 
-const README: &str = "README.md";
+/// What is read, block by block, with a shell beside it. docs/sandbox.md is not: it shows ways to call things.
+const PAGES: [&str; 4] = ["README.md", "docs/chaos.md", "docs/check.md", "docs/level0.md"];
 const LIST: &str = "tests/readme.toml";
 
 #[derive(Debug, Deserialize)]
@@ -37,34 +39,34 @@ enum RunBy {
 }
 
 fn check(tree: &Tree) -> Vec<String> {
-    let readme = tree.get(README).unwrap_or_default();
     let list: List = match toml::from_str(tree.get(LIST).unwrap_or_default()) {
         Ok(list) => list,
         Err(error) => return vec![format!("{LIST}: {error}")],
     };
     let run: BTreeMap<&str, &RunBy> =
         list.command.iter().map(|command| (command.line.as_str(), &command.run_by)).collect();
-    let blocks = markdown::read(readme).blocks;
-    let shown: Vec<&str> = blocks
-        .iter()
-        .filter(|(language, _)| language == "sh")
-        .flat_map(|(_, text)| text.lines())
-        .map(|line| line.split(" #").next().unwrap_or_default().trim())
-        .filter(|line| !line.is_empty())
-        .collect();
+    let shown: Vec<(&str, String)> = PAGES.into_iter().flat_map(|page| shown_in(tree, page)).collect();
     let mut findings = Vec::new();
-    for line in &shown {
-        match run.get(line) {
-            None => findings.push(format!("{README}: no test runs `{line}` ({LIST})")),
+    for (page, line) in &shown {
+        match run.get(line.as_str()) {
+            None => findings.push(format!("{page}: no test runs `{line}` ({LIST})")),
             Some(run_by) => {
                 findings.extend(not_run(tree, line, run_by).map(|why| format!("{LIST}: `{line}`: {why}")));
             }
         }
     }
-    for line in run.keys().filter(|line| !shown.contains(line)) {
-        findings.push(format!("{LIST}: {README} does not show `{line}`"));
+    for line in run.keys().filter(|line| !shown.iter().any(|(_, shown)| shown == *line)) {
+        findings.push(format!("{LIST}: no page shows `{line}`"));
     }
     findings
+}
+
+/// The commands of a page, each with the page.
+fn shown_in<'a>(tree: &Tree, page: &'a str) -> Vec<(&'a str, String)> {
+    let blocks = markdown::read(tree.get(page).unwrap_or_default()).blocks;
+    let lines = blocks.iter().filter(|(language, _)| language == "sh").flat_map(|(_, text)| text.lines());
+    let commands = lines.map(|line| line.split(" #").next().unwrap_or_default().trim());
+    commands.filter(|line| !line.is_empty()).map(|line| (page, line.to_owned())).collect()
 }
 
 /// Why the command is not run where the list says, if it is not.
@@ -82,7 +84,7 @@ fn not_run(tree: &Tree, line: &str, run_by: &RunBy) -> Option<String> {
 }
 
 #[test]
-fn every_command_of_the_readme_is_run_by_a_test() {
+fn every_command_of_the_pages_that_lead_is_run_by_a_test() {
     assert_none(&check(Tree::project()));
 }
 
@@ -108,6 +110,7 @@ mod planted {
     fn a_command_that_no_test_runs_is_found() {
         let tree = Tree::planted(&[
             ("README.md", "```sh\nmake demo\nsegue plan\n```\n"),
+            ("docs/level0.md", "```sh\nsegue go\n```\n"),
             ("tests/readme.toml", LISTED),
             (".ci/run", "make test\n"),
         ]);
@@ -116,7 +119,8 @@ mod planted {
             [
                 "tests/readme.toml: `make demo`: .ci/run does not run it",
                 "README.md: no test runs `segue plan` (tests/readme.toml)",
-                "tests/readme.toml: README.md does not show `segue status`",
+                "docs/level0.md: no test runs `segue go` (tests/readme.toml)",
+                "tests/readme.toml: no page shows `segue status`",
             ]
         );
     }
