@@ -126,7 +126,7 @@ impl Hand {
         if self.reach(&full, script.early).await? {
             self.kill_daemon(script.early).await?;
         }
-        self.handover(&full, &mut script).await?;
+        self.handover(&full, &script).await?;
         if self.reach(&full, script.green_in).await? {
             self.kill_green(&mut script.rng).await?;
         }
@@ -137,7 +137,7 @@ impl Hand {
     }
 
     /// Two kills while boards are carried, and everything else that can be in the way then.
-    async fn handover(&self, full: &ReleaseId, script: &mut Script) -> Result<()> {
+    async fn handover(&self, full: &ReleaseId, script: &Script) -> Result<()> {
         if !self.reach(full, "handover").await? {
             return Ok(());
         }
