@@ -21,8 +21,9 @@ const SLOW: &str = "[instances]\nboot_ms = 3000\n[load_balancer]\nderegistration
 fn sandbox(folder: &Path, program: &[&str], times: &str) -> (Staying, Value) {
     let mut config = times.to_owned();
     for version in 1..=7 {
-        let image = format!("[[images]]\nversion = \"{version}\"\ncommand = {program:?}\n");
-        config += &format!("{image}env = {{ VERSION = \"{version}\" }}\n");
+        let env = format!("{{ VERSION = \"{version}\" }}");
+        let image = format!("[[images]]\nversion = \"{version}\"\ncommand = {program:?}\nenv = {env}\n");
+        config += &image;
     }
     std::fs::write(folder.join("sandbox.toml"), config).unwrap();
     program::ready(
@@ -40,7 +41,9 @@ fn told(name: &str, lines: &[&Value]) -> Value {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    lines.iter().for_each(|line| writeln!(stdin, "{line}").unwrap());
+    for line in lines {
+        writeln!(stdin, "{line}").unwrap();
+    }
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));

@@ -74,7 +74,7 @@ impl Asker {
         E: ProvideErrorMetadata + Error + 'static,
     {
         match self.ec2.calls.run(call, Box::pin(sending)).await {
-            Ok(_) => Err(CallError::bug(format!("{call} was asked as a dry run and answered for real"))),
+            Ok(_) => Ok(Answer::Real(format!("{call} was asked as a dry run and answered for real"))),
             Err(failure) => judged(failure),
         }
     }
@@ -98,15 +98,13 @@ impl Asker {
 
     async fn forward(&self, call: &'static str, forward: &ForwardArn) -> Result<Answer, CallError> {
         let Balancer { client, calls } = &self.balancer;
-        answered(match call {
-            "DescribeRules" => {
-                calls.run(call, client.describe_rules().rule_arns(forward.as_str()).send()).await.map(drop)
-            }
-            _ => {
-                let asking = client.describe_listeners().listener_arns(forward.as_str());
-                calls.run(call, asking.send()).await.map(drop)
-            }
-        })
+        let read = if call == "DescribeRules" {
+            calls.run(call, client.describe_rules().rule_arns(forward.as_str()).send()).await.map(drop)
+        } else {
+            let asking = client.describe_listeners().listener_arns(forward.as_str());
+            calls.run(call, asking.send()).await.map(drop)
+        };
+        answered(read)
     }
 
     async fn targets(&self, call: &'static str, group: &GroupArn) -> Result<Answer, CallError> {
@@ -197,10 +195,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_for_real_to_a_dry_run_is_a_defect() {
+    async fn an_answer_for_real_to_a_dry_run_is_told_as_such() {
         let stub = Stub::start([(200, crate::stub::answer("StopInstances", ""))]).await;
-        let failed = stub.permissions().await.ask(&Question::Stop("i-a".into())).await.expect_err("real");
-        assert_eq!(failed.class, Class::Bug);
+        let answer = stub.permissions().await.ask(&Question::Stop("i-a".into())).await.expect("it answered");
+        assert!(matches!(answer, Answer::Real(_)), "{answer:?}");
     }
 
     #[tokio::test]
@@ -212,6 +210,7 @@ mod tests {
             Answer::ElsewhereOnly(_) => "elsewhere",
             Answer::NoCredentials(_) => "none",
             Answer::Unsaid(_) => "unsaid",
+            Answer::Real(_) => "real",
         };
         let table = [
             (412, "DryRunOperation", "allowed"),

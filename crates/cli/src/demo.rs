@@ -41,6 +41,10 @@ use self::sandbox::Sandbox;
 
 /// What the demo shows.
 #[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, and none goes with another"
+)]
 pub(crate) struct DemoArgs {
     /// Servers of version 1
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=16))]

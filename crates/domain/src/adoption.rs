@@ -93,6 +93,14 @@ pub fn candidates(
     groups.flat_map(members).cloned().collect()
 }
 
+/// What is left of an adoption that was begun, and who of it can be given nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    pub plan: AdoptionPlan,
+    /// Those that do not run any more: nobody looks whether they have their tags.
+    pub away: BTreeSet<InstanceId>,
+}
+
 /// Makes the plan of an adoption.
 pub fn plan(request: &AdoptionRequest, facts: &AdoptionFacts<'_>) -> Result<AdoptionPlan, Refusal> {
     if let Some(active) = facts.history.active() {
@@ -107,11 +115,12 @@ pub fn plan(request: &AdoptionRequest, facts: &AdoptionFacts<'_>) -> Result<Adop
 }
 
 /// What is left to be done of an adoption that was begun and of which nobody saw the end. Servers that do not run
-/// any more are left alone; the versions are those that were confirmed.
-pub fn plan_rest(begun: &Adoption, facts: &AdoptionFacts<'_>) -> Result<AdoptionPlan, Unfit> {
+/// any more are left alone and named; the versions are those that were confirmed.
+pub fn plan_rest(begun: &Adoption, facts: &AdoptionFacts<'_>) -> Result<Rest, Unfit> {
     let runs = |id: &InstanceId| facts.servers.get(id).is_some_and(|it| it.state == InstanceState::Running);
     let rest = begun.servers.iter().filter(|(id, _)| runs(id));
-    planned(rest.map(|(id, taken)| (id, Some(&taken.version))), facts)
+    let plan = planned(rest.map(|(id, taken)| (id, Some(&taken.version))), facts)?;
+    Ok(Rest { plan, away: begun.servers.keys().filter(|id| !runs(id)).cloned().collect() })
 }
 
 fn planned<'a>(

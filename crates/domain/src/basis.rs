@@ -8,7 +8,10 @@ use std::fmt;
 
 use crate::ids::{InstanceId, Route};
 use crate::plan::{BatchPlan, Plan};
-use crate::service::NeedsCanary;
+use crate::service::{
+    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
+    WarmSpec, Workload,
+};
 use crate::target::Weights;
 
 /// Facts by name.
@@ -25,9 +28,7 @@ pub struct Difference {
 
 impl Plan {
     pub fn basis(&self) -> Basis {
-        let service = &self.service;
         let facts = [
-            ("service", service.name.to_string()),
             ("kind", self.kind.to_string()),
             ("version", self.image.version.to_string()),
             ("image", self.image.id.to_string()),
@@ -38,15 +39,14 @@ impl Plan {
             ("spares", list(&self.spares)),
             ("canaries-taken-over", list(&self.takeover)),
             ("launch", batches(&self.batches)),
-            ("template", service.launch.template.to_string()),
             ("green-group", self.green_group.to_string()),
             ("weights-before", weights(&self.weights_before)),
             ("weights-shared", weights(&self.weights_shared)),
             ("weights-after", weights(&self.weights_after)),
             ("floor", self.floor.to_string()),
-            ("policy", policy(self)),
         ];
-        Basis(facts.into_iter().map(|(fact, value)| (fact.to_owned(), value)).collect())
+        let facts = facts.into_iter().chain(configured(&self.service));
+        Basis(facts.map(|(fact, value)| (fact.to_owned(), value)).collect())
     }
 }
 
@@ -104,32 +104,120 @@ fn weights(weights: &Weights) -> String {
     words.join(" ")
 }
 
-/// Everything of the configuration that a release is carried out by.
-fn policy(plan: &Plan) -> String {
-    let service = &plan.service;
-    let (canary, full, handover) = (&service.canary, &service.full, &service.handover);
-    let needs_canary = match full.needs_canary {
+/// A fact and its value.
+type Fact = (&'static str, String);
+
+/// Everything of the configuration, for a release is carried out by it. Each part is taken apart whole, so that
+/// a field that is added and forgotten here does not compile.
+fn configured(service: &Service) -> Vec<Fact> {
+    let Service {
+        name,
+        environment,
+        region,
+        workload,
+        pool,
+        launch,
+        routing,
+        canary,
+        full,
+        handover,
+        patience,
+    } = service;
+    let workload = match workload {
+        Workload::Boards => "boards",
+        Workload::Requests => "requests",
+        Workload::None => "none",
+    };
+    let mut facts = vec![
+        ("service", name.to_string()),
+        ("environment", environment.to_string()),
+        ("region", region.to_string()),
+        ("workload", workload.to_owned()),
+        ("pool", pool.to_string()),
+    ];
+    facts.extend(launched(launch));
+    facts.extend(routed(routing));
+    facts.extend(judged(canary, full));
+    facts.extend(carried(handover));
+    facts.extend(waited(patience));
+    facts
+}
+
+fn launched(launch: &LaunchSpec) -> [Fact; 5] {
+    let LaunchSpec { template, subnets, size, configure, warm } = launch;
+    let warm = warm.as_ref().map(|WarmSpec { path, requests, median_ms }| {
+        format!("{path} at most {requests} times until its median is {median_ms} ms")
+    });
+    [
+        ("template", template.to_string()),
+        ("subnets", words(subnets)),
+        ("size", size.map(|size| size.to_string()).unwrap_or_default()),
+        ("configure", configure.as_deref().unwrap_or_default().join(" ")),
+        ("warm", warm.unwrap_or_default()),
+    ]
+}
+
+fn routed(routing: &Routing) -> [Fact; 4] {
+    let Routing { forward, colours, canaries, slots } = routing;
+    let slots: Vec<String> = slots.iter().map(|Slot { route, group }| format!("{route}={group}")).collect();
+    [
+        ("forward", forward.to_string()),
+        ("colours", words(colours)),
+        ("canary-groups", words(canaries)),
+        ("all-slots", slots.join(" ")),
+    ]
+}
+
+fn judged(canary: &CanaryPolicy, full: &FullPolicy) -> [Fact; 7] {
+    let CanaryPolicy { count, bake, min_boards, max_error_ratio } = canary;
+    let FullPolicy { bake: full_bake, needs_canary, keep_old } = full;
+    let needs_canary = match needs_canary {
         NeedsCanary::Yes => "yes",
         NeedsCanary::No => "no",
     };
-    let warm = service.launch.warm.as_ref();
-    let words = [
-        format!("configure={}", service.launch.configure.as_deref().unwrap_or_default().join(" ")),
-        format!("warm={}", warm.map(|it| format!("{}x{}", it.path, it.requests)).unwrap_or_default()),
-        format!("canary.bake={:?}", canary.bake),
-        format!("canary.min_boards={}", canary.min_boards),
-        format!("canary.max_error_ratio={}", canary.max_error_ratio),
-        format!("full.bake={:?}", full.bake),
-        format!("full.needs_canary={needs_canary}"),
-        format!("full.keep_old={:?}", full.keep_old),
-        format!("handover.level_max={}", handover.level_max),
-        format!("handover.seal_ttl={:?}", handover.seal_ttl),
-        format!("handover.attach_deadline={:?}", handover.attach_deadline),
-        format!("handover.attach_rate_per_s={}", handover.attach_rate_per_s),
-        format!("handover.wave_boards={}", handover.wave_boards),
-        format!("handover.switching_at_once={}", handover.switching_at_once),
-    ];
-    words.join(", ")
+    [
+        ("canary.count", count.to_string()),
+        ("canary.bake", format!("{bake:?}")),
+        ("canary.min_boards", min_boards.to_string()),
+        ("canary.max_error_ratio", max_error_ratio.to_string()),
+        ("full.bake", format!("{full_bake:?}")),
+        ("full.needs_canary", needs_canary.to_owned()),
+        ("full.keep_old", format!("{keep_old:?}")),
+    ]
+}
+
+fn carried(handover: &HandoverPolicy) -> [Fact; 6] {
+    let HandoverPolicy {
+        level_max,
+        seal_ttl,
+        attach_deadline,
+        attach_rate_per_s,
+        wave_boards,
+        switching_at_once,
+    } = handover;
+    [
+        ("handover.level_max", level_max.to_string()),
+        ("handover.seal_ttl", format!("{seal_ttl:?}")),
+        ("handover.attach_deadline", format!("{attach_deadline:?}")),
+        ("handover.attach_rate_per_s", attach_rate_per_s.to_string()),
+        ("handover.wave_boards", wave_boards.to_string()),
+        ("handover.switching_at_once", switching_at_once.to_string()),
+    ]
+}
+
+fn waited(patience: &Patience) -> [Fact; 4] {
+    let Patience { step, settle, max_age, zeros_apart } = patience;
+    [
+        ("patience.step", format!("{step:?}")),
+        ("patience.settle", format!("{settle:?}")),
+        ("patience.max_age", format!("{max_age:?}")),
+        ("patience.zeros_apart", format!("{zeros_apart:?}")),
+    ]
+}
+
+fn words<T: fmt::Display>(items: &[T]) -> String {
+    let words: Vec<String> = items.iter().map(ToString::to_string).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]

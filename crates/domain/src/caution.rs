@@ -27,10 +27,10 @@ impl Caution {
     /// The stable name of what is to be known.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::CannotRead { .. } => "step-failed",
+            Self::CannotRead { .. } => "cannot-read-boards",
             Self::NoWayBack { .. } => "no-way-back-after-the-first-board",
             Self::FormatsUnknown => "way-back-unknown",
-            Self::Terminates { .. } => "no-way-back",
+            Self::Terminates { .. } => "way-back-ends",
         }
     }
 }

@@ -200,7 +200,7 @@ impl Hand {
             match begun {
                 Some(StepState::Running | StepState::Done) => return Ok(true),
                 Some(StepState::Pending) if view.direction == Direction::Forward => {
-                    tokio::time::sleep(LOOK).await
+                    tokio::time::sleep(LOOK).await;
                 }
                 Some(StepState::Pending | StepState::Failed) | None => return Ok(false),
             }

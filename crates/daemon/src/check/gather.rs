@@ -90,7 +90,7 @@ pub(super) async fn gather(asked: &Asked<'_>) -> Found {
         apps: BTreeMap::new(),
     };
     if is_taken(&found.ec2) || is_taken(&found.elb) {
-        let aws = aws(asked).await;
+        let aws = aws(asked, keeps_dry_runs(&found.ec2)).await;
         let running: BTreeSet<InstanceId> = aws.running().into_keys().cloned().collect();
         let (counted, apps) =
             tokio::join!(counted(asked.metrics.as_ref(), &running), apps(asked.boards.as_ref(), &aws));
@@ -118,7 +118,31 @@ async fn counted(metrics: &dyn BoardMetrics, running: &BTreeSet<InstanceId>) -> 
 fn is_taken(said: &Said) -> bool {
     match said {
         Ok(Answer::Allowed | Answer::Denied(_) | Answer::Unsaid(_)) => true,
-        Ok(Answer::NotTaken(_) | Answer::ElsewhereOnly(_) | Answer::NoCredentials(_)) | Err(_) => false,
+        Ok(Answer::NotTaken(_) | Answer::ElsewhereOnly(_) | Answer::NoCredentials(_) | Answer::Real(_))
+        | Err(_) => false,
+    }
+}
+
+/// Whether what would change something may be asked about at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DryRuns {
+    /// The first question was answered as a dry run is.
+    Kept,
+    /// It was not: who does what it is only asked about would stop a server that people are on.
+    Doubtful,
+}
+
+fn keeps_dry_runs(ec2: &Said) -> DryRuns {
+    match ec2 {
+        Ok(Answer::Allowed | Answer::Denied(_)) => DryRuns::Kept,
+        Ok(
+            Answer::Unsaid(_)
+            | Answer::NotTaken(_)
+            | Answer::ElsewhereOnly(_)
+            | Answer::NoCredentials(_)
+            | Answer::Real(_),
+        )
+        | Err(_) => DryRuns::Doubtful,
     }
 }
 
@@ -140,7 +164,7 @@ async fn count_nobody(metrics: &dyn BoardMetrics) -> BoardCount {
     counts.get(&nobody).cloned().unwrap_or(missing)
 }
 
-async fn aws(asked: &Asked<'_>) -> Aws {
+async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
     let (service, cloud) = (asked.service, asked.cloud.as_ref());
     let (template, images, instances, addresses, weights, targets) = tokio::join!(
         in_time("DescribeLaunchTemplates", cloud.template_exists(&service.launch.template)),
@@ -150,17 +174,51 @@ async fn aws(asked: &Asked<'_>) -> Aws {
         in_time("the forward", asked.balancer.weights(&service.routing.forward)),
         targets(asked),
     );
-    let questions = questions(service, images.as_deref().unwrap_or_default(), &instances);
+    let (reads, changes): (Vec<_>, Vec<_>) =
+        questions(service, images.as_deref().unwrap_or_default(), &instances)
+            .into_iter()
+            .partition(Question::only_reads);
     // Made before they are polled, because a closure inside the stream would have to be as general as it.
-    let asking: Vec<_> = questions
+    let asking: Vec<_> = reads
         .into_iter()
         .map(|question| async move {
             let said = ask(asked, &question).await;
             (question, said)
         })
         .collect();
-    let permissions = futures_util::stream::iter(asking).buffered(AT_ONCE).collect().await;
+    let mut permissions: Vec<_> = futures_util::stream::iter(asking).buffered(AT_ONCE).collect().await;
+    let was_real = permissions.iter().any(|(_, said)| is_real(said));
+    let dry_runs = if was_real { DryRuns::Doubtful } else { dry_runs };
+    permissions.extend(may_change(asked, changes, dry_runs).await);
     Aws { permissions, template, images, instances, addresses, weights, targets }
+}
+
+/// One at a time: after one that was answered for real no other is asked.
+async fn may_change(
+    asked: &Asked<'_>,
+    questions: Vec<Question>,
+    mut dry_runs: DryRuns,
+) -> Vec<(Question, Said)> {
+    let mut permissions = Vec::new();
+    for question in questions {
+        let said = match dry_runs {
+            DryRuns::Kept => ask(asked, &question).await,
+            DryRuns::Doubtful => Err(CallError::refused(format!(
+                "{} was not asked about: EC2 did not answer an earlier question as a dry run is answered",
+                question.call()
+            ))),
+        };
+        if is_real(&said) {
+            dry_runs = DryRuns::Doubtful;
+        }
+        permissions.push((question, said));
+    }
+    permissions
+}
+
+/// An answer that no dry run has: the call may have been made.
+fn is_real(said: &Said) -> bool {
+    matches!(said, Ok(Answer::Real(_)))
 }
 
 /// What a release does, asked about the things that it would do it to, as far as there are any.

@@ -28,14 +28,14 @@ pub(super) async fn look(config: &Config) -> Vec<Check> {
                 Looked::Absent | Looked::Empty => Check::ok("lease", "nobody holds it"),
             },
         ),
-        Err(error) => (refused(error.into()), Check::skip("lease", "the journal cannot be read")),
+        Err(error) => (refused(&error.into()), Check::skip("lease", "the journal cannot be read")),
     };
     vec![journal, lease, listen]
 }
 
-fn refused(error: StartError) -> Check {
+fn refused(error: &StartError) -> Check {
     let hint = error.hint().unwrap_or_default();
-    let sentence = format!("{} ({})", segue_engine::ports::chain(&error), error.code());
+    let sentence = format!("{} ({})", segue_engine::ports::chain(error), error.code());
     Check::fail("journal", sentence, hint)
 }
 
@@ -53,7 +53,7 @@ async fn journal(path: &Path, looked: Looked) -> Check {
         Looked::Empty => Check::ok("journal", format!("{} is empty and will be filled", path.display())),
         Looked::Journal => match newest(path).await {
             Ok(streams) => Check::ok("journal", format!("{} is a journal of {streams}", path.display())),
-            Err(error) => refused(error),
+            Err(error) => refused(&error),
         },
     }
 }

@@ -64,7 +64,8 @@ fn read(instances: Option<&str>, version: Option<&str>) -> Result<adoption::Adop
     }
     match named.iter().find(|id| !is_instance(id.as_str())) {
         Some(other) => {
-            let what = format!("{:?} is no instance: one is named i- and 8 or 17 digits", said(other));
+            let what =
+                format!("{:?} is no instance: one is named i- and up to 17 hexadecimal digits", said(other));
             Err(Refusal::RequestInvalid { what })
         }
         None => Ok(adoption::AdoptionRequest { instances: named, version: version.map(Version::new) }),
@@ -98,6 +99,8 @@ mod tests {
         for names in ["", "i-1,", "boards-1", "i-", "i-0a2b3c4d5e6f708190", "i-1;i-2"] {
             let refused = read(Some(names), None).expect_err(names);
             assert_eq!(refused.code(), "request-invalid");
+            let said = refused.to_string();
+            assert!(said.contains("up to 17 hexadecimal digits"), "{said}");
         }
     }
 }

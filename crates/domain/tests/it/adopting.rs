@@ -272,9 +272,12 @@ fn of_an_adoption_that_was_cut_off_only_the_rest_is_done() {
         sight.tag("i-1", &key, &value);
     }
     let rest = plan_rest(&begun, &sight.facts()).unwrap();
-    assert_eq!(rest.servers.into_keys().collect::<Vec<_>>(), [id("i-2")]);
+    assert_eq!(rest.plan.servers.into_keys().collect::<Vec<_>>(), [id("i-2")]);
+    assert!(rest.away.is_empty());
     sight.server("i-2").state = InstanceState::ShuttingDown;
-    assert!(plan_rest(&begun, &sight.facts()).unwrap().is_done(), "what is gone needs no tag");
+    let rest = plan_rest(&begun, &sight.facts()).unwrap();
+    assert!(rest.plan.is_done(), "what is gone is not tagged");
+    assert_eq!(rest.away, BTreeSet::from([id("i-2")]), "and is not told as taken in");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! What a plan comes to and what it stands on, before anything is done.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use segue_domain::caution::{Caution, cautions};
 use segue_domain::event::CheckResult;
-use segue_domain::ids::{InstanceId, ServiceName, Version};
+use segue_domain::ids::{ForwardArn, InstanceId, ServiceName, Version};
 use segue_domain::outline::{Deed, outline};
 use segue_domain::plan::{Kind, Plan};
 use segue_domain::preflight;
 use segue_domain::request::{self, Facts, Request};
+use segue_domain::service::{Service, Workload};
 use segue_domain::service_state::ServiceState;
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
@@ -96,11 +98,32 @@ fn the_same_world_gives_the_same_basis_and_another_one_is_told_by_what_differs()
     changed.weights.insert(group("a"), 7);
     let now = planned(&changed, Kind::Full, "2").basis();
     let facts: Vec<String> = then.differences(&now).into_iter().map(|it| it.fact).collect();
-    for fact in ["blue", "blue-groups", "policy", "weights-before", "launch"] {
+    for fact in ["blue", "blue-groups", "full.keep_old", "weights-before", "launch"] {
         assert!(facts.iter().any(|it| it == fact), "{fact} is not in {facts:?}");
     }
     for fact in ["image", "kind", "service", "version", "green-group"] {
         assert!(!facts.iter().any(|it| it == fact), "{fact} is in {facts:?}");
+    }
+}
+
+type Change = fn(&mut Service);
+
+#[test]
+fn whatever_a_release_is_carried_out_by_is_in_the_basis() {
+    let then = planned(&stage(), Kind::Full, "2").basis();
+    let changes: [(&str, Change); 6] = [
+        ("patience.zeros_apart", |it| it.patience.zeros_apart *= 2),
+        ("patience.max_age", |it| it.patience.max_age *= 2),
+        ("forward", |it| it.routing.forward = ForwardArn::new("another")),
+        ("all-slots", |it| drop(it.routing.slots.pop())),
+        ("canary-groups", |it| it.routing.canaries.clear()),
+        ("workload", |it| it.workload = Workload::None),
+    ];
+    for (fact, change) in changes {
+        let mut changed = planned(&stage(), Kind::Full, "2");
+        change(&mut changed.service);
+        let told: Vec<String> = then.differences(&changed.basis()).into_iter().map(|it| it.fact).collect();
+        assert_eq!(told, [fact]);
     }
 }
 
@@ -117,4 +140,16 @@ fn preflight_says_beforehand_what_it_would_refuse() {
         .collect();
     assert_eq!(failed, ["canary"]);
     assert!(checks.iter().any(|(name, _)| name.as_str() == "addresses"), "{checks:?}");
+}
+
+#[test]
+fn a_warning_of_a_plan_has_a_code_of_its_own() {
+    let warnings = [
+        (Caution::CannotRead { writes: "boards/1".to_owned() }, "cannot-read-boards"),
+        (Caution::FormatsUnknown, "way-back-unknown"),
+        (Caution::Terminates { after: Duration::from_secs(1) }, "way-back-ends"),
+    ];
+    for (warning, code) in warnings {
+        assert_eq!(warning.code(), code);
+    }
 }

@@ -72,6 +72,8 @@ impl State {
             warmed: BTreeSet::new(),
             violations: Vec::new(),
             denied: BTreeSet::new(),
+            undried: BTreeSet::new(),
+            questions: Vec::new(),
         }
     }
 }

@@ -14,6 +14,16 @@ impl FakeWorld {
         self.now().denied.insert(call);
     }
 
+    /// From now on this call is made when a dry run of it is asked for, as by an endpoint that knows none.
+    pub fn ignore_dry_run(&self, call: &'static str) {
+        self.now().undried.insert(call);
+    }
+
+    /// What was asked, in order.
+    pub fn questions(&self) -> Vec<&'static str> {
+        self.now().questions.clone()
+    }
+
     pub fn permissions(&self) -> Arc<dyn Permissions> {
         Arc::new(FakePermissions(self.clone()))
     }
@@ -25,7 +35,13 @@ struct FakePermissions(FakeWorld);
 #[async_trait]
 impl Permissions for FakePermissions {
     async fn ask(&self, question: &Question) -> Result<Answer, CallError> {
-        Ok(self.0.now().permission(question))
+        let mut state = self.0.now();
+        let call = question.call();
+        state.questions.push(call);
+        if state.undried.contains(call) {
+            return Ok(Answer::Real(format!("{call} was asked as a dry run and answered for real")));
+        }
+        Ok(state.permission(question))
     }
 }
 

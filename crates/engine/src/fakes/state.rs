@@ -45,6 +45,10 @@ pub(super) struct State {
     pub(super) violations: Vec<String>,
     /// What the credentials may not do, by the call's name.
     pub(super) denied: BTreeSet<&'static str>,
+    /// Calls of which no dry run is kept.
+    pub(super) undried: BTreeSet<&'static str>,
+    /// What was asked about permissions.
+    pub(super) questions: Vec<&'static str>,
 }
 
 /// A target in a group.

@@ -58,9 +58,19 @@ pub enum Answer {
     NoCredentials(String),
     /// It was refused for another reason before the permission was looked at.
     Unsaid(String),
+    /// It was answered as if it had been called for real, and perhaps it was: whoever answers keeps no dry runs.
+    Real(String),
 }
 
 impl Question {
+    /// Made for real it would change nothing.
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Self::Describe(_) | Self::Forward(_) | Self::Targets(_) => true,
+            Self::Launch { .. } | Self::Start(_) | Self::Stop(_) | Self::Terminate(_) | Self::Tag(_) => false,
+        }
+    }
+
     /// The call as AWS spells it.
     pub fn call(&self) -> &'static str {
         match self {

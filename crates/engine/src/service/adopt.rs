@@ -11,7 +11,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use segue_domain::adoption::{AdoptionFacts, AdoptionPlan, AdoptionRequest, candidates, plan, plan_rest};
+use segue_domain::adoption::{
+    AdoptionFacts, AdoptionPlan, AdoptionRequest, Rest, candidates, plan, plan_rest,
+};
 use segue_domain::app::AppStatus;
 use segue_domain::effect::{Done, Outcome};
 use segue_domain::event::{ServiceEvent, Taken};
@@ -89,8 +91,11 @@ impl Desk {
             (true, _, before) => {
                 Ok(Adopted { servers: before.unwrap_or_default(), end: AdoptionEnd::FoundDone })
             }
-            (false, false, Some(servers)) => Ok(Adopted { servers, end: AdoptionEnd::FoundDone }),
-            (false, false, None) => Err(Refusal::AdoptionChanged { service: plan.service }),
+            // The others came later. Where one of its own is left to be taken in, it is not done.
+            (false, false, Some(servers)) if plan.servers.keys().all(|id| !servers.contains_key(id)) => {
+                Ok(Adopted { servers, end: AdoptionEnd::FoundDone })
+            }
+            (false, false, Some(_) | None) => Err(Refusal::AdoptionChanged { service: plan.service }),
         }
     }
 
@@ -134,7 +139,11 @@ impl Desk {
         let history = self.history();
         match plan_rest(begun, &self.facts(&sight, &history)) {
             // Before it was cut off a tag may have been written: a refusal now does not say that nothing was.
-            Ok(rest) => Ok(match self.write_tags(&taken(rest)).await {
+            Ok(Rest { plan, away }) => Ok(match self.write_tags(&taken(plan)).await {
+                Outcome::Done(_) if !away.is_empty() => {
+                    let away: Vec<&str> = away.iter().map(InstanceId::as_str).collect();
+                    Outcome::Unknown(format!("it was cut off, and not running now: {}", away.join(", ")))
+                }
                 Outcome::Refused(why) => Outcome::Unknown(why),
                 outcome @ (Outcome::Done(_) | Outcome::Unknown(_)) => outcome,
             }),

@@ -44,7 +44,10 @@ async fn until_all_is_told(it: &Operator) {
     loop {
         let adoptions = it.adoptions().await;
         if adoptions.iter().all(|adoption| adoption.ended.is_some()) {
-            assert!(adoptions.last().is_some_and(|last| last.is_done()), "{adoptions:?}");
+            assert!(
+                adoptions.last().is_some_and(segue_domain::service_state::Adoption::is_done),
+                "{adoptions:?}"
+            );
             return;
         }
         sleep(Duration::from_secs(1)).await;
@@ -175,6 +178,19 @@ async fn what_was_not_shown_is_not_done_and_what_was_done_is_found_done() {
         let again = it.adopt_as(&digest).await.expect("the same again");
         assert_eq!((again.end, again.servers), (AdoptionEnd::FoundDone, did.servers));
         assert_eq!(it.adoptions().await.len(), 1, "what is found done is not recorded again");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adoption_of_which_a_server_lost_its_tags_is_not_found_done() {
+    let world = world();
+    play(&world, world.service(), |it| async move {
+        it.adopt().await.expect("they can be taken in");
+        let digest = it.adoptions().await.remove(0).digest;
+        it.world.set_tag(&InstanceId::new("i-0002"), SERVICE_TAG, "");
+        let changed = it.adopt_as(&digest).await.expect_err("one of them is a stranger again");
+        assert_eq!(changed.code(), "adoption-changed");
     })
     .await;
 }

@@ -48,13 +48,14 @@ impl Board {
                 } else if serving.offer.is_none() && serving.idle_at.is_some_and(|at| at <= now) {
                     match doors {
                         Doors::Open if serving.hold == Hold::Firm => {
-                            self.begin_closing(ClosingWhy::Empty, fx)
+                            self.begin_closing(ClosingWhy::Empty, fx);
                         }
-                        // A board that is being taken back is closed when it is.
-                        Doors::Open => serving.idle_at = Some(now.after(self.settings.limits.linger)),
-                        // A server that is left keeps what it has: whoever comes back to the board finds it
-                        // where the move takes it, and what was counted is what is moved.
-                        Doors::Closed => serving.idle_at = Some(now.after(self.settings.limits.linger)),
+                        // A board that is being taken back is closed when it is. A server that is left keeps
+                        // what it has: whoever comes back to the board finds it where the move takes it, and
+                        // what was counted is what is moved.
+                        Doors::Open | Doors::Closed => {
+                            serving.idle_at = Some(now.after(self.settings.limits.linger));
+                        }
                     }
                 }
             }

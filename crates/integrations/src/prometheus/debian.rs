@@ -126,7 +126,8 @@ async fn a_real_prometheus_gives_the_counts_of_the_sandboxs_endpoint() {
     let sandboxs = Url::parse(&rig.sandbox.ready().prometheus).expect("a URL");
     let [real, sandboxs] = [&real.url, &sandboxs].map(|base| Arc::new(prometheus(base)));
     for adapter in [&real, &sandboxs] {
-        metrics(Arc::clone(adapter) as Arc<dyn BoardMetrics>, three_boards(at.instance.clone())).await;
+        let port: Arc<dyn BoardMetrics> = Arc::<Prometheus>::clone(adapter);
+        metrics(port, three_boards(at.instance.clone())).await;
     }
     let empty = rig.target(1).instance;
     until(&real, empty.as_str(), |boards| boards.known() == Some(&0)).await;

@@ -10,6 +10,8 @@ const NO_CREDENTIALS: &str =
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or run it where an instance role is";
 const NOT_TAKEN: &str = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a session token that belongs to other keys makes every pair wrong: `unset AWS_SESSION_TOKEN`; and see that the clock is right";
 
+const NOT_AWS: &str = "whoever answers here does what it is only asked about, as neither EC2 nor `segue sandbox` does: see what `aws.endpoint` names, and look what was done. Nothing more was asked";
+
 /// `aws`, `credentials` and `region`.
 pub(super) fn credentials(service: &Service, found: &Found) -> Vec<Check> {
     let region = &service.region;
@@ -25,6 +27,13 @@ pub(super) fn credentials(service: &Service, found: &Found) -> Vec<Check> {
     }
     if let Some(error) = said.iter().find_map(|said| said.as_ref().err()) {
         return vec![unreachable(service, error), skip("credentials"), skip("region")];
+    }
+    let real = said.iter().find_map(|said| match said {
+        Ok(Answer::Real(what)) => Some(what),
+        Ok(_) | Err(_) => None,
+    });
+    if let Some(what) = real {
+        return vec![Check::fail("aws", what.clone(), NOT_AWS), skip("credentials"), skip("region")];
     }
     let answers = Check::ok("aws", "EC2 and Elastic Load Balancing answer");
     let elsewhere = said.iter().find_map(|said| match said {
@@ -98,10 +107,12 @@ fn one(name: &'static str, said: &[(&Question, &Said)], of_none: &str) -> Check 
     let mut denied = Vec::new();
     let mut unclear = Vec::new();
     let mut allowed: Vec<&str> = Vec::new();
+    let mut real = None;
     for (question, said) in said {
         match said {
             Ok(Answer::Allowed) => allowed.push(question.call()),
             Ok(Answer::Denied(what)) => denied.push((*question, what.as_str())),
+            Ok(Answer::Real(what)) => real = Some(what),
             Ok(
                 Answer::Unsaid(what)
                 | Answer::NotTaken(what)
@@ -111,6 +122,9 @@ fn one(name: &'static str, said: &[(&Question, &Said)], of_none: &str) -> Check 
             | Err(CallError { what, .. }) => unclear.push((*question, what.as_str())),
         }
     }
+    if let Some(what) = real {
+        return Check::fail(name, what.clone(), NOT_AWS);
+    }
     allowed.dedup();
     if let Some((question, what)) = denied.first() {
         let calls = few(denied.iter().map(|(question, _)| shown(question)));
@@ -118,7 +132,7 @@ fn one(name: &'static str, said: &[(&Question, &Said)], of_none: &str) -> Check 
         return Check::fail(name, format!("not allowed: {calls} ({what})"), hint);
     }
     if let Some((question, what)) = unclear.first() {
-        let sentence = format!("{} was refused before the permission was looked at: {what}", shown(question));
+        let sentence = format!("whether {} may be called is not known: {what}", shown(question));
         return Check::warn(name, sentence, "mend what it names, then check again");
     }
     match allowed.is_empty() {

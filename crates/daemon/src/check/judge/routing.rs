@@ -112,7 +112,7 @@ pub(super) fn fleet(service: &Service, aws: &Aws) -> Check {
             running.len(),
             service.name
         );
-        let hint = "tag the servers of today with segue:service and segue:version, and register them in a colour group: there is no release without a fleet to release from";
+        let hint = "register the servers of today in a colour group, start the daemon and take them in with `segue adopt`: there is no release without a fleet to release from";
         return Check::warn("fleet", sentence, hint);
     }
     let down: Vec<_> = known.keys().filter(|id| !running.contains_key(id) && health(id).is_some()).collect();

@@ -115,7 +115,7 @@ async fn what_the_configuration_names_and_is_not_there_fails() {
 async fn without_a_fleet_nobody_is_asked_about_it() {
     let world = FakeWorld::new();
     let checks = checks(&world, &world.service()).await;
-    says(&checks, "fleet", CheckState::Warn, "segue:service");
+    says(&checks, "fleet", CheckState::Warn, "segue adopt");
     for name in ["may-stop", "may-terminate", "samples", "vitals", "control", "formats"] {
         assert_eq!(checks[name].state, CheckState::Skip, "{:?}", checks[name]);
     }
@@ -171,4 +171,38 @@ async fn credentials_that_are_not_taken_are_told_once_and_the_rest_is_skipped() 
     let (failed, checks) = judged(away(), away());
     assert_eq!(failed, "aws");
     says(&checks, "aws", CheckState::Fail, "segue sandbox");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_dry_run_is_kept_nothing_is_asked_that_would_change_something() {
+    let world = fleet();
+    world.ignore_dry_run("DescribeInstances");
+    let checks = checks(&world, &world.service()).await;
+    says(&checks, "aws", CheckState::Fail, "aws.endpoint");
+    says(&checks, "may-stop", CheckState::Warn, "was not asked about");
+    for call in ["RunInstances", "StartInstances", "StopInstances", "TerminateInstances", "CreateTags"] {
+        assert!(!world.questions().contains(&call), "{call} was asked: {:?}", world.questions());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_change_that_was_made_for_real_no_other_is_asked() {
+    let world = fleet();
+    world.ignore_dry_run("StartInstances");
+    let checks = checks(&world, &world.service()).await;
+    says(&checks, "may-launch", CheckState::Ok, "RunInstances");
+    says(&checks, "may-start", CheckState::Fail, "answered for real");
+    says(&checks, "may-terminate", CheckState::Warn, "was not asked about");
+    for call in ["StopInstances", "TerminateInstances", "CreateTags"] {
+        assert!(!world.questions().contains(&call), "{call} was asked: {:?}", world.questions());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_another_reading_is_not_dry_nothing_is_asked_either() {
+    let world = fleet();
+    world.ignore_dry_run("DescribeSubnets");
+    let checks = checks(&world, &world.service()).await;
+    says(&checks, "may-read", CheckState::Fail, "DescribeSubnets");
+    assert!(!world.questions().contains(&"RunInstances"), "{:?}", world.questions());
 }
