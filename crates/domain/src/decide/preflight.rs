@@ -25,6 +25,19 @@ enum Answer {
     No(String),
 }
 
+impl Answer {
+    /// With the word of whoever set the check aside.
+    fn result(self, scope: &Scope<'_>, check: &CheckName) -> CheckResult {
+        match (self, scope.plan().overrides.get(check)) {
+            (Self::Yes(sentence), _) => CheckResult::Passed(sentence),
+            (Self::NotYet(failed) | Self::No(failed), Some(reason)) => {
+                CheckResult::Overridden { failed, reason: reason.clone() }
+            }
+            (Self::NotYet(failed) | Self::No(failed), None) => CheckResult::Failed(failed),
+        }
+    }
+}
+
 type Check = fn(&Scope<'_>) -> Answer;
 
 /// The checks by name, in the order in which they are told.
@@ -44,14 +57,7 @@ pub fn checks(state: &ReleaseState, world: &World) -> Vec<(CheckName, CheckResul
     let scope = Scope { state, world, step: Step::Preflight };
     let said = CHECKS.into_iter().map(|(name, check)| {
         let name = CheckName::new(name);
-        let overridden = scope.plan().overrides.get(&name);
-        let result = match (check(&scope), overridden) {
-            (Answer::Yes(sentence), _) => CheckResult::Passed(sentence),
-            (Answer::NotYet(failed) | Answer::No(failed), Some(reason)) => {
-                CheckResult::Overridden { failed, reason: reason.clone() }
-            }
-            (Answer::NotYet(failed) | Answer::No(failed), None) => CheckResult::Failed(failed),
-        };
+        let result = check(&scope).result(&scope, &name);
         (name, result)
     });
     said.collect()
@@ -61,27 +67,19 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let mut events = Vec::new();
     let mut failed = Vec::new();
     for (name, check) in CHECKS {
-        let check_name = CheckName::new(name);
-        let (sentence, may_turn) = match check(scope) {
-            Answer::Yes(sentence) => {
-                events.push(Event::Checked { check: check_name, result: CheckResult::Passed(sentence) });
-                continue;
+        let name = CheckName::new(name);
+        let answer = check(scope);
+        let may_turn = matches!(answer, Answer::NotYet(_));
+        let result = answer.result(scope, &name);
+        if let CheckResult::Failed(sentence) = &result {
+            let until = scope.entered_at().after(scope.patience().settle);
+            if may_turn && scope.world.at < until {
+                let on = WaitingOn::Check { check: name, sentence: sentence.clone() };
+                return Err(Progress::WaitUntil(on, until, Then::Refuse));
             }
-            Answer::NotYet(sentence) => (sentence, true),
-            Answer::No(sentence) => (sentence, false),
-        };
-        if let Some(reason) = scope.plan().overrides.get(&check_name) {
-            let result = CheckResult::Overridden { failed: sentence, reason: reason.clone() };
-            events.push(Event::Checked { check: check_name, result });
-            continue;
+            failed.push(name.clone());
         }
-        let until = scope.entered_at().after(scope.patience().settle);
-        if may_turn && scope.world.at < until {
-            let on = WaitingOn::Check { check: check_name, sentence };
-            return Err(Progress::WaitUntil(on, until, Then::Refuse));
-        }
-        failed.push(check_name.clone());
-        events.push(Event::Checked { check: check_name, result: CheckResult::Failed(sentence) });
+        events.push(Event::Checked { check: name, result });
     }
     let recorded = scope.state.checks.iter().filter(|(_, it)| matches!(it, CheckResult::Failed(_)));
     let refused: Vec<CheckName> = recorded.map(|(name, _)| name.clone()).collect();
