@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::service_state::{Adoption, ServiceState};
 use crate::stranger::Stranger;
-use crate::target::{TargetHealth, Targets};
+use crate::target::{Targets, staying};
 
 pub use refusal::Unfit;
 
@@ -90,7 +90,7 @@ pub fn candidates(
         return request.instances.clone();
     }
     let groups = service.routing.forwarded().filter_map(|group| targets.get(group));
-    groups.flat_map(members).cloned().collect()
+    groups.flat_map(staying).cloned().collect()
 }
 
 /// What is left of an adoption that was begun, and who of it can be given nothing.
@@ -180,13 +180,8 @@ fn newcomer(
     })
 }
 
-/// Whoever is registered and stays.
-fn members(targets: &Targets) -> impl Iterator<Item = &InstanceId> {
-    targets.iter().filter(|(_, health)| **health != TargetHealth::Draining).map(|(id, _)| id)
-}
-
 fn is_in(group: &GroupArn, id: &InstanceId, facts: &AdoptionFacts<'_>) -> bool {
-    facts.targets.get(group).is_some_and(|targets| members(targets).any(|member| member == id))
+    facts.targets.get(group).is_some_and(|targets| staying(targets).any(|member| member == id))
 }
 
 fn groups_of(id: &InstanceId, facts: &AdoptionFacts<'_>) -> BTreeSet<GroupArn> {

@@ -35,5 +35,10 @@ impl fmt::Display for TargetHealth {
 /// The targets of one group.
 pub type Targets = BTreeMap<InstanceId, TargetHealth>;
 
+/// Whoever is registered and stays; one that drains is leaving already.
+pub fn staying(targets: &Targets) -> impl Iterator<Item = &InstanceId> {
+    targets.iter().filter(|(_, health)| **health != TargetHealth::Draining).map(|(id, _)| id)
+}
+
 /// The shares of the service's one weighted forward: 0 to 999 for each group.
 pub type Weights = BTreeMap<GroupArn, u16>;

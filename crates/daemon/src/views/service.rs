@@ -8,7 +8,7 @@ use segue_domain::instance::Instance;
 use segue_domain::service::{self, Service};
 use segue_domain::service_state::ServiceState;
 use segue_domain::state::ReleaseState;
-use segue_domain::target::TargetHealth;
+use segue_domain::target::staying;
 use segue_domain::world::World;
 
 use super::{fleet, id};
@@ -46,8 +46,7 @@ pub(crate) fn service(present: &Present<'_>) -> ServiceView {
 fn strangers(service: &Service, world: &World) -> Vec<String> {
     let Some(instances) = world.instances.known() else { return Vec::new() };
     let groups = service.routing.forwarded().filter_map(|group| world.targets(group).ok());
-    let staying = groups.flatten().filter(|(_, health)| **health != TargetHealth::Draining);
-    let strangers = staying.map(|(id, _)| id).filter(|id| !instances.contains_key(*id));
+    let strangers = groups.flat_map(staying).filter(|id| !instances.contains_key(*id));
     let strangers: BTreeSet<&InstanceId> = strangers.collect();
     strangers.into_iter().map(ToString::to_string).collect()
 }

@@ -6,7 +6,7 @@ use super::{Facts, count};
 use crate::ids::{GroupArn, InstanceId, Route, Version};
 use crate::instance::{Image, InstanceState};
 use crate::refusal::Refusal;
-use crate::target::TargetHealth;
+use crate::target::staying;
 
 /// The running fleet and everybody else.
 pub(super) struct Survey {
@@ -119,7 +119,7 @@ fn groups(facts: &Facts<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
     let mut groups: BTreeMap<InstanceId, BTreeSet<GroupArn>> = BTreeMap::new();
     for group in facts.service.routing.forwarded() {
         let Some(targets) = facts.targets.get(group) else { continue };
-        for (id, _) in targets.iter().filter(|(_, health)| **health != TargetHealth::Draining) {
+        for id in staying(targets) {
             groups.entry(id.clone()).or_default().insert(group.clone());
         }
     }
@@ -130,7 +130,7 @@ fn routes(facts: &Facts<'_>) -> BTreeMap<InstanceId, Route> {
     let mut routes = BTreeMap::new();
     for slot in &facts.service.routing.slots {
         let Some(targets) = facts.targets.get(&slot.group) else { continue };
-        for (id, _) in targets.iter().filter(|(_, health)| **health != TargetHealth::Draining) {
+        for id in staying(targets) {
             routes.insert(id.clone(), slot.route.clone());
         }
     }
