@@ -16,16 +16,8 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
-/// Every name, in the order in which checks are told.
-#[cfg(test)]
-pub(super) const NAMES: [&str; 29] = [
-    "config",
-    "journal",
-    "lease",
-    "listen",
-    "aws",
-    "credentials",
-    "region",
+/// What is not asked where AWS does not take the credentials.
+pub(super) const OF_AWS: [&str; 15] = [
     "may-read",
     "may-launch",
     "may-start",
@@ -39,16 +31,20 @@ pub(super) const NAMES: [&str; 29] = [
     "forward",
     "slots",
     "targets",
+    "strangers",
     "fleet",
-    "prometheus",
-    "samples",
-    "vitals",
-    "control",
-    "versions",
-    "level",
-    "formats",
-    "configure",
 ];
+
+/// What is asked of the servers that AWS lists.
+pub(super) const OF_SERVERS: [&str; 6] = ["samples", "vitals", "control", "versions", "level", "formats"];
+
+/// Every name, in the order in which checks are told.
+#[cfg(test)]
+pub(super) fn names() -> Vec<&'static str> {
+    let of_the_machine = ["config", "journal", "lease", "listen"];
+    let of_access = ["aws", "credentials", "region"];
+    [&of_the_machine[..], &of_access, &OF_AWS, &["prometheus"], &OF_SERVERS, &["configure"]].concat()
+}
 
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,8 @@ use segue_domain::ids::{GroupArn, InstanceId, SubnetId};
 use segue_domain::instance::{Image, Instance, InstanceState};
 use segue_domain::reading::{Reading, Why};
 use segue_domain::service::Service;
-use segue_domain::target::{Targets, Weights};
+use segue_domain::stranger::Stranger;
+use segue_domain::target::{Targets, Weights, staying};
 use segue_engine::ports::{
     Answer, BoardMetrics, Boards, CallError, Cloud, Described, ImageQuery, LoadBalancer, Permissions,
     Question, Target,
@@ -40,6 +41,9 @@ pub(super) struct Asked<'a> {
 /// What an answer about a permission was.
 pub(super) type Said = Result<Answer, CallError>;
 
+/// Who is registered where; a group that could not be read has its error.
+pub(super) type AllTargets = BTreeMap<GroupArn, Result<Targets, CallError>>;
+
 /// What everybody said.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -64,7 +68,9 @@ pub(super) struct Aws {
     pub(super) instances: Result<BTreeMap<InstanceId, Instance>, CallError>,
     pub(super) addresses: Result<BTreeMap<SubnetId, u64>, CallError>,
     pub(super) weights: Result<Weights, CallError>,
-    pub(super) targets: BTreeMap<GroupArn, Result<Targets, CallError>>,
+    pub(super) targets: AllTargets,
+    /// Everybody who gets traffic, whoever launched them, as far as the groups could be read.
+    pub(super) serving: Result<BTreeMap<InstanceId, Stranger>, CallError>,
 }
 
 impl Aws {
@@ -174,6 +180,8 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
         in_time("the forward", asked.balancer.weights(&service.routing.forward)),
         targets(asked),
     );
+    let serving = serving(service, &targets);
+    let serving = in_time("DescribeInstances", cloud.strangers(&serving)).await;
     let (reads, changes): (Vec<_>, Vec<_>) =
         questions(service, images.as_deref().unwrap_or_default(), &instances)
             .into_iter()
@@ -190,7 +198,13 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
     let was_real = permissions.iter().any(|(_, said)| is_real(said));
     let dry_runs = if was_real { DryRuns::Doubtful } else { dry_runs };
     permissions.extend(may_change(asked, changes, dry_runs).await);
-    Aws { permissions, template, images, instances, addresses, weights, targets }
+    Aws { permissions, template, images, instances, addresses, weights, targets, serving }
+}
+
+/// Who is registered in a colour or canary group, and not on the way out.
+fn serving(service: &Service, targets: &AllTargets) -> BTreeSet<InstanceId> {
+    let read = service.routing.forwarded().filter_map(|group| targets.get(group)?.as_ref().ok());
+    read.flat_map(staying).cloned().collect()
 }
 
 /// One at a time: after one that was answered for real no other is asked.
@@ -251,7 +265,7 @@ fn questions(
     questions
 }
 
-async fn targets(asked: &Asked<'_>) -> BTreeMap<GroupArn, Result<Targets, CallError>> {
+async fn targets(asked: &Asked<'_>) -> AllTargets {
     let routing = &asked.service.routing;
     let groups = routing.forwarded().chain(routing.slot_groups());
     let asking: Vec<_> = groups

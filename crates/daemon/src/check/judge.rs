@@ -4,35 +4,16 @@ mod access;
 mod room;
 mod routing;
 mod servers;
+mod strangers;
 #[cfg(test)]
 mod tests;
 
 use segue_domain::service::Service;
 use segue_engine::ports::{CallError, Class, ImageQuery};
 
-use super::finding::Check;
+use super::finding::{Check, OF_AWS, OF_SERVERS};
 use super::gather::Found;
 use crate::config::Config;
-
-/// What is not asked where AWS does not take the credentials.
-const OF_AWS: [&str; 14] = [
-    "may-read",
-    "may-launch",
-    "may-start",
-    "may-stop",
-    "may-terminate",
-    "may-tag",
-    "may-route",
-    "template",
-    "images",
-    "addresses",
-    "forward",
-    "slots",
-    "targets",
-    "fleet",
-];
-/// What is asked of the servers that AWS lists.
-const OF_SERVERS: [&str; 6] = ["samples", "vitals", "control", "versions", "level", "formats"];
 
 /// Every check of a service, in the order of docs/check.md.
 pub(super) fn all(service: &Service, images: &ImageQuery, config: &Config, found: &Found) -> Vec<Check> {
@@ -53,6 +34,7 @@ pub(super) fn all(service: &Service, images: &ImageQuery, config: &Config, found
         routing::forward(service, &aws.weights),
         routing::slots(service, &aws.targets, aws.running().len()),
         routing::targets(service, &aws.targets, aws.running().len()),
+        strangers::strangers(service, aws),
         routing::fleet(service, aws),
     ]);
     checks.push(prometheus);

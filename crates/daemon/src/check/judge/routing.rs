@@ -1,21 +1,19 @@
 //! What the load balancer must have: groups in the forward, slots, places for targets; and who serves today.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use segue_domain::ids::{GroupArn, InstanceId};
 use segue_domain::service::Service;
-use segue_domain::target::{TargetHealth, Targets, Weights};
+use segue_domain::target::{TargetHealth, Weights};
 use segue_engine::ports::CallError;
 
 use super::room::doubled;
 use super::unread;
 use crate::check::finding::{Check, few};
-use crate::check::gather::Aws;
+use crate::check::gather::{AllTargets, Aws};
 
 /// Source: Elastic Load Balancing, "Quotas for your Application Load Balancers": targets per load balancer.
 const TARGETS_PER_BALANCER: u64 = 1_000;
-
-type AllTargets = BTreeMap<GroupArn, Result<Targets, CallError>>;
 
 /// The one weighted forward names all colours and canary groups.
 pub(super) fn forward(service: &Service, weights: &Result<Weights, CallError>) -> Check {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use segue_domain::ids::{GroupArn, InstanceId, TemplateId};
 use segue_domain::service::Service;
+use segue_domain::stranger::SCALING_GROUP_TAG;
 use segue_engine::fakes::{FakeWorld, Method, Nth, What};
 use segue_engine::ports::{Answer, CallError, Class};
 
-use crate::check::finding::{Check, CheckState, NAMES};
+use crate::check::finding::{Check, CheckState, names};
 use crate::check::gather::{Asked, Found, gather};
 use crate::check::judge::all;
 use crate::config::{Config, Environment};
@@ -62,7 +63,7 @@ fn every_name_has_its_line_in_the_documents_and_nothing_else_has() {
     let page = include_str!("../../../../../docs/check.md");
     let named: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(named, NAMES);
+    assert_eq!(named, names());
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,7 +73,7 @@ async fn where_all_is_well_nothing_fails_and_every_check_is_told_once() {
     let checks = all(&world.service(), &world.images(), &config(), &found);
     let told: Vec<&str> = checks.iter().map(|check| check.name).collect();
     // What is looked at once for all services comes first, and the command last.
-    let of_service: Vec<&str> = NAMES[4..NAMES.len() - 1].to_vec();
+    let of_service: Vec<&str> = names()[4..names().len() - 1].to_vec();
     assert_eq!(told, of_service);
     for check in &checks {
         let well = if check.name == "may-route" { CheckState::Skip } else { CheckState::Ok };
@@ -123,6 +124,29 @@ async fn without_a_fleet_nobody_is_asked_about_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_registered_is_known_or_named() {
+    let strange = FakeWorld::with_strangers(2, 6);
+    strange.calm_users();
+    let told = checks(&strange, &strange.service()).await;
+    says(&told, "strangers", CheckState::Fail, "i-0001");
+    says(&told, "strangers", CheckState::Fail, "segue adopt boards");
+    strange.set_tag(&InstanceId::new("i-0001"), SCALING_GROUP_TAG, "boards-asg");
+    says(
+        &checks(&strange, &strange.service()).await,
+        "strangers",
+        CheckState::Fail,
+        "detach those of the Auto Scaling group boards-asg first",
+    );
+
+    let world = fleet();
+    world.set_tag(&InstanceId::new("i-0002"), SCALING_GROUP_TAG, "boards-asg");
+    let told = checks(&world, &world.service()).await;
+    says(&told, "strangers", CheckState::Warn, "of the Auto Scaling group boards-asg: i-0002");
+    world.choke().add(Method::Targets, Nth::Each, What::FailBefore(Class::Retry));
+    says(&checks(&world, &world.service()).await, "strangers", CheckState::Fail, "check again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_that_nobody_counts_or_that_say_nothing_fail() {
     let world = fleet();
     world.forget_series();
@@ -157,7 +181,7 @@ async fn credentials_that_are_not_taken_are_told_once_and_the_rest_is_skipped() 
     let (failed, checks) = judged(Ok(Answer::NotTaken(what())), Ok(Answer::NotTaken(what())));
     assert_eq!(failed, "credentials");
     says(&checks, "credentials", CheckState::Fail, "unset AWS_SESSION_TOKEN");
-    assert_eq!(checks.len(), NAMES.len() - 5, "the rest is told as skipped");
+    assert_eq!(checks.len(), names().len() - 5, "the rest is told as skipped");
 
     let (failed, checks) = judged(Ok(Answer::NotTaken(what())), Ok(Answer::ElsewhereOnly(what())));
     assert_eq!(failed, "region");

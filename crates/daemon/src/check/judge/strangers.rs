@@ -1,0 +1,52 @@
+//! Who gets traffic without being the service's: a release is refused while there is one.
+
+use std::collections::BTreeSet;
+
+use segue_domain::ids::InstanceId;
+use segue_domain::service::Service;
+use segue_domain::stranger::Stranger;
+
+use super::unread;
+use crate::check::finding::{Check, few};
+use crate::check::gather::Aws;
+
+/// Everybody in the colour and canary groups is known, and nobody else starts and stops them.
+pub(super) fn strangers(service: &Service, aws: &Aws) -> Check {
+    let (serving, known) = match (&aws.serving, &aws.instances) {
+        (Ok(serving), Ok(known)) => (serving, known),
+        (Err(error), _) | (_, Err(error)) => return unread("strangers", error),
+    };
+    let unread_group = service.routing.forwarded().find_map(|group| aws.targets.get(group)?.as_ref().err());
+    if let Some(error) = unread_group {
+        return unread("strangers", error);
+    }
+    let owned: Vec<&Stranger> = serving.values().filter(|it| it.scaling_group().is_some()).collect();
+    let unknown: Vec<&InstanceId> = serving.keys().filter(|id| !known.contains_key(id)).collect();
+    if !unknown.is_empty() {
+        let sentence = format!("registered, and not known as a server of {}: {}", service.name, few(unknown));
+        return Check::fail("strangers", sentence, take_them_in(service, &owned));
+    }
+    if !owned.is_empty() {
+        let sentence = format!("of {}: {}", groups_of(&owned), few(owned.iter().map(|it| &it.id)));
+        let hint = "the group starts and ends servers whenever it wants, in the middle of a release too, without asking who is on them: detach them, and keep its desired capacity at what is left";
+        return Check::warn("strangers", sentence, hint);
+    }
+    Check::ok("strangers", format!("whoever is registered is known as a server of {}", service.name))
+}
+
+fn take_them_in(service: &Service, owned: &[&Stranger]) -> String {
+    let adopt = format!(
+        "`segue adopt {}` takes them in, or deregister them: until then each release is refused (strangers-serve)",
+        service.name
+    );
+    match owned.is_empty() {
+        true => adopt,
+        false => format!("detach those of {} first; then {adopt}", groups_of(owned)),
+    }
+}
+
+fn groups_of(owned: &[&Stranger]) -> String {
+    let groups: BTreeSet<&str> = owned.iter().filter_map(|it| it.scaling_group()).collect();
+    let word = if groups.len() == 1 { "the Auto Scaling group" } else { "the Auto Scaling groups" };
+    format!("{word} {}", few(groups))
+}
