@@ -232,19 +232,24 @@ fn route() -> Shape<String> {
 }
 
 fn group_arn(region: Option<String>) -> Shape<String> {
-    let example =
-        "\"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/boards-a/0123456789abcdef\"";
+    let example = example_arn(region.as_deref(), "targetgroup/boards-a/0123456789abcdef");
     Shape::text(format!("the ARN of a target group{}", of_region(region.as_deref())), example, move |text| {
         is_arn(text, region.as_deref(), &["targetgroup/"]).then(|| text.to_owned())
     })
 }
 
 fn forward_arn(region: Option<String>) -> Shape<String> {
-    let example = "\"arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/boards/0123456789abcdef/0123456789abcdef\"";
+    let example = example_arn(region.as_deref(), "listener/app/boards/0123456789abcdef/0123456789abcdef");
     let what = format!("the ARN of a listener or listener rule{}", of_region(region.as_deref()));
     Shape::text(what, example, move |text| {
         is_arn(text, region.as_deref(), &["listener/", "listener-rule/"]).then(|| text.to_owned())
     })
+}
+
+/// As it would be in the service's own region.
+fn example_arn(region: Option<&str>, resource: &str) -> String {
+    let region = region.unwrap_or("eu-west-1");
+    format!("\"arn:aws:elasticloadbalancing:{region}:123456789012:{resource}\"")
 }
 
 fn of_region(region: Option<&str>) -> String {

@@ -14,7 +14,7 @@ pub(crate) struct Shape<T> {
     /// `a duration from 1s to 24h`
     pub(crate) what: String,
     /// As it is written in the file.
-    pub(crate) example: &'static str,
+    pub(crate) example: String,
     pub(crate) read: Reader<T>,
 }
 
@@ -24,11 +24,11 @@ impl<T: 'static> Shape<T> {
     /// A text that `read` understands.
     pub(crate) fn text(
         what: impl Into<String>,
-        example: &'static str,
+        example: impl Into<String>,
         read: impl Fn(&str) -> Option<T> + 'static,
     ) -> Self {
         let read = move |value: &DeValue<'_>| value.as_str().and_then(&read);
-        Self { what: what.into(), example, read: Box::new(read) }
+        Self { what: what.into(), example: example.into(), read: Box::new(read) }
     }
 }
 
@@ -38,13 +38,17 @@ pub(crate) fn text(what: &str, example: &'static str) -> Shape<String> {
 }
 
 pub(crate) fn boolean() -> Shape<bool> {
-    Shape { what: "true or false".to_owned(), example: "true", read: Box::new(as_bool) }
+    Shape { what: "true or false".to_owned(), example: "true".to_owned(), read: Box::new(as_bool) }
 }
 
 /// A whole number within limits.
 pub(crate) fn number(min: u64, max: u64, example: &'static str) -> Shape<u64> {
     let read = move |value: &DeValue<'_>| integer(value).filter(|number| (min..=max).contains(number));
-    Shape { what: format!("a whole number from {min} to {max}"), example, read: Box::new(read) }
+    Shape {
+        what: format!("a whole number from {min} to {max}"),
+        example: example.to_owned(),
+        read: Box::new(read),
+    }
 }
 
 /// A whole number within limits that fits into 32 bits.
@@ -53,13 +57,21 @@ pub(crate) fn number32(min: u32, max: u32, example: &'static str) -> Shape<u32> 
         let number = u32::try_from(integer(value)?).ok()?;
         (min..=max).contains(&number).then_some(number)
     };
-    Shape { what: format!("a whole number from {min} to {max}"), example, read: Box::new(read) }
+    Shape {
+        what: format!("a whole number from {min} to {max}"),
+        example: example.to_owned(),
+        read: Box::new(read),
+    }
 }
 
 /// A port to reach somebody at.
 pub(crate) fn port(example: &'static str) -> Shape<u16> {
     let read = |value: &DeValue<'_>| u16::try_from(integer(value)?).ok().filter(|port| *port > 0);
-    Shape { what: format!("a whole number from 1 to {}", u16::MAX), example, read: Box::new(read) }
+    Shape {
+        what: format!("a whole number from 1 to {}", u16::MAX),
+        example: example.to_owned(),
+        read: Box::new(read),
+    }
 }
 
 /// A span of time within limits, written as `250ms`, `10s`, `1h 30m`.
