@@ -57,7 +57,7 @@ impl Failure {
             (Some(code), None) => code.clone(),
             (None, Some(_) | None) => chain(error),
         };
-        let details: String = details.chars().take(TEXT_MAX).collect();
+        let details = in_one_line(&details);
         let status = match trouble {
             Trouble::Answered { status, .. } => format!(" with status {status}"),
             Trouble::Unreadable
@@ -79,6 +79,16 @@ impl Failure {
 impl From<Failure> for CallError {
     fn from(failure: Failure) -> Self {
         Self { class: failure.class, what: failure.what }
+    }
+}
+
+/// Somebody else's text as a part of a sentence: what the SDK says of missing credentials has many lines.
+fn in_one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(TEXT_MAX) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
+        None => line,
     }
 }
 

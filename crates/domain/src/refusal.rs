@@ -198,7 +198,11 @@ impl Refusal {
             Self::TemplateGone { .. } => {
                 "make the launch template, or name another one in the service's configuration".to_owned()
             }
-            Self::CannotSee { .. } => "nothing was changed: ask again when it answers".to_owned(),
+            Self::CannotSee { .. } => {
+                "nothing was changed: mend what it names and ask again; `segue check` looks at everything that a \
+                 release needs"
+                    .to_owned()
+            },
             Self::NotServed { .. } => {
                 "ask the daemon that holds the lease, or ask again when this one does".to_owned()
             }
