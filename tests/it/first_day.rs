@@ -20,7 +20,7 @@ const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_
 const DENIED: &str = "may-terminate";
 
 fn sandbox(folder: &Path) -> (Staying, Value) {
-    let config = "[credentials]\ndeny = [\"ec2:TerminateInstances\"]\n[prometheus]\ninterval_ms = 100\n";
+    let config = "[credentials]\ndeny = [\"ec2:TerminateInstances\"]\n";
     std::fs::write(folder.join("sandbox.toml"), config).unwrap();
     let mut sandbox = Command::new(program::path());
     sandbox.args(["sandbox", "--config", "sandbox.toml", "--fleet", "2", "--serve-config", "segue.toml"]);
@@ -150,6 +150,86 @@ fn here(day: &Day<'_>) {
     std::fs::write(day.folder.join("other.key"), "another key that is long enough to be one").unwrap();
     day.fails(&[("segue.key", "other.key")], &["control"], "the key under [handover]");
     day.fails(&[("segue.key", "missing.key")], &["config"], "cannot be read");
+}
+
+/// `segue serve` on the given configuration, and what it answers to these words.
+fn served(folder: &Path, config: &str, environment: &[(&str, &str)], words: &[&str]) -> Output {
+    std::fs::write(folder.join("served.toml"), config).unwrap();
+    let mut serve = segue(folder, environment);
+    let (_serving, ready) =
+        program::ready(serve.args(["serve", "--config", "served.toml"]).stderr(Stdio::null()));
+    let url = ready["listening"].as_str().unwrap();
+    segue(folder, environment).args(["--daemon", url]).args(words).output().unwrap()
+}
+
+#[test]
+fn a_mistake_that_nobody_checked_is_told_by_the_daemon_and_by_its_answer() {
+    let _alone = program::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, ready) = sandbox(folder.path());
+    program::change_config(folder.path(), &[]);
+    let config = std::fs::read_to_string(folder.path().join("segue.toml")).unwrap();
+    let canary = ["canary", "boards", "--version", "2"];
+    let told = |output: &Output, exit: i32, words: &[&str]| {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(exit), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word:?} is not in {said}");
+        }
+    };
+
+    let blind = served(folder.path(), &config, &[], &canary);
+    told(&blind, 1, &["error (cannot-see)", "there are no credentials", "hint: ", "segue check"]);
+    let other = [("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "wrong")];
+    let stranger = served(folder.path(), &config, &other, &canary);
+    told(&stranger, 1, &["error (cannot-see)", "AuthFailure", "hint: "]);
+    let unbuilt = config.replace("tags = { service", "tags = { application");
+    let unbuilt = served(folder.path(), &unbuilt, &KEYS, &canary);
+    told(&unbuilt, 2, &["refused (version-unknown)", "no image at all", "releaseVersion tag"]);
+
+    // The ARNs name the region, too: the daemon does not even start, and says what to write instead.
+    let elsewhere = config.replace(ready["region"].as_str().unwrap(), "sa-east-1");
+    let half = elsewhere.replacen("elasticloadbalancing:sa-east-1", "elasticloadbalancing:eu-west-1", 1);
+    let start = |config: &str| {
+        std::fs::write(folder.path().join("start.toml"), config).unwrap();
+        segue(folder.path(), &KEYS).args(["serve", "--config", "start.toml"]).output().unwrap()
+    };
+    let example = "for example \"arn:aws:elasticloadbalancing:sa-east-1:";
+    told(&start(&half), 2, &["error[config-invalid]", "in sa-east-1", example]);
+    let away = served(folder.path(), &elsewhere, &KEYS, &canary);
+    told(&away, 1, &["error (cannot-see)", "hint: "]);
+}
+
+#[test]
+fn an_older_journal_is_read_on_and_a_newer_one_is_left_alone() {
+    let _alone = program::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (_sandbox, _ready) = sandbox(folder.path());
+    program::change_config(folder.path(), &[]);
+    let config = std::fs::read_to_string(folder.path().join("segue.toml")).unwrap();
+    let first = served(folder.path(), &config, &KEYS, &["canary", "boards", "--version", "2", "--wait"]);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+
+    let change = |sql: &str| {
+        let code = format!(
+            "import sqlite3\ndb = sqlite3.connect('segue.journal.db')\ndb.execute({sql:?})\ndb.commit()\n"
+        );
+        let changed =
+            Command::new("python3").args(["-c", &code]).current_dir(folder.path()).status().unwrap();
+        assert!(changed.success(), "{sql}");
+    };
+    // As the daemons left it that gave a journal no id: this one reads every record of it, and goes on.
+    change("DELETE FROM meta WHERE name = 'journal_id'");
+    let history = served(folder.path(), &config, &KEYS, &["history", "boards"]);
+    assert!(String::from_utf8_lossy(&history.stdout).contains("boards-1"), "{history:?}");
+
+    change("UPDATE meta SET value = 99 WHERE name = 'layout'");
+    let before = std::fs::read(folder.path().join("segue.journal.db")).unwrap();
+    let refused = segue(folder.path(), &KEYS).args(["serve", "--config", "segue.toml"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("error[journal-newer]") && said.contains("start the newer daemon again"), "{said}");
+    assert!(before == std::fs::read(folder.path().join("segue.journal.db")).unwrap(), "it was touched");
 }
 
 #[test]
