@@ -14,7 +14,7 @@ ARGS ?=
 SEEDS ?= 1 2 3 4 5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos test check clients tools
+.PHONY: help demo chaos test check clients shell tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ check: tools ## format, lints and documents, without running a test
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-clients: $(VENV)/installed $(CLIENTS)/prometheus ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus
+clients: $(VENV)/installed $(CLIENTS)/prometheus shell ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus
 
 $(VENV)/installed: tests/clients/requirements.txt
 	@echo "installing other people's clients into $(VENV)"
@@ -65,6 +65,13 @@ $(CLIENTS)/prometheus:
 		cd $(CLIENTS)/debian && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } >/dev/null 2>&1 \
 		&& dpkg-deb --extract prometheus_*.deb . && ln -sf debian/usr/bin/prometheus ../prometheus; fi || { \
 		echo "prometheus is missing: install it from https://prometheus.io/download, then try again" >&2; exit 1; }
+
+# What the documents' commands are typed into.
+shell:
+	@for tool in curl jq; do \
+		command -v $$tool >/dev/null || apt-get install --yes --no-install-recommends $$tool >/dev/null || { \
+			echo "$$tool is missing: install it, then try again" >&2; exit 1; }; \
+	done
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then try again" >&2; exit 1; }

@@ -15,3 +15,4 @@ mod planned;
 mod program;
 mod refusals;
 mod sabotage;
+mod sandbox_page;

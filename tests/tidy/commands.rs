@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::tree::{Tree, assert_none};
 use super::{markdown, named_tests};
 
-/// What is read, block by block, with a shell beside it. docs/sandbox.md is not: it shows ways to call things.
-const PAGES: [&str; 4] = ["README.md", "docs/chaos.md", "docs/check.md", "docs/level0.md"];
+/// What is read, block by block, with a shell beside it.
+const PAGES: [&str; 5] = ["README.md", "docs/chaos.md", "docs/check.md", "docs/level0.md", "docs/sandbox.md"];
 const LIST: &str = "tests/readme.toml";
 
 #[derive(Debug, Deserialize)]
