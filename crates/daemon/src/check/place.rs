@@ -34,7 +34,9 @@ pub(super) async fn look(config: &Config) -> Vec<Check> {
 }
 
 fn refused(error: &StartError) -> Check {
-    let hint = error.hint().unwrap_or_default();
+    // An error that says by itself what to do brings none.
+    let hint =
+        error.hint().map_or_else(|| format!("docs/errors/{}.md says more", error.code()), str::to_owned);
     let sentence = format!("{} ({})", segue_engine::ports::chain(error), error.code());
     Check::fail("journal", sentence, hint)
 }
@@ -166,6 +168,17 @@ mod tests {
         // A folder is no program.
         assert_eq!(state(&["/bin"]), CheckState::Fail);
         assert_eq!(command(None).state, CheckState::Skip);
+    }
+
+    #[test]
+    fn a_journal_that_is_refused_is_never_told_without_a_hint() {
+        let wrong = crate::config::Config::parse("segue.toml", "nothing = 1", &Environment::process());
+        let mistakes = wrong.expect_err("it is no configuration");
+        let bare = StartError::Config(crate::config::LoadError::Wrong(mistakes));
+        assert_eq!(bare.hint(), None);
+        assert_eq!(refused(&bare).hint.as_deref(), Some("docs/errors/config-invalid.md says more"));
+        let foreign = StartError::Journal(OpenError::NotAJournal { path: PathBuf::from("x") });
+        assert_eq!(refused(&foreign).hint.as_deref(), foreign.hint());
     }
 
     #[tokio::test]
