@@ -136,6 +136,7 @@ pub(crate) struct SandboxCommand {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     pub(crate) service: String,
+    /// Which kind of release is planned
     #[arg(long, value_name = "KIND", default_value = "full")]
     pub(crate) kind: Kind,
     /// The version to bring in, or to go back to; the daemon chooses when it is left out

@@ -22,3 +22,18 @@ fn the_demo_lists_its_options() {
 fn a_release_lists_its_options() {
     insta::assert_snapshot!(help(&["release"]));
 }
+
+#[test]
+fn a_check_lists_its_options() {
+    insta::assert_snapshot!(help(&["check"]));
+}
+
+#[test]
+fn a_plan_lists_its_options() {
+    insta::assert_snapshot!(help(&["plan"]));
+}
+
+#[test]
+fn an_adoption_lists_its_options() {
+    insta::assert_snapshot!(help(&["adopt"]));
+}
