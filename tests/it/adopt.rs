@@ -78,7 +78,8 @@ fn a_fleet_that_segue_did_not_launch_is_adopted_and_released() {
     assert!(status.contains("segue adopt boards"), "{status}");
 
     // A plan, and nobody there to say yes.
-    let plan = day.refuses(&["adopt", "boards"], &["segue:version=1", "by its AMI", "slot s01", "--yes"]);
+    let plan =
+        day.refuses(&["adopt", "boards"], &["segue:version=1", "by its AMI", "slot s01", "not-confirmed"]);
     for server in day.servers() {
         assert!(plan.contains(server), "{server} is not in {plan}");
     }

@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Done,
     /// Something went wrong that has nothing to do with the release itself.
     Error,
-    /// The daemon did not take the request, or preflight said no, or the configuration is wrong.
+    /// The daemon did not take the request, or preflight or a person said no, or the configuration is wrong.
     Refused,
     /// A canary or a step failed, and everything is as it was before.
     RolledBack,
