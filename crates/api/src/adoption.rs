@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::PlanBasis;
+
 /// What to plan: `GET /v1/services/{name}/adoption`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -18,15 +20,16 @@ pub struct AdoptionQuery {
     pub version: Option<String>,
 }
 
-/// What would be done. Nothing is until its digest is sent back.
+/// What would be done. Nothing is until it is sent back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AdoptionPlan {
+    /// What the request to adopt takes.
+    #[serde(flatten)]
+    pub basis: PlanBasis,
     pub service: String,
-    /// Names this very plan.
-    pub digest: String,
     /// Those that would be taken in; none when there is nothing to do.
     pub servers: Vec<AdoptedServer>,
-    /// Instances that carry the service's tags already.
+    /// Instances that carry all of the service's tags already.
     pub known: Vec<String>,
 }
 
@@ -41,6 +44,9 @@ pub struct AdoptedServer {
     pub image: String,
     pub version: String,
     pub known_by: KnownBy,
+    /// Why its application could not be asked: then nobody has compared the version with its word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     /// The colour groups in which it is registered.
     pub groups: Vec<String>,
     /// Its route slot.
@@ -65,14 +71,14 @@ pub enum KnownBy {
 }
 
 /// The body of `POST /v1/services/{name}/adoption`: the request that was planned, and the plan that was shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdoptionRequest {
-    /// The plan's.
-    pub digest: String,
-    /// As in the query.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instances: Option<String>,
+    /// The plan that was shown, whole or only its format, digest and facts.
+    pub plan: PlanBasis,
+    /// Only these instances; whoever is registered in the colour groups when there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<String>,
     /// As in the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -103,7 +109,25 @@ pub enum AdoptionOutcome {
 impl AdoptionRequest {
     /// The request of a plan that somebody has seen.
     pub fn of(plan: &AdoptionPlan, query: &AdoptionQuery, reason: Option<String>) -> Self {
-        let AdoptionQuery { instances, version } = query.clone();
-        Self { digest: plan.digest.clone(), instances, version, reason }
+        let AdoptionQuery { instances, version } = query;
+        let instances = instances.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
+        Self { plan: plan.basis.clone(), instances, version: version.clone(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PLAN_FORMAT;
+
+    #[test]
+    fn a_request_names_its_instances_one_by_one_and_gives_the_plan_back() {
+        let basis = PlanBasis { format: PLAN_FORMAT, digest: "5f1c".to_owned(), facts: BTreeMap::new() };
+        let plan =
+            AdoptionPlan { basis, service: "boards".to_owned(), servers: Vec::new(), known: Vec::new() };
+        let query = AdoptionQuery { instances: Some("i-1,i-2".to_owned()), version: None };
+        let request = serde_json::to_value(AdoptionRequest::of(&plan, &query, None)).expect("it is JSON");
+        let plan = serde_json::json!({"format": PLAN_FORMAT, "digest": "5f1c", "facts": {}});
+        assert_eq!(request, serde_json::json!({"plan": plan, "instances": ["i-1", "i-2"]}));
     }
 }

@@ -35,7 +35,7 @@ use crate::metrics::Metrics;
 pub(crate) use hosts::Hosts;
 
 /// The longest body that is read.
-pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Requests that wait for a change: long polls and streams of events together.
 pub(crate) const WATCHERS_MAX: usize = 256;
 

@@ -1,19 +1,19 @@
 //! Taking in running servers that Segue did not launch: from what somebody asked for, and the world as it is, to
 //! a plan, or to a refusal that changes nothing.
 //!
-//! A plan is shown to a person first. What is done is done only if the world still gives the same plan, which its
-//! [digest](AdoptionPlan::digest) says.
+//! A plan is shown to a person first. What is done is done only if the world still gives the same plan: that it
+//! stands on the same [facts](AdoptionPlan::basis).
 
 mod refusal;
+mod shown;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::AppStatus;
-use crate::fingerprint::fingerprint;
 use crate::ids::{GroupArn, ImageId, InstanceId, Route, ServiceName, Version};
 use crate::instance::InstanceState;
-use crate::reading::Reading;
+use crate::reading::{Reading, Why};
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::service_state::{Adoption, ServiceState};
@@ -21,6 +21,7 @@ use crate::stranger::Stranger;
 use crate::target::{Targets, staying};
 
 pub use refusal::Unfit;
+pub(crate) use shown::changes;
 
 /// What somebody asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct AdoptionFacts<'a> {
     pub targets: &'a BTreeMap<GroupArn, Targets>,
     /// As far as EC2 knows them, those that [`candidates`] names.
     pub servers: &'a BTreeMap<InstanceId, Stranger>,
-    /// What they say of themselves.
+    /// What they say of themselves: of each that runs, its answer or why there is none.
     pub apps: &'a BTreeMap<InstanceId, Reading<AppStatus>>,
     pub history: &'a ServiceState,
 }
@@ -50,7 +51,7 @@ pub struct AdoptionPlan {
     pub service: ServiceName,
     /// Those that are taken in.
     pub servers: BTreeMap<InstanceId, Newcomer>,
-    /// Those that carry the service's tags already.
+    /// Those that carry all of the service's tags already.
     pub known: BTreeSet<InstanceId>,
 }
 
@@ -61,6 +62,8 @@ pub struct Newcomer {
     pub address: Option<String>,
     pub version: Version,
     pub known_by: KnownBy,
+    /// Why its application could not be asked: then nobody has compared the version with its word.
+    pub unread: Option<Why>,
     /// The groups of the weighted forward in which it is registered.
     pub groups: BTreeSet<GroupArn>,
     /// The route slot that leads to it.
@@ -169,12 +172,14 @@ fn newcomer(
     if groups.is_empty() {
         return Err(Unfit::InNoColourGroup { instance: instance() });
     }
-    let (version, known_by) = version::of(server, facts.apps.get(&server.id), asked)?;
+    let app = facts.apps.get(&server.id);
+    let (version, known_by) = version::of(server, app, asked)?;
     Ok(Newcomer {
         image: server.image.clone(),
         address: server.address.clone(),
         version,
         known_by,
+        unread: app.and_then(Reading::why).cloned(),
         groups,
         route: route_of(&server.id, facts),
     })
@@ -197,19 +202,6 @@ impl AdoptionPlan {
     /// Nobody is left to be taken in.
     pub fn is_done(&self) -> bool {
         self.servers.is_empty()
-    }
-
-    /// The same for the same plan, another for any other: what was shown is what is done. Who is known already
-    /// is not in it, for nothing is done to them.
-    pub fn digest(&self) -> String {
-        let mut text = format!("adopt {}\n", self.service);
-        for (id, it) in &self.servers {
-            let groups: Vec<&str> = it.groups.iter().map(GroupArn::as_str).collect();
-            let address = it.address.as_deref().unwrap_or("-");
-            let line = format!("{id}\t{}\t{address}\t{}\t{}\n", it.image, it.version, groups.join("\t"));
-            text.push_str(&line);
-        }
-        fingerprint(&text)
     }
 }
 

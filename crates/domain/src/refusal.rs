@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::adoption::Unfit;
+use crate::adoption::{self, Unfit};
 use crate::basis::Difference;
 use crate::event::Word;
 use crate::ids::{GroupArn, InstanceId, ReleaseId, ServiceName, TemplateId, Version};
@@ -60,7 +60,7 @@ refusals! {
     /// Servers that do not carry the service's tags are registered in its colour groups.
     StrangersServe { service: ServiceName, strangers: Vec<InstanceId> } = "strangers-serve";
     /// The world is not what it was when the plan of an adoption was shown.
-    AdoptionChanged { service: ServiceName } = "adoption-changed";
+    AdoptionChanged { service: ServiceName, differences: Vec<Difference> } = "adoption-changed";
     /// EC2 did not let the tags be written.
     TagsRefused { why: String } = "tags-refused";
     /// No earlier version is known to go back to.
@@ -118,9 +118,11 @@ impl fmt::Display for Refusal {
                 "servers that Segue does not know are registered in the colour groups: {}",
                 list(strangers)
             ),
-            Self::AdoptionChanged { service } => {
-                write!(f, "what would be taken into {service} is not what was shown")
-            }
+            Self::AdoptionChanged { service, differences } => write!(
+                f,
+                "what would be taken into {service} is not what was shown: {}",
+                adoption::changes(differences)
+            ),
             Self::TagsRefused { why } => write!(f, "the tags were not written: {why}"),
             Self::NothingBefore {} => f.write_str("no earlier version is known to go back to"),
             Self::NoFreeColour { groups } => {
@@ -178,7 +180,7 @@ impl Refusal {
             Self::StrangersServe { service, .. } => {
                 format!("`segue adopt {service}` takes them in; deregister what does not belong there")
             }
-            Self::AdoptionChanged { service } => format!("look at it again: `segue adopt {service}`"),
+            Self::AdoptionChanged { service, .. } => format!("look at it again: `segue adopt {service}`"),
             Self::TagsRefused { .. } => {
                 "allow the daemon's role ec2:CreateTags on instances, then ask again".to_owned()
             }
@@ -214,7 +216,8 @@ impl Refusal {
             Self::ReleaseUnknown { .. } => "`segue history` lists the releases".to_owned(),
             Self::PlanStale { .. } => "make the plan again with `segue plan`, and look at it".to_owned(),
             Self::PlanInvalid { .. } => {
-                "make the plan again with `segue plan SERVICE --out FILE`, and hand it in as it is".to_owned()
+                "make the plan again (`segue plan SERVICE --out FILE`, `segue adopt SERVICE`), and hand it in as it is"
+                    .to_owned()
             }
             Self::RequestInvalid { .. } => "see `segue help`".to_owned(),
             Self::Unfit(unfit) => unfit.hint(),

@@ -32,7 +32,7 @@ use crate::outside::{Call, CallStat, CallStats, Limits};
 use crate::pen::By;
 use crate::ports::{Clock, Entropy};
 use crate::run::Rhythm;
-use crate::service::{Adopted, BookError, Desk, ServiceSetup, read_history};
+use crate::service::{Adopted, BookError, Desk, ServiceSetup, Shown, read_history};
 
 use tenure::{Standing, Tenure};
 
@@ -197,15 +197,15 @@ impl Engine {
         self.shared.desk(service)?.plan_adoption(request).await
     }
 
-    /// Takes them in, if the plan is still the one of that digest.
+    /// Takes them in, if the plan is still what was shown.
     pub async fn adopt(
         &self,
         service: &ServiceName,
         request: AdoptionRequest,
-        digest: String,
+        shown: Shown,
         by: By,
     ) -> Result<Adopted, Refusal> {
-        self.shared.ask(service, |desk| async move { desk.adopt(&request, &digest, &by).await }).await
+        self.shared.ask(service, |desk| async move { desk.adopt(&request, &shown, &by).await }).await
     }
 
     /// Says a word to a release.

@@ -28,4 +28,4 @@ pub use ledger::{OpenError, Watch};
 pub use outside::{Call, CallStat, Limits, Ports};
 pub use pen::By;
 pub use run::Rhythm;
-pub use service::{Adopted, AdoptionEnd, BookError, ServiceSetup};
+pub use service::{Adopted, AdoptionEnd, BookError, ServiceSetup, Shown};

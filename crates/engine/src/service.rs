@@ -32,7 +32,7 @@ use crate::run::{Closer, Ended, ReleaseLoop, Rhythm};
 use after::{Aftercare, Round};
 use book::ServiceBook;
 
-pub use adopt::{Adopted, AdoptionEnd};
+pub use adopt::{Adopted, AdoptionEnd, Shown};
 pub use book::BookError;
 pub(crate) use book::read_history;
 

@@ -38,6 +38,9 @@ fn server(text: &mut String, server: &AdoptedServer) {
         text,
         &format!("  {instance}  {address}  {image}  version {version} {known_by}  in {groups}  slot {slot}"),
     );
+    if let Some(why) = &server.unread {
+        line(text, &format!("    its application could not be asked: {why}"));
+    }
     let tags: Vec<String> = server.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     line(text, &format!("    tags: {}", tags.join(" ")));
 }
@@ -63,4 +66,37 @@ pub(crate) fn adopted(adopted: &Adoption, plan: &AdoptionPlan) -> String {
 
 fn counted(count: usize) -> String {
     if count == 1 { "1 server".to_owned() } else { format!("{count} servers") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_silent_application_is_told_under_its_server() {
+        let answered = AdoptedServer {
+            instance: "i-1".to_owned(),
+            private_ip: Some("10.0.0.1".to_owned()),
+            image: "ami-1".to_owned(),
+            version: "1".to_owned(),
+            known_by: KnownBy::Image,
+            unread: None,
+            groups: vec!["a".to_owned()],
+            slot: Some("s01".to_owned()),
+            tags: BTreeMap::from([("segue:version".to_owned(), "1".to_owned())]),
+        };
+        let silent = AdoptedServer { unread: Some("no answer: refused".to_owned()), ..answered.clone() };
+        let told = |it: &AdoptedServer| {
+            let mut text = String::new();
+            server(&mut text, it);
+            text
+        };
+        let first = "  i-1  10.0.0.1  ami-1  version 1 by its AMI  in a  slot s01\n";
+        let (asked, tags) =
+            ("    its application could not be asked: no answer: refused\n", "    tags: segue:version=1\n");
+        assert_eq!(told(&answered), format!("{first}{tags}"));
+        assert_eq!(told(&silent), format!("{first}{asked}{tags}"));
+    }
 }

@@ -194,6 +194,29 @@ async fn a_refusal_is_a_sentence_a_code_and_a_hint() {
 }
 
 #[tokio::test]
+async fn an_adoption_that_nobody_can_confirm_shows_its_plan_and_is_refused_with_a_code() {
+    let plan = || async {
+        axum::Json(serde_json::json!({
+            "format": 1, "digest": "5f1c", "facts": {}, "service": "boards", "known": [],
+            "servers": [{"instance": "i-1", "image": "ami-1", "version": "1", "known_by": "image",
+                         "unread": "no answer: refused", "groups": ["a"], "tags": {"segue:version": "1"}}]
+        }))
+    };
+    let daemon = daemon(Router::new().route("/v1/services/boards/adoption", get(plan))).await;
+    let refused = segue(&daemon, &["adopt", "boards"]).await;
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stdout(&refused).contains("its application could not be asked: no answer: refused"));
+    assert_eq!(
+        stderr(&refused),
+        "refused (not-confirmed): nobody is there to say yes, and nothing was changed\n\
+         hint: --yes takes them in without asking\n"
+    );
+    let data = segue(&daemon, &["adopt", "boards", "--output", "json"]).await;
+    let data: serde_json::Value = serde_json::from_slice(&data.stdout).unwrap();
+    assert_eq!(data["servers"][0]["unread"], "no answer: refused");
+}
+
+#[tokio::test]
 async fn a_failure_of_the_daemon_is_not_called_a_refusal() {
     let fail = || async {
         let problem = serde_json::json!({

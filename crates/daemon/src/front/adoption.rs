@@ -6,9 +6,9 @@ use segue_api::{Adoption, AdoptionOutcome, AdoptionPlan, AdoptionQuery, Adoption
 use segue_domain::adoption;
 use segue_domain::ids::{InstanceId, Version};
 use segue_domain::refusal::Refusal;
-use segue_engine::AdoptionEnd;
+use segue_engine::{AdoptionEnd, Shown};
 
-use super::{Front, Who, ask};
+use super::{Front, Who, ask, plans};
 use crate::problem::{Fault, Refused};
 use crate::views;
 
@@ -24,9 +24,10 @@ impl Front {
     ) -> Result<AdoptionPlan, Refused> {
         let refused = |refusal: Refusal| Refused::of(&refusal);
         let service = self.configured(service).map_err(refused)?;
-        let request = read(query.instances.as_deref(), query.version.as_deref()).map_err(refused)?;
+        let named = query.instances.iter().flat_map(|names| names.split(',')).map(str::trim);
+        let request = read(named, query.version.as_deref()).map_err(refused)?;
         let plan = self.engine.plan_adoption(&service.name, &request).await.map_err(refused)?;
-        Ok(views::plan_of_adoption(&plan))
+        Ok(views::plan_of_adoption(plans::shown(plan.basis()), &plan))
     }
 
     /// Does it, if it is still what was shown.
@@ -38,12 +39,12 @@ impl Front {
     ) -> Result<Adoption, Refused> {
         let refused = |refusal: Refusal| Refused::of(&refusal);
         let service = self.configured(service).map_err(refused)?;
-        let AdoptionRequest { digest, instances, version, reason } = request;
-        let asked = read(instances.as_deref(), version.as_deref()).map_err(refused)?;
-        ask::bounded("digest", Some(digest)).map_err(refused)?;
+        let AdoptionRequest { plan, instances, version, reason } = request;
+        let asked = read(instances.iter().map(String::as_str), version.as_deref()).map_err(refused)?;
         ask::bounded("reason", reason.as_deref()).map_err(refused)?;
+        let shown = Shown { basis: plans::basis(plan).map_err(refused)?, digest: plan.digest.clone() };
         let by = who.with(reason.as_deref());
-        let adopted = self.engine.adopt(&service.name, asked, digest.clone(), by).await.map_err(refused)?;
+        let adopted = self.engine.adopt(&service.name, asked, shown, by).await.map_err(refused)?;
         let outcome = match adopted.end {
             AdoptionEnd::FoundDone => AdoptionOutcome::FoundDone,
             AdoptionEnd::Did => AdoptionOutcome::Did,
@@ -53,10 +54,12 @@ impl Front {
     }
 }
 
-/// Reads what was asked for: `i-1,i-2`.
-fn read(instances: Option<&str>, version: Option<&str>) -> Result<adoption::AdoptionRequest, Refusal> {
+/// Reads what was asked for.
+fn read<'a>(
+    named: impl Iterator<Item = &'a str>,
+    version: Option<&str>,
+) -> Result<adoption::AdoptionRequest, Refusal> {
     ask::bounded("version", version)?;
-    let named = instances.into_iter().flat_map(|names| names.split(',')).map(str::trim);
     let named: BTreeSet<InstanceId> = named.map(InstanceId::new).collect();
     if named.len() > INSTANCES_MAX {
         let what = format!("there are more than {INSTANCES_MAX} instances");
@@ -87,17 +90,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instances_are_named_with_commas_between_them() {
-        let request = read(Some("i-0001, i-0a2b3c4d5e6f70819"), Some("3")).expect("both are instances");
+    fn instances_are_read_by_their_names() {
+        let named = ["i-0001", "i-0a2b3c4d5e6f70819"];
+        let request = read(named.into_iter(), Some("3")).expect("both are instances");
         assert_eq!(request.instances.len(), 2);
         assert_eq!(request.version, Some(Version::new("3")));
-        assert_eq!(read(None, None).expect("nothing is asked"), adoption::AdoptionRequest::default());
+        assert_eq!(
+            read(std::iter::empty(), None).expect("nothing is asked"),
+            adoption::AdoptionRequest::default()
+        );
     }
 
     #[test]
     fn what_can_be_no_instance_is_refused() {
-        for names in ["", "i-1,", "boards-1", "i-", "i-0a2b3c4d5e6f708190", "i-1;i-2"] {
-            let refused = read(Some(names), None).expect_err(names);
+        for name in ["", "boards-1", "i-", "i-0a2b3c4d5e6f708190", "i-1;i-2", "i-1,i-2"] {
+            let refused = read(["i-1", name].into_iter(), None).expect_err(name);
             assert_eq!(refused.code(), "request-invalid");
             let said = refused.to_string();
             assert!(said.contains("up to 17 hexadecimal digits"), "{said}");

@@ -1,4 +1,5 @@
-//! What a release would do, before anybody asks for it; and the facts of such a plan, handed in again.
+//! What a release would do, before anybody asks for it; and the facts on which a plan stands, of a release or of
+//! an adoption: given out, and handed in again.
 
 use segue_api::{PLAN_FORMAT, PlanBasis, PlanView, ReleaseRequest};
 use segue_domain::basis::Basis;
@@ -10,8 +11,8 @@ use super::{Front, ask};
 use crate::problem::Refused;
 use crate::views;
 
-/// More facts than any plan has; each is bounded by the size of the body.
-const FACTS_MAX: usize = 100;
+/// More facts than any plan has: an adoption's has one for each server. Each is bounded by the size of the body.
+const FACTS_MAX: usize = 2_000;
 
 impl Front {
     /// The plan that such a request would be carried out by. Nothing is done, and nothing is kept.
@@ -26,12 +27,17 @@ impl Front {
         if !differences.is_empty() {
             return Err(refused(Refusal::PlanStale { differences }));
         }
-        let basis = PlanBasis { format: PLAN_FORMAT, digest: digest(&facts), facts: facts.0 };
+        let basis = shown(facts);
         let state = ReleaseState::planned(plan, self.now());
         let invalid =
             || Refusal::PlanInvalid { what: "the release would have a name that is none".to_owned() };
         views::plan(basis, &state, &world).ok_or_else(|| refused(invalid()))
     }
+}
+
+/// The facts as they are given out.
+pub(super) fn shown(facts: Basis) -> PlanBasis {
+    PlanBasis { format: PLAN_FORMAT, digest: digest(&facts), facts: facts.0 }
 }
 
 /// The facts that were handed in, if they are as this version wrote them.
@@ -64,7 +70,7 @@ mod tests {
     #[test]
     fn a_plan_that_was_changed_or_is_of_another_format_is_refused() {
         let facts = Basis([("image".to_owned(), "ami-1".to_owned())].into());
-        let good = PlanBasis { format: PLAN_FORMAT, digest: digest(&facts), facts: facts.0.clone() };
+        let good = shown(facts.clone());
         assert_eq!(basis(&good), Ok(facts));
         let mut changed = good.clone();
         changed.facts.insert("image".to_owned(), "ami-2".to_owned());

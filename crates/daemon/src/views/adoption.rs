@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_api::{AdoptedServer, Adoption, AdoptionOutcome, AdoptionPlan, KnownBy};
+use segue_api::{AdoptedServer, Adoption, AdoptionOutcome, AdoptionPlan, KnownBy, PlanBasis};
 use segue_domain::adoption::{self, Newcomer};
 use segue_domain::event::Taken;
 use segue_domain::ids::{InstanceId, ServiceName};
@@ -11,17 +11,17 @@ use segue_domain::stranger::tags_of;
 use crate::words;
 
 /// The plan as somebody is shown it.
-pub(crate) fn plan_of_adoption(plan: &adoption::AdoptionPlan) -> AdoptionPlan {
+pub(crate) fn plan_of_adoption(basis: PlanBasis, plan: &adoption::AdoptionPlan) -> AdoptionPlan {
     AdoptionPlan {
+        basis,
         service: plan.service.to_string(),
-        digest: plan.digest(),
         servers: plan.servers.iter().map(|(id, it)| server(&plan.service, id, it)).collect(),
         known: plan.known.iter().map(ToString::to_string).collect(),
     }
 }
 
 fn server(service: &ServiceName, id: &InstanceId, newcomer: &Newcomer) -> AdoptedServer {
-    let Newcomer { image, address, version, known_by, groups, route } = newcomer;
+    let Newcomer { image, address, version, known_by, unread, groups, route } = newcomer;
     AdoptedServer {
         instance: id.to_string(),
         private_ip: address.clone(),
@@ -33,6 +33,7 @@ fn server(service: &ServiceName, id: &InstanceId, newcomer: &Newcomer) -> Adopte
             adoption::KnownBy::Tag => KnownBy::Tag,
             adoption::KnownBy::Asked => KnownBy::Asked,
         },
+        unread: unread.as_ref().map(ToString::to_string),
         groups: groups.iter().map(|group| words::group(group).to_owned()).collect(),
         slot: route.as_ref().map(ToString::to_string),
         tags: tags_of(service, version),

@@ -87,7 +87,7 @@ async fn a_second_release_and_a_word_at_the_wrong_time_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_none_is_told_what_is_wrong_with_it() {
     let rig = Rig::ready().await;
-    let long = format!("{{\"service\":\"{}\"}}", "b".repeat(70_000));
+    let long = format!("{{\"service\":\"{}\"}}", "b".repeat(300_000));
     let key = [JSON, ("idempotency-key", "two words")];
     let actor = [JSON, ("segue-actor", " ")];
     let foreign = [JSON, ("origin", "http://elsewhere.example"), ("host", "127.0.0.1:7788")];

@@ -14,7 +14,9 @@ use segue_domain::reading::{Reading, Why};
 use segue_domain::refusal::Refusal;
 use segue_domain::service::Service;
 use segue_domain::service_state::{Adoption, ServiceState};
-use segue_domain::stranger::{SCALING_GROUP_TAG, SERVICE_TAG, Stranger, VERSION_TAG, tags_of};
+use segue_domain::stranger::{
+    MANAGED_BY_TAG, SCALING_GROUP_TAG, SERVICE_TAG, Stranger, VERSION_TAG, tags_of,
+};
 use segue_domain::target::{TargetHealth, Targets};
 use segue_domain::time::Timestamp;
 
@@ -171,6 +173,21 @@ fn a_server_that_is_half_tagged_gets_the_rest() {
 }
 
 #[test]
+fn a_server_that_lacks_any_one_of_the_tags_gets_it() {
+    for lacking in [MANAGED_BY_TAG, SERVICE_TAG, VERSION_TAG] {
+        let mut sight = Sight::of_two();
+        for (key, value) in tags_of(&ServiceName::new("boards"), &Version::new("1")) {
+            sight.tag("i-1", &key, &value);
+            sight.tag("i-2", &key, &value);
+        }
+        sight.tag("i-1", lacking, "");
+        let plan = sight.plan().unwrap();
+        assert_eq!(plan.servers.keys().collect::<Vec<_>>(), [&id("i-1")], "without {lacking}");
+        assert_eq!(plan.known, BTreeSet::from([id("i-2")]));
+    }
+}
+
+#[test]
 fn the_version_is_what_the_first_says_who_says_anything() {
     let mut sight = Sight::of_two();
     sight.server("i-1").image_version = None;
@@ -193,6 +210,20 @@ fn a_version_that_nobody_says_is_refused_with_what_could_not_be_read() {
          not be asked (no answer: refused)"
     );
     assert!(refusal.hint().contains("--version"));
+}
+
+#[test]
+fn an_application_that_could_not_be_asked_is_told_where_another_says_the_version() {
+    let mut sight = Sight::of_two();
+    let why = Why::Unreachable("refused".to_owned());
+    sight.apps.insert(id("i-2"), Reading::Unknown(why.clone()));
+    let plan = sight.plan().unwrap();
+    assert_eq!(plan.servers[&id("i-1")].unread, None);
+    assert_eq!(
+        (plan.servers[&id("i-2")].known_by, plan.servers[&id("i-2")].unread.clone()),
+        (KnownBy::Image, Some(why))
+    );
+    assert_eq!(plan.basis(), Sight::of_two().plan().unwrap().basis(), "it is done all the same");
 }
 
 #[test]
@@ -252,10 +283,9 @@ fn a_server_that_nobody_knows_is_refused_and_so_is_an_empty_service() {
 
 fn begun(sight: &Sight) -> ServiceEvent {
     let plan = sight.plan().unwrap();
-    let digest = plan.digest();
     let taken =
         plan.servers.into_iter().map(|(id, it)| (id, Taken { version: it.version, known_by: it.known_by }));
-    ServiceEvent::AdoptionBegan { number: 1, servers: taken.collect(), digest }
+    ServiceEvent::AdoptionBegan { number: 1, servers: taken.collect(), digest: "5f1c".to_owned() }
 }
 
 fn open(sight: &Sight) -> Adoption {
@@ -303,18 +333,33 @@ fn a_release_that_is_on_is_let_end_first() {
     sight.refuses("release-active");
 }
 
+/// What is told when this was shown and that is there now.
+#[track_caller]
+fn changed(shown: &Sight, now: &Sight) -> String {
+    let differences = shown.plan().unwrap().basis().differences(&now.plan().unwrap().basis());
+    assert!(!differences.is_empty());
+    Refusal::AdoptionChanged { service: ServiceName::new("boards"), differences }.to_string()
+}
+
 #[test]
-fn a_plan_has_another_digest_as_soon_as_anything_is_done_otherwise() {
+fn a_plan_stands_on_other_facts_as_soon_as_anything_is_done_otherwise() {
     let sight = Sight::of_two();
-    let digest = sight.plan().unwrap().digest();
-    assert_eq!(Sight::of_two().plan().unwrap().digest(), digest);
-    let mut others = vec![sight.plan_of(&["i-1"]).unwrap().digest()];
+    assert_eq!(Sight::of_two().plan().unwrap().basis(), sight.plan().unwrap().basis());
+    let mut one = Sight::of_two();
+    one.targets.get_mut(&group("a")).unwrap().remove(&id("i-2"));
+    let what = "what would be taken into boards is not what was shown";
+    assert_eq!(changed(&sight, &one), format!("{what}: i-2 went"));
+    assert_eq!(changed(&one, &sight), format!("{what}: i-2 came"));
     let mut moved = Sight::of_two();
     moved.targets.entry(group("b")).or_default().insert(id("i-1"), TargetHealth::Healthy);
-    others.push(moved.plan().unwrap().digest());
+    let both = "ami-1 10.0.0.i-1 version 1 in";
+    assert_eq!(changed(&sight, &moved), format!("{what}: i-1 was {both} a and is {both} a b"));
     let mut newer = Sight::of_two();
     newer.server("i-2").image_version = Some(Version::new("2"));
     newer.apps.insert(id("i-2"), Reading::fresh(status("2")));
-    others.push(newer.plan().unwrap().digest());
-    assert!(!others.contains(&digest), "{others:?}");
+    let then = "ami-1 10.0.0.i-2 version 1 in a";
+    assert_eq!(
+        changed(&sight, &newer),
+        format!("{what}: i-2 was {then} and is {}", then.replace("version 1", "version 2"))
+    );
 }

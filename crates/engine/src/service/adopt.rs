@@ -2,43 +2,49 @@
 //! confirmed. It is tags and nothing else; no server notices.
 //!
 //! Guarantees: what is done is what was shown; never while a release is on; the intent is in the journal before
-//! a tag is written, and the end after.
+//! a tag is written, and the end after. Servers are read before the service's book is taken, so that nobody waits
+//! for them, and again where the history went on meanwhile.
 //!
 //! If killed here: the next desk takes an adoption without an end up again, before anything else is done for the
 //! service. It looks at the servers anew and writes the tags that are missing. Where that cannot be done any
 //! more it says so in the journal, and whoever asks again begins with what is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sight;
 
-use futures_util::{StreamExt, stream};
+use std::collections::BTreeMap;
+
 use segue_domain::adoption::{
     AdoptionFacts, AdoptionPlan, AdoptionRequest, Rest, candidates, plan, plan_rest,
 };
-use segue_domain::app::AppStatus;
+use segue_domain::basis::Basis;
 use segue_domain::effect::{Done, Outcome};
 use segue_domain::event::{ServiceEvent, Taken};
-use segue_domain::ids::{GroupArn, InstanceId, Version};
-use segue_domain::instance::InstanceState;
-use segue_domain::reading::Reading;
+use segue_domain::ids::{InstanceId, Version};
 use segue_domain::refusal::Refusal;
 use segue_domain::service_state::{Adoption, ServiceState};
-use segue_domain::stranger::{Stranger, tags_of};
-use segue_domain::target::Targets;
+use segue_domain::stranger::tags_of;
 use segue_journal::Append;
 
 use super::Desk;
 use super::book::ServiceBook;
-use super::start::seen;
-use crate::observe;
 use crate::outside::Call;
 use crate::pen::By;
-use crate::ports::{CallError, Class, Target, chain};
+use crate::ports::{CallError, Class, chain};
 use crate::retry::Repeat::KnownById;
 
-const STRANGERS: Call = Call::new("cloud", "strangers");
+use sight::Sight;
+
 const TAG: Call = Call::new("cloud", "tag");
-/// Servers that are asked for their version at once.
-const AT_ONCE: usize = 32;
+/// How often servers are looked at anew because the service's history went on meanwhile.
+const LOOKS_MAX: u32 = 3;
+
+/// The plan that somebody saw and said yes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    pub basis: Basis,
+    /// Of those facts; the journal keeps it, so that the same yes is known again.
+    pub digest: String,
+}
 
 /// What became of a request to adopt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,36 +64,50 @@ pub enum AdoptionEnd {
     Unknown(String),
 }
 
-/// What was read for a plan.
-struct Sight {
-    targets: BTreeMap<GroupArn, Targets>,
-    servers: BTreeMap<InstanceId, Stranger>,
-    apps: BTreeMap<InstanceId, Reading<AppStatus>>,
-}
-
 impl Desk {
     /// What would be done; nothing is.
     pub(crate) async fn plan_adoption(&self, request: &AdoptionRequest) -> Result<AdoptionPlan, Refusal> {
         let history = self.history();
-        self.adoption(request, &history).await
+        let sight = self.sight_for(request, &history).await?;
+        plan(request, &self.facts(&sight, &history))
     }
 
     /// Takes in what was shown, or says why not. Asked again, it finds it done.
     pub(crate) async fn adopt(
         &self,
         request: &AdoptionRequest,
-        digest: &str,
+        shown: &Shown,
         by: &By,
     ) -> Result<Adopted, Refusal> {
         if let Some(what) = self.trouble() {
             return Err(Refusal::CannotSee { what });
         }
-        let mut book = self.book.lock().await;
-        self.settle_adoption(&mut book).await?;
-        let plan = self.adoption(request, &book.state).await?;
-        let before = book.state.adopted_as(digest).map(|adoption| adoption.servers.clone());
-        match (plan.is_done(), plan.digest() == digest, before) {
-            (false, true, _) => self.take_in(&mut book, plan, by).await,
+        for _ in 0..LOOKS_MAX {
+            self.settle_adoption().await?;
+            let history = self.history();
+            let sight = self.sight_for(request, &history).await?;
+            let mut book = self.book.lock().await;
+            // Whoever had the book meanwhile may have written tags, or begun a release: what was seen is old.
+            if book.state == history && book.state.open_adoption().is_none() {
+                let plan = plan(request, &self.facts(&sight, &book.state))?;
+                return self.agreed(&mut book, plan, shown, by).await;
+            }
+        }
+        let why = "its history went on each time its servers were looked at".to_owned();
+        Err(Refusal::NotServed { why })
+    }
+
+    async fn agreed(
+        &self,
+        book: &mut ServiceBook,
+        plan: AdoptionPlan,
+        shown: &Shown,
+        by: &By,
+    ) -> Result<Adopted, Refusal> {
+        let differences = shown.basis.differences(&plan.basis());
+        let before = book.state.adopted_as(&shown.digest).map(|adoption| adoption.servers.clone());
+        match (plan.is_done(), differences.is_empty(), before) {
+            (false, true, _) => self.take_in(book, plan, shown.digest.clone(), by).await,
             (true, _, before) => {
                 Ok(Adopted { servers: before.unwrap_or_default(), end: AdoptionEnd::FoundDone })
             }
@@ -95,12 +115,20 @@ impl Desk {
             (false, false, Some(servers)) if plan.servers.keys().all(|id| !servers.contains_key(id)) => {
                 Ok(Adopted { servers, end: AdoptionEnd::FoundDone })
             }
-            (false, false, Some(_) | None) => Err(Refusal::AdoptionChanged { service: plan.service }),
+            (false, false, Some(_) | None) => {
+                Err(Refusal::AdoptionChanged { service: plan.service, differences })
+            }
         }
     }
 
-    async fn take_in(&self, book: &mut ServiceBook, plan: AdoptionPlan, by: &By) -> Result<Adopted, Refusal> {
-        let (number, digest) = (book.state.next_adoption(), plan.digest());
+    async fn take_in(
+        &self,
+        book: &mut ServiceBook,
+        plan: AdoptionPlan,
+        digest: String,
+        by: &By,
+    ) -> Result<Adopted, Refusal> {
+        let number = book.state.next_adoption();
         let servers = taken(plan);
         let began = ServiceEvent::AdoptionBegan { number, servers: servers.clone(), digest };
         self.record(book, by, began).await?;
@@ -115,54 +143,49 @@ impl Desk {
     }
 
     /// Ends an adoption of which a daemon that is gone did not see the end.
-    pub(super) async fn settle_adoption(&self, book: &mut ServiceBook) -> Result<(), Refusal> {
-        let Some(begun) = book.state.open_adoption().cloned() else { return Ok(()) };
+    pub(super) async fn settle_adoption(&self) -> Result<(), Refusal> {
+        let Some(begun) = self.history.borrow().open_adoption().cloned() else { return Ok(()) };
+        let sight = self.adoption_sight(|_| begun.servers.keys().cloned().collect()).await?;
+        let mut book = self.book.lock().await;
+        // It may have been on its way, or somebody else has ended it: whoever held the book knew its end.
+        if book.state.open_adoption() != Some(&begun) {
+            return Ok(());
+        }
         tracing::warn!(adoption = begun.number, "an adoption was cut off; it is ended now");
-        let outcome = self.rest_of(&begun).await?;
+        let outcome = self.rest_of(&begun, &sight, &book.state).await;
         let ended = ServiceEvent::AdoptionEnded { number: begun.number, outcome };
-        self.record(book, &By::engine(), ended).await
+        self.record(&mut book, &By::engine(), ended).await
     }
 
     /// The same, when nobody asks for anything.
     pub(super) async fn end_adoption(&self) {
-        if self.history.borrow().open_adoption().is_none() {
-            return;
-        }
-        let mut book = self.book.lock().await;
-        if let Err(error) = self.settle_adoption(&mut book).await {
+        if let Err(error) = self.settle_adoption().await {
             tracing::warn!(error = chain(&error), "an adoption that was cut off cannot be ended yet");
         }
     }
 
-    async fn rest_of(&self, begun: &Adoption) -> Result<Outcome, Refusal> {
-        let sight = self.adoption_sight(|_| begun.servers.keys().cloned().collect()).await?;
-        let history = self.history();
-        match plan_rest(begun, &self.facts(&sight, &history)) {
+    async fn rest_of(&self, begun: &Adoption, sight: &Sight, history: &ServiceState) -> Outcome {
+        match plan_rest(begun, &self.facts(sight, history)) {
             // Before it was cut off a tag may have been written: a refusal now does not say that nothing was.
-            Ok(Rest { plan, away }) => Ok(match self.write_tags(&taken(plan)).await {
+            Ok(Rest { plan, away }) => match self.write_tags(&taken(plan)).await {
                 Outcome::Done(_) if !away.is_empty() => {
                     let away: Vec<&str> = away.iter().map(InstanceId::as_str).collect();
                     Outcome::Unknown(format!("it was cut off, and not running now: {}", away.join(", ")))
                 }
                 Outcome::Refused(why) => Outcome::Unknown(why),
                 outcome @ (Outcome::Done(_) | Outcome::Unknown(_)) => outcome,
-            }),
-            Err(unfit) => Ok(Outcome::Unknown(format!("it was cut off, and now {unfit}"))),
+            },
+            Err(unfit) => Outcome::Unknown(format!("it was cut off, and now {unfit}")),
         }
     }
 
-    async fn adoption(
-        &self,
-        request: &AdoptionRequest,
-        history: &ServiceState,
-    ) -> Result<AdoptionPlan, Refusal> {
+    async fn sight_for(&self, request: &AdoptionRequest, history: &ServiceState) -> Result<Sight, Refusal> {
         // Said before anything is read: it is the most common refusal.
         if let Some(active) = history.active() {
             return Err(Refusal::ReleaseActive { active: active.release.clone() });
         }
         let service = &self.setup.service;
-        let sight = self.adoption_sight(|targets| candidates(request, service, targets)).await?;
-        plan(request, &self.facts(&sight, history))
+        self.adoption_sight(|targets| candidates(request, service, targets)).await
     }
 
     fn facts<'a>(&'a self, sight: &'a Sight, history: &'a ServiceState) -> AdoptionFacts<'a> {
@@ -173,47 +196,6 @@ impl Desk {
             apps: &sight.apps,
             history,
         }
-    }
-
-    /// Reads what a plan needs of the servers that are chosen once it is known who is registered.
-    async fn adoption_sight(
-        &self,
-        choose: impl FnOnce(&BTreeMap<GroupArn, Targets>) -> BTreeSet<InstanceId>,
-    ) -> Result<Sight, Refusal> {
-        let (routing, outside) = (&self.setup.service.routing, &self.outside);
-        let groups = routing.forwarded().chain(routing.slot_groups()).cloned().collect();
-        let targets = observe::targets(outside, groups).await;
-        let targets = targets.into_iter().map(|(group, reading)| Ok((group, seen(reading)?)));
-        let targets = targets.collect::<Result<_, Refusal>>()?;
-        let chosen = choose(&targets);
-        let servers = outside.read(STRANGERS, outside.ports.cloud.strangers(&chosen)).await;
-        let servers = servers.map_err(|error| Refusal::CannotSee { what: error.what })?;
-        let apps = self.ask_each(&servers).await;
-        Ok(Sight { targets, servers, apps })
-    }
-
-    /// What each that runs says of itself.
-    async fn ask_each(
-        &self,
-        servers: &BTreeMap<InstanceId, Stranger>,
-    ) -> BTreeMap<InstanceId, Reading<AppStatus>> {
-        let generation = self.outside.term.epoch();
-        let running = servers.values().filter(|it| it.state == InstanceState::Running);
-        let targets = running.filter_map(|it| {
-            let address = it.address.clone()?;
-            Some(Target { instance: it.id.clone(), address, generation })
-        });
-        // Collected before anything waits: no borrowed closure lives across an await.
-        let readings: Vec<_> = targets.map(|at| self.ask_one(at)).collect();
-        stream::iter(readings).buffer_unordered(AT_ONCE).collect().await
-    }
-
-    async fn ask_one(&self, at: Target) -> (InstanceId, Reading<AppStatus>) {
-        let status = observe::status_at(&self.outside, &at).await;
-        if let Some(status) = status.known() {
-            self.outside.term.saw_generation(status.generation);
-        }
-        (at.instance, status)
     }
 
     /// One call for each version. What a call that failed left behind is judged together with those before it.

@@ -47,16 +47,19 @@ impl Desk {
         if let Some(what) = self.trouble() {
             return Err(Refusal::CannotSee { what });
         }
-        let mut book = self.book.lock().await;
-        if let Some(key) = &key
-            && let Some((digest, release)) = book.state.requests.get(&key.key)
-        {
-            return match *digest == key.digest {
-                true => Ok(release.clone()),
-                false => Err(Refusal::KeyReused { key: key.key.clone() }),
-            };
+        if let Some(release) = begun_as(key.as_ref(), &self.history())? {
+            return Ok(release);
         }
-        self.settle_adoption(&mut book).await?;
+        self.settle_adoption().await?;
+        let mut book = self.book.lock().await;
+        // Somebody else may have been quicker.
+        if let Some(release) = begun_as(key.as_ref(), &book.state)? {
+            return Ok(release);
+        }
+        if let Some(open) = book.state.open_adoption() {
+            let why = format!("adoption {} has no end in the journal yet", open.number);
+            return Err(Refusal::NotServed { why });
+        }
         let plan = self.planned(request, &book.state).await?;
         let differences = basis.map(|basis| basis.differences(&plan.basis())).unwrap_or_default();
         if !differences.is_empty() {
@@ -165,6 +168,16 @@ impl Desk {
             targets: targets.collect::<Result<_, Refusal>>()?,
             weights: seen(weights)?,
         })
+    }
+}
+
+/// The release that a request of this key began before.
+fn begun_as(key: Option<&RequestKey>, history: &ServiceState) -> Result<Option<ReleaseId>, Refusal> {
+    let Some(key) = key else { return Ok(None) };
+    match history.requests.get(&key.key) {
+        None => Ok(None),
+        Some((digest, release)) if *digest == key.digest => Ok(Some(release.clone())),
+        Some(_) => Err(Refusal::KeyReused { key: key.key.clone() }),
     }
 }
 

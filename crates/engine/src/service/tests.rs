@@ -1,5 +1,6 @@
 //! What a desk does when two things come together.
 
+use segue_domain::adoption::AdoptionRequest;
 use segue_domain::event::RequestKey;
 use segue_domain::ids::Version;
 use segue_domain::plan::Kind;
@@ -7,7 +8,7 @@ use segue_domain::request::Request;
 use segue_journal::{MemoryStore, Owner, Scope, Store};
 
 use super::*;
-use crate::fakes::{FakeWorld, SECOND, SeededEntropy};
+use crate::fakes::{FakeWorld, Method, Nth, SECOND, SeededEntropy, What};
 use crate::herald::Herald;
 use crate::outside::Term;
 
@@ -45,4 +46,38 @@ async fn a_release_that_begins_in_the_moment_in_which_another_ends_is_kept() {
     desk.let_go(&first);
     let active = desk.active().map(|ledger| ledger.watch().borrow().release.clone());
     assert_eq!(active, Some(second));
+}
+
+/// What somebody is shown who asks who would be taken in.
+async fn shown(desk: &Desk) -> Shown {
+    let basis = desk.plan_adoption(&AdoptionRequest::default()).await.unwrap().basis();
+    Shown { digest: format!("{basis:?}"), basis }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_servers_that_an_adoption_asks() {
+    let world = FakeWorld::with_strangers(2, 1);
+    let desk = desk(&world, Arc::new(world.store())).await;
+    let (request, shown, by) = (AdoptionRequest::default(), shown(&desk).await, By::engine());
+    let second = std::time::Duration::from_secs(1);
+    world.choke().add(Method::Status, Nth::Each, What::Late(second * 2));
+    let looking = async {
+        tokio::time::sleep(second).await;
+        assert!(desk.book.try_lock().is_ok(), "the book is held while servers are asked");
+    };
+    let (adopted, ()) = tokio::join!(desk.adopt(&request, &shown, &by), looking);
+    assert_eq!(adopted.unwrap().end, AdoptionEnd::Did);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_say_the_same_yes_at_once_one_does_it_and_the_other_finds_it_done() {
+    let world = FakeWorld::with_strangers(2, 1);
+    let desk = desk(&world, Arc::new(world.store())).await;
+    let (request, shown, by) = (AdoptionRequest::default(), shown(&desk).await, By::engine());
+    let yes = || desk.adopt(&request, &shown, &by);
+    let (one, other) = tokio::join!(yes(), yes());
+    let mut ends = [one.unwrap().end, other.unwrap().end];
+    ends.sort_by_key(|end| *end == AdoptionEnd::Did);
+    assert_eq!(ends, [AdoptionEnd::FoundDone, AdoptionEnd::Did]);
+    assert_eq!(desk.history().adoptions.len(), 1);
 }

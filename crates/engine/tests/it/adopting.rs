@@ -6,7 +6,7 @@ use segue_domain::adoption::KnownBy;
 use segue_domain::effect::Outcome;
 use segue_domain::ids::InstanceId;
 use segue_domain::plan::Kind;
-use segue_domain::stranger::{SCALING_GROUP_TAG, SERVICE_TAG, VERSION_TAG};
+use segue_domain::stranger::{MANAGED_BY_TAG, SCALING_GROUP_TAG, SERVICE_TAG, VERSION_TAG};
 use segue_engine::AdoptionEnd;
 use segue_engine::fakes::{FIRST, FakeWorld, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
@@ -166,16 +166,21 @@ async fn a_daemon_that_may_not_tag_says_so_and_can_be_asked_again() {
 async fn what_was_not_shown_is_not_done_and_what_was_done_is_found_done() {
     let world = world();
     play(&world, world.service(), |it| async move {
-        let changed = it.adopt_as("another plan").await.expect_err("nobody has seen that");
+        let shown = it.shown().await.expect("there is a plan");
+        let mut other = shown.clone();
+        other.basis.0.remove("i-0002");
+        other.basis.0.insert("i-0009".to_owned(), "ami-9".to_owned());
+        let changed = it.adopt_as(&other).await.expect_err("nobody has seen that");
         assert_eq!(changed.code(), "adoption-changed");
+        let told = changed.to_string();
+        assert!(told.ends_with("is not what was shown: i-0002 came; i-0009 went"), "{told}");
         nobody_is_known(&it.world);
         assert_eq!(it.adoptions().await, []);
 
         let did = it.adopt().await.expect("they can be taken in");
         let taken = did.servers.values().next().expect("three were taken in");
         assert_eq!((taken.version.as_str(), taken.known_by), (FIRST, KnownBy::Image));
-        let digest = it.adoptions().await.remove(0).digest;
-        let again = it.adopt_as(&digest).await.expect("the same again");
+        let again = it.adopt_as(&shown).await.expect("the same again");
         assert_eq!((again.end, again.servers), (AdoptionEnd::FoundDone, did.servers));
         assert_eq!(it.adoptions().await.len(), 1, "what is found done is not recorded again");
     })
@@ -186,11 +191,29 @@ async fn what_was_not_shown_is_not_done_and_what_was_done_is_found_done() {
 async fn an_adoption_of_which_a_server_lost_its_tags_is_not_found_done() {
     let world = world();
     play(&world, world.service(), |it| async move {
-        it.adopt().await.expect("they can be taken in");
-        let digest = it.adoptions().await.remove(0).digest;
+        let shown = it.shown().await.expect("there is a plan");
+        it.adopt_as(&shown).await.expect("they can be taken in");
         it.world.set_tag(&InstanceId::new("i-0002"), SERVICE_TAG, "");
-        let changed = it.adopt_as(&digest).await.expect_err("one of them is a stranger again");
+        let changed = it.adopt_as(&shown).await.expect_err("one of them is a stranger again");
         assert_eq!(changed.code(), "adoption-changed");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_lacks_only_the_tag_of_its_keeper_is_released_as_it_is_and_can_be_taken_in() {
+    let world = FakeWorld::with_fleet(SERVERS, 9);
+    let half = InstanceId::new("i-0002");
+    world.set_tag(&half, MANAGED_BY_TAG, "");
+    play(&world, world.service(), |it| async move {
+        let canary = it.start(Kind::Canary, Some(SECOND)).await;
+        assert_eq!(it.verdict(&canary).await, "passed");
+        let adopted = it.adopt().await.expect("it can be taken in");
+        assert_eq!(
+            (adopted.end, adopted.servers.into_keys().collect()),
+            (AdoptionEnd::Did, vec![half.clone()])
+        );
+        assert_eq!(it.world.tags(&half).get(MANAGED_BY_TAG).map(String::as_str), Some("segue"));
     })
     .await;
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_domain::adoption::AdoptionRequest;
+use segue_domain::adoption::{AdoptionPlan, AdoptionRequest};
 use segue_domain::decision::Verdict;
 use segue_domain::event::{Event, RequestKey, Word};
 use segue_domain::fold;
@@ -20,7 +20,7 @@ use segue_domain::service_state::{Adoption, ServiceState};
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
-use segue_engine::{Adopted, By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
+use segue_engine::{Adopted, By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings, Shown};
 use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, StreamEnd, Via};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -135,6 +135,11 @@ pub(crate) fn by() -> By {
     By { actor: Actor::new("ann"), via: Via::Cli, reason: None }
 }
 
+fn shown(plan: &AdoptionPlan) -> Shown {
+    let basis = plan.basis();
+    Shown { digest: format!("{basis:?}"), basis }
+}
+
 impl Operator {
     fn service() -> ServiceName {
         ServiceName::new("boards")
@@ -209,16 +214,25 @@ impl Operator {
     pub(crate) async fn adopt(&self) -> Result<Adopted, Refusal> {
         self.ask(|engine| async move {
             let request = AdoptionRequest::default();
-            let plan = engine.plan_adoption(&Self::service(), &request).await?;
-            engine.adopt(&Self::service(), request, plan.digest(), by()).await
+            let shown = shown(&engine.plan_adoption(&Self::service(), &request).await?);
+            engine.adopt(&Self::service(), request, shown, by()).await
         })
         .await
     }
 
+    /// Who would be taken in.
+    pub(crate) async fn shown(&self) -> Result<Shown, Refusal> {
+        let request = AdoptionRequest::default();
+        let request = &request;
+        let plan =
+            self.ask(|engine| async move { engine.plan_adoption(&Self::service(), request).await }).await;
+        Ok(shown(&plan?))
+    }
+
     /// Says yes to a plan that was shown before.
-    pub(crate) async fn adopt_as(&self, digest: &str) -> Result<Adopted, Refusal> {
+    pub(crate) async fn adopt_as(&self, shown: &Shown) -> Result<Adopted, Refusal> {
         self.ask(|engine| async move {
-            engine.adopt(&Self::service(), AdoptionRequest::default(), digest.to_owned(), by()).await
+            engine.adopt(&Self::service(), AdoptionRequest::default(), shown.clone(), by()).await
         })
         .await
     }

@@ -1,0 +1,71 @@
+//! What somebody is shown and says yes to, as facts: what is otherwise by then can be told by name.
+
+use std::collections::BTreeMap;
+
+use super::{AdoptionPlan, Newcomer};
+use crate::basis::{Basis, Difference};
+use crate::ids::GroupArn;
+
+impl AdoptionPlan {
+    /// One fact for each server that is taken in, under its id: what it is, and what its tags go by. Who is known
+    /// already is not in it, for nothing is done to them; nor is who says a version, for another may say the same.
+    pub fn basis(&self) -> Basis {
+        let servers = self.servers.iter().map(|(id, it)| (id.to_string(), shown(it)));
+        let service = ("service".to_owned(), self.service.to_string());
+        Basis(std::iter::once(service).chain(servers).collect::<BTreeMap<_, _>>())
+    }
+}
+
+fn shown(newcomer: &Newcomer) -> String {
+    let Newcomer { image, address, version, known_by: _, unread: _, groups, route: _ } = newcomer;
+    let address = address.as_deref().unwrap_or("-");
+    let groups: Vec<&str> = groups.iter().map(short).collect();
+    format!("{image} {address} version {version} in {}", groups.join(" "))
+}
+
+/// What tells a group from the others of its account: `boards-a/6d0ecf831eec9f09`. Whole, two of them would be
+/// longer than a line and told by what they have in common.
+fn short(group: &GroupArn) -> &str {
+    let arn = group.as_str();
+    arn.rsplit_once("targetgroup/").map_or(arn, |(_, name)| name)
+}
+
+/// Who came, who went, and who is another one now.
+pub(crate) fn changes(differences: &[Difference]) -> String {
+    const TOLD_MAX: usize = 10;
+    let told: Vec<String> = differences.iter().take(TOLD_MAX).map(change).collect();
+    let told = told.join("; ");
+    match differences.len().saturating_sub(TOLD_MAX) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
+    }
+}
+
+fn change(difference: &Difference) -> String {
+    let Difference { fact, then, now } = difference;
+    match (then.is_empty(), now.is_empty()) {
+        (true, false) => format!("{fact} came"),
+        (false, true) => format!("{fact} went"),
+        (true, true) | (false, false) => difference.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_told_by_what_tells_it_from_others() {
+        let arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/boards-a/6d0ecf831eec9f09";
+        assert_eq!(short(&GroupArn::new(arn)), "boards-a/6d0ecf831eec9f09");
+        assert_eq!(short(&GroupArn::new("a")), "a");
+    }
+
+    #[test]
+    fn of_many_changes_the_first_are_told_and_the_others_counted() {
+        let came = |n: u32| Difference { fact: format!("i-{n}"), then: String::new(), now: "new".to_owned() };
+        let told = changes(&(1..=12).map(came).collect::<Vec<_>>());
+        assert!(told.starts_with("i-1 came; i-2 came; "), "{told}");
+        assert!(told.ends_with("i-10 came; and 2 more"), "{told}");
+    }
+}

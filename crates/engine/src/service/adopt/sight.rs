@@ -1,0 +1,76 @@
+//! What is read for the plan of an adoption. Nobody's book is held meanwhile: servers answer when they like.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use segue_domain::app::AppStatus;
+use segue_domain::ids::{GroupArn, InstanceId};
+use segue_domain::instance::InstanceState;
+use segue_domain::reading::{Reading, Why};
+use segue_domain::refusal::Refusal;
+use segue_domain::stranger::Stranger;
+use segue_domain::target::Targets;
+
+use super::super::Desk;
+use super::super::start::seen;
+use crate::observe;
+use crate::outside::Call;
+use crate::ports::Target;
+
+const STRANGERS: Call = Call::new("cloud", "strangers");
+/// Servers that are asked for their version at once.
+const AT_ONCE: usize = 32;
+
+/// All of it, or there is no plan; only an application may be silent.
+pub(super) struct Sight {
+    pub(super) targets: BTreeMap<GroupArn, Targets>,
+    pub(super) servers: BTreeMap<InstanceId, Stranger>,
+    pub(super) apps: BTreeMap<InstanceId, Reading<AppStatus>>,
+}
+
+impl Desk {
+    /// Reads what a plan needs of the servers that are chosen once it is known who is registered.
+    pub(super) async fn adoption_sight(
+        &self,
+        choose: impl FnOnce(&BTreeMap<GroupArn, Targets>) -> BTreeSet<InstanceId>,
+    ) -> Result<Sight, Refusal> {
+        let (routing, outside) = (&self.setup.service.routing, &self.outside);
+        let groups = routing.forwarded().chain(routing.slot_groups()).cloned().collect();
+        let targets = observe::targets(outside, groups).await;
+        let targets = targets.into_iter().map(|(group, reading)| Ok((group, seen(reading)?)));
+        let targets = targets.collect::<Result<_, Refusal>>()?;
+        let chosen = choose(&targets);
+        let servers = outside.read(STRANGERS, outside.ports.cloud.strangers(&chosen)).await;
+        let servers = servers.map_err(|error| Refusal::CannotSee { what: error.what })?;
+        let apps = self.ask_each(&servers).await;
+        Ok(Sight { targets, servers, apps })
+    }
+
+    /// What each that runs says of itself.
+    async fn ask_each(
+        &self,
+        servers: &BTreeMap<InstanceId, Stranger>,
+    ) -> BTreeMap<InstanceId, Reading<AppStatus>> {
+        let running = servers.values().filter(|it| it.state == InstanceState::Running);
+        // Collected before anything waits: no borrowed closure lives across an await.
+        let readings: Vec<_> = running.map(|it| self.ask_one(it.id.clone(), it.address.clone())).collect();
+        stream::iter(readings).buffer_unordered(AT_ONCE).collect().await
+    }
+
+    async fn ask_one(
+        &self,
+        instance: InstanceId,
+        address: Option<String>,
+    ) -> (InstanceId, Reading<AppStatus>) {
+        let Some(address) = address else {
+            let why = Why::Unreachable("EC2 knows no address of it".to_owned());
+            return (instance, Reading::Unknown(why));
+        };
+        let at = Target { instance, address, generation: self.outside.term.epoch() };
+        let status = observe::status_at(&self.outside, &at).await;
+        if let Some(status) = status.known() {
+            self.outside.term.saw_generation(status.generation);
+        }
+        (at.instance, status)
+    }
+}
