@@ -12,7 +12,7 @@ use crate::PlanBasis;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AdoptionQuery {
-    /// Only these instances, with commas between them; whoever is registered in the colour groups unless given.
+    /// Only these instances, with commas between them; whoever is registered in the colour and canary groups unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instances: Option<String>,
     /// The version of servers of which nothing else says it.
@@ -30,7 +30,7 @@ pub struct AdoptionPlan {
     /// Those that would be taken in; none when there is nothing to do.
     pub servers: Vec<AdoptedServer>,
     /// Instances that carry all of the service's tags already.
-    pub known: Vec<String>,
+    pub tagged: Vec<String>,
 }
 
 /// One server, and the tags that it would get.
@@ -47,7 +47,7 @@ pub struct AdoptedServer {
     /// Why its application could not be asked: then nobody has compared the version with its word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
-    /// The colour groups in which it is registered.
+    /// The colour and canary groups in which it is registered.
     pub groups: Vec<String>,
     /// Its route slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ pub enum KnownBy {
 pub struct AdoptionRequest {
     /// The plan that was shown, whole or only its format, digest and facts.
     pub plan: PlanBasis,
-    /// Only these instances; whoever is registered in the colour groups when there is none.
+    /// Only these instances; whoever is registered in the colour and canary groups when there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<String>,
     /// As in the query.
@@ -106,12 +106,18 @@ pub enum AdoptionOutcome {
     Did,
 }
 
+impl AdoptionQuery {
+    /// The instances one by one.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.instances.iter().flat_map(|names| names.split(',')).map(str::trim)
+    }
+}
+
 impl AdoptionRequest {
     /// The request of a plan that somebody has seen.
     pub fn of(plan: &AdoptionPlan, query: &AdoptionQuery, reason: Option<String>) -> Self {
-        let AdoptionQuery { instances, version } = query;
-        let instances = instances.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
-        Self { plan: plan.basis.clone(), instances, version: version.clone(), reason }
+        let instances = query.named().map(str::to_owned).collect();
+        Self { plan: plan.basis.clone(), instances, version: query.version.clone(), reason }
     }
 }
 
@@ -124,8 +130,8 @@ mod tests {
     fn a_request_names_its_instances_one_by_one_and_gives_the_plan_back() {
         let basis = PlanBasis { format: PLAN_FORMAT, digest: "5f1c".to_owned(), facts: BTreeMap::new() };
         let plan =
-            AdoptionPlan { basis, service: "boards".to_owned(), servers: Vec::new(), known: Vec::new() };
-        let query = AdoptionQuery { instances: Some("i-1,i-2".to_owned()), version: None };
+            AdoptionPlan { basis, service: "boards".to_owned(), servers: Vec::new(), tagged: Vec::new() };
+        let query = AdoptionQuery { instances: Some("i-1, i-2".to_owned()), version: None };
         let request = serde_json::to_value(AdoptionRequest::of(&plan, &query, None)).expect("it is JSON");
         let plan = serde_json::json!({"format": PLAN_FORMAT, "digest": "5f1c", "facts": {}});
         assert_eq!(request, serde_json::json!({"plan": plan, "instances": ["i-1", "i-2"]}));

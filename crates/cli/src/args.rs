@@ -135,6 +135,7 @@ pub(crate) struct SandboxCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
+    /// As it is configured
     pub(crate) service: String,
     /// Which kind of release is planned
     #[arg(long, value_name = "KIND", default_value = "full")]
@@ -157,8 +158,10 @@ pub(crate) enum Kind {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReleaseArgs {
+    /// As it is configured
     pub(crate) service: String,
-    /// The version; the daemon chooses the newest that is ready when it is left out
+    /// The version; when it is left out that of the newest AMI, for a release before it the one whose canary passed
+    /// last
     #[arg(long)]
     pub(crate) version: Option<String>,
     #[command(flatten)]
@@ -167,6 +170,7 @@ pub(crate) struct ReleaseArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
+    /// As it is configured
     pub(crate) service: String,
     /// The version to go back to; the one before when it is left out
     #[arg(long, value_name = "VERSION")]
@@ -177,8 +181,10 @@ pub(crate) struct RollbackArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct AdoptArgs {
+    /// As it is configured
     pub(crate) service: String,
-    /// Only this instance, and others named so; whoever serves in a colour group when it is left out
+    /// Only this instance; may be given more than once; whoever is registered in a colour or canary group when it is
+    /// left out
     #[arg(long = "instance", value_name = "ID")]
     pub(crate) instances: Vec<String>,
     /// The version of servers of which neither AMI nor application says it

@@ -9,7 +9,9 @@ mod daemon;
 mod faults;
 mod figures;
 mod freeze;
+mod hand;
 mod journey;
+mod kills;
 mod place;
 mod sandbox;
 mod screen;
@@ -18,7 +20,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use segue_api::{Client, Limits, ReleaseKind};
 use segue_handover::wire::Connect;
@@ -35,7 +37,9 @@ use crate::output::{self, say};
 use self::chaos::Chaos;
 use self::daemon::Daemon;
 use self::figures::{Counted, Sources};
+use self::hand::Hand;
 use self::journey::{Journey, Outcome};
+use self::kills::Kills;
 use self::place::Place;
 use self::sandbox::Sandbox;
 
@@ -79,6 +83,10 @@ pub(crate) struct DemoArgs {
     /// Kill the daemon and a new server, lose a reply, throttle calls and take Prometheus away, as the seed has it
     #[arg(long, conflicts_with_all = ["rollback", "sabotage"])]
     chaos: bool,
+    /// Kill the daemon so many times, at moments that the seed draws
+    #[arg(long, value_name = "N", conflicts_with_all = ["rollback", "sabotage", "chaos"],
+          value_parser = clap::value_parser!(u32).range(1..=50))]
+    kills: Option<u32>,
     /// Plant a fault that the report must show: what shows that its counters count
     #[arg(long, value_name = "FAULT", conflicts_with = "rollback")]
     sabotage: Option<Sabotage>,
@@ -98,7 +106,7 @@ impl DemoArgs {
 
     fn patience(&self) -> Patience {
         let usual = Patience::default();
-        match (self.sabotage, self.chaos) {
+        match (self.sabotage, self.chaos || self.kills.is_some()) {
             // Boards that a planted fault has spoilt cannot be moved: that need not be waited for.
             (Some(_), _) => Patience { step: SPOILT, ..usual },
             // Boards go in many small waves, so that there is time to be killed among them.
@@ -209,17 +217,23 @@ impl Stage {
 /// The canary and the full release, with whatever is done to them on purpose, as everybody else saw it.
 async fn released(args: &DemoArgs, stage: &mut Stage, journey: &mut Journey) -> Result<Counted> {
     let ready = stage.sandbox.ready().clone();
-    let chaos = match args.chaos {
-        true => Some(Chaos::start(args.seed, &ready, &stage.daemon, stage.client.clone(), journey.asked())?),
-        false => None,
-    };
+    let hand = || Hand { client: stage.client.clone(), daemon: stage.daemon.seen(), asked: journey.asked() };
+    let chaos = args.chaos.then(|| Chaos::start(args.seed, &ready, hand())).transpose()?;
+    let kills = args.kills.map(|times| Kills::start(args.seed, times, hand()));
     let (canary, full) = release(journey, &mut stage.crowd).await?;
     let done = chaos.map(Chaos::end);
+    let first_decisions = kills.map(Kills::end).unwrap_or_default();
     stage.crowd.mark(Phase::After);
     let records = stage.crowd.quiet().await?;
     let outcome = full.as_ref().unwrap_or(&canary);
     let mut counted =
         figures::count(stage.sources(), &records, Phase::Release, outcome, Some(&canary)).await?;
+    counted.report.daemon.first_decision_ms_max =
+        first_decisions.iter().max().map(|longest| longest.as_secs_f64() * 1_000.0);
+    if let Some(times) = args.kills {
+        let seen = first_decisions.len();
+        ensure!(seen == usize::try_from(times)?, "the daemon was killed {seen} times, {times} were wanted");
+    }
     if let Some(done) = done {
         let full = full.as_ref().map(|full| &full.release);
         let (ledger, owners) = (&counted.ledger, &counted.owners);

@@ -198,6 +198,11 @@ fn boards(count: &Count) -> String {
     }
 }
 
+/// A refusal that is this program's own, as the daemon's are told.
+pub(crate) fn refusal(code: &str, sentence: &str, hint: &str) -> String {
+    format!("refused ({code}): {sentence}\nhint: {hint}")
+}
+
 /// A refusal, or a failure of the daemon, as a person reads it.
 pub(crate) fn problem(problem: &Problem) -> String {
     let word = if problem.status < 500 { "refused" } else { "error" };

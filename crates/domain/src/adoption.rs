@@ -52,7 +52,7 @@ pub struct AdoptionPlan {
     /// Those that are taken in.
     pub servers: BTreeMap<InstanceId, Newcomer>,
     /// Those that carry all of the service's tags already.
-    pub known: BTreeSet<InstanceId>,
+    pub tagged: BTreeSet<InstanceId>,
 }
 
 /// A server that can be taken in.
@@ -135,13 +135,13 @@ fn planned<'a>(
     let mut plan = AdoptionPlan {
         service: facts.service.name.clone(),
         servers: BTreeMap::new(),
-        known: BTreeSet::new(),
+        tagged: BTreeSet::new(),
     };
     for (id, version) in asked {
         let unknown = || Unfit::InstanceUnknown { instance: id.clone() };
         let server = facts.servers.get(id).ok_or_else(unknown)?;
-        if server.is_known_to(&facts.service.name) {
-            plan.known.insert(id.clone());
+        if server.has_all_tags_of(&facts.service.name) {
+            plan.tagged.insert(id.clone());
         } else {
             plan.servers.insert(id.clone(), newcomer(server, version, facts)?);
         }

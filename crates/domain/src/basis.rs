@@ -66,13 +66,13 @@ impl Basis {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fact, then, now } = self;
-        let (then, now) = (shown(then), shown(now));
+        let (then, now) = (in_a_line(then), in_a_line(now));
         write!(f, "{fact} was {then} and is {now}")
     }
 }
 
 /// A fact that is longer than a line is told by its beginning.
-fn shown(value: &str) -> String {
+fn in_a_line(value: &str) -> String {
     const CHARS_MAX: usize = 120;
     match (value.is_empty(), value.chars().count() > CHARS_MAX) {
         (true, _) => "none".to_owned(),

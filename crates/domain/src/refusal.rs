@@ -174,7 +174,8 @@ impl Refusal {
                 "build an AMI of a newer version, or name another one with --version".to_owned()
             }
             Self::NothingRuns {} => {
-                "register the running servers in a colour group; `segue adopt` takes in what Segue did not launch"
+                "register the running servers in a colour group; `segue adopt` takes in what Segue did not \
+                 launch"
                     .to_owned()
             }
             Self::StrangersServe { service, .. } => {
@@ -198,15 +199,15 @@ impl Refusal {
             }
             Self::ImageGone { .. } => "build the AMI again, or name another version".to_owned(),
             Self::TemplateGone { .. } => {
-                "make the launch template, or name another one in the service's configuration".to_owned()
+                "make the launch template, or give the id of another one as `launch.template`".to_owned()
             }
             Self::CannotSee { .. } => {
-                "nothing was changed: mend what it names and ask again; `segue check` looks at everything that a \
-                 release needs"
+                "nothing was changed: mend what it names and ask again; `segue check` looks at everything \
+                 that a release needs"
                     .to_owned()
-            },
+            }
             Self::NotServed { .. } => {
-                "ask the daemon that holds the lease, or ask again when this one does".to_owned()
+                "ask again in a moment; where another daemon holds the lease, ask that one".to_owned()
             }
             Self::ReleaseOver { release, .. } => format!("`segue history` lists what came after {release}"),
             Self::NotNow { .. } => "`segue status` says what the release waits for".to_owned(),
@@ -216,7 +217,8 @@ impl Refusal {
             Self::ReleaseUnknown { .. } => "`segue history` lists the releases".to_owned(),
             Self::PlanStale { .. } => "make the plan again with `segue plan`, and look at it".to_owned(),
             Self::PlanInvalid { .. } => {
-                "make the plan again (`segue plan SERVICE --out FILE`, `segue adopt SERVICE`), and hand it in as it is"
+                "make the plan again (`segue plan SERVICE --out FILE`, `segue adopt SERVICE`), and hand it \
+                 in as it is"
                     .to_owned()
             }
             Self::RequestInvalid { .. } => "see `segue help`".to_owned(),

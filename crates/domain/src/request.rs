@@ -107,7 +107,8 @@ fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result
         (None, Kind::Rollback) => {
             facts.history.version_before(&survey.running).cloned().ok_or(Refusal::NothingBefore {})?
         }
-        (None, Kind::Canary | Kind::Full) => newest_version(facts, &survey.running)?,
+        (None, Kind::Canary) => newest_image(facts, &survey.running)?,
+        (None, Kind::Full) => proven_version(facts, &survey.running)?,
     };
     if request.kind == Kind::Rollback && !facts.history.has_served(&version) {
         let what = format!("version {version} never served here: a rollback goes to one that did");
@@ -123,18 +124,24 @@ fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result
     })
 }
 
-/// The version whose canary passed last since the fleet was last replaced, else that of the newest image; never
-/// one that runs, is older than what runs, or was taken back. Who wants such a one says so.
-fn newest_version(facts: &Facts<'_>, running: &Version) -> Result<Version, Refusal> {
-    let images = facts.images.iter().map(|image| &image.version);
-    let newer: Vec<&Version> = images.take_while(|version| *version != running).collect();
+/// The version whose canary passed last, else that of the newest AMI.
+fn proven_version(facts: &Facts<'_>, running: &Version) -> Result<Version, Refusal> {
+    let newer: Vec<&Version> = newer_than(facts, running).collect();
     let since = facts.history.releases.iter().rev().take_while(|it| !it.replaced_the_fleet());
     let passed = since
         .filter(|it| it.kind == Kind::Canary && newer.contains(&&it.version))
         .find(|it| facts.history.passed_canary(&it.version).is_some());
-    let newest = newer.iter().copied().find(|version| !facts.history.was_taken_back(version));
-    let choice = passed.map(|it| &it.version).or(newest);
-    choice.cloned().ok_or_else(|| Refusal::NothingNew { running: running.clone() })
+    passed.map_or_else(|| newest_image(facts, running), |it| Ok(it.version.clone()))
+}
+
+/// The version of the newest AMI that was not taken back.
+fn newest_image(facts: &Facts<'_>, running: &Version) -> Result<Version, Refusal> {
+    let newest = newer_than(facts, running).find(|version| !facts.history.was_taken_back(version));
+    newest.cloned().ok_or_else(|| Refusal::NothingNew { running: running.clone() })
+}
+
+fn newer_than<'a>(facts: &'a Facts<'_>, running: &Version) -> impl Iterator<Item = &'a Version> {
+    facts.images.iter().map(|image| &image.version).take_while(move |version| *version != running)
 }
 
 fn refuse_what_runs(kind: Kind, version: &Version, survey: &Survey) -> Result<(), Refusal> {

@@ -53,10 +53,10 @@ impl Stranger {
         self.tag(SCALING_GROUP_TAG)
     }
 
-    /// It carries all that an adoption writes, so that nothing is left to be written. A release knows a server by
-    /// its service and its version alone: one that lacks only [`MANAGED_BY_TAG`] is released like any other, and
-    /// gets that tag as soon as somebody adopts.
-    pub fn is_known_to(&self, service: &ServiceName) -> bool {
+    /// It carries all that an adoption writes, so nothing is left to be written. A release knows a server by its
+    /// service and its version alone: one that lacks only [`MANAGED_BY_TAG`] is released like any other, and gets
+    /// that tag as soon as somebody adopts.
+    pub fn has_all_tags_of(&self, service: &ServiceName) -> bool {
         self.tag(MANAGED_BY_TAG) == Some(SEGUE)
             && self.service() == Some(service.as_str())
             && self.tagged_version().is_some()

@@ -156,8 +156,17 @@ impl Desk {
                     if let Some(ledger) = active {
                         self.carry(&ledger, &mut stop).await;
                     } else {
-                        self.end_adoption().await;
-                        self.idle(&mut stop).await;
+                        let is_called = async {
+                            tokio::select! {
+                                biased;
+                                () = told_to(&mut stop) => {}
+                                () = self.begun.notified() => {}
+                            }
+                        };
+                        self.end_adoption(is_called).await;
+                        if self.active().is_none() {
+                            self.idle(&mut stop).await;
+                        }
                     }
                 }
             },

@@ -3,8 +3,6 @@
 
 mod consent;
 
-use std::io::IsTerminal as _;
-
 use anyhow::Result;
 use segue_api::{AdoptionPlan, AdoptionQuery, AdoptionRequest};
 
@@ -16,14 +14,14 @@ use consent::{Consent, NotConfirmed, says_yes};
 
 pub(super) async fn run(common: &Common, args: AdoptArgs) -> Result<Exit> {
     let AdoptArgs { service, instances, version, yes, signed } = args;
-    let consent = Consent::of(yes, std::io::stdin().is_terminal());
+    let consent = if yes { Consent::Given } else { Consent::without_yes(&std::io::stdin()) };
     let client = client_by(common, &signed)?;
     let instances = (!instances.is_empty()).then(|| instances.join(","));
     let query = AdoptionQuery { instances, version };
     let plan = client.plan_adoption(&service, &query).await?;
     // Where there is nothing to do nobody need be asked.
     if !plan.servers.is_empty()
-        && let Some(refused) = asked(common, &plan, consent).await?
+        && let Some(refused) = why_not(common, &plan, consent).await?
     {
         output::say(&refused.told());
         return Ok(Exit::Refused);
@@ -34,8 +32,8 @@ pub(super) async fn run(common: &Common, args: AdoptArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Shows the plan, and says why it is not to be done. Data goes to stdout only when it is all that comes of it.
-async fn asked(common: &Common, plan: &AdoptionPlan, consent: Consent) -> Result<Option<NotConfirmed>> {
+/// Shows the plan. `None` when it is to be done. Data goes to stdout only when it is all that comes of it.
+async fn why_not(common: &Common, plan: &AdoptionPlan, consent: Consent) -> Result<Option<NotConfirmed>> {
     match consent {
         Consent::Given => {
             output::say(text::adoption(plan).trim_end());

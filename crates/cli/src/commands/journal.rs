@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::args::{Common, Output};
 use crate::exit::Exit;
 use crate::output::{self, say};
+use crate::text;
 
 /// What is in a journal, when nothing was asked for.
 #[derive(Serialize)]
@@ -34,8 +35,9 @@ pub(super) async fn show(common: &Common, file: &Path, what: Option<&str>) -> Re
     let Some(what) = what else { return contents(common, ends) };
     // A release by its name, or a service.
     let Some(end) = ends.into_iter().find(|end| name(&end.stream) == what) else {
-        say(&format!("refused (release-unknown): {} knows no release and no service {what}", file.display()));
-        say(&format!("hint: `segue journal show --journal {}` lists what it knows", file.display()));
+        let sentence = format!("{} knows no release and no service {what}", file.display());
+        let hint = format!("`segue journal show --journal {}` lists what it knows", file.display());
+        say(&text::refusal("release-unknown", &sentence, &hint));
         return Ok(Exit::Refused);
     };
     stream(common, &journal, &end.stream).await

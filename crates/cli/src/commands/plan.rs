@@ -9,6 +9,7 @@ use super::client;
 use crate::args::{Common, Kind, PlanArgs};
 use crate::exit::Exit;
 use crate::output::{self, say};
+use crate::text;
 
 /// Longer than any plan that the daemon takes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -60,8 +61,7 @@ pub(super) struct NoPlan {
 
 impl NoPlan {
     pub(super) fn told(&self) -> Exit {
-        say(&format!("refused (plan-invalid): {}", self.what));
-        say(&format!("hint: {}", self.hint));
+        say(&text::refusal("plan-invalid", &self.what, &self.hint));
         Exit::Refused
     }
 }

@@ -9,34 +9,22 @@ mod counted;
 mod script;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use segue_api::{Client, Direction, ReleaseId, ReleaseKind, ReleaseState, ReleaseView, StepState};
+use segue_api::{Direction, ReleaseId, ReleaseKind, StepState};
 use segue_handover::store::BoardStore as _;
 use segue_handover::wire::ServerId;
 use segue_sandbox::faults::Fault;
 use segue_sandbox::store::client::StoreClient;
 use segue_sandbox::{InstanceId, Instances, Ready};
-use tokio::process::Command;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::daemon::{Daemon, Seen};
 use super::faults;
 use super::figures::fetch;
+use super::hand::{Hand, LOOK, is_over};
 use crate::output::say;
 
 pub(super) use counted::{as_before, count};
 use script::Script;
-
-/// Between two looks at the daemon's API.
-const LOOK: Duration = Duration::from_millis(25);
-/// A daemon that was killed is back within this.
-const BACK: Duration = Duration::from_secs(30);
-
-/// The release that is on: the journey tells it when it was accepted.
-pub(super) type Asked = watch::Receiver<Option<(ReleaseKind, ReleaseId)>>;
 
 /// Chaos at work. Dropped, it ends.
 #[derive(Debug)]
@@ -59,26 +47,18 @@ impl Drop for Chaos {
 }
 
 impl Chaos {
-    pub(super) fn start(
-        seed: u64,
-        ready: &Ready,
-        daemon: &Daemon,
-        client: Client,
-        asked: Asked,
-    ) -> Result<Self> {
+    pub(super) fn start(seed: u64, ready: &Ready, hand: Hand) -> Result<Self> {
         let done = Arc::new(Mutex::new(Done::default()));
-        let hand = Hand {
+        let reach = Reach {
+            hand,
             ready: ready.clone(),
             store: StoreClient::connect(ready.store.context("the sandbox has no store")?),
-            client,
-            daemon: daemon.seen(),
-            asked,
             done: Arc::clone(&done),
         };
         let script = Script::of(seed);
         say(&format!("chaos: {script}"));
         let task = tokio::spawn(async move {
-            if let Err(error) = hand.play(script).await {
+            if let Err(error) = reach.play(script).await {
                 say(&format!("chaos: {error:#}"));
             }
         });
@@ -92,21 +72,19 @@ impl Chaos {
 }
 
 /// Everything that chaos can reach.
-struct Hand {
+struct Reach {
+    hand: Hand,
     ready: Ready,
     store: StoreClient,
-    client: Client,
-    daemon: Arc<Seen>,
-    asked: Asked,
     done: Arc<Mutex<Done>>,
 }
 
-impl Hand {
+impl Reach {
     async fn play(mut self, mut script: Script) -> Result<()> {
         if script.loses_in == ReleaseKind::Canary {
             self.lose_a_launch().await?;
         }
-        let canary = self.accepted(ReleaseKind::Canary).await?;
+        let canary = self.hand.accepted(ReleaseKind::Canary).await?;
         self.fault(&Fault::Throttle {
             action: Some("DescribeInstances".to_owned()),
             calls: Some(5),
@@ -122,7 +100,7 @@ impl Hand {
         if script.loses_in == ReleaseKind::Full {
             self.lose_a_launch().await?;
         }
-        let full = self.accepted(ReleaseKind::Full).await?;
+        let full = self.hand.accepted(ReleaseKind::Full).await?;
         if self.reach(&full, script.early).await? {
             self.kill_daemon(script.early).await?;
         }
@@ -153,9 +131,9 @@ impl Hand {
     /// The one that is back has to be at work again before it is killed, not only to be there: boards were moved
     /// since. False when the handover is over before that.
     async fn carries_on(&self, full: &ReleaseId) -> Result<bool> {
-        let before = self.view(full).await?.boards.moved;
+        let before = self.hand.view(full).await?.boards.moved;
         while self.is_on(full, "handover").await? {
-            if self.view(full).await?.boards.moved > before {
+            if self.hand.view(full).await?.boards.moved > before {
                 return Ok(true);
             }
             tokio::time::sleep(LOOK).await;
@@ -171,28 +149,10 @@ impl Hand {
         self.fault(&Fault::LoseResponse { action: "RunInstances".to_owned(), calls: 1 }).await
     }
 
-    async fn accepted(&mut self, kind: ReleaseKind) -> Result<ReleaseId> {
-        let is_it = |asked: &Option<(ReleaseKind, ReleaseId)>| matches!(asked, Some((of, _)) if *of == kind);
-        let asked = self.asked.wait_for(is_it).await.context("the demo has ended")?.clone();
-        asked.map(|(_, id)| id).context("nothing was asked for")
-    }
-
-    /// As the daemon tells it, as soon as there is one that does.
-    async fn view(&self, id: &ReleaseId) -> Result<ReleaseView> {
-        let by = Instant::now() + BACK;
-        loop {
-            match self.client.release(id).await {
-                Ok(fresh) => return Ok(fresh.value),
-                Err(_) if Instant::now() < by => tokio::time::sleep(LOOK).await,
-                Err(error) => return Err(error).context("the daemon stays away"),
-            }
-        }
-    }
-
     /// Waits until a step has begun; false when the release ends or turns back without it.
     async fn reach(&self, id: &ReleaseId, step: &str) -> Result<bool> {
         loop {
-            let view = self.view(id).await?;
+            let view = self.hand.view(id).await?;
             let begun = view.steps.iter().find(|it| it.name == step).map(|it| it.state);
             if is_over(&view) {
                 return Ok(false);
@@ -209,7 +169,7 @@ impl Hand {
 
     /// Whether a step goes on at this moment.
     async fn is_on(&self, id: &ReleaseId, step: &str) -> Result<bool> {
-        let view = self.view(id).await?;
+        let view = self.hand.view(id).await?;
         let is_on = |it: &segue_api::StepView| it.name == step && it.state == StepState::Running;
         Ok(view.direction == Direction::Forward && !is_over(&view) && view.steps.iter().any(is_on))
     }
@@ -219,23 +179,11 @@ impl Hand {
         while self.is_on(id, "handover").await? {
             tokio::time::sleep(LOOK).await;
         }
-        Ok(!is_over(&self.view(id).await?))
+        Ok(!is_over(&self.hand.view(id).await?))
     }
 
     async fn kill_daemon(&self, when: &str) -> Result<()> {
-        let (pid, killed) = (self.daemon.pid(), self.daemon.killed_at_ms().len());
-        let sent = Command::new("kill").args(["-KILL", &pid.to_string()]).status().await?;
-        if !sent.success() {
-            bail!("the daemon, process {pid}, could not be killed");
-        }
-        say(&format!("chaos: the daemon was killed in {when}"));
-        let by = Instant::now() + BACK;
-        while self.daemon.killed_at_ms().len() == killed || self.daemon.pid() == pid {
-            if Instant::now() > by {
-                bail!("the daemon is not started again");
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        self.hand.kill_daemon(&format!("chaos: the daemon was killed in {when}")).await?;
         self.did(|done| done.daemon_kills = done.daemon_kills.saturating_add(1));
         Ok(())
     }
@@ -265,13 +213,6 @@ impl Hand {
 
     fn did(&self, note: impl FnOnce(&mut Done)) {
         note(&mut self.done.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-fn is_over(view: &ReleaseView) -> bool {
-    match view.state {
-        ReleaseState::Closed | ReleaseState::Held | ReleaseState::Asking => true,
-        ReleaseState::Running | ReleaseState::Paused => false,
     }
 }
 

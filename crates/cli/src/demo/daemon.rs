@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use segue_sandbox::{Credentials, Ready};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::Instant;
 use url::Url;
 
 use super::DemoArgs;
@@ -45,9 +46,19 @@ pub(super) struct Seen {
     /// When it ended by SIGKILL, in milliseconds since the Unix epoch, each time.
     killed_at_ms: Mutex<Vec<u64>>,
     rss_kib_max: AtomicU64,
+    /// When the process that runs was started.
+    started: Mutex<Option<Instant>>,
 }
 
 impl Seen {
+    pub(super) fn started(&self) -> Option<Instant> {
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn starts(&self) {
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     /// Of the one that runs, or ran last.
     pub(super) fn pid(&self) -> u32 {
         self.pid.load(Ordering::Relaxed)
@@ -199,6 +210,7 @@ async fn keep(mut child: Child, start: Start, seen: Arc<Seen>, mut stop: tokio::
             say("demo: the daemon does not stay alive; giving up on it");
             return;
         }
+        seen.starts();
         match start.once().await {
             Ok((next, _)) => {
                 child = next;

@@ -76,6 +76,8 @@ pub(super) async fn count(
     report.attach_rate = attach_rate(sources.ready).await?;
     report.daemon = DaemonFigures {
         restarts: u64::from(sources.daemon.restarts()),
+        killed: u64::try_from(sources.daemon.killed_at_ms().len())?,
+        first_decision_ms_max: None,
         rss_mb_max: Some(sources.daemon.rss_mb_max()),
     };
     Ok(Counted { report, stored, owners, ledger, examples: recount.examples })

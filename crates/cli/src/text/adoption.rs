@@ -14,8 +14,8 @@ pub(crate) fn adoption(plan: &AdoptionPlan) -> String {
     for each in &plan.servers {
         server(&mut text, each);
     }
-    if !plan.known.is_empty() {
-        line(&mut text, &format!("known already: {}", plan.known.join(", ")));
+    if !plan.tagged.is_empty() {
+        line(&mut text, &format!("have their tags already: {}", plan.tagged.join(", ")));
     }
     if !plan.servers.is_empty() {
         line(&mut text, "Tags are written and nothing else: no server is touched, nobody notices.");
@@ -58,7 +58,7 @@ pub(crate) fn adopted(adopted: &Adoption, plan: &AdoptionPlan) -> String {
             }
         ),
         AdoptionOutcome::FoundDone => {
-            let known = plan.known.len().max(servers.len());
+            let known = plan.tagged.len().max(servers.len());
             format!("nothing to do: {service} knows {} already", counted(known))
         }
     }

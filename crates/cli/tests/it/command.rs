@@ -197,7 +197,7 @@ async fn a_refusal_is_a_sentence_a_code_and_a_hint() {
 async fn an_adoption_that_nobody_can_confirm_shows_its_plan_and_is_refused_with_a_code() {
     let plan = || async {
         axum::Json(serde_json::json!({
-            "format": 1, "digest": "5f1c", "facts": {}, "service": "boards", "known": [],
+            "format": 1, "digest": "5f1c", "facts": {}, "service": "boards", "tagged": [],
             "servers": [{"instance": "i-1", "image": "ami-1", "version": "1", "known_by": "image",
                          "unread": "no answer: refused", "groups": ["a"], "tags": {"segue:version": "1"}}]
         }))

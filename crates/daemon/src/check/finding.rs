@@ -52,7 +52,8 @@ pub enum CheckState {
     Ok,
     /// It could not be looked at, or need not be; the sentence says why.
     Skip,
-    /// A release can be asked for; somebody should know this.
+    /// A release can be asked for; somebody should know this. A fleet that is not there or not healthy is no more
+    /// than that, though a release is refused: on the first day nobody is known yet.
     Warn,
     /// A release would be refused, or would fail.
     Fail,

@@ -69,8 +69,11 @@ pub(super) struct Aws {
     pub(super) addresses: Result<BTreeMap<SubnetId, u64>, CallError>,
     pub(super) weights: Result<Weights, CallError>,
     pub(super) targets: AllTargets,
-    /// Everybody who gets traffic, whoever launched them, as far as the groups could be read.
-    pub(super) serving: Result<BTreeMap<InstanceId, Stranger>, CallError>,
+    /// Everybody registered in a colour or canary group and not on the way out, whoever launched them, as far as
+    /// the groups could be read.
+    pub(super) registered: BTreeSet<InstanceId>,
+    /// As EC2 describes them, as far as it lists them.
+    pub(super) described: Result<BTreeMap<InstanceId, Stranger>, CallError>,
 }
 
 impl Aws {
@@ -180,8 +183,8 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
         in_time("the forward", asked.balancer.weights(&service.routing.forward)),
         targets(asked),
     );
-    let serving = serving(service, &targets);
-    let serving = in_time("DescribeInstances", cloud.strangers(&serving)).await;
+    let registered = registered(service, &targets);
+    let described = in_time("DescribeInstances", cloud.strangers(&registered)).await;
     let (reads, changes): (Vec<_>, Vec<_>) =
         questions(service, images.as_deref().unwrap_or_default(), &instances)
             .into_iter()
@@ -198,11 +201,11 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
     let was_real = permissions.iter().any(|(_, said)| is_real(said));
     let dry_runs = if was_real { DryRuns::Doubtful } else { dry_runs };
     permissions.extend(may_change(asked, changes, dry_runs).await);
-    Aws { permissions, template, images, instances, addresses, weights, targets, serving }
+    Aws { permissions, template, images, instances, addresses, weights, targets, registered, described }
 }
 
 /// Who is registered in a colour or canary group, and not on the way out.
-fn serving(service: &Service, targets: &AllTargets) -> BTreeSet<InstanceId> {
+fn registered(service: &Service, targets: &AllTargets) -> BTreeSet<InstanceId> {
     let read = service.routing.forwarded().filter_map(|group| targets.get(group)?.as_ref().ok());
     read.flat_map(staying).cloned().collect()
 }

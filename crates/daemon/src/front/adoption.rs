@@ -24,10 +24,9 @@ impl Front {
     ) -> Result<AdoptionPlan, Refused> {
         let refused = |refusal: Refusal| Refused::of(&refusal);
         let service = self.configured(service).map_err(refused)?;
-        let named = query.instances.iter().flat_map(|names| names.split(',')).map(str::trim);
-        let request = read(named, query.version.as_deref()).map_err(refused)?;
+        let request = read(query.named(), query.version.as_deref()).map_err(refused)?;
         let plan = self.engine.plan_adoption(&service.name, &request).await.map_err(refused)?;
-        Ok(views::plan_of_adoption(plans::shown(plan.basis()), &plan))
+        Ok(views::plan_of_adoption(plans::given_out(plan.basis()), &plan))
     }
 
     /// Does it, if it is still what was shown.

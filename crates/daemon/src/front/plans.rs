@@ -27,7 +27,7 @@ impl Front {
         if !differences.is_empty() {
             return Err(refused(Refusal::PlanStale { differences }));
         }
-        let basis = shown(facts);
+        let basis = given_out(facts);
         let state = ReleaseState::planned(plan, self.now());
         let invalid =
             || Refusal::PlanInvalid { what: "the release would have a name that is none".to_owned() };
@@ -36,7 +36,7 @@ impl Front {
 }
 
 /// The facts as they are given out.
-pub(super) fn shown(facts: Basis) -> PlanBasis {
+pub(super) fn given_out(facts: Basis) -> PlanBasis {
     PlanBasis { format: PLAN_FORMAT, digest: digest(&facts), facts: facts.0 }
 }
 
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_plan_that_was_changed_or_is_of_another_format_is_refused() {
         let facts = Basis([("image".to_owned(), "ami-1".to_owned())].into());
-        let good = shown(facts.clone());
+        let good = given_out(facts.clone());
         assert_eq!(basis(&good), Ok(facts));
         let mut changed = good.clone();
         changed.facts.insert("image".to_owned(), "ami-2".to_owned());

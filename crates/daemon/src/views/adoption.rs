@@ -16,7 +16,7 @@ pub(crate) fn plan_of_adoption(basis: PlanBasis, plan: &adoption::AdoptionPlan) 
         basis,
         service: plan.service.to_string(),
         servers: plan.servers.iter().map(|(id, it)| server(&plan.service, id, it)).collect(),
-        known: plan.known.iter().map(ToString::to_string).collect(),
+        tagged: plan.tagged.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -22,7 +22,7 @@ async fn a_plan_is_shown_and_what_was_shown_is_done_once() {
     assert_eq!(service.strangers, ["i-0001", "i-0002", "i-0003"]);
 
     let plan: AdoptionPlan = rig.get(PATH).await.json();
-    assert_eq!((plan.servers.len(), plan.known.len()), (3, 0));
+    assert_eq!((plan.servers.len(), plan.tagged.len()), (3, 0));
     let first = &plan.servers[0];
     assert_eq!((first.instance.as_str(), first.version.as_str()), ("i-0001", "1"));
     assert_eq!((first.known_by, first.slot.as_deref()), (KnownBy::Image, Some("s01")));
@@ -37,7 +37,7 @@ async fn a_plan_is_shown_and_what_was_shown_is_done_once() {
     assert_eq!((again.outcome, again.servers.len()), (AdoptionOutcome::FoundDone, 3));
 
     let after: AdoptionPlan = rig.get(PATH).await.json();
-    assert_eq!((after.servers.len(), after.known.len()), (0, 3));
+    assert_eq!((after.servers.len(), after.tagged.len()), (0, 3));
     assert_eq!(rig.post("/v1/releases", CANARY).await.status, StatusCode::ACCEPTED);
 }
 

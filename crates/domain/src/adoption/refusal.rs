@@ -46,7 +46,7 @@ impl fmt::Display for Unfit {
                 write!(f, "{instance} belongs to the service {service}, by its tag")
             }
             Self::InNoColourGroup { instance } => {
-                write!(f, "{instance} is registered in no colour group of this service")
+                write!(f, "{instance} is registered in none of this service's colour and canary groups")
             }
             Self::NotRunning { instance, state } => {
                 write!(f, "{instance} is {state}: only a running server is taken in")

@@ -10,17 +10,19 @@ impl AdoptionPlan {
     /// One fact for each server that is taken in, under its id: what it is, and what its tags go by. Who is known
     /// already is not in it, for nothing is done to them; nor is who says a version, for another may say the same.
     pub fn basis(&self) -> Basis {
-        let servers = self.servers.iter().map(|(id, it)| (id.to_string(), shown(it)));
+        let servers = self.servers.iter().map(|(id, it)| (id.to_string(), fact_of(it)));
         let service = ("service".to_owned(), self.service.to_string());
         Basis(std::iter::once(service).chain(servers).collect::<BTreeMap<_, _>>())
     }
 }
 
-fn shown(newcomer: &Newcomer) -> String {
-    let Newcomer { image, address, version, known_by: _, unread: _, groups, route: _ } = newcomer;
+fn fact_of(newcomer: &Newcomer) -> String {
+    let Newcomer { image, address, version, known_by: _, unread, groups, route: _ } = newcomer;
     let address = address.as_deref().unwrap_or("-");
     let groups: Vec<&str> = groups.iter().map(short).collect();
-    format!("{image} {address} version {version} in {}", groups.join(" "))
+    // Who was asked and who was not is a fact; the words of why not differ each time.
+    let asked = if unread.is_some() { " (its application could not be asked)" } else { "" };
+    format!("{image} {address} version {version}{asked} in {}", groups.join(" "))
 }
 
 /// What tells a group from the others of its account: `boards-a/6d0ecf831eec9f09`. Whole, two of them would be

@@ -139,7 +139,7 @@ fn whoever_serves_in_a_colour_group_is_taken_in() {
     let wanted = candidates(&AdoptionRequest::default(), &sight.service, &sight.targets);
     assert_eq!(wanted, BTreeSet::from([id("i-1"), id("i-2")]), "what is leaving is left alone");
     let plan = sight.plan().unwrap();
-    assert!(!plan.is_done() && plan.known.is_empty());
+    assert!(!plan.is_done() && plan.tagged.is_empty());
     let first = &plan.servers[&id("i-1")];
     assert_eq!((first.version.as_str(), first.known_by), ("1", KnownBy::Image));
     assert_eq!(first.groups, BTreeSet::from([group("a")]));
@@ -159,7 +159,7 @@ fn those_with_the_services_tags_are_known_and_left_as_they_are() {
         sight.tag("i-1", &key, &value);
     }
     let plan = sight.plan().unwrap();
-    assert_eq!(plan.known, BTreeSet::from([id("i-1")]));
+    assert_eq!(plan.tagged, BTreeSet::from([id("i-1")]));
     assert_eq!(plan.servers.keys().collect::<Vec<_>>(), [&id("i-2")]);
     assert!(sight.plan_of(&["i-1"]).unwrap().is_done());
 }
@@ -183,7 +183,7 @@ fn a_server_that_lacks_any_one_of_the_tags_gets_it() {
         sight.tag("i-1", lacking, "");
         let plan = sight.plan().unwrap();
         assert_eq!(plan.servers.keys().collect::<Vec<_>>(), [&id("i-1")], "without {lacking}");
-        assert_eq!(plan.known, BTreeSet::from([id("i-2")]));
+        assert_eq!(plan.tagged, BTreeSet::from([id("i-2")]));
     }
 }
 
@@ -223,7 +223,10 @@ fn an_application_that_could_not_be_asked_is_told_where_another_says_the_version
         (plan.servers[&id("i-2")].known_by, plan.servers[&id("i-2")].unread.clone()),
         (KnownBy::Image, Some(why))
     );
-    assert_eq!(plan.basis(), Sight::of_two().plan().unwrap().basis(), "it is done all the same");
+    assert_ne!(plan.basis(), Sight::of_two().plan().unwrap().basis(), "who saw it asked did not see this");
+    let again = Reading::Unknown(Why::Unreachable("another word".to_owned()));
+    sight.apps.insert(id("i-2"), again);
+    assert_eq!(plan.basis(), sight.plan().unwrap().basis(), "the words of why not change nothing");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod fate;
 mod foresight;
 mod narrate;
 mod planning;
+mod reasons;
 mod script;
 mod setup;
 mod sight;
@@ -21,17 +22,7 @@ mod stage;
 use std::fs;
 use std::path::Path;
 
-/// Every reason to hold but a broken promise, which no scenario can come to.
-const HOLDS: [&str; 8] = [
-    "hold Blind",
-    "hold Undecided",
-    "hold NoCapacity",
-    "hold BoardFitsNowhere",
-    "hold BoardsStay",
-    "hold MayHoldBoards",
-    "hold CannotGoBack",
-    "hold CannotGoOn",
-];
+use crate::reasons::{every_reason, is_reachable, name};
 
 #[test]
 fn every_scenario_goes_as_it_is_told() {
@@ -47,7 +38,11 @@ fn every_scenario_goes_as_it_is_told() {
         });
         told.push_str(&story);
     }
-    for word in HOLDS.into_iter().chain(["ask NoWayBack", "turn back: "]) {
+    for reason in every_reason() {
+        let word = format!("hold {}", name(&reason));
+        assert_eq!(told.contains(&word), is_reachable(&reason), "whether a scenario comes to `{word}`");
+    }
+    for word in ["ask NoWayBack", "turn back: "] {
         assert!(told.contains(word), "no scenario comes to `{word}`");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use segue_domain::ids::InstanceId;
+use segue_domain::ids::{GroupArn, InstanceId};
 
 use super::FakeWorld;
+use super::state::Registration;
 
 impl FakeWorld {
     /// As [`FakeWorld::with_fleet`], and somebody else launched the servers: they carry no tag of Segue's.
@@ -31,6 +32,12 @@ impl FakeWorld {
     /// The AMIs are gone, and what their tags said with them. What was launched from them runs on.
     pub fn forget_images(&self) {
         self.now().images.clear();
+    }
+
+    /// Somebody registers in the first colour what is no instance.
+    pub fn register_stranger(&self, target: &InstanceId) {
+        let registration = Registration { since_ms: 0, drained_at_ms: None };
+        self.now().groups.entry(GroupArn::new("a")).or_default().insert(target.clone(), registration);
     }
 
     /// No process answers on this server any more, and it runs.

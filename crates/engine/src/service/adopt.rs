@@ -12,6 +12,7 @@
 mod sight;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use segue_domain::adoption::{
     AdoptionFacts, AdoptionPlan, AdoptionRequest, Rest, candidates, plan, plan_rest,
@@ -35,8 +36,10 @@ use crate::retry::Repeat::KnownById;
 use sight::Sight;
 
 const TAG: Call = Call::new("cloud", "tag");
-/// How often servers are looked at anew because the service's history went on meanwhile.
+/// How often servers are looked at anew because what was seen of them is old.
 const LOOKS_MAX: u32 = 3;
+/// What was seen longer ago is looked at anew: another service may have tagged a server since.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// The plan that somebody saw and said yes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,12 @@ pub enum AdoptionEnd {
     Unknown(String),
 }
 
+/// An adoption that a daemon began and did not end.
+struct CutOff {
+    begun: Adoption,
+    sight: Sight,
+}
+
 impl Desk {
     /// What would be done; nothing is.
     pub(crate) async fn plan_adoption(&self, request: &AdoptionRequest) -> Result<AdoptionPlan, Refusal> {
@@ -88,12 +97,13 @@ impl Desk {
             let sight = self.sight_for(request, &history).await?;
             let mut book = self.book.lock().await;
             // Whoever had the book meanwhile may have written tags, or begun a release: what was seen is old.
-            if book.state == history && book.state.open_adoption().is_none() {
+            if book.state == history && book.state.open_adoption().is_none() && sight.is_fresh(FRESH) {
                 let plan = plan(request, &self.facts(&sight, &book.state))?;
+                self.heed_generations(&sight, plan.servers.keys());
                 return self.agreed(&mut book, plan, shown, by).await;
             }
         }
-        let why = "its history went on each time its servers were looked at".to_owned();
+        let why = "each time its servers were looked at, much had happened before it could go on".to_owned();
         Err(Refusal::NotServed { why })
     }
 
@@ -108,14 +118,14 @@ impl Desk {
         let before = book.state.adopted_as(&shown.digest).map(|adoption| adoption.servers.clone());
         match (plan.is_done(), differences.is_empty(), before) {
             (false, true, _) => self.take_in(book, plan, shown.digest.clone(), by).await,
-            (true, _, before) => {
-                Ok(Adopted { servers: before.unwrap_or_default(), end: AdoptionEnd::FoundDone })
-            }
+            (true, _, Some(servers)) => Ok(Adopted { servers, end: AdoptionEnd::FoundDone }),
+            (true, true, None) => Ok(Adopted { servers: BTreeMap::new(), end: AdoptionEnd::FoundDone }),
             // The others came later. Where one of its own is left to be taken in, it is not done.
             (false, false, Some(servers)) if plan.servers.keys().all(|id| !servers.contains_key(id)) => {
                 Ok(Adopted { servers, end: AdoptionEnd::FoundDone })
             }
-            (false, false, Some(_) | None) => {
+            // Nothing of it was done for this yes, whoever did it or took the servers away.
+            (true, false, None) | (false, false, Some(_) | None) => {
                 Err(Refusal::AdoptionChanged { service: plan.service, differences })
             }
         }
@@ -144,24 +154,60 @@ impl Desk {
 
     /// Ends an adoption of which a daemon that is gone did not see the end.
     pub(super) async fn settle_adoption(&self) -> Result<(), Refusal> {
-        let Some(begun) = self.history.borrow().open_adoption().cloned() else { return Ok(()) };
+        match self.cut_off().await? {
+            Some(cut_off) => self.end_cut_off(cut_off).await,
+            None => Ok(()),
+        }
+    }
+
+    /// An adoption without an end that nobody carries, and its servers as they are now. May be left off anywhere.
+    async fn cut_off(&self) -> Result<Option<CutOff>, Refusal> {
+        // Whoever carries one holds the book until its end is written.
+        let Some(begun) = self.book.lock().await.state.open_adoption().cloned() else { return Ok(None) };
         let sight = self.adoption_sight(|_| begun.servers.keys().cloned().collect()).await?;
+        Ok(Some(CutOff { begun, sight }))
+    }
+
+    async fn end_cut_off(&self, cut_off: CutOff) -> Result<(), Refusal> {
+        let CutOff { begun, sight } = cut_off;
         let mut book = self.book.lock().await;
-        // It may have been on its way, or somebody else has ended it: whoever held the book knew its end.
+        // Somebody else may have ended it.
         if book.state.open_adoption() != Some(&begun) {
             return Ok(());
         }
+        if !sight.is_fresh(FRESH) {
+            let why = format!("the servers of adoption {} were looked at too long ago", begun.number);
+            return Err(Refusal::NotServed { why });
+        }
+        self.heed_generations(&sight, begun.servers.keys());
         tracing::warn!(adoption = begun.number, "an adoption was cut off; it is ended now");
         let outcome = self.rest_of(&begun, &sight, &book.state).await;
         let ended = ServiceEvent::AdoptionEnded { number: begun.number, outcome };
         self.record(&mut book, &By::engine(), ended).await
     }
 
-    /// The same, when nobody asks for anything.
-    pub(super) async fn end_adoption(&self) {
-        if let Err(error) = self.settle_adoption().await {
+    /// The same, when nobody asks for anything. Servers that are slow to answer keep nobody: it looks no longer
+    /// than until `is_called`.
+    pub(super) async fn end_adoption(&self, is_called: impl Future<Output = ()>) {
+        let cut_off = tokio::select! {
+            biased;
+            () = is_called => return,
+            cut_off = self.cut_off() => cut_off,
+        };
+        let ended = match cut_off {
+            Ok(Some(cut_off)) => self.end_cut_off(cut_off).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
             tracing::warn!(error = chain(&error), "an adoption that was cut off cannot be ended yet");
         }
+    }
+
+    /// Only of servers that are this service's from now on: anybody can be asked about.
+    fn heed_generations<'a>(&self, sight: &Sight, servers: impl Iterator<Item = &'a InstanceId>) {
+        let asked = servers.filter_map(|id| sight.apps.get(id)?.known());
+        asked.for_each(|status| self.outside.term.saw_generation(status.generation));
     }
 
     async fn rest_of(&self, begun: &Adoption, sight: &Sight, history: &ServiceState) -> Outcome {

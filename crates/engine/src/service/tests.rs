@@ -2,9 +2,10 @@
 
 use segue_domain::adoption::AdoptionRequest;
 use segue_domain::event::RequestKey;
-use segue_domain::ids::Version;
+use segue_domain::ids::{InstanceId, ServiceName, Version};
 use segue_domain::plan::Kind;
 use segue_domain::request::Request;
+use segue_domain::stranger::{SERVICE_TAG, tags_of};
 use segue_journal::{MemoryStore, Owner, Scope, Store};
 
 use super::*;
@@ -80,4 +81,47 @@ async fn of_two_who_say_the_same_yes_at_once_one_does_it_and_the_other_finds_it_
     ends.sort_by_key(|end| *end == AdoptionEnd::Did);
     assert_eq!(ends, [AdoptionEnd::FoundDone, AdoptionEnd::Did]);
     assert_eq!(desk.history().adoptions.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_before_a_long_wait_is_looked_at_anew() {
+    let world = FakeWorld::with_strangers(2, 1);
+    let desk = desk(&world, Arc::new(world.store())).await;
+    let (request, shown, by) = (AdoptionRequest::default(), shown(&desk).await, By::engine());
+    let busy = async {
+        let book = desk.book.lock().await;
+        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+        world.set_tag(&InstanceId::new("i-0001"), SERVICE_TAG, "chat");
+        drop(book);
+    };
+    let yes = async {
+        // After whoever holds the book.
+        tokio::task::yield_now().await;
+        desk.adopt(&request, &shown, &by).await
+    };
+    let ((), adopted) = tokio::join!(busy, yes);
+    assert_eq!(adopted.unwrap_err().code(), "tagged-for-another-service");
+    assert_eq!(world.tags(&InstanceId::new("i-0001"))[SERVICE_TAG], "chat");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_of_which_nothing_is_left_to_do_and_nothing_was_done_is_told_so() {
+    let world = FakeWorld::with_strangers(2, 1);
+    let desk = desk(&world, Arc::new(world.store())).await;
+    let (request, shown, by) = (AdoptionRequest::default(), shown(&desk).await, By::engine());
+    for id in ["i-0001", "i-0002"] {
+        for (key, value) in tags_of(&ServiceName::new("boards"), &Version::new("7")) {
+            world.set_tag(&InstanceId::new(id), &key, &value);
+        }
+    }
+    assert_eq!(desk.adopt(&request, &shown, &by).await.unwrap_err().code(), "adoption-changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_asks_servers_that_may_be_somebody_elses_and_ends_no_term() {
+    let world = FakeWorld::with_strangers(2, 1);
+    world.have_obeyed(900);
+    let desk = desk(&world, Arc::new(world.store())).await;
+    desk.plan_adoption(&AdoptionRequest::default()).await.unwrap();
+    assert!(!desk.pen.term.is_lost());
 }

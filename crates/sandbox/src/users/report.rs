@@ -139,6 +139,12 @@ pub struct Chaos {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Daemon {
     pub restarts: u64,
+    /// How often it ended by SIGKILL.
+    #[serde(default)]
+    pub killed: u64,
+    /// The longest time from the start of a process to its first decision; there where it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_decision_ms_max: Option<f64>,
     /// Unknown where the machine does not tell.
     pub rss_mb_max: Option<f64>,
 }
@@ -187,7 +193,7 @@ impl Report {
                 orphaned: 0,
                 ended_with_boards: 0,
             },
-            daemon: Daemon { restarts: 0, rss_mb_max: None },
+            daemon: Daemon { restarts: 0, killed: 0, first_decision_ms_max: None, rss_mb_max: None },
             chaos: None,
         }
     }
@@ -227,7 +233,7 @@ fn good() -> Report {
     report.aws_calls = [("RunInstances".to_owned(), 4), ("DescribeInstances".to_owned(), 60)].into();
     report.instances =
         Instances { launched: 8, terminated: 4, stopped: 0, orphaned: 0, ended_with_boards: 0 };
-    report.daemon = Daemon { restarts: 0, rss_mb_max: Some(42.0) };
+    report.daemon = Daemon { rss_mb_max: Some(42.0), ..report.daemon };
     report
 }
 
@@ -259,7 +265,7 @@ mod tests {
         let mut agreed: Vec<&str> = "attach_rate.limit_per_s attach_rate.peak_in_100ms \
             aws_calls.DescribeInstances aws_calls.RunInstances boards.alive_on_blue_at_close boards.failed \
             boards.moved boards.total canary.verdict chaos clients.moved clients.reconnects_forced clients.total \
-            clients.without_socket_ms_max control_stall_ms.p50 control_stall_ms.p99 daemon.restarts \
+            clients.without_socket_ms_max control_stall_ms.p50 control_stall_ms.p99 daemon.killed daemon.restarts \
             daemon.rss_mb_max edit_latency_ms.before.p50 edit_latency_ms.before.p99 \
             edit_latency_ms.during.p50 edit_latency_ms.during.p99 edits.acknowledged edits.duplicated \
             edits.lost edits.out_of_order edits.sent edits.stored instances.ended_with_boards instances.launched instances.orphaned \

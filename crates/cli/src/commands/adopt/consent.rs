@@ -1,6 +1,8 @@
 //! A person's word to a plan that was shown: a yes, or nothing is done.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, IsTerminal};
+
+use crate::text;
 
 /// More than any yes is long.
 const ANSWER_BYTES_MAX: u64 = 64;
@@ -17,12 +19,9 @@ pub(super) enum Consent {
 }
 
 impl Consent {
-    pub(super) fn of(given: bool, is_terminal: bool) -> Self {
-        match (given, is_terminal) {
-            (true, _) => Self::Given,
-            (false, true) => Self::Asked,
-            (false, false) => Self::Nobody,
-        }
+    /// Whoever answers here, if it is a person.
+    pub(super) fn without_yes(input: &impl IsTerminal) -> Self {
+        if input.is_terminal() { Self::Asked } else { Self::Nobody }
     }
 }
 
@@ -34,11 +33,9 @@ pub(super) enum NotConfirmed {
 }
 
 impl NotConfirmed {
-    /// Stable, with a page under docs/errors: one code, for a script can do the same about both.
-    fn code(self) -> &'static str {
-        match self {
-            Self::AnsweredNo | Self::NobodyThere => "not-confirmed",
-        }
+    /// One for both: a script does the same about either.
+    fn code() -> &'static str {
+        "not-confirmed"
     }
 
     /// As a refusal of the daemon is told.
@@ -52,7 +49,7 @@ impl NotConfirmed {
                 ("nobody is there to say yes, and nothing was changed", "--yes takes them in without asking")
             }
         };
-        format!("refused ({}): {sentence}\nhint: {hint}", self.code())
+        text::refusal(Self::code(), sentence, hint)
     }
 }
 
@@ -109,10 +106,8 @@ mod tests {
         for why in [NotConfirmed::AnsweredNo, NotConfirmed::NobodyThere] {
             assert!(why.told().starts_with("refused (not-confirmed): "), "{}", why.told());
             assert!(why.told().contains("nothing was changed\nhint: "), "{}", why.told());
-            assert_eq!(why.code(), "not-confirmed");
         }
-        assert_eq!(Consent::of(true, false), Consent::Given);
-        assert_eq!(Consent::of(false, true), Consent::Asked);
-        assert_eq!(Consent::of(false, false), Consent::Nobody);
+        let nobody = std::fs::File::open("/dev/null").expect("it is there");
+        assert_eq!(Consent::without_yes(&nobody), Consent::Nobody);
     }
 }

@@ -1,4 +1,4 @@
-//! Who gets traffic without being the service's: a release is refused while there is one.
+//! Who is registered without being the service's: a release is refused while there is one.
 
 use std::collections::BTreeSet;
 
@@ -12,23 +12,31 @@ use crate::check::gather::Aws;
 
 /// Everybody in the colour and canary groups is known, and nobody else starts and stops them.
 pub(super) fn strangers(service: &Service, aws: &Aws) -> Check {
-    let (serving, known) = match (&aws.serving, &aws.instances) {
-        (Ok(serving), Ok(known)) => (serving, known),
+    let (described, known) = match (&aws.described, &aws.instances) {
+        (Ok(described), Ok(known)) => (described, known),
         (Err(error), _) | (_, Err(error)) => return unread("strangers", error),
     };
     let unread_group = service.routing.forwarded().find_map(|group| aws.targets.get(group)?.as_ref().err());
     if let Some(error) = unread_group {
         return unread("strangers", error);
     }
-    let owned: Vec<&Stranger> = serving.values().filter(|it| it.scaling_group().is_some()).collect();
-    let unknown: Vec<&InstanceId> = serving.keys().filter(|id| !known.contains_key(id)).collect();
+    let owned: Vec<&Stranger> = described.values().filter(|it| it.scaling_group().is_some()).collect();
+    let nowhere: Vec<&InstanceId> = aws.registered.iter().filter(|id| !described.contains_key(id)).collect();
+    if !nowhere.is_empty() {
+        let sentence = format!("registered, and no instance that EC2 lists: {}", few(nowhere));
+        let hint = "deregister them: each release is refused until then (strangers-serve). The groups must be of the \
+                    target type `instance`";
+        return Check::fail("strangers", sentence, hint);
+    }
+    let unknown: Vec<&InstanceId> = described.keys().filter(|id| !known.contains_key(id)).collect();
     if !unknown.is_empty() {
         let sentence = format!("registered, and not known as a server of {}: {}", service.name, few(unknown));
         return Check::fail("strangers", sentence, take_them_in(service, &owned));
     }
     if !owned.is_empty() {
         let sentence = format!("of {}: {}", groups_of(&owned), few(owned.iter().map(|it| &it.id)));
-        let hint = "the group starts and ends servers whenever it wants, in the middle of a release too, without asking who is on them: detach them, and keep its desired capacity at what is left";
+        let hint = "the group starts and ends servers when it wants, also in the middle of a release: detach them, \
+                    and lower its desired capacity by as many";
         return Check::warn("strangers", sentence, hint);
     }
     Check::ok("strangers", format!("whoever is registered is known as a server of {}", service.name))
@@ -36,7 +44,8 @@ pub(super) fn strangers(service: &Service, aws: &Aws) -> Check {
 
 fn take_them_in(service: &Service, owned: &[&Stranger]) -> String {
     let adopt = format!(
-        "`segue adopt {}` takes them in, or deregister them: until then each release is refused (strangers-serve)",
+        "`segue adopt {}` takes them in, or deregister them: until then each release is refused \
+         (strangers-serve)",
         service.name
     );
     match owned.is_empty() {

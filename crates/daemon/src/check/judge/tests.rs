@@ -142,6 +142,13 @@ async fn whoever_is_registered_is_known_or_named() {
     world.set_tag(&InstanceId::new("i-0002"), SCALING_GROUP_TAG, "boards-asg");
     let told = checks(&world, &world.service()).await;
     says(&told, "strangers", CheckState::Warn, "of the Auto Scaling group boards-asg: i-0002");
+    world.register_stranger(&InstanceId::new("10.0.0.5"));
+    says(
+        &checks(&world, &world.service()).await,
+        "strangers",
+        CheckState::Fail,
+        "no instance that EC2 lists: 10.0.0.5",
+    );
     world.choke().add(Method::Targets, Nth::Each, What::FailBefore(Class::Retry));
     says(&checks(&world, &world.service()).await, "strangers", CheckState::Fail, "check again");
 }

@@ -1,6 +1,7 @@
 //! What is read for the plan of an adoption. Nobody's book is held meanwhile: servers answer when they like.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use segue_domain::app::AppStatus;
@@ -10,6 +11,7 @@ use segue_domain::reading::{Reading, Why};
 use segue_domain::refusal::Refusal;
 use segue_domain::stranger::Stranger;
 use segue_domain::target::Targets;
+use tokio::time::{Instant, sleep};
 
 use super::super::Desk;
 use super::super::start::seen;
@@ -20,12 +22,23 @@ use crate::ports::Target;
 const STRANGERS: Call = Call::new("cloud", "strangers");
 /// Servers that are asked for their version at once.
 const AT_ONCE: usize = 32;
+/// All of them together: whoever waits for the plan does so for some seconds only.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(6);
 
 /// All of it, or there is no plan; only an application may be silent.
 pub(super) struct Sight {
     pub(super) targets: BTreeMap<GroupArn, Targets>,
     pub(super) servers: BTreeMap<InstanceId, Stranger>,
     pub(super) apps: BTreeMap<InstanceId, Reading<AppStatus>>,
+    /// When it was begun to be read.
+    began: Instant,
+}
+
+impl Sight {
+    /// Nothing of it is older.
+    pub(super) fn is_fresh(&self, age_max: Duration) -> bool {
+        self.began.elapsed() <= age_max
+    }
 }
 
 impl Desk {
@@ -34,6 +47,7 @@ impl Desk {
         &self,
         choose: impl FnOnce(&BTreeMap<GroupArn, Targets>) -> BTreeSet<InstanceId>,
     ) -> Result<Sight, Refusal> {
+        let began = Instant::now();
         let (routing, outside) = (&self.setup.service.routing, &self.outside);
         let groups = routing.forwarded().chain(routing.slot_groups()).cloned().collect();
         let targets = observe::targets(outside, groups).await;
@@ -43,7 +57,7 @@ impl Desk {
         let servers = outside.read(STRANGERS, outside.ports.cloud.strangers(&chosen)).await;
         let servers = servers.map_err(|error| Refusal::CannotSee { what: error.what })?;
         let apps = self.ask_each(&servers).await;
-        Ok(Sight { targets, servers, apps })
+        Ok(Sight { targets, servers, apps, began })
     }
 
     /// What each that runs says of itself.
@@ -52,9 +66,16 @@ impl Desk {
         servers: &BTreeMap<InstanceId, Stranger>,
     ) -> BTreeMap<InstanceId, Reading<AppStatus>> {
         let running = servers.values().filter(|it| it.state == InstanceState::Running);
+        let late = || Reading::Unknown(Why::Unreachable("it was silent for too long".to_owned()));
+        let mut all: BTreeMap<_, _> = running.clone().map(|it| (it.id.clone(), late())).collect();
         // Collected before anything waits: no borrowed closure lives across an await.
         let readings: Vec<_> = running.map(|it| self.ask_one(it.id.clone(), it.address.clone())).collect();
-        stream::iter(readings).buffer_unordered(AT_ONCE).collect().await
+        let answers = stream::iter(readings).buffer_unordered(AT_ONCE);
+        let mut answers = std::pin::pin!(answers.take_until(sleep(ANSWERED_WITHIN)));
+        while let Some((id, reading)) = answers.next().await {
+            all.insert(id, reading);
+        }
+        all
     }
 
     async fn ask_one(
@@ -68,9 +89,6 @@ impl Desk {
         };
         let at = Target { instance, address, generation: self.outside.term.epoch() };
         let status = observe::status_at(&self.outside, &at).await;
-        if let Some(status) = status.known() {
-            self.outside.term.saw_generation(status.generation);
-        }
         (at.instance, status)
     }
 }

@@ -113,7 +113,10 @@ impl Report {
             self.aws_calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
         line(f, "AWS calls", &calls.join(", "))?;
         let memory = daemon.rss_mb_max.map_or_else(|| "unknown".to_owned(), |mb| format!("{mb:.0} MB"));
-        line(f, "daemon", &format!("{} restarts, at most {memory}", daemon.restarts))?;
+        let decided =
+            daemon.first_decision_ms_max.map(|ms| format!(", decides within {ms:.0} ms of its start"));
+        let decided = decided.unwrap_or_default();
+        line(f, "daemon", &format!("{} restarts, at most {memory}{decided}", daemon.restarts))?;
         let Some(chaos) = self.chaos else { return Ok(()) };
         line(
             f,
