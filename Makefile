@@ -12,9 +12,11 @@ VENV := $(CLIENTS)/venv
 ARGS ?=
 # What `make chaos` draws its chaos from.
 SEEDS ?= 1 2 3 4 5
+# How often `make kills` kills the daemon.
+KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos test check clients shell tools
+.PHONY: help demo chaos kills test check clients page-tools tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -39,6 +41,18 @@ chaos: tools ## build, then release five times while everything is killed, one s
 	echo "== $$released of $$all were released, the others went all the way back"; \
 	test $$((released * 5)) -ge $$((all * 3)) || { echo "fewer than three in five"; exit 1; }
 
+kills: tools ## build, then kill the daemon 200 times at random moments, ten in each demo; KILLS=20 for fewer
+	@$(CARGO) build --locked --package segue-cli
+	@report=$$(mktemp); killed=0; seed=0; \
+	while [ $$killed -lt $(KILLS) ]; do \
+		seed=$$((seed + 1)); \
+		$(CARGO) run --quiet --locked --package segue-cli -- demo --kills 10 --seed $$seed --report $$report \
+			--servers 2 --boards 40 --clients 200 $(ARGS) || { rm -f $$report; exit 1; }; \
+		killed=$$((killed + $$(sed -n 's/.*"killed": \([0-9]*\).*/\1/p' $$report))); \
+		echo "== seed $$seed: $$killed of $(KILLS) kills"; \
+	done; \
+	rm -f $$report
+
 test: check clients ## everything that has to hold: check, then all tests
 	$(CARGO) test --workspace --locked
 
@@ -47,7 +61,7 @@ check: tools ## format, lints and documents, without running a test
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-clients: $(VENV)/installed $(CLIENTS)/prometheus shell ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus
+clients: $(VENV)/installed $(CLIENTS)/prometheus page-tools ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus
 
 $(VENV)/installed: tests/clients/requirements.txt
 	@echo "installing other people's clients into $(VENV)"
@@ -66,8 +80,8 @@ $(CLIENTS)/prometheus:
 		&& dpkg-deb --extract prometheus_*.deb . && ln -sf debian/usr/bin/prometheus ../prometheus; fi || { \
 		echo "prometheus is missing: install it from https://prometheus.io/download, then try again" >&2; exit 1; }
 
-# What the documents' commands are typed into.
-shell:
+# docs/sandbox.md is run as it stands, and its commands call curl and jq.
+page-tools:
 	@for tool in curl jq; do \
 		command -v $$tool >/dev/null || apt-get install --yes --no-install-recommends $$tool >/dev/null || { \
 			echo "$$tool is missing: install it, then try again" >&2; exit 1; }; \

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::clients::python;
 use crate::program::{self, Staying};
 
 /// A configuration with one thing wrong, on a sandbox that lacks one permission.
@@ -192,10 +193,14 @@ fn a_mistake_that_nobody_checked_is_told_by_the_daemon_and_by_its_answer() {
     let half = elsewhere.replacen("elasticloadbalancing:sa-east-1", "elasticloadbalancing:eu-west-1", 1);
     let start = |config: &str| {
         std::fs::write(folder.path().join("start.toml"), config).unwrap();
-        segue(folder.path(), &KEYS).args(["serve", "--config", "start.toml"]).output().unwrap()
+        program::listen(segue(folder.path(), &KEYS).args(["serve", "--config", "start.toml"])).end()
     };
     let example = "for example \"arn:aws:elasticloadbalancing:sa-east-1:";
-    told(&start(&half), 2, &["error[config-invalid]", "in sa-east-1", example]);
+    let refused = start(&half);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    for word in ["error[config-invalid]", "in sa-east-1", example] {
+        assert!(refused.stderr.contains(word), "{word:?} is not in {}", refused.stderr);
+    }
     let away = served(folder.path(), &elsewhere, &KEYS, &canary);
     told(&away, 1, &["error (cannot-see)", "hint: "]);
 }
@@ -212,22 +217,25 @@ fn an_older_journal_is_read_on_and_a_newer_one_is_left_alone() {
 
     let change = |sql: &str| {
         let code = format!(
-            "import sqlite3\ndb = sqlite3.connect('segue.journal.db')\ndb.execute({sql:?})\ndb.commit()\n"
+            "import sqlite3\ndb = sqlite3.connect('segue.journal.db')\n\
+             assert db.execute({sql:?}).rowcount == 1\ndb.commit()\n"
         );
-        let changed =
-            Command::new("python3").args(["-c", &code]).current_dir(folder.path()).status().unwrap();
+        let changed = Command::new(python()).args(["-c", &code]).current_dir(folder.path()).status().unwrap();
         assert!(changed.success(), "{sql}");
     };
     // As the daemons left it that gave a journal no id: this one reads every record of it, and goes on.
     change("DELETE FROM meta WHERE name = 'journal_id'");
     let history = served(folder.path(), &config, &KEYS, &["history", "boards"]);
     assert!(String::from_utf8_lossy(&history.stdout).contains("boards-1"), "{history:?}");
+    let second = served(folder.path(), &config, &KEYS, &["release", "boards", "--version", "2"]);
+    assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
 
     change("UPDATE meta SET value = 99 WHERE name = 'layout'");
     let before = std::fs::read(folder.path().join("segue.journal.db")).unwrap();
-    let refused = segue(folder.path(), &KEYS).args(["serve", "--config", "segue.toml"]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2), "{said}");
+    let refused =
+        program::listen(segue(folder.path(), &KEYS).args(["serve", "--config", "segue.toml"])).end();
+    let said = refused.stderr;
+    assert_eq!(refused.code, Some(2), "{said}");
     assert!(said.contains("error[journal-newer]") && said.contains("start the newer daemon again"), "{said}");
     assert!(before == std::fs::read(folder.path().join("segue.journal.db")).unwrap(), "it was touched");
 }

@@ -1,5 +1,5 @@
-//! The daemon is killed five times while it releases: twice in the canary, then in the full release, in its
-//! handover, and once more after that.
+//! The daemon is killed while it releases: five times at places that are named, and ten times at moments that a
+//! seed draws. `make kills` does the second two hundred times.
 
 use std::process::Command;
 
@@ -65,6 +65,25 @@ fn a_daemon_that_is_killed_five_times_loses_nothing_and_launches_nothing_twice()
     assert_nobody_noticed(&report);
     assert_eq!(report["daemon"]["restarts"], 5);
     assert_eq!(report["instances"]["launched"], 4);
+    assert_eq!(report["instances"]["stopped"], 2);
+    assert_eq!(report["instances"]["terminated"], 0);
+}
+
+#[test]
+fn ten_kills_at_random_moments_are_survived() {
+    let _alone = program::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let small =
+        ["demo", "--kills", "10", "--servers", "2", "--boards", "40", "--clients", "200", "--seed", "11"];
+    let ended = program::start(&[&small[..], &["--report", file.to_str().unwrap()]].concat()).end();
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stderr, ended.stdout);
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(report["verdict"], "released");
+    assert_nobody_noticed(&report);
+    assert_eq!(report["daemon"]["killed"], 10);
+    assert!(report["daemon"]["first_decision_ms_max"].as_f64().is_some_and(|ms| ms > 0.0), "{report:#}");
+    assert_eq!(report["instances"]["launched"], 4, "one was launched twice: {report:#}");
     assert_eq!(report["instances"]["stopped"], 2);
     assert_eq!(report["instances"]["terminated"], 0);
 }
