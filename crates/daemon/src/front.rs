@@ -160,8 +160,13 @@ impl Front {
     /// others.
     pub(crate) fn readiness(&self) -> Readiness {
         let ready = self.engine.is_leading();
-        let waits = "another daemon may hold it; this one asks for it every second";
-        let mut components = vec![component("lease", (!ready).then(|| waits.to_owned()))];
+        let waits = || match self.engine.waits_for() {
+            Some(owner) => {
+                format!("{owner} holds it; this daemon is ready to take over, and asks every second")
+            }
+            None => "nobody is known to hold it; this daemon asks for it every second".to_owned(),
+        };
+        let mut components = vec![component("lease", (!ready).then(waits))];
         for (service, trouble) in self.troubles() {
             components.push(component(&format!("service {service}"), trouble));
         }

@@ -9,7 +9,7 @@ use axum::Router;
 use segue_domain::service::Service;
 use segue_engine::ports::{Clock, Entropy};
 use segue_engine::{Engine, Means, ServiceSetup, Settings};
-use segue_journal::{Record, Store};
+use segue_journal::{Owner, Record, Store};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinHandle;
@@ -82,6 +82,12 @@ impl Server {
     /// Returns when the lease is held and every service was taken up that can be.
     pub async fn ready(&self) {
         self.engine.leading().await;
+    }
+
+    /// Returns when another daemon is known to hold the lease: this one is ready to take over, and says what it
+    /// can read.
+    pub async fn waiting(&self) -> Owner {
+        self.engine.waiting().await
     }
 
     /// Answers requests until [`Server::hush`]. It holds nothing of this server but its routes.

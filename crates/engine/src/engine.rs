@@ -91,6 +91,8 @@ struct Shared {
     herald: Herald,
     stats: Arc<CallStats>,
     tenure: watch::Sender<Option<Arc<Tenure>>>,
+    /// Whom this daemon waits for, by the database's word.
+    other: watch::Sender<Option<Owner>>,
 }
 
 impl std::fmt::Debug for Means {
@@ -127,6 +129,7 @@ impl Engine {
             herald: Herald::new(),
             stats: Arc::default(),
             tenure: watch::Sender::new(None),
+            other: watch::Sender::new(None),
         });
         let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared), stop.subscribe()));
         Self { shared, keeper, stop }
@@ -152,6 +155,23 @@ impl Engine {
         let mut tenure = self.shared.tenure.subscribe();
         // The sender lives as long as the engine does.
         drop(tenure.wait_for(Option::is_some).await);
+    }
+
+    /// Who holds the lease that this daemon waits for; nobody when it is its own, or nobody's.
+    pub fn waits_for(&self) -> Option<Owner> {
+        self.shared.other.borrow().clone()
+    }
+
+    /// Returns when this daemon knows that another one holds the lease.
+    pub async fn waiting(&self) -> Owner {
+        let mut other = self.shared.other.subscribe();
+        loop {
+            if let Some(owner) = other.borrow_and_update().clone() {
+                return owner;
+            }
+            // The sender lives as long as the engine does.
+            drop(other.changed().await);
+        }
     }
 
     /// Begins a release.
@@ -222,7 +242,8 @@ impl Engine {
         let tenure = self.shared.tenure.borrow().clone();
         let by_name: BTreeMap<&ServiceName, &Service> =
             self.shared.means.services.iter().map(|it| (&it.service.name, &it.service)).collect();
-        by_name.into_iter().map(|(name, service)| view(name, service, tenure.as_deref())).collect()
+        let not_held = self.shared.not_held();
+        by_name.into_iter().map(|(name, service)| view(name, service, tenure.as_deref(), &not_held)).collect()
     }
 
     /// A service's releases, oldest first; read from the journal when this daemon does not hold the lease.
@@ -265,10 +286,10 @@ impl Engine {
     }
 }
 
-fn view(name: &ServiceName, service: &Service, tenure: Option<&Tenure>) -> ServiceView {
+fn view(name: &ServiceName, service: &Service, tenure: Option<&Tenure>, not_held: &str) -> ServiceView {
     let mut view = ServiceView { service: service.clone(), history: None, active: None, trouble: None };
     match tenure.and_then(|tenure| tenure.desks.get(name)) {
-        None => view.trouble = Some("this daemon does not hold the lease".to_owned()),
+        None => view.trouble = Some(not_held.to_owned()),
         Some(Standing::Broken(why)) => view.trouble = Some(why.clone()),
         Some(Standing::Served(desk)) => {
             view.history = Some(desk.history());
@@ -284,6 +305,14 @@ impl Shared {
         self.means.store.as_ref()
     }
 
+    /// Why nothing is done here, and who is to be asked instead.
+    fn not_held(&self) -> String {
+        match self.other.borrow().as_ref() {
+            Some(owner) => format!("{owner} holds the lease, and this daemon waits for it"),
+            None => "this daemon does not hold the lease".to_owned(),
+        }
+    }
+
     fn configured(&self, service: &ServiceName) -> Result<(), Refusal> {
         let mut names = self.means.services.iter().map(|it| &it.service.name);
         if names.any(|name| name == service) {
@@ -295,7 +324,7 @@ impl Shared {
 
     fn tenure(&self, service: &ServiceName) -> Result<Arc<Tenure>, Refusal> {
         self.configured(service)?;
-        let none = || Refusal::NotServed { why: "this daemon does not hold the lease".to_owned() };
+        let none = || Refusal::NotServed { why: self.not_held() };
         self.tenure.borrow().clone().ok_or_else(none)
     }
 

@@ -22,9 +22,16 @@ async fn a_daemon_is_alive_at_once_and_ready_when_the_lease_is_its_own() {
     assert!(!readiness.ready);
     assert_eq!(readiness.components[0].name, "lease");
     assert_eq!(readiness.components[0].state, ComponentState::NotReady);
+    let sentence = readiness.components[0].sentence.as_deref().expect("it says why");
+    assert!(sentence.contains("another holds it") && sentence.contains("ready to take over"), "{sentence}");
     // What it cannot do it refuses; what it can read it tells.
     let refused = rig.post("/v1/releases", crate::rig::CANARY).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.body);
+    assert!(
+        refused.body.contains("not-served") && refused.body.contains("another holds"),
+        "{}",
+        refused.body
+    );
     assert_eq!(rig.get("/v1/releases").await.status, StatusCode::OK);
 
     rig.journal.release(&other).await.expect("it was held");

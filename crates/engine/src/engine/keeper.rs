@@ -58,13 +58,20 @@ async fn acquire(shared: &Shared, floor: u64, stop: &mut watch::Receiver<bool>) 
         }
         let (scope, owner, ttl) = (&settings.scope, &settings.owner, settings.lease_ttl);
         match shared.means.store.acquire_above(scope, owner, ttl, floor).await {
-            Ok(lease) => return Some(lease),
-            Err(error @ AcquireError::Held { .. }) if !told => {
-                // Once: it may wait for as long as the other one lives.
-                tracing::warn!(%error, "another daemon works on this journal; this one waits for the lease");
-                told = true;
+            Ok(lease) => {
+                shared.other.send_replace(None);
+                return Some(lease);
             }
-            Err(error @ AcquireError::Held { .. }) => tracing::debug!(%error, "waiting for the lease"),
+            Err(AcquireError::Held { owner, left_ms, .. }) => {
+                if told {
+                    tracing::debug!(%owner, left_ms, "waiting for the lease");
+                } else {
+                    // Once: it may wait for as long as the other one lives.
+                    tracing::warn!(%owner, "another daemon works on this journal; this one waits for the lease");
+                    told = true;
+                }
+                shared.other.send_if_modified(|known| known.replace(owner.clone()).as_ref() != Some(&owner));
+            }
             Err(error @ AcquireError::Unavailable(_)) => {
                 tracing::warn!(error = chain(&error), "the journal gives no lease");
             }
