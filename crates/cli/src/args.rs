@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use segue_api::{Actor, IdempotencyKey, Override, ReleaseId};
+use segue_journal::Address;
 use segue_sandbox::SandboxArgs;
 use segue_sandbox::app::AppArgs;
 use segue_sandbox::store::StoreArgs;
@@ -98,7 +99,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
     },
-    /// Read a journal's file, without a daemon
+    /// Read a journal, without a daemon
     #[command(subcommand)]
     Journal(JournalCommand),
     #[command(hide = true)]
@@ -115,9 +116,9 @@ pub(crate) enum JournalCommand {
     Show {
         /// A release or a service; a list of both when it is left out
         what: Option<String>,
-        /// The journal's file, `daemon.journal` of the configuration
-        #[arg(long, value_name = "FILE")]
-        journal: PathBuf,
+        /// The journal, `daemon.journal` of the configuration: a file, or postgres://USER@HOST/DATABASE
+        #[arg(long, value_name = "JOURNAL", value_parser = parse_journal)]
+        journal: Address,
     },
 }
 
@@ -251,6 +252,10 @@ pub(crate) struct VerbArgs {
     pub(crate) signed: Signed,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
+}
+
+fn parse_journal(text: &str) -> Result<Address, String> {
+    Address::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
 }
 
 fn parse_override(text: &str) -> Result<Override, String> {

@@ -70,6 +70,13 @@ impl Config {
         Self::parse(&name, &text, &Environment::process()).map_err(LoadError::Wrong)
     }
 
+    /// Variables that hold secrets of the daemon's own, for who has to keep them from others. libpq's is among
+    /// them: whoever sets it for the daemon does not set it for what the daemon runs.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let named = [&self.handover.key_variable, &self.daemon.password_variable].into_iter().flatten();
+        named.cloned().chain(["PGPASSWORD".to_owned()]).collect()
+    }
+
     /// Checks the text of a file that is called `name` in what is reported.
     pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Self, Mistakes> {
         let document = Document::parse(name, text);
@@ -84,7 +91,7 @@ impl Config {
 
 fn read(document: &Document<'_>, environment: &Environment) -> Option<Config> {
     let mut root = document.root();
-    let daemon = root.table("daemon").and_then(DaemonConfig::read);
+    let daemon = root.table("daemon").and_then(|table| DaemonConfig::read(table, environment));
     let log = root.table("log").and_then(LogConfig::read);
     let aws = root.table("aws").and_then(AwsConfig::read);
     let prometheus = root.table("prometheus").and_then(PrometheusConfig::read);

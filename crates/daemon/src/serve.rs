@@ -15,7 +15,7 @@ use segue_integrations::hooks::SystemHooks;
 use segue_integrations::log::LogNotifier;
 use segue_integrations::prometheus::{Prometheus, QueryLimits};
 use segue_integrations::system::{RandomEntropy, SystemClock};
-use segue_journal::{Owner, ReadError, Reader, Scope, SqliteStore, Store};
+use segue_journal::{Owner, ReadError, Reader, Scope, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -37,7 +37,8 @@ const CONTROL_WITHIN: Duration = Duration::from_secs(4);
 const ANSWERS_END_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs the daemon until it is told to stop (SIGTERM, SIGINT). When it is ready to work it prints one line of
-/// JSON on stdout: `{"listening":"http://127.0.0.1:7788"}`.
+/// JSON on stdout: `{"listening":"http://127.0.0.1:7788"}`; with `"waits_for":"segue-1"` beside it when another
+/// daemon works on the journal and this one is ready to take over.
 pub async fn serve(config: &Path) -> Result<(), StartError> {
     let config = Config::load(config)?;
     let address = config.daemon.listen;
@@ -46,13 +47,13 @@ pub async fn serve(config: &Path) -> Result<(), StartError> {
         // Somebody else may have been faster, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
     }
-    let journal = SqliteStore::open(&config.daemon.journal).await?;
-    understood(&journal).await?;
+    let journal = config.daemon.journal.open().await?;
+    understood(&*journal).await?;
     let cannot_listen = |source| StartError::CannotListen { address, source };
     let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
     let bound = listener.local_addr().map_err(cannot_listen)?;
     let told = Told::listen().map_err(StartError::Signals)?;
-    let server = Server::begin(parts(&config, &journal).await?);
+    let server = Server::begin(parts(&config, Arc::clone(&journal)).await?);
     run(server, listener, bound, told).await.map_err(StartError::Ended)?;
     journal.close().await;
     Ok(())
@@ -86,9 +87,20 @@ async fn run(
 ) -> std::io::Result<()> {
     let mut answering = tokio::spawn(server.answer(listener));
     let announced = async {
-        server.ready().await;
-        tracing::info!(%bound, "ready");
-        announce(bound);
+        tokio::select! {
+            biased;
+            () = server.ready() => {
+                tracing::info!(%bound, "ready");
+                announce(&serde_json::json!({ "listening": format!("http://{bound}") }));
+            }
+            owner = server.waiting() => {
+                tracing::info!(%bound, %owner, "ready to take over");
+                let line = serde_json::json!({ "listening": format!("http://{bound}"), "waits_for": owner.as_str() });
+                announce(&line);
+                server.ready().await;
+                tracing::info!(%bound, "ready: it has taken over");
+            }
+        }
         std::future::pending::<()>().await;
     };
     let signal = tokio::select! {
@@ -107,8 +119,8 @@ async fn run(
 }
 
 #[expect(clippy::print_stdout, reason = "the one line that programs wait for")]
-fn announce(bound: SocketAddr) {
-    println!("{}", serde_json::json!({ "listening": format!("http://{bound}") }));
+fn announce(line: &serde_json::Value) {
+    println!("{line}");
 }
 
 /// A record of a newer daemon is refused before anything is begun: this one must not guess what it means.
@@ -126,11 +138,10 @@ pub(crate) async fn understood(journal: &dyn Reader) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartError> {
+async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let aws_calls = segue_aws::CallCounts::new();
     let http = segue_integrations::http::client().map_err(StartError::HttpClient)?;
-    let key_variable = config.handover.key_variable.as_ref();
     let mut services = Vec::new();
     for service in &config.services {
         let region = &service.service.region;
@@ -145,7 +156,7 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
             hooks: Arc::new(
                 SystemHooks::new(http.clone())
                     .with_port(service.warm_port)
-                    .without_variable(key_variable.cloned()),
+                    .without_variables(config.secret_variables()),
             ),
             notifier: Arc::new(LogNotifier),
         };
@@ -158,7 +169,7 @@ async fn parts(config: &Config, journal: &SqliteStore) -> Result<Parts, StartErr
     Ok(Parts {
         settings: settings(config),
         services,
-        journal: Arc::new(journal.clone()),
+        journal,
         clock,
         entropy: Arc::new(RandomEntropy::new()),
         aws_calls,

@@ -46,6 +46,8 @@ impl StartError {
             Self::CannotListen { .. } => "cannot-listen",
             Self::Journal(OpenError::Newer { .. }) | Self::JournalNewer { .. } => "journal-newer",
             Self::Journal(OpenError::NotAJournal { .. }) => "journal-foreign",
+            Self::Journal(OpenError::Unreachable { .. }) => "journal-unreachable",
+            Self::Journal(OpenError::Unfit { .. }) => "journal-unfit",
             Self::Journal(
                 OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
             )
@@ -59,8 +61,8 @@ impl StartError {
     /// What to do; none where the error itself says it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            // Each mistake brings its own.
-            Self::Config(LoadError::Wrong(_)) => return None,
+            // Each mistake brings its own, and a database that will not do says what would.
+            Self::Config(LoadError::Wrong(_)) | Self::Journal(OpenError::Unfit { .. }) => return None,
             Self::Config(LoadError::Unreadable { .. } | LoadError::TooLong { .. }) => {
                 "name a readable file with --config; deploy/segue.example.toml is an example"
             }
@@ -69,12 +71,16 @@ impl StartError {
                 "start the newer daemon again; this one has not touched the journal"
             }
             Self::Journal(OpenError::NotAJournal { .. }) => {
-                "name another file as `daemon.journal`; this one was not touched"
+                "name another file or database as `daemon.journal`; this one was not touched"
+            }
+            Self::Journal(OpenError::Unreachable { .. }) => {
+                "see that PostgreSQL runs there and lets this user in: `daemon.journal` names both, \
+                 `daemon.journal_password_file` the password's file"
             }
             Self::Journal(
                 OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
             )
-            | Self::JournalUnreadable(_) => "see that the daemon's user may write the journal and its folder",
+            | Self::JournalUnreadable(_) => "see that the daemon's user may write the journal",
             Self::HttpClient(_) | Self::Signals(_) => {
                 "see the limits under which the daemon runs: files, memory"
             }
@@ -88,10 +94,15 @@ impl StartError {
         match self {
             Self::Config(_)
             | Self::JournalNewer { .. }
-            | Self::Journal(OpenError::Newer { .. } | OpenError::NotAJournal { .. }) => true,
+            | Self::Journal(
+                OpenError::Newer { .. } | OpenError::NotAJournal { .. } | OpenError::Unfit { .. },
+            ) => true,
             Self::CannotListen { .. }
             | Self::Journal(
-                OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
+                OpenError::Older { .. }
+                | OpenError::Missing { .. }
+                | OpenError::Unreachable { .. }
+                | OpenError::Unavailable { .. },
             )
             | Self::JournalUnreadable(_)
             | Self::HttpClient(_)
@@ -120,6 +131,12 @@ mod tests {
         let signals = StartError::Signals(io());
         assert_eq!(signals.code(), "cannot-start");
         assert!(!signals.told().contains("journal"), "{}", signals.told());
+        let (place, source) = ("postgres://segue@db/segue".to_owned(), io().into());
+        let away = StartError::Journal(OpenError::Unreachable { place: place.clone(), source });
+        assert_eq!((away.code(), away.is_refusal()), ("journal-unreachable", false));
+        assert!(away.told().contains("postgres://segue@db/segue cannot be reached"), "{}", away.told());
+        let unfit = StartError::Journal(OpenError::Unfit { place, why: "its `fsync` is off".to_owned() });
+        assert_eq!((unfit.code(), unfit.is_refusal()), ("journal-unfit", true));
         let newer = StartError::JournalNewer { stream: "service/boards".to_owned(), found: 9, understood: 1 };
         assert_eq!((newer.code(), newer.is_refusal()), ("journal-newer", true));
         assert!(newer.told().contains("start the newer daemon"), "{}", newer.told());

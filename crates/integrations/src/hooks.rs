@@ -18,7 +18,7 @@ pub struct SystemHooks {
     http: reqwest::Client,
     port: u16,
     limits: HookLimits,
-    hidden: Option<String>,
+    hidden: Vec<String>,
 }
 
 /// How long hooks may take. All of them end before the engine gives them up and their reasons are lost.
@@ -48,7 +48,7 @@ impl Default for HookLimits {
 impl SystemHooks {
     /// Instances are warmed up on [`TRAFFIC_PORT`].
     pub fn new(http: reqwest::Client) -> Self {
-        Self { http, port: TRAFFIC_PORT, limits: HookLimits::default(), hidden: None }
+        Self { http, port: TRAFFIC_PORT, limits: HookLimits::default(), hidden: Vec::new() }
     }
 
     #[must_use]
@@ -56,10 +56,10 @@ impl SystemHooks {
         Self { port, ..self }
     }
 
-    /// A variable that no command is given: it holds a secret of the daemon's own, and what a command says
-    /// when it fails is kept for ever.
+    /// Variables that no command is given: they hold secrets of the daemon's own, and what a command says when
+    /// it fails is kept for ever.
     #[must_use]
-    pub fn without_variable(self, hidden: Option<String>) -> Self {
+    pub fn without_variables(self, hidden: Vec<String>) -> Self {
         Self { hidden, ..self }
     }
 
@@ -72,7 +72,7 @@ impl SystemHooks {
 #[async_trait]
 impl Hooks for SystemHooks {
     async fn configure(&self, at: &Target, command: &[String]) -> Result<(), CallError> {
-        command::run(at, command, self.hidden.as_deref(), self.limits.command).await
+        command::run(at, command, &self.hidden, self.limits.command).await
     }
 
     async fn warm_up(&self, at: &Target, spec: &WarmSpec) -> Result<(), CallError> {

@@ -120,6 +120,14 @@ pub enum RenewError {
     Unavailable(#[source] Trouble),
 }
 
+/// Who holds a lease that has not expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub owner: Owner,
+    /// Until it expires, unless it is renewed.
+    pub left: Duration,
+}
+
 /// The lease as a database keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeaseRow {
@@ -127,6 +135,14 @@ pub(crate) struct LeaseRow {
     pub(crate) owner: Option<Owner>,
     pub(crate) epoch: u64,
     pub(crate) until_ms: i64,
+}
+
+impl LeaseRow {
+    /// Who may append now; nobody when it was given back or has expired.
+    pub(crate) fn holder(&self, now_ms: i64) -> Option<Holder> {
+        let left_ms = u64::try_from(self.until_ms.saturating_sub(now_ms)).ok().filter(|left| *left > 0)?;
+        Some(Holder { owner: self.owner.clone()?, left: Duration::from_millis(left_ms) })
+    }
 }
 
 /// The row after `owner` asked for it. The owner of before gets it at once, as after a restart, with an

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: state. Who wants to know where a release stands folds its stream.
 
+mod address;
 pub mod append;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -13,7 +14,9 @@ mod fact;
 mod fate;
 pub mod lease;
 mod memory;
+mod open;
 pub mod outbox;
+pub mod postgres;
 pub mod read;
 pub mod record;
 pub mod sqlite;
@@ -21,17 +24,22 @@ mod store;
 mod stream;
 pub mod view;
 
+#[cfg(test)]
+mod latency;
 #[cfg(any(test, feature = "contract"))]
 mod samples;
 
+pub use address::{Address, AddressError, Database};
 pub use append::{Append, AppendError, Appended, StreamAppend, Unwritable};
 pub use fact::Fact;
 pub use fate::{Fate, fate};
-pub use lease::{AcquireError, Lease, Owner, RenewError, Scope};
+pub use lease::{AcquireError, Holder, Lease, Owner, RenewError, Scope};
 pub use memory::{MemoryClock, MemoryStore};
+pub use open::{Looked, OpenError};
 pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};
+pub use postgres::{PostgresReader, PostgresStore};
 pub use read::{Broken, Page, ReadError, StreamEnd};
 pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
-pub use sqlite::{Holder, Looked, OpenError, SqliteReader, SqliteStore};
+pub use sqlite::{SqliteReader, SqliteStore};
 pub use store::{JournalId, Reader, Store, Trouble};
 pub use stream::{About, Stream};

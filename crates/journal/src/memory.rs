@@ -14,7 +14,7 @@ use segue_domain::time::Timestamp;
 use tokio::time::Instant;
 
 use crate::append::{self, Append, AppendError, Appended};
-use crate::lease::{self, AcquireError, Lease, Owner, RenewError, Scope};
+use crate::lease::{self, AcquireError, Holder, Lease, Owner, RenewError, Scope};
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
 use crate::store::{JournalId, Reader, Store};
@@ -62,6 +62,11 @@ impl Reader for MemoryStore {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         Ok(self.tables().streams(prefix))
+    }
+
+    async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
+        let now_ms = self.now_ms();
+        Ok(self.tables().lease(scope).and_then(|row| row.holder(now_ms)))
     }
 }
 

@@ -21,13 +21,11 @@ use sqlx::SqlitePool;
 use tokio::time::Instant;
 
 use crate::append::{self, Append, AppendError, Appended};
-use crate::lease::{self, AcquireError, Lease, Owner, RenewError, Scope};
+use crate::lease::{self, AcquireError, Holder, Lease, Owner, RenewError, Scope};
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
 use crate::store::{JournalId, Reader, Store};
 use crate::stream::Stream;
-pub use look::{Holder, Looked};
-pub use open::OpenError;
 use transaction::Transaction;
 
 /// The number of the database's layout that this version makes. It opens this and every lower one.
@@ -45,14 +43,6 @@ pub struct SqliteStore {
 #[derive(Clone)]
 pub struct SqliteReader {
     pool: SqlitePool,
-}
-
-impl SqliteStore {
-    /// Closes the connections; what was written is in one file afterwards.
-    pub async fn close(&self) {
-        self.reader.pool.close().await;
-        self.writer.close().await;
-    }
 }
 
 impl fmt::Debug for SqliteStore {
@@ -79,6 +69,10 @@ impl Reader for SqliteReader {
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         page::streams(&self.pool, prefix).await
     }
+
+    async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
+        self.held_by(scope).await
+    }
 }
 
 #[async_trait]
@@ -90,12 +84,22 @@ impl Reader for SqliteStore {
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.reader.streams(prefix).await
     }
+
+    async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
+        self.reader.holder(scope).await
+    }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     fn journal_id(&self) -> JournalId {
         self.id
+    }
+
+    /// What was written is in one file afterwards.
+    async fn close(&self) {
+        self.reader.pool.close().await;
+        self.writer.close().await;
     }
 
     async fn acquire_above(

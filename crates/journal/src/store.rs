@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::append::{Append, AppendError, Appended};
-use crate::lease::{AcquireError, Lease, Owner, RenewError, Scope};
+use crate::lease::{AcquireError, Holder, Lease, Owner, RenewError, Scope};
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{Page, ReadError, StreamEnd};
 use crate::record::Record;
@@ -37,6 +37,9 @@ pub trait Reader: Send + Sync {
     /// Every stream whose name begins with `prefix`, in order of name.
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError>;
 
+    /// Who may append now; nobody when the lease is free or has expired.
+    async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError>;
+
     /// Every record after `after_seq`, verified; none when the stream does not go so far. Not more than
     /// [`crate::append::STREAM_MAX`].
     async fn read(&self, stream: &Stream, after_seq: u64) -> Result<Vec<Record>, ReadError> {
@@ -60,6 +63,9 @@ pub trait Reader: Send + Sync {
 pub trait Store: Reader {
     /// Tells this journal from every other, the one that was here before it was lost included.
     fn journal_id(&self) -> JournalId;
+
+    /// Ends its connections, if it has any. Nothing can be asked of it afterwards.
+    async fn close(&self) {}
 
     /// Takes the lease: at once when it is free, expired, or was the same owner's before.
     async fn acquire(&self, scope: &Scope, owner: &Owner, ttl: Duration) -> Result<Lease, AcquireError> {

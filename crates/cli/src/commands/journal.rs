@@ -1,12 +1,10 @@
-//! `segue journal`: reading a journal's file, with or without a daemon beside it.
+//! `segue journal`: reading a journal, with or without a daemon beside it.
 //!
-//! It opens the file for reading only and checks every record on the way: whoever reads a journal after an
+//! It opens the file or the database for reading only and checks every record on the way: whoever reads a journal after an
 //! accident wants to know that it is what was written.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
-use segue_journal::{OpenError, Reader, Record, SqliteReader, SqliteStore, Stream, StreamEnd, view};
+use segue_journal::{Address, OpenError, Reader, Record, Stream, StreamEnd, view};
 use serde::Serialize;
 
 use crate::args::{Common, Output};
@@ -26,8 +24,8 @@ struct Entry {
     records: u64,
 }
 
-pub(super) async fn show(common: &Common, file: &Path, what: Option<&str>) -> Result<Exit> {
-    let journal = match SqliteStore::open_to_read(file).await {
+pub(super) async fn show(common: &Common, address: &Address, what: Option<&str>) -> Result<Exit> {
+    let journal = match address.open_to_read().await {
         Ok(journal) => journal,
         Err(error) => return Ok(refused(error)),
     };
@@ -35,12 +33,12 @@ pub(super) async fn show(common: &Common, file: &Path, what: Option<&str>) -> Re
     let Some(what) = what else { return contents(common, ends) };
     // A release by its name, or a service.
     let Some(end) = ends.into_iter().find(|end| name(&end.stream) == what) else {
-        let sentence = format!("{} knows no release and no service {what}", file.display());
-        let hint = format!("`segue journal show --journal {}` lists what it knows", file.display());
+        let sentence = format!("{address} knows no release and no service {what}");
+        let hint = format!("`segue journal show --journal {address}` lists what it knows");
         say(&text::refusal("release-unknown", &sentence, &hint));
         return Ok(Exit::Refused);
     };
-    stream(common, &journal, &end.stream).await
+    stream(common, &*journal, &end.stream).await
 }
 
 /// Without what says whether it is a release's or a service's.
@@ -58,7 +56,7 @@ fn contents(common: &Common, ends: Vec<StreamEnd>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn stream(common: &Common, journal: &SqliteReader, stream: &Stream) -> Result<Exit> {
+async fn stream(common: &Common, journal: &dyn Reader, stream: &Stream) -> Result<Exit> {
     let mut after_seq = 0;
     loop {
         let page = journal.page(stream, after_seq).await.context("the journal cannot be read")?;
@@ -79,7 +77,11 @@ fn refused(error: OpenError) -> Exit {
         OpenError::Older { .. } => "`segue serve` brings it up to this version",
         OpenError::NotAJournal { .. } => "`daemon.journal` of the configuration names the daemon's journal",
         OpenError::Missing { .. } => {
-            "--journal names the file; `daemon.journal` of the configuration says where it is"
+            "--journal names the file or the database; `daemon.journal` of the configuration says where it is"
+        }
+        OpenError::Unfit { .. } => "the daemon's own database is written to; `daemon.journal` names it",
+        OpenError::Unreachable { .. } => {
+            "see that PostgreSQL runs there; the password comes from PGPASSWORD or ~/.pgpass, as with psql"
         }
         OpenError::Unavailable { .. } => "the file and its folder must be readable for you",
     };

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use segue_journal::{Looked, OpenError, Reader as _, Scope, SqliteStore};
+use segue_journal::{Address, Looked, OpenError, Scope};
 
 use super::finding::Check;
 use crate::config::{Config, Environment};
@@ -18,13 +18,13 @@ const DAEMON_WITHIN: Duration = Duration::from_secs(2);
 
 /// `journal`, `lease` and `listen`.
 pub(super) async fn look(config: &Config) -> Vec<Check> {
-    let path = &config.daemon.journal;
-    let (looked, listen) = tokio::join!(SqliteStore::look(path), listen(config.daemon.listen));
+    let address = &config.daemon.journal;
+    let (looked, listen) = tokio::join!(address.look(), listen(config.daemon.listen));
     let (journal, lease) = match looked {
         Ok(looked) => (
-            journal(path, looked).await,
+            journal(address, looked).await,
             match looked {
-                Looked::Journal => lease(path, &config.daemon.name).await,
+                Looked::Journal => lease(address, &config.daemon.name).await,
                 Looked::Absent | Looked::Empty => Check::ok("lease", "nobody holds it"),
             },
         ),
@@ -41,8 +41,11 @@ fn refused(error: &StartError) -> Check {
     Check::fail("journal", sentence, hint)
 }
 
-async fn journal(path: &Path, looked: Looked) -> Check {
-    if let Err(error) = writable(path, looked) {
+async fn journal(address: &Address, looked: Looked) -> Check {
+    // A database says by itself, when it is looked at, whether it will do.
+    if let Address::File(path) = address
+        && let Err(error) = writable(path, looked)
+    {
         let sentence = format!("{} and its folder cannot be written: {error}", path.display());
         return Check::fail(
             "journal",
@@ -51,10 +54,10 @@ async fn journal(path: &Path, looked: Looked) -> Check {
         );
     }
     match looked {
-        Looked::Absent => Check::ok("journal", format!("{} will be made", path.display())),
-        Looked::Empty => Check::ok("journal", format!("{} is empty and will be filled", path.display())),
-        Looked::Journal => match newest(path).await {
-            Ok(streams) => Check::ok("journal", format!("{} is a journal of {streams}", path.display())),
+        Looked::Absent => Check::ok("journal", format!("{address} will be made")),
+        Looked::Empty => Check::ok("journal", format!("{address} is empty and will be filled")),
+        Looked::Journal => match newest(address).await {
+            Ok(streams) => Check::ok("journal", format!("{address} is a journal of {streams}")),
             Err(error) => refused(&error),
         },
     }
@@ -74,20 +77,20 @@ fn writable(path: &Path, looked: Looked) -> std::io::Result<()> {
 }
 
 /// Every stream ends in a record that this version understands. An older layout is read once it was brought up.
-async fn newest(path: &Path) -> Result<String, StartError> {
-    let reader = match SqliteStore::open_to_read(path).await {
+async fn newest(address: &Address) -> Result<String, StartError> {
+    let reader = match address.open_to_read().await {
         Ok(reader) => reader,
         Err(OpenError::Older { .. }) => return Ok("an older version, which is brought up".to_owned()),
         Err(error) => return Err(error.into()),
     };
-    understood(&reader).await?;
+    understood(&*reader).await?;
     let streams = reader.streams("").await.map_err(StartError::JournalUnreadable)?;
     Ok(super::counted(streams.len(), "stream"))
 }
 
 /// Somebody else may hold the lease; a daemon of the same name takes it over, as after a restart.
-async fn lease(path: &Path, name: &str) -> Check {
-    let reader = match SqliteStore::open_to_read(path).await {
+async fn lease(address: &Address, name: &str) -> Check {
+    let reader = match address.open_to_read().await {
         Ok(reader) => reader,
         Err(error) => return Check::skip("lease", format!("it cannot be read: {error}")),
     };
@@ -99,7 +102,7 @@ async fn lease(path: &Path, name: &str) -> Check {
         Ok(Some(holder)) => Check::warn(
             "lease",
             format!("{} holds it; a daemon called {name} would wait until that one ends", holder.owner),
-            "stop the other daemon, or ask it instead; two daemons of one journal take turns and never act together",
+            "ask that one, or stop it; two daemons of one journal take turns and never act together",
         ),
         Err(error) => Check::skip("lease", format!("it cannot be read: {error}")),
     }
@@ -184,9 +187,9 @@ mod tests {
     #[tokio::test]
     async fn a_journal_is_made_only_where_its_folder_can_be_written() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("journal.db");
+        let path = Address::File(folder.path().join("journal.db"));
         assert_eq!(journal(&path, Looked::Absent).await.state, CheckState::Ok);
-        let nowhere = folder.path().join("missing/journal.db");
+        let nowhere = Address::File(folder.path().join("missing/journal.db"));
         assert_eq!(journal(&nowhere, Looked::Absent).await.state, CheckState::Fail);
         let left: Vec<_> = std::fs::read_dir(folder.path()).expect("it reads").collect();
         assert!(left.is_empty(), "a check left {left:?}");

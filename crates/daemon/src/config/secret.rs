@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use segue_handover::auth::Key;
 
 use super::shape::{self, Shape};
-use super::table::Table;
+use super::table::{Noted, Table};
 
 /// What the contract demands of a key; a shorter one can be found by trying.
 const SECRET_BYTES_MIN: usize = Key::MIN_LEN;
@@ -50,44 +50,71 @@ pub(crate) struct Found {
     pub(crate) variable: Option<String>,
 }
 
-/// A secret under `KEY_file` or `KEY_env`, exactly one of the two.
+/// A key under `KEY_file` or `KEY_env`, exactly one of the two.
 pub(crate) fn required(
     table: &mut Table<'_>,
     file_key: &'static str,
     env_key: &'static str,
     environment: &Environment,
 ) -> Option<Found> {
-    let file = table.optional(file_key, &path()).ok()?;
-    let variable = table.optional(env_key, &variable()).ok()?;
-    match (file, variable) {
-        (Some(file), None) => {
-            let secret = keep(table, file_key, from_file(Path::new(&file)))?;
-            Some(Found { secret, variable: None })
-        }
-        (None, Some(name)) => {
-            let secret = keep(table, env_key, from_variable(&name, environment))?;
-            Some(Found { secret, variable: Some(name) })
-        }
-        (Some(_), Some(_)) => {
-            let what = format!("both `{file_key}` and `{env_key}` name the secret");
-            table.report(env_key, what, "keep one of the two");
-            None
-        }
-        (None, None) => {
+    match find(table, (file_key, env_key), SECRET_BYTES_MIN, environment) {
+        Ok(None) => {
             let hint =
                 format!("add `{file_key} = \"/etc/segue/secret\"`, or `{env_key}` with a variable's name");
             table.report(file_key, "it is missing", hint);
             None
         }
+        found => found.ok().flatten(),
     }
 }
 
-fn keep(table: &Table<'_>, key: &'static str, read: Result<String, Unfit>) -> Option<SecretString> {
-    match read.and_then(|read| fit(&read)) {
-        Ok(secret) => Some(SecretString::from(secret)),
+/// A password under one of the two, or none at all. Somebody else chose it, and how long it is.
+pub(crate) fn password(
+    table: &mut Table<'_>,
+    file_key: &'static str,
+    env_key: &'static str,
+    environment: &Environment,
+) -> Result<Option<Found>, Noted> {
+    find(table, (file_key, env_key), 1, environment)
+}
+
+fn find(
+    table: &mut Table<'_>,
+    (file_key, env_key): (&'static str, &'static str),
+    bytes_min: usize,
+    environment: &Environment,
+) -> Result<Option<Found>, Noted> {
+    let file = table.optional(file_key, &path())?;
+    let variable = table.optional(env_key, &variable())?;
+    match (file, variable) {
+        (Some(file), None) => {
+            let secret = keep(table, file_key, from_file(Path::new(&file)), bytes_min)?;
+            Ok(Some(Found { secret, variable: None }))
+        }
+        (None, Some(name)) => {
+            let secret = keep(table, env_key, from_variable(&name, environment), bytes_min)?;
+            Ok(Some(Found { secret, variable: Some(name) }))
+        }
+        (Some(_), Some(_)) => {
+            let what = format!("both `{file_key}` and `{env_key}` name the secret");
+            table.report(env_key, what, "keep one of the two");
+            Err(Noted)
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn keep(
+    table: &Table<'_>,
+    key: &'static str,
+    read: Result<String, Unfit>,
+    bytes_min: usize,
+) -> Result<SecretString, Noted> {
+    match read.and_then(|read| fit(&read, bytes_min)) {
+        Ok(secret) => Ok(SecretString::from(secret)),
         Err(unfit) => {
             table.report(key, unfit.what, unfit.hint);
-            None
+            Err(Noted)
         }
     }
 }
@@ -120,11 +147,17 @@ fn from_variable(name: &str, environment: &Environment) -> Result<String, Unfit>
 }
 
 /// The end of the file's last line belongs to the file, not to the secret.
-fn fit(read: &str) -> Result<String, Unfit> {
+fn fit(read: &str, bytes_min: usize) -> Result<String, Unfit> {
     let secret = read.trim_end_matches(['\r', '\n']);
-    if secret.len() < SECRET_BYTES_MIN {
+    if secret.is_empty() {
         return Err(Unfit {
-            what: format!("the secret is shorter than {SECRET_BYTES_MIN} bytes"),
+            what: "the secret is empty".to_owned(),
+            hint: "write it there, and nothing else".to_owned(),
+        });
+    }
+    if secret.len() < bytes_min {
+        return Err(Unfit {
+            what: format!("the secret is shorter than {bytes_min} bytes"),
             hint: "make one with `openssl rand -hex 32`".to_owned(),
         });
     }

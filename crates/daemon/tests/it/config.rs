@@ -77,6 +77,55 @@ fn two_daemons_on_one_machine_have_two_names() {
     assert_eq!(at("7788"), at("7788"), "the same after a restart");
 }
 
+/// The configuration with another `[daemon]`.
+fn with_daemon(lines: &str) -> Result<Config, String> {
+    let (_, rest) = SMALL.split_once("[prometheus]").expect("it has the section");
+    let secrets = [KEY, ("SEGUE_DB_PASSWORD", "hunter2")].map(|(name, value)| (name.into(), value.into()));
+    let text = format!("[daemon]\n{lines}\n\n[prometheus]{rest}");
+    Config::parse("segue.toml", &text, &Environment::given(secrets)).map_err(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn a_journal_in_a_database_is_named_without_its_password() {
+    let lines = "journal = \"postgres://segue@db.internal/segue?sslmode=verify-full\"\n\
+        journal_password_env = \"SEGUE_DB_PASSWORD\"\nname = \"segue-1\"";
+    let config = with_daemon(lines).expect("no mistake");
+    assert_eq!(config.daemon.journal.to_string(), "postgres://segue@db.internal/segue");
+    assert_eq!(config.daemon.name, "segue-1");
+    assert!(!format!("{config:?}").contains("hunter2"), "a password can be printed");
+    let hidden = config.secret_variables();
+    assert_eq!(hidden, ["SEGUE_HANDOVER_KEY", "SEGUE_DB_PASSWORD", "PGPASSWORD"]);
+}
+
+#[test]
+fn an_address_that_is_none_is_told_where_what_and_how_to_mend_it() {
+    let name = "name = \"segue-1\"";
+    let database = "journal = \"postgres://segue@db/segue\"";
+    for (lines, key, words) in [
+        ("journal = \"postgres://segue:hunter2@db/segue\"", "daemon.journal", "a password stands in it"),
+        ("journal = \"mysql://segue@db/segue\"", "daemon.journal", "mysql:// is no kind of journal"),
+        ("journal = \"postgres://segue@db\"", "daemon.journal", "it names no database"),
+        ("journal = \"postgres://segue@db/segue?sslmode=yes\"", "daemon.journal", "verify-full"),
+        (database, "daemon.name", "each needs a name of its own"),
+        (
+            "journal = \"journal.db\"\njournal_password_env = \"SEGUE_DB_PASSWORD\"",
+            "daemon.journal_password_file",
+            "a file has no password",
+        ),
+        (
+            "journal = \"postgres://segue@db/segue\"\njournal_password_env = \"NOT_THERE\"",
+            "daemon.journal_password_env",
+            "set NOT_THERE",
+        ),
+    ] {
+        let lines = if lines == database { lines.to_owned() } else { format!("{lines}\n{name}") };
+        let told = with_daemon(&lines).expect_err("a mistake");
+        assert!(told.contains("segue.toml:") && told.contains("\n  hint: "), "{told}");
+        assert!(told.contains(key) && told.contains(words), "{key}, {words}: {told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
 #[test]
 fn every_mistake_is_told_at_once_with_its_place_and_a_hint() {
     let mistakes = parse(include_str!("config/mistakes.toml")).expect_err("it is full of them");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_journal::{
-    AcquireError, Append, AppendError, Appended, Claim, JournalId, Lease, OutboxError, OutboxId, Owner, Page,
-    ReadError, Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
+    AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, OutboxError, OutboxId,
+    Owner, Page, ReadError, Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
 };
 
 use super::choke::Life;
@@ -57,6 +57,10 @@ impl Reader for ChokedStore {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.store.streams(prefix).await
+    }
+
+    async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
+        self.store.holder(scope).await
     }
 }
 

@@ -22,14 +22,14 @@ const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 pub(super) async fn run(
     at: &Target,
     command: &[String],
-    hidden: Option<&str>,
+    hidden: &[String],
     limit: Duration,
 ) -> Result<(), CallError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(CallError::bug("the command to configure an instance is empty"));
     };
     let mut prepared = Command::new(program);
-    if let Some(hidden) = hidden {
+    for hidden in hidden {
         prepared.env_remove(hidden);
     }
     let child = prepared
@@ -148,7 +148,7 @@ mod tests {
 
     async fn shell(script: &str, limit: Duration) -> Result<(), CallError> {
         let at = Target { instance: InstanceId::new("i-a"), address: "10.0.0.7".to_owned(), generation: 1 };
-        run(&at, &["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()], None, limit).await
+        run(&at, &["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()], &[], limit).await
     }
 
     #[tokio::test]
@@ -165,8 +165,9 @@ mod tests {
     async fn a_command_is_not_given_the_variable_that_holds_the_key() {
         let at = Target { instance: InstanceId::new("i-a"), address: String::new(), generation: 1 };
         let command = ["/bin/sh", "-c", "test -n \"$CARGO_MANIFEST_DIR\""].map(str::to_owned);
-        assert_eq!(run(&at, &command, None, LONG).await, Ok(()));
-        let failed = run(&at, &command, Some("CARGO_MANIFEST_DIR"), LONG).await.expect_err("it is not there");
+        assert_eq!(run(&at, &command, &[], LONG).await, Ok(()));
+        let failed =
+            run(&at, &command, &["CARGO_MANIFEST_DIR".to_owned()], LONG).await.expect_err("it is not there");
         assert_eq!(failed.class, Class::Refused, "{failed}");
     }
 
@@ -194,7 +195,7 @@ mod tests {
         assert_eq!(said.expect("an end"), "");
 
         let command = ["/bin/sh", "-c", "sleep 600"].map(str::to_owned);
-        let failed = run(&at, &command, None, Duration::from_millis(50)).await.expect_err("too long");
+        let failed = run(&at, &command, &[], Duration::from_millis(50)).await.expect_err("too long");
         assert_eq!(failed.class, Class::Unknown);
     }
 
@@ -212,9 +213,8 @@ mod tests {
     #[tokio::test]
     async fn a_command_that_does_not_exist_is_refused() {
         let at = Target { instance: InstanceId::new("i-a"), address: String::new(), generation: 1 };
-        let failed =
-            run(&at, &["/no/such/program".to_owned()], None, LONG).await.expect_err("nothing to run");
+        let failed = run(&at, &["/no/such/program".to_owned()], &[], LONG).await.expect_err("nothing to run");
         assert_eq!(failed.class, Class::Refused);
-        assert_eq!(run(&at, &[], None, LONG).await.expect_err("nothing to run").class, Class::Bug);
+        assert_eq!(run(&at, &[], &[], LONG).await.expect_err("nothing to run").class, Class::Bug);
     }
 }

@@ -1,33 +1,14 @@
 //! Looking at a journal before anybody works with it: nothing is made, and nothing is brought up.
 
 use std::path::Path;
-use std::time::Duration;
 
 use sqlx::Row as _;
 
 use super::open::{Found, check, look_at};
-use super::{OpenError, SqliteReader, SqliteStore, sql};
-use crate::lease::{Owner, Scope};
+use super::{SqliteReader, SqliteStore, sql};
+use crate::lease::{Holder, LeaseRow, Owner, Scope};
+use crate::open::{Looked, OpenError};
 use crate::read::ReadError;
-
-/// What is at the path of a journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looked {
-    /// Nothing: [`SqliteStore::open`] makes it.
-    Absent,
-    /// A file without a table: it is filled.
-    Empty,
-    /// A journal that this version can work with.
-    Journal,
-}
-
-/// Who holds a lease that has not expired.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    pub owner: Owner,
-    /// Until it expires, unless it is renewed.
-    pub left: Duration,
-}
 
 impl SqliteStore {
     /// What opening would find, or why it would be refused.
@@ -41,24 +22,24 @@ impl SqliteStore {
 }
 
 impl SqliteReader {
-    /// Who may append now; nobody when the lease is free or has expired.
-    pub async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
+    pub(super) async fn held_by(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
         let unavailable = |error: sqlx::Error| ReadError::Unavailable(error.into());
         let now_ms: i64 = sqlx::query_scalar(sql::NOW).fetch_one(&self.pool).await.map_err(unavailable)?;
         let row = sqlx::query(sql::LEASE).bind(scope.as_str()).fetch_optional(&self.pool).await;
         let Some(row) = row.map_err(unavailable)? else { return Ok(None) };
         let owner: Option<String> = row.try_get("owner").map_err(unavailable)?;
         let until_ms: i64 = row.try_get("until_ms").map_err(unavailable)?;
-        let left_ms = u64::try_from(until_ms.saturating_sub(now_ms)).unwrap_or(0);
-        let owner = owner.filter(|_| left_ms > 0).map(Owner::new);
-        Ok(owner.map(|owner| Holder { owner, left: Duration::from_millis(left_ms) }))
+        let row = LeaseRow { owner: owner.map(Owner::new), epoch: 0, until_ms };
+        Ok(row.holder(now_ms))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::store::Store as _;
+    use crate::store::{Reader as _, Store as _};
 
     #[tokio::test]
     async fn a_look_makes_nothing_and_tells_who_holds_the_lease() {

@@ -3,16 +3,16 @@
 //! A file that a newer daemon wrote, or that is no journal at all, is refused before a byte of it is
 //! touched: a daemon that was rolled back must not spoil what its successor wrote.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
-use thiserror::Error;
 
 use super::transaction::unsigned;
 use super::{SqliteReader, SqliteStore, sql};
-use crate::store::{JournalId, Trouble};
+use crate::open::OpenError;
+use crate::store::JournalId;
 
 /// The layout that this version makes.
 pub(super) const LAYOUT: u32 = 1;
@@ -23,26 +23,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection; longer than it may wait for a lock.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS_MAX: u32 = 4;
-
-/// Why a journal file was not opened.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    #[error("{path} has layout {found}, and this version knows up to {understood}; a newer daemon wrote it")]
-    Newer { path: PathBuf, found: u32, understood: u32 },
-    /// Only when it is opened to be read: a writer would bring it up.
-    #[error("{path} has layout {found}, and this version reads {understood}; start the daemon once")]
-    Older { path: PathBuf, found: u32, understood: u32 },
-    #[error("{path} is not a journal")]
-    NotAJournal { path: PathBuf },
-    #[error("{path} does not exist")]
-    Missing { path: PathBuf },
-    #[error("{path} could not be opened")]
-    Unavailable {
-        path: PathBuf,
-        #[source]
-        source: Trouble,
-    },
-}
 
 /// What is in a file.
 #[derive(Debug, Clone, Copy)]
@@ -74,15 +54,14 @@ impl SqliteStore {
     /// Opens the journal for reading only. It may be in use.
     pub async fn open_to_read(path: &Path) -> Result<SqliteReader, OpenError> {
         if !path.exists() {
-            return Err(OpenError::Missing { path: path.to_owned() });
+            return Err(OpenError::Missing { place: named(path) });
         }
-        let path = path.to_owned();
-        match check(&path, look_at(&path).await?)? {
+        match check(path, look_at(path).await?)? {
             Some(LAYOUT) => {}
-            Some(found) => return Err(OpenError::Older { path, found, understood: LAYOUT }),
-            None => return Err(OpenError::NotAJournal { path }),
+            Some(found) => return Err(OpenError::Older { place: named(path), found, understood: LAYOUT }),
+            None => return Err(OpenError::NotAJournal { place: named(path) }),
         }
-        Ok(SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(&path)) })
+        Ok(SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(path)) })
     }
 }
 
@@ -122,7 +101,7 @@ pub(super) async fn look_at(path: &Path) -> Result<Found, OpenError> {
         // SQLITE_NOTADB: https://www.sqlite.org/rescode.html#notadb
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         if code.as_deref() == Some("26") {
-            OpenError::NotAJournal { path: path.to_owned() }
+            OpenError::NotAJournal { place: named(path) }
         } else {
             trouble(error)
         }
@@ -147,10 +126,10 @@ pub(super) fn check(path: &Path, found: Found) -> Result<Option<u32>, OpenError>
     match found {
         Found::Empty => Ok(None),
         Found::Layout(found) if found > LAYOUT => {
-            Err(OpenError::Newer { path: path.to_owned(), found, understood: LAYOUT })
+            Err(OpenError::Newer { place: named(path), found, understood: LAYOUT })
         }
         Found::Layout(found) => Ok(Some(found)),
-        Found::Foreign => Err(OpenError::NotAJournal { path: path.to_owned() }),
+        Found::Foreign => Err(OpenError::NotAJournal { place: named(path) }),
     }
 }
 
@@ -176,5 +155,10 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<JournalId, OpenErro
 }
 
 fn unavailable(path: &Path, source: sqlx::Error) -> OpenError {
-    OpenError::Unavailable { path: path.to_owned(), source: source.into() }
+    OpenError::Unavailable { place: named(path), source: source.into() }
+}
+
+/// As errors call it.
+fn named(path: &Path) -> String {
+    path.display().to_string()
 }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::append::StreamAppend;
 use crate::contract::{Subject, Tamper};
+use crate::open::OpenError;
 use crate::record::Hash;
 use crate::samples;
 
