@@ -16,7 +16,7 @@ SEEDS ?= 1 2 3 4 5
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos kills test check clients page-tools tools
+.PHONY: help demo chaos kills test check clients page-tools postgresql tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ check: tools ## format, lints and documents, without running a test
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-clients: $(VENV)/installed $(CLIENTS)/prometheus page-tools ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus
+clients: $(VENV)/installed $(CLIENTS)/prometheus page-tools postgresql ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus, PostgreSQL
 
 $(VENV)/installed: tests/clients/requirements.txt
 	@echo "installing other people's clients into $(VENV)"
@@ -86,6 +86,15 @@ page-tools:
 		command -v $$tool >/dev/null || apt-get install --yes --no-install-recommends $$tool >/dev/null || { \
 			echo "$$tool is missing: install it, then try again" >&2; exit 1; }; \
 	done
+
+# The server's programs alone: a test makes its own server and ends it. Debian would make one that runs for ever.
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb pg_config >/dev/null || { \
+		echo "installing PostgreSQL's server, without starting one" && mkdir -p /etc/postgresql-common \
+		&& echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf \
+		&& { apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold postgresql \
+			|| { apt-get update && apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold postgresql; }; } >/dev/null; } || { \
+		echo "PostgreSQL's server is missing: install the package postgresql (15 is what is tried), then try again" >&2; exit 1; }
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then try again" >&2; exit 1; }

@@ -30,6 +30,15 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 /// A process that stays until its test ends.
 pub(crate) struct Staying(Child);
 
+impl Staying {
+    /// Sends it a signal: `STOP`, `CONT`, `KILL`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success() || std::thread::panicking(), "process {} got no {name}", self.0.id());
+    }
+}
+
 impl Drop for Staying {
     fn drop(&mut self) {
         // SIGTERM, so that a sandbox ends its instances.
@@ -79,17 +88,36 @@ pub(crate) fn daemon(folder: &Path, changes: &[(&str, &str)]) -> Daemon {
 
 /// What a sandbox was asked, by its own count.
 pub(crate) fn ledger(admin: &str) -> Value {
+    get(admin, "/admin/ledger")
+}
+
+/// What is at a path; an object, whatever its status is.
+pub(crate) fn get(url: &str, path: &str) -> Value {
     use std::io::{Read as _, Write as _};
 
     // One plain request; a whole client would be more than this needs.
-    let address = admin.trim_start_matches("http://").trim_end_matches('/');
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET /admin/ledger HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let body = answer.split_once("\r\n\r\n").unwrap().1;
     let json = body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap();
     serde_json::from_str(json).unwrap()
+}
+
+/// Looks until there is something to see.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    const LOOKS_MAX: u32 = 2_400;
+    const PAUSE: Duration = Duration::from_millis(50);
+    let (_open, nothing) = channel::<()>();
+    for _ in 0..LOOKS_MAX {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(nothing.recv_timeout(PAUSE).is_err(), "nobody says anything");
+    }
+    panic!("it never came to this: {what}");
 }
 
 /// A program that runs, and its lines as they come.
