@@ -113,7 +113,14 @@ impl Store for SqliteStore {
         let asked_at = Instant::now();
         let mut transaction = Transaction::begin(&self.writer).await.map_err(unavailable)?;
         let found = transaction.lease(scope).await.map_err(unavailable)?;
-        let row = lease::grant(found.row.as_ref(), scope, owner, found.now_ms, ttl, floor)?;
+        let row = match lease::grant(found.row.as_ref(), scope, owner, found.now_ms, ttl, floor) {
+            Ok(row) => row,
+            Err(refused) => {
+                // Who waits asks every second.
+                transaction.give_up().await;
+                return Err(refused);
+            }
+        };
         transaction.put_lease(scope, &row).await.map_err(unavailable)?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(Lease::granted(scope, owner, row.epoch, ttl, asked_at))

@@ -6,6 +6,8 @@
 pub(super) const APPLICATION_ID: i32 = 0x5347_5545;
 
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const COMMIT: &str = "COMMIT";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 pub(super) const GET_APPLICATION_ID: &str = "PRAGMA application_id";
 pub(super) const SET_APPLICATION_ID: &str = "PRAGMA application_id = 1397183813";

@@ -1,5 +1,6 @@
 //! One transaction that writes. It has the write lock from its beginning, so what it reads stays true.
 
+use sqlx::pool::PoolConnection;
 use sqlx::{Row as _, Sqlite, SqlitePool};
 
 use super::sql;
@@ -9,8 +10,20 @@ use crate::outbox::OutboxItem;
 use crate::record::{Hash, Record};
 use crate::stream::Stream;
 
+/// It is begun and ended by hand. A commit that fails for want of room may or may not have ended it
+/// (<https://www.sqlite.org/lang_transaction.html>, section 3), so a connection in doubt is never used again: it
+/// is closed, which takes back whatever was not committed. Kept, it would refuse every later transaction.
 pub(super) struct Transaction {
-    inner: sqlx::Transaction<'static, Sqlite>,
+    connection: PoolConnection<Sqlite>,
+    is_over: bool,
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 /// The lease's row, and what time it is for the database.
@@ -21,15 +34,29 @@ pub(super) struct FoundLease {
 
 impl Transaction {
     pub(super) async fn begin(writer: &SqlitePool) -> Result<Self, sqlx::Error> {
-        Ok(Self { inner: writer.begin_with(sql::BEGIN).await? })
+        let mut begun = Self { connection: writer.acquire().await?, is_over: false };
+        sqlx::raw_sql(sql::BEGIN).execute(begun.inner()).await?;
+        Ok(begun)
     }
 
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.inner.commit().await
+        self.end(sql::COMMIT).await
+    }
+
+    /// Ends it without a trace, and keeps the connection if SQLite agrees.
+    pub(super) async fn give_up(self) {
+        // Closed otherwise, to the same end.
+        drop(self.end(sql::ROLLBACK).await);
+    }
+
+    async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(statement).execute(self.inner()).await?;
+        self.is_over = true;
+        Ok(())
     }
 
     pub(super) fn inner(&mut self) -> &mut sqlx::SqliteConnection {
-        &mut self.inner
+        &mut self.connection
     }
 
     pub(super) async fn lease(&mut self, scope: &Scope) -> Result<FoundLease, sqlx::Error> {
