@@ -18,3 +18,4 @@ mod refusals;
 mod sabotage;
 mod sandbox_page;
 mod two_daemons;
+mod under_fire;

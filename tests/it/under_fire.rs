@@ -1,0 +1,124 @@
+//! A real release while its journal is under fire: PostgreSQL is killed and restarted, the disk of a file is full.
+//! Each time the daemon waits, begins nothing that it could not write down, and goes on.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use segue_tests::postgres::Server;
+use serde_json::Value;
+
+use crate::clients::said;
+use crate::on_postgres::{daemon, records, segue};
+use crate::program::{self, until};
+
+/// The end of a release, by its own words.
+#[track_caller]
+fn released(url: &str, release: &str) {
+    let ended = until("the end of the release", || {
+        let view = program::get(url, &format!("/v1/releases/{release}"));
+        (view["state"] == "closed" || view["state"] == "held").then_some(view)
+    });
+    assert_eq!(ended["verdict"], "released", "{ended:#}");
+    assert_eq!(ended["boards"]["failed"], 0, "{ended:#}");
+    assert_eq!(ended["boards"]["moved"], ended["boards"]["alive_at_close"], "{ended:#}");
+}
+
+/// Four servers in all, two of them old: nothing was launched or ended twice.
+#[track_caller]
+fn nothing_twice(ready: &Value) {
+    let ledger = program::ledger(ready["admin"].as_str().unwrap());
+    assert_eq!(ledger["launches"].as_array().map(Vec::len), Some(4), "{ledger:#}");
+    assert_eq!((&ledger["stopped"], &ledger["terminated"]), (&2.into(), &0.into()), "{ledger:#}");
+}
+
+#[test]
+fn a_release_goes_on_when_its_postgresql_is_killed_and_restarted_in_its_middle() {
+    let _alone = program::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let server = Server::start();
+    let journal = server.database();
+    let args = ["sandbox", "--fleet", "2", "--clients", "100", "--serve-config", "segue.toml"];
+    let (_sandbox, ready) = program::ready(segue(place).args(args).stderr(Stdio::null()));
+    let (daemon, _) = daemon(place, "only", &journal);
+    until("every board is counted", || daemon.boards().filter(|boards| *boards >= 20));
+    let canary = daemon.asked(&["canary", "boards", "--version", "2", "--wait"]);
+    assert_eq!(canary.status.code(), Some(0), "{}", said(&canary));
+    let begun = daemon.asked(&["release", "boards"]);
+    assert_eq!(begun.status.code(), Some(0), "{}", said(&begun));
+
+    until("a launch", || daemon.step("boards-2").filter(|step| !matches!(&**step, "resolve" | "preflight")));
+    server.kill();
+    // Until the daemon has noticed: it says so once for each try.
+    until("a try", || said_in(&daemon.log, &["the journal took nothing", "the lease was not renewed"]));
+    server.start_again();
+    until("the handover", || daemon.step("boards-2").filter(|step| step == "handover"));
+    server.stop();
+    server.start_again();
+    released(&daemon.url, "boards-2");
+    nothing_twice(&ready);
+    let epochs: Vec<u64> = records(place, &journal, "boards-2").iter().map(|(epoch, _)| *epoch).collect();
+    assert!(epochs.is_sorted(), "{epochs:?}");
+}
+
+fn said_in(log: &std::path::Path, sentences: &[&str]) -> Option<()> {
+    let text = std::fs::read_to_string(log).unwrap();
+    sentences.iter().any(|sentence| text.contains(sentence)).then_some(())
+}
+
+/// How large a file of the process may become: `unlimited`, or so many bytes.
+fn limit_files(pid: u32, bytes: &str) {
+    let limit = format!("--fsize={bytes}:unlimited");
+    let limited = Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]).output().unwrap();
+    assert!(limited.status.success(), "{}", said(&limited));
+}
+
+#[test]
+fn a_release_goes_on_when_the_disk_of_its_journal_was_full_for_a_while() {
+    let _alone = program::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let args = ["sandbox", "--fleet", "2", "--clients", "100", "--serve-config", "segue.toml"];
+    let (_sandbox, ready) = program::ready(segue(place).args(args).stderr(Stdio::null()));
+    let slow = [("wave_boards = 40", "wave_boards = 1"), ("switching_at_once = 4", "switching_at_once = 1")];
+    program::change_config(
+        place,
+        &[[("bake = \"10s\"", "bake = \"2s\""), ("min_boards = 5", "min_boards = 0")].as_slice(), &slow]
+            .concat(),
+    );
+    // A process that does not ignore it is ended by the signal, where a full disk would only refuse.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" serve --config segue.toml"]).arg(program::path());
+    shell.current_dir(place).envs([("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "sandbox")]);
+    shell.env("NO_COLOR", "1");
+    let mut daemon = program::listen(&mut shell);
+    let mut line = String::new();
+    BufReader::new(daemon.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = serde_json::from_str::<Value>(&line).unwrap()["listening"].as_str().unwrap().to_owned();
+    let pid = daemon.child.id();
+
+    let asked = |args: &[&str]| {
+        let output = segue(place).args(["--daemon", &url]).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", said(&output));
+    };
+    let counted = || program::get(&url, "/v1/services/boards")["fleets"][0]["boards"]["count"].as_u64();
+    until("every board is counted", || counted().filter(|boards| *boards >= 20));
+    asked(&["canary", "boards", "--version", "2", "--wait"]);
+    asked(&["release", "boards"]);
+    for step in ["launch", "handover"] {
+        let is_there = |view: Value| {
+            let steps = view["steps"].as_array()?.iter();
+            steps.into_iter().find(|it| it["name"] == step && it["state"] != "pending").map(|_| ())
+        };
+        until(step, || is_there(program::get(&url, "/v1/releases/boards-2")));
+        limit_files(pid, "1");
+        let mut lines = std::iter::from_fn(|| daemon.line());
+        let refused = lines.find(|line| line.contains("the journal took nothing"));
+        assert!(refused.is_some(), "the daemon did not notice at {step}");
+        limit_files(pid, "unlimited");
+    }
+    released(&url, "boards-2");
+    nothing_twice(&ready);
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+}
