@@ -100,11 +100,14 @@ impl Address {
 
 impl Database {
     fn parse(text: &str) -> Result<Self, AddressError> {
-        let url = Url::parse(text).map_err(|error| AddressError::NoUrl(error.to_string()))?;
+        let url = Url::parse(text).map_err(|error| match error {
+            // Before a socket's folder stands a name too: https://url.spec.whatwg.org/#host-missing
+            url::ParseError::EmptyHost => AddressError::Missing("host"),
+            error => AddressError::NoUrl(error.to_string()),
+        })?;
         if url.password().is_some() {
             return Err(AddressError::Password);
         }
-        let mut has_socket = false;
         for (word, value) in url.query_pairs() {
             match &*word {
                 "password" => return Err(AddressError::Password),
@@ -112,15 +115,13 @@ impl Database {
                     return Err(AddressError::UnknownSslMode(value.into_owned()));
                 }
                 "host" if !value.starts_with('/') => return Err(AddressError::NoSocket(value.into_owned())),
-                "host" => has_socket = true,
                 known if WORDS.contains(&known) => {}
                 unknown => return Err(AddressError::UnknownWord(unknown.to_owned())),
             }
         }
-        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
         for (is_there, what) in [
             (!url.username().is_empty(), "user"),
-            (has_host || has_socket, "host"),
+            (url.host_str().is_some_and(|host| !host.is_empty()), "host"),
             (url.path().len() > 1, "database"),
         ] {
             if !is_there {
@@ -182,7 +183,7 @@ mod tests {
             shown("postgresql://segue@db:5433/segue?sslmode=verify-full&sslrootcert=/etc/rds.pem"),
             Ok("postgresql://segue@db:5433/segue".into())
         );
-        assert!(shown("postgres://segue@/segue?host=/run/postgresql").is_ok());
+        assert!(shown("postgres://segue@localhost/segue?host=/run/postgresql").is_ok());
     }
 
     #[test]
