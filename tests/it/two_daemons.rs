@@ -13,6 +13,9 @@ use crate::program::{self, until};
 /// The lease's time to live and the five seconds after it; and as much again for a machine that does other things.
 const TAKEOVER_MS_MAX: i64 = 35_000 + 35_000;
 
+/// Answers that are under way may end first, and the other asks every second; much less than the lease.
+const GIVEN_BACK_MS_MAX: i64 = 15_000;
+
 /// Of a hundred people; some open one more.
 const BOARDS: u64 = 20;
 
@@ -86,9 +89,15 @@ fn two_daemons_on_one_database_take_turns_in_the_middle_of_a_release_and_nothing
         (view["state"] == "closed" || view["state"] == "held").then_some(view)
     });
     assert_eq!(ended["verdict"], "released", "{ended:#}");
-    assert_eq!(ended["boards"]["failed"], 0, "{ended:#}");
+    // A move that was cut off in its middle counts as failed, and its board is taken by a later wave.
     assert_eq!(ended["boards"]["moved"], ended["boards"]["alive_at_close"], "{ended:#}");
     println!("nobody acted for {one} ms and for {two} ms");
+    let told = Timestamp::now();
+    first.process.signal("TERM");
+    until("the lease is given back", || second.is_ready().then_some(()));
+    let took_ms = Timestamp::now().as_millisecond() - told.as_millisecond();
+    println!("second took over {took_ms} ms after first was told to stop");
+    assert!(took_ms < GIVEN_BACK_MS_MAX, "{took_ms} ms");
 
     // Nothing was launched, stopped or written twice.
     let ledger = program::ledger(admin);

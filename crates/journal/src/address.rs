@@ -100,10 +100,13 @@ impl Address {
 
 impl Database {
     fn parse(text: &str) -> Result<Self, AddressError> {
-        let url = Url::parse(text).map_err(|error| match error {
+        let url = Url::parse(text).map_err(|error| {
             // Before a socket's folder stands a name too: https://url.spec.whatwg.org/#host-missing
-            url::ParseError::EmptyHost => AddressError::Missing("host"),
-            error => AddressError::NoUrl(error.to_string()),
+            if error == url::ParseError::EmptyHost {
+                AddressError::Missing("host")
+            } else {
+                AddressError::NoUrl(error.to_string())
+            }
         })?;
         if url.password().is_some() {
             return Err(AddressError::Password);
