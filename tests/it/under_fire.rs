@@ -66,6 +66,15 @@ fn said_in(log: &std::path::Path, sentences: &[&str]) -> Option<()> {
     sentences.iter().any(|sentence| text.contains(sentence)).then_some(())
 }
 
+/// A process that does not outlive its test, whichever way that ends.
+struct Killed(u32);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _gone = Command::new("kill").args(["-KILL", &self.0.to_string()]).status();
+    }
+}
+
 /// How large a file of the process may become: `unlimited`, or so many bytes.
 fn limit_files(pid: u32, bytes: &str) {
     let limit = format!("--fsize={bytes}:unlimited");
@@ -96,6 +105,7 @@ fn a_release_goes_on_when_the_disk_of_its_journal_was_full_for_a_while() {
     BufReader::new(daemon.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = serde_json::from_str::<Value>(&line).unwrap()["listening"].as_str().unwrap().to_owned();
     let pid = daemon.child.id();
+    let killed = Killed(pid);
 
     let asked = |args: &[&str]| {
         let output = segue(place).args(["--daemon", &url]).args(args).output().unwrap();
@@ -119,6 +129,6 @@ fn a_release_goes_on_when_the_disk_of_its_journal_was_full_for_a_while() {
     }
     released(&url, "boards-2");
     nothing_twice(&ready);
-    daemon.child.kill().unwrap();
+    drop(killed);
     daemon.child.wait().unwrap();
 }
