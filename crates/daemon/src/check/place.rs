@@ -180,7 +180,7 @@ mod tests {
         let bare = StartError::Config(crate::config::LoadError::Wrong(mistakes));
         assert_eq!(bare.hint(), None);
         assert_eq!(refused(&bare).hint.as_deref(), Some("docs/errors/config-invalid.md says more"));
-        let foreign = StartError::Journal(OpenError::NotAJournal { path: PathBuf::from("x") });
+        let foreign = StartError::Journal(OpenError::NotAJournal { place: "x".to_owned() });
         assert_eq!(refused(&foreign).hint.as_deref(), foreign.hint());
     }
 
