@@ -40,6 +40,9 @@ pub enum Fault {
         /// The zone, as `eu-west-1a`; every one when it is left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         zone: Option<String>,
+        /// The type of instances, as `m7i.large`; every one when it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance_type: Option<String>,
         /// How many calls.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         calls: Option<u32>,

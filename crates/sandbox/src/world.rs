@@ -188,7 +188,7 @@ impl World {
         let Some(zone) = self.cloud.subnets.get(subnet).map(|subnet| subnet.zone.clone()) else {
             return Err(Ec2Refusal::SubnetNotFound(subnet.clone()));
         };
-        let is_refused = self.refuses_capacity(&zone, now);
+        let is_refused = self.refuses_capacity(&zone, kind, now);
         if is_refused { Err(self.cloud.no_capacity(&zone, kind)) } else { Ok(()) }
     }
 

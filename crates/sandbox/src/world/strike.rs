@@ -100,8 +100,8 @@ impl World {
         self.balancer.checked(check, if is_sick { SICK } else { outcome });
     }
 
-    pub(super) fn refuses_capacity(&mut self, zone: &str, now: At) -> bool {
-        let strikes = self.trouble.refuses_capacity(zone, now);
+    pub(super) fn refuses_capacity(&mut self, zone: &str, kind: &str, now: At) -> bool {
+        let strikes = self.trouble.refuses_capacity(zone, kind, now);
         if strikes {
             self.ledger.struck(format!("refuse_capacity:{zone}"));
         }

@@ -78,8 +78,12 @@ impl Trouble {
         self.strike(now, is_meant).is_some()
     }
 
-    pub(super) fn refuses_capacity(&mut self, wanted: &str, now: At) -> bool {
-        let is_meant = |fault: &Fault| matches!(fault, Fault::RefuseCapacity { zone, .. } if zone.as_ref().is_none_or(|z| z == wanted));
+    pub(super) fn refuses_capacity(&mut self, in_zone: &str, kind: &str, now: At) -> bool {
+        let is_meant = |fault: &Fault| {
+            matches!(fault, Fault::RefuseCapacity { zone, instance_type, .. }
+                if zone.as_ref().is_none_or(|it| it == in_zone)
+                    && instance_type.as_ref().is_none_or(|it| it == kind))
+        };
         self.strike(now, is_meant).is_some()
     }
 

@@ -63,6 +63,11 @@ async fn a_zone_without_room_is_an_error_of_awss_own_and_names_the_others() {
     let words = "sufficient m7i.large capacity in the Availability Zone you requested (eu-west-1b)";
     assert!(refused.one("Message").contains(words), "{}", refused.xml);
     assert_eq!(sandbox.ec2(&launch).await.status, 200);
+    let fault = json!({"fault": "refuse_capacity", "instance_type": "m7i.large"});
+    assert_eq!(sandbox.fault(&fault).await.0, 204);
+    assert_eq!(sandbox.ec2(&launch).await.refusal(), (500, "InsufficientInstanceCapacity".into()));
+    let other = launch.map(|(name, value)| (name, if name == "InstanceType" { "m6i.large" } else { value }));
+    assert_eq!(sandbox.ec2(&other).await.one("instanceType"), "m6i.large");
     sandbox.end().await;
 }
 

@@ -18,6 +18,11 @@ fn throttle(action: Option<&str>, calls: Option<u32>, for_ms: Option<u64>) -> Fa
     Fault::Throttle { action: action.map(str::to_owned), calls, for_ms }
 }
 
+fn no_room(zone: Option<&str>, instance_type: Option<&str>, calls: Option<u32>) -> Fault {
+    let (zone, instance_type) = (zone.map(str::to_owned), instance_type.map(str::to_owned));
+    Fault::RefuseCapacity { zone, instance_type, calls, for_ms: None }
+}
+
 #[test]
 fn a_throttle_strikes_its_action_as_often_as_it_says_and_no_other() {
     let mut story = Story::begin();
@@ -46,8 +51,8 @@ fn a_fault_for_a_time_is_over_when_the_time_is() {
 #[test]
 fn capacity_is_refused_in_its_zone_and_the_token_stays_free() {
     let mut story = Story::begin();
-    let zone = Some("eu-west-1a".to_owned());
-    story.fault(Fault::RefuseCapacity { zone, calls: Some(1), for_ms: None }).expect("there is such a zone");
+    let zone = Some("eu-west-1a");
+    story.fault(no_room(zone, None, Some(1))).expect("there is such a zone");
     let mut elsewhere = story.request("other", 1);
     elsewhere.subnet = story.seeded.subnets.get(1).cloned();
     let now = story.now;
@@ -60,11 +65,27 @@ fn capacity_is_refused_in_its_zone_and_the_token_stays_free() {
 }
 
 #[test]
+fn capacity_of_one_type_is_refused_in_one_zone_and_is_there_for_another_type_and_in_another_zone() {
+    let mut story = Story::begin();
+    story.fault(no_room(Some("eu-west-1a"), Some("m7i.large"), None)).expect("there is such a zone");
+    let now = story.now;
+    let subnets = story.seeded.subnets.clone();
+    let mut launches = |token: &str, kind: &str, subnet: usize| {
+        let mut request = story.request(token, 1);
+        (request.instance_type, request.subnet) = (Some(kind.to_owned()), subnets.get(subnet).cloned());
+        story.world().launch(request, now).map(|_| ()).map_err(|no| no.code())
+    };
+    assert_eq!(launches("1", "m7i.large", 0), Err("InsufficientInstanceCapacity"));
+    assert_eq!(launches("2", "m6i.large", 0), Ok(()));
+    assert_eq!(launches("3", "m7i.large", 1), Ok(()));
+}
+
+#[test]
 fn a_start_takes_capacity_too() {
     let mut story = Story::begin();
     let id = story.running();
     story.ended(&id, 1);
-    story.fault(Fault::RefuseCapacity { zone: None, calls: Some(1), for_ms: None }).expect("a legal fault");
+    story.fault(no_room(None, None, Some(1))).expect("a legal fault");
     let refused = story.change(Verb::Start, &id);
     assert!(matches!(refused, Err(Ec2Refusal::NoCapacity { .. })), "{refused:?}");
     assert_eq!(story.state(&id), "stopped");
@@ -75,7 +96,7 @@ fn a_start_takes_capacity_too() {
 fn a_replayed_token_needs_no_capacity() {
     let mut story = Story::begin();
     let first = story.launch("t", 1);
-    story.fault(Fault::RefuseCapacity { zone: None, calls: None, for_ms: None }).expect("a legal fault");
+    story.fault(no_room(None, None, None)).expect("a legal fault");
     assert_eq!(story.launch("t", 1), first);
 }
 
@@ -145,7 +166,7 @@ fn faults_of_what_does_not_exist_and_faults_without_end_are_refused() {
     let mut story = Story::begin();
     let nobody = story.fault(Fault::Unhealthy { instance: "i-0dead".into(), for_ms: None });
     assert_eq!(nobody, Err(FaultRefused::UnknownInstance("i-0dead".into())));
-    let nowhere = Fault::RefuseCapacity { zone: Some("mars-1a".to_owned()), calls: None, for_ms: None };
+    let nowhere = no_room(Some("mars-1a"), None, None);
     let refused = story.fault(nowhere).expect_err("there is no such zone").to_string();
     assert!(refused.starts_with("the sandbox has no zone mars-1a, only eu-west-1"), "{refused}");
     for _ in 0..crate::faults::FAULTS_MAX {
