@@ -8,6 +8,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use segue_domain::effect::Lack;
 use segue_engine::ports::{CallError, Class, chain};
 
 /// Characters of somebody else's text that go into one of our sentences.
@@ -78,8 +79,17 @@ impl Failure {
 
 impl From<Failure> for CallError {
     fn from(failure: Failure) -> Self {
-        Self { class: failure.class, what: failure.what }
+        let lack = failure.code.as_deref().and_then(lack);
+        Self { class: failure.class, what: failure.what, lack }
     }
+}
+
+/// What a code says is wanting in the place that was asked, and may be there in another. A quota is the same in
+/// every zone. A zone need not offer every type.
+fn lack(code: &str) -> Option<Lack> {
+    let is_quota = code.ends_with("LimitExceeded");
+    let is_room = code == "Unsupported" || (code.starts_with("Insufficient") && !is_quota);
+    is_room.then_some(Lack::Room)
 }
 
 /// Somebody else's text as a part of a sentence: what the SDK says of missing credentials has many lines.
@@ -141,6 +151,7 @@ fn of_code(code: &str) -> Option<(Class, &'static str)> {
         | "UnknownParameter"
         | "SerializationException" => (Class::Bug, "the request makes no sense to AWS"),
         "VcpuLimitExceeded" | "InstanceLimitExceeded" => (Class::Refused, "the account's quota is used up"),
+        "Unsupported" => (Class::Refused, "it is not offered there"),
         "InsufficientFreeAddressesInSubnet" => (Class::Refused, "the subnet has no free addresses"),
         "AuthFailure"
         | "UnauthorizedOperation"
@@ -245,6 +256,7 @@ mod tests {
             (500, "InsufficientInstanceCapacity", Class::Refused),
             (500, "InsufficientHostCapacity", Class::Refused),
             (400, "InsufficientFreeAddressesInSubnet", Class::Refused),
+            (400, "Unsupported", Class::Refused),
             (400, "InstanceLimitExceeded", Class::Refused),
             (400, "VcpuLimitExceeded", Class::Refused),
             (400, "NetworkInterfaceLimitExceeded", Class::Refused),
@@ -267,6 +279,16 @@ mod tests {
         ];
         for (status, code, class) in table {
             assert_eq!(judge(Trouble::Answered { status, code: Some(code) }).0, class, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn want_of_room_is_told_from_every_other_refusal() {
+        for code in ["InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported"] {
+            assert_eq!(lack(code), Some(Lack::Room), "{code}");
+        }
+        for code in ["VcpuLimitExceeded", "UnauthorizedOperation", "InvalidLaunchTemplateId.NotFound"] {
+            assert_eq!(lack(code), None, "{code}");
         }
     }
 

@@ -36,6 +36,7 @@ pub(crate) async fn batch(
         .launch_template(template)
         .image_id(batch.image.as_str())
         .subnet_id(batch.subnet.as_str())
+        .set_instance_type(batch.instance_type.as_ref().map(|kind| kind.as_str().into()))
         .min_count(1)
         .max_count(count)
         .tag_specifications(tagged(ResourceType::Instance, batch))
@@ -74,6 +75,7 @@ mod tests {
             image: "ami-2".into(),
             template: TemplateId::new("lt-1"),
             subnet: SubnetId::new("subnet-a"),
+            instance_type: None,
             count: 3,
             batch: 0,
             attempt: 1,
@@ -127,6 +129,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_type_is_asked_for_when_there_is_one_and_is_the_templates_otherwise() {
+        let stub = Stub::start([(200, two_instances()), (200, two_instances())]).await;
+        let cloud = stub.cloud().await;
+        for instance_type in [Some("m7i.large".into()), None] {
+            let batch = LaunchBatch { instance_type, ..three() };
+            cloud.launch(&EffectId::new("e"), &batch).await.expect("instances");
+        }
+        let asked = stub.asked();
+        let types: Vec<_> = asked.iter().map(|request| request.field("InstanceType")).collect();
+        assert_eq!(types, [Some("m7i.large"), None]);
+    }
+
+    #[tokio::test]
     async fn the_same_effect_has_the_same_token_and_another_has_another() {
         let stub =
             Stub::start([(200, two_instances()), (200, two_instances()), (200, two_instances())]).await;
@@ -160,6 +175,7 @@ mod tests {
             let failed = stub.cloud().await.launch(&EffectId::new("e"), &three()).await.expect_err(words);
             assert_eq!(failed.class, class, "{failed}");
             assert!(failed.what.contains(words) && failed.what.contains("RunInstances"), "{failed}");
+            assert_eq!(failed.lack.is_some(), words == "no capacity", "{failed}");
             assert_eq!(stub.asked().len(), 1, "one try: {failed}");
         }
     }

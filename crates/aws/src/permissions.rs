@@ -150,10 +150,10 @@ fn judged(failure: Failure) -> Result<Answer, CallError> {
         }
         Some(_) => match class {
             Class::Refused => Ok(Answer::Unsaid(what)),
-            Class::Retry | Class::Unknown | Class::Bug => Err(CallError { class, what }),
+            Class::Retry | Class::Unknown | Class::Bug => Err(CallError { class, what, lack: None }),
         },
         None if class == Class::Refused => Ok(Answer::NoCredentials(what)),
-        None => Err(CallError { class, what }),
+        None => Err(CallError { class, what, lack: None }),
     }
 }
 

@@ -143,18 +143,23 @@ fn configured(service: &Service) -> Vec<Fact> {
     facts
 }
 
-fn launched(launch: &LaunchSpec) -> [Fact; 5] {
-    let LaunchSpec { template, subnets, size, configure, warm } = launch;
+fn launched(launch: &LaunchSpec) -> Vec<Fact> {
+    let LaunchSpec { template, subnets, types, size, configure, warm } = launch;
     let warm = warm.as_ref().map(|WarmSpec { path, requests, median_ms }| {
         format!("{path} at most {requests} times until its median is {median_ms} ms")
     });
-    [
+    let mut facts = vec![
         ("template", template.to_string()),
         ("subnets", words(subnets)),
         ("size", size.map(|size| size.to_string()).unwrap_or_default()),
         ("configure", configure.as_deref().unwrap_or_default().join(" ")),
         ("warm", warm.unwrap_or_default()),
-    ]
+    ];
+    // A plan that was kept before there were any knows no such fact, and is none the worse for it.
+    if !types.is_empty() {
+        facts.push(("types", words(types)));
+    }
+    facts
 }
 
 fn routed(routing: &Routing) -> [Fact; 4] {

@@ -22,6 +22,7 @@ mod registry;
 mod reopen;
 mod resolve;
 mod retire;
+mod room;
 mod scope;
 mod shut;
 

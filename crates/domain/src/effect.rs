@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::ids::{
-    EffectId, ForwardArn, GroupArn, ImageId, InstanceId, ReleaseId, Route, ServiceName, SubnetId, TemplateId,
-    Version,
+    EffectId, ForwardArn, GroupArn, ImageId, InstanceId, InstanceType, ReleaseId, Route, ServiceName,
+    SubnetId, TemplateId, Version,
 };
 use crate::moves::{Wave, WaveResult};
 use crate::service::WarmSpec;
@@ -86,6 +86,8 @@ pub struct LaunchBatch {
     pub image: ImageId,
     pub template: TemplateId,
     pub subnet: SubnetId,
+    /// None: the template's own.
+    pub instance_type: Option<InstanceType>,
     pub count: u32,
     /// Place in the plan's list.
     pub batch: u32,
@@ -120,9 +122,27 @@ impl Effect {
 pub enum Outcome {
     Done(Done),
     /// Known to have left nothing behind.
-    Refused(String),
+    Refused {
+        why: String,
+        /// What would have to be there, when that is known.
+        lack: Option<Lack>,
+    },
     /// It may have happened: observed again, never undone blindly.
     Unknown(String),
+}
+
+/// What was not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Room where it was asked for: another subnet may have some, or another type of instance.
+    Room,
+}
+
+impl Outcome {
+    /// Refused, and nobody knows what would help.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { why: why.into(), lack: None }
+    }
 }
 
 /// What a finished effect brought.

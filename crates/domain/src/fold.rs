@@ -194,7 +194,7 @@ impl ReleaseState {
                 }
                 self.take_in(&effect, done)
             }
-            Outcome::Refused(_) | Outcome::Unknown(_) => Ok(()),
+            Outcome::Refused { .. } | Outcome::Unknown(_) => Ok(()),
         }
     }
 

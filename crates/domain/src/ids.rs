@@ -54,6 +54,8 @@ names! {
     SubnetId;
     /// A launch template: `lt-0123456789abcdef0`.
     TemplateId;
+    /// A type of EC2 instance: `m7i.large`.
+    InstanceType;
     /// A target group, by its ARN.
     GroupArn;
     /// A listener or a listener rule that carries the service's weighted forward, by its ARN.

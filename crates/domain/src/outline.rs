@@ -1,12 +1,12 @@
 //! What a plan comes to, call by call, when nothing goes wrong. A pure function of the plan.
 //!
 //! Deliberately absent: everything that depends on what happens meanwhile. What dies is launched again, what
-//! AWS refuses is asked again, and how many boards there will be nobody knows.
+//! AWS refuses is asked again, what finds no room goes elsewhere, and how many boards there will be nobody knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::ids::{ForwardArn, GroupArn, ImageId, InstanceId, SubnetId, TemplateId};
+use crate::ids::{ForwardArn, GroupArn, ImageId, InstanceId, InstanceType, SubnetId, TemplateId};
 use crate::plan::{Kind, Plan};
 use crate::step::Step;
 use crate::target::Weights;
@@ -30,6 +30,8 @@ pub enum Deed {
     Launch {
         count: u32,
         subnet: SubnetId,
+        /// None: the template's own.
+        instance_type: Option<InstanceType>,
         image: ImageId,
         template: TemplateId,
     },
@@ -192,6 +194,7 @@ fn launch(plan: &Plan) -> Vec<Deed> {
     let batches = plan.batches.iter().map(|batch| Deed::Launch {
         count: batch.count,
         subnet: batch.subnet.clone(),
+        instance_type: plan.service.launch.types.first().cloned(),
         image: plan.image.id.clone(),
         template: plan.service.launch.template.clone(),
     });

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::ids::{
-    Environment, ForwardArn, GroupArn, PoolName, Region, Route, ServiceName, SubnetId, TemplateId,
+    Environment, ForwardArn, GroupArn, InstanceType, PoolName, Region, Route, ServiceName, SubnetId,
+    TemplateId,
 };
 
 /// Everything a release must know about its service.
@@ -38,8 +39,10 @@ pub enum Workload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchSpec {
     pub template: TemplateId,
-    /// One for each zone; launches are spread over them in turn.
+    /// One for each zone; launches are spread over them in turn. Where there is no room, the next one is tried.
     pub subnets: Vec<SubnetId>,
+    /// In order of preference: the next is tried where no subnet has room for one. Empty: the template's own.
+    pub types: Vec<InstanceType>,
     /// How many instances a full release brings; as many as blue runs when it is not set.
     pub size: Option<u32>,
     /// Run on each new instance; its exit code decides. None: the AMI needs nothing.

@@ -118,7 +118,10 @@ impl Acted {
     /// looked at, and the effect is tried again after a rest, for as long as the step has patience.
     pub(crate) fn failed(error: CallError) -> Self {
         match error.class {
-            Class::Refused => Self { outcome: Outcome::Refused(error.what), bug: None },
+            Class::Refused => {
+                let CallError { what: why, lack, .. } = error;
+                Self { outcome: Outcome::Refused { why, lack }, bug: None }
+            }
             Class::Retry | Class::Unknown => Self { outcome: Outcome::Unknown(error.what), bug: None },
             Class::Bug => Self::broken(error.what),
         }

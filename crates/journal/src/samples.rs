@@ -4,6 +4,7 @@ mod adoptions;
 mod decisions;
 mod effects;
 mod plan;
+mod room;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ use crate::stream::Stream;
 
 pub(crate) use adoptions::events as adoption_events;
 pub(crate) use plan::plan;
+#[cfg(test)]
+pub(crate) use room::events as room_events;
 
 pub(crate) fn release_id() -> ReleaseId {
     ReleaseId { service: ServiceName::new("boards"), number: 12 }

@@ -76,7 +76,9 @@ mod tests {
         let releases = samples::release_events().into_iter().map(Fact::from);
         let services = samples::service_events().into_iter().map(Fact::from);
         let adoptions = samples::adoption_events().into_iter().map(Fact::from);
-        let lines: Vec<_> = releases.chain(services).chain(adoptions).map(|fact| sentence(&fact)).collect();
+        let room = samples::room_events().into_iter().skip(1).map(Fact::from);
+        let lines: Vec<_> =
+            releases.chain(services).chain(adoptions).chain(room).map(|fact| sentence(&fact)).collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
 

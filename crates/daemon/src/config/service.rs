@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::ids::{
-    Environment, ForwardArn, GroupArn, PoolName, Region, Route, ServiceName, SubnetId, TemplateId,
+    Environment, ForwardArn, GroupArn, InstanceType, PoolName, Region, Route, ServiceName, SubnetId,
+    TemplateId,
 };
 use segue_domain::service::{LaunchSpec, Routing, Service, Slot, WarmSpec, Workload};
 use segue_engine::ports::ImageQuery;
@@ -28,6 +29,8 @@ const CANARIES_MAX: usize = 3;
 /// As many as an ALB has rules.
 const SLOTS_MAX: usize = 100;
 const SUBNETS_MAX: usize = 16;
+/// What has no room is tried with each of them in every subnet.
+const TYPES_MAX: usize = 5;
 
 /// Every service of the file.
 pub(crate) fn read_all(root: &mut Table<'_>) -> Option<Vec<ServiceConfig>> {
@@ -97,6 +100,11 @@ fn read_launch(mut table: Table<'_>) -> Option<(LaunchSpec, u16)> {
         bounded(&table, "subnets", subnets, 1, SUBNETS_MAX);
         distinct(&table, &subnets.iter().collect::<Vec<_>>(), "subnet");
     }
+    let types = table.list_or_empty("types", &instance_type());
+    if let Some(types) = &types {
+        bounded(&table, "types", types, 0, TYPES_MAX);
+        distinct(&table, &types.iter().collect::<Vec<_>>(), "instance type");
+    }
     let size = table.optional("size", &shape::number32(1, 1000, "50"));
     let configure =
         table.list_or_empty("configure", &shape::text("a word of the command", "\"/opt/configure\""));
@@ -110,6 +118,7 @@ fn read_launch(mut table: Table<'_>) -> Option<(LaunchSpec, u16)> {
     let spec = LaunchSpec {
         template: TemplateId::new(template?),
         subnets: subnets?.into_iter().map(|subnet| SubnetId::new(subnet.value)).collect(),
+        types: types?.into_iter().map(|kind| InstanceType::new(kind.value)).collect(),
         size: size.ok()?,
         configure: (!configure.is_empty()).then_some(configure),
         warm,
@@ -221,6 +230,15 @@ fn id(prefix: &'static str, what: &str, example: &'static str) -> Shape<String> 
         let rest = text.strip_prefix(prefix)?;
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         (!rest.is_empty() && rest.chars().all(fits)).then(|| text.to_owned())
+    })
+}
+
+fn instance_type() -> Shape<String> {
+    Shape::text("a type of EC2 instance", "\"m7i.large\"", |text| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let (family, size) = text.split_once('.')?;
+        let reads = |part: &str| !part.is_empty() && part.chars().all(fits);
+        (text.len() <= 40 && reads(family) && reads(size)).then(|| text.to_owned())
     })
 }
 

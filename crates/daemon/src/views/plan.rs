@@ -47,8 +47,9 @@ fn step(outlined: &Outlined) -> PlannedStep {
 fn sentence(deed: &Deed) -> String {
     match deed {
         Deed::Start { instances } => format!("stopped ones of this very AMI: {}", some(instances)),
-        Deed::Launch { count, subnet, image, template } => {
-            format!("{} in {subnet} from {image} by {template}", servers(*count))
+        Deed::Launch { count, subnet, instance_type, image, template } => {
+            let kind = instance_type.as_ref().map_or_else(String::new, |kind| format!(" as {kind}"));
+            format!("{}{kind} in {subnet} from {image} by {template}", servers(*count))
         }
         Deed::Configure { servers: n, command } => {
             format!("`{}` for each of {}", command.join(" "), servers(*n))

@@ -68,7 +68,7 @@ pub(crate) fn step(fact: &Fact) -> Option<Step> {
 pub(crate) fn ended(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Done(_) => "done",
-        Outcome::Refused(_) => "refused",
+        Outcome::Refused { .. } => "refused",
         Outcome::Unknown(_) => "unknown",
     }
 }

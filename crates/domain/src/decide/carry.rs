@@ -129,7 +129,7 @@ fn unfinished(scope: &Scope<'_>, direction: Direction) -> Option<Progress> {
     match &record.ended {
         None => Some(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::WayBack)),
         Some((Outcome::Done(_), _)) => None,
-        Some((Outcome::Refused(_) | Outcome::Unknown(_), _)) => {
+        Some((Outcome::Refused { .. } | Outcome::Unknown(_), _)) => {
             let mut acts = Acts::new(scope);
             acts.want(&begun.to_string(), record.effect.clone());
             Some(acts.or_wait(WaitingOn::Settling { what: "the wave", missing: Vec::new() }))

@@ -71,7 +71,7 @@ fn settle_launches(scope: &Scope<'_>) -> Result<(), Progress> {
                     return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
                 }
             },
-            Some((Outcome::Done(_) | Outcome::Refused(_), _)) => launch::require_visible(scope, id)?,
+            Some((Outcome::Done(_) | Outcome::Refused { .. }, _)) => launch::require_visible(scope, id)?,
         }
     }
     if intents.is_empty() { Ok(()) } else { Err(Progress::Do(intents)) }

@@ -1,13 +1,15 @@
 //! Step `launch`: as many instances run as the plan says.
 //!
 //! Guarantees: stopped spares of the very AMI are started first; a batch is launched by one call with one
-//! token; what comes short or dies is launched again under the next attempt, which is recorded before.
+//! token; what comes short or dies is launched again under the next attempt, which is recorded before, and
+//! elsewhere when there was no room (`room`).
 //! Assumptions: EC2's list may not show for minutes what it has launched.
 //! If killed here: the same ids bring the same instances.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::room;
 use super::scope::{Acts, Progress, Scope, Taken, Try, next_try};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, LaunchBatch, Outcome};
@@ -17,8 +19,6 @@ use crate::instance::{Instance, InstanceState, Origin};
 use crate::state::{BatchState, EffectRecord};
 use crate::step::Step;
 
-/// A batch that came short this often will not come.
-const ATTEMPTS: u32 = 5;
 /// How long EC2 may not show what it has launched.
 /// Source: EC2 API, eventual consistency: back off up to five minutes.
 pub(super) const VISIBLE_WITHIN: Duration = Duration::from_mins(5);
@@ -101,6 +101,8 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     let effect = launch_effect(scope, index, batch, planned);
     let subject = format!("{index}/{}", batch.attempt);
     let id = scope.id(&subject, &effect);
+    // The same token is for the same place, whatever was learnt since.
+    let effect = scope.state.effects.get(&id).map_or(effect, |record| record.effect.clone());
     let answered = scope.state.effects.get(&id).is_some_and(EffectRecord::succeeded);
     let refused = match next_try(scope.state, &id, scope.world.at) {
         Try::Refused(why) => Some(why),
@@ -111,11 +113,12 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
         return Ok(());
     }
     require_visible(scope, &id)?;
-    if batch.attempt >= ATTEMPTS {
-        let why = refused.unwrap_or_else(|| format!("{missing} instances of batch {index} did not stay"));
+    let (state, attempt) = (scope.state, batch.attempt);
+    let failed = room::Failed { state, batch: planned, index, attempt, missing, refused };
+    if let Some(why) = failed.for_good() {
         return Err(Progress::Failed(why));
     }
-    let attempt = batch.attempt + 1;
+    let attempt = attempt + 1;
     Err(Progress::Record(vec![Event::BatchRaised { batch: index, attempt, count: missing, lost }]))
 }
 
@@ -124,8 +127,8 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
 pub(super) fn require_visible(scope: &Scope<'_>, id: &EffectId) -> Result<(), Progress> {
     let Some(record) = scope.state.effects.get(id) else { return Ok(()) };
     let visible_at = match &record.ended {
-        Some((Outcome::Refused(_), at)) if record.attempt > 1 => at.after(VISIBLE_WITHIN),
-        Some((Outcome::Refused(_) | Outcome::Done(_) | Outcome::Unknown(_), _)) | None => return Ok(()),
+        Some((Outcome::Refused { .. }, at)) if record.attempt > 1 => at.after(VISIBLE_WITHIN),
+        Some((Outcome::Refused { .. } | Outcome::Done(_) | Outcome::Unknown(_), _)) | None => return Ok(()),
     };
     if scope.world.at >= visible_at {
         return Ok(());
@@ -144,7 +147,7 @@ pub(super) fn strays(scope: &Scope<'_>) -> Vec<Event> {
         let (Effect::Launch(batch), Some((outcome, _))) = (&record.effect, &record.ended) else { continue };
         let mut ids: Vec<InstanceId> = match outcome {
             Outcome::Done(Done::Launched(ids)) => ids.clone(),
-            Outcome::Done(Done::Nothing | Done::Moved(_)) | Outcome::Refused(_) => Vec::new(),
+            Outcome::Done(Done::Nothing | Done::Moved(_)) | Outcome::Refused { .. } => Vec::new(),
             // Its token is asked again first.
             Outcome::Unknown(_) => continue,
         };
@@ -182,7 +185,7 @@ pub(super) fn is_open(scope: &Scope<'_>) -> bool {
     })
 }
 
-/// Everything that RunInstances gets, the same for the same attempt.
+/// Everything that RunInstances gets for an attempt that was not made yet.
 fn launch_effect(
     scope: &Scope<'_>,
     index: u32,
@@ -190,13 +193,15 @@ fn launch_effect(
     planned: &crate::plan::BatchPlan,
 ) -> Effect {
     let plan = scope.plan();
+    let room::Place { subnet, instance_type } = room::best(scope.state, planned);
     Effect::Launch(LaunchBatch {
         release: plan.release.clone(),
         service: plan.service.name.clone(),
         version: plan.image.version.clone(),
         image: plan.image.id.clone(),
         template: plan.service.launch.template.clone(),
-        subnet: planned.subnet.clone(),
+        subnet,
+        instance_type,
         count: batch.count,
         batch: index,
         attempt: batch.attempt,

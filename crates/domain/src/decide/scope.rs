@@ -201,7 +201,7 @@ pub(super) fn next_try(state: &ReleaseState, id: &EffectId, now: Timestamp) -> T
     let again = Try::Now(record.attempt + 1);
     match &record.ended {
         None => Try::Later,
-        Some((Outcome::Refused(why), _)) => Try::Refused(why.clone()),
+        Some((Outcome::Refused { why, .. }, _)) => Try::Refused(why.clone()),
         Some((Outcome::Done(_), at)) if now.since(*at) < state.plan.service.patience.settle => Try::Later,
         Some((Outcome::Unknown(_), at)) if now.since(*at) < rest(record.attempt) => Try::Later,
         Some((Outcome::Done(_) | Outcome::Unknown(_), _)) => again,

@@ -47,7 +47,7 @@ impl Stage {
     /// Carries an intent out, as its fate wants it; no outcome while it is in flight.
     pub(crate) fn fulfil(&mut self, intent: &Intent) -> Option<Outcome> {
         match self.fates.verbs.get(intent.effect.verb()) {
-            Some(Fate::Refuse) => Some(Outcome::Refused("not permitted".to_owned())),
+            Some(Fate::Refuse) => Some(Outcome::refused("not permitted")),
             Some(Fate::Ignore) => Some(Outcome::Done(Done::Nothing)),
             Some(Fate::Unsure) => {
                 self.by_token(intent);
@@ -64,7 +64,7 @@ impl Stage {
         if let Some(ids) = self.fates.tokens.get(&intent.id) {
             let spent = ids.iter().any(|id| self.servers[id].instance.state == InstanceState::Terminated);
             return match spent {
-                true => Outcome::Refused("the token is spent".to_owned()),
+                true => Outcome::refused("the token is spent"),
                 false => Outcome::Done(Done::Launched(ids.clone())),
             };
         }

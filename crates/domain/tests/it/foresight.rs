@@ -23,7 +23,7 @@ fn stage() -> Stage {
     stage
 }
 
-fn planned(stage: &Stage, kind: Kind, version: &str) -> Plan {
+pub(crate) fn planned(stage: &Stage, kind: Kind, version: &str) -> Plan {
     let world = stage.world();
     let targets = stage.groups.keys().map(|name| (name.clone(), stage.targets(name))).collect();
     let facts = Facts {

@@ -12,6 +12,7 @@ mod adopting;
 mod fate;
 mod foresight;
 mod narrate;
+mod places;
 mod planning;
 mod reasons;
 mod script;

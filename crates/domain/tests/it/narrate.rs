@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use segue_domain::decision::{Decision, Then, WaitingOn};
-use segue_domain::effect::{Done, Effect, Intent, Outcome};
+use segue_domain::effect::{Done, Effect, Intent, Lack, Outcome};
 use segue_domain::event::{CheckResult, Event};
 use segue_domain::plan::Plan;
 use segue_domain::state::ReleaseState;
@@ -90,7 +90,8 @@ fn intent(intent: &Intent) -> String {
     let again = if *attempt > 1 { format!(" (try {attempt})") } else { String::new() };
     let what = match effect {
         Effect::Launch(batch) => {
-            format!("launch {} in {} as {}/{}", batch.count, batch.subnet, batch.batch, batch.attempt)
+            let kind = batch.instance_type.as_ref().map_or(String::new(), |kind| format!(" {kind}"));
+            format!("launch {}{kind} in {} as {}/{}", batch.count, batch.subnet, batch.batch, batch.attempt)
         }
         Effect::Register { group, instances } => format!("register {instances:?} in {group}"),
         Effect::Deregister { group, instances } => format!("deregister {instances:?} from {group}"),
@@ -131,6 +132,10 @@ pub(crate) fn outcome(story: &mut String, outcome: &Outcome) {
                 .unwrap();
         }
         Outcome::Done(_) => {}
+        Outcome::Refused { why, lack: None } => writeln!(story, "       Refused({why:?})").unwrap(),
+        Outcome::Refused { why, lack: Some(Lack::Room) } => {
+            writeln!(story, "       no room: {why:?}").unwrap();
+        }
         other => writeln!(story, "       {other:?}").unwrap(),
     }
 }

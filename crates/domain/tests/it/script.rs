@@ -116,6 +116,15 @@ impl Play {
             ["boards", id, count] => {
                 self.stage.open_boards_on(&InstanceId::new(*id), count.parse().unwrap());
             }
+            ["types", types @ ..] => {
+                self.stage.service.launch.types = types.iter().map(|it| (*it).into()).collect();
+            }
+            ["full", what] => {
+                self.stage.full.insert((*what).to_owned());
+            }
+            ["room-in", what] => {
+                self.stage.full.remove(*what);
+            }
             ["room", count] => self.stage.room = Some(count.parse().unwrap()),
             ["stubborn", board] => {
                 self.stage.stubborn.insert(BoardId::new(*board));

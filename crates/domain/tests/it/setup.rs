@@ -26,6 +26,7 @@ pub(crate) fn service() -> Service {
         launch: LaunchSpec {
             template: TemplateId::new("lt-1"),
             subnets: vec![SubnetId::new("subnet-a"), SubnetId::new("subnet-b")],
+            types: Vec::new(),
             size: None,
             configure: None,
             warm: None,

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
-use segue_domain::effect::{Done, Effect, Intent, LaunchBatch, Outcome};
-use segue_domain::ids::{BoardId, GroupArn, ImageId, InstanceId, PoolName, Route, SubnetId, Version};
+use segue_domain::effect::{Done, Effect, Intent, Lack, LaunchBatch, Outcome};
+use segue_domain::ids::{
+    BoardId, GroupArn, ImageId, InstanceId, InstanceType, PoolName, Route, SubnetId, Version,
+};
 use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::moves::WaveResult;
 use segue_domain::service::Service;
@@ -41,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) prometheus_up: bool,
     /// How many instances the next launch brings at the most.
     pub(crate) room: Option<u32>,
+    /// Subnets and instance types that there is no room in, or of.
+    pub(crate) full: BTreeSet<String>,
     /// Boards that refuse to move.
     pub(crate) stubborn: BTreeSet<BoardId>,
     /// Images and templates that do not exist any more.
@@ -78,6 +82,7 @@ impl Stage {
             servers: BTreeMap::new(),
             prometheus_up: true,
             room: None,
+            full: BTreeSet::new(),
             stubborn: BTreeSet::new(),
             gone: BTreeSet::new(),
             new_format: false,
@@ -178,6 +183,11 @@ impl Stage {
     }
 
     fn launch(&mut self, batch: &LaunchBatch) -> Outcome {
+        let kind = batch.instance_type.as_ref().map_or("the template's type", InstanceType::as_str);
+        if self.full.contains(batch.subnet.as_str()) || self.full.contains(kind) {
+            let why = format!("no capacity for {kind} in {}", batch.subnet);
+            return Outcome::Refused { why, lack: Some(Lack::Room) };
+        }
         let count = self.room.take().map_or(batch.count, |room| room.min(batch.count));
         let origin = Origin::Release {
             release: batch.release.to_string(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use segue_domain::effect::LaunchBatch;
+use segue_domain::effect::{Lack, LaunchBatch};
 use segue_domain::ids::{EffectId, GroupArn, ImageId, InstanceId, ReleaseId, SubnetId, Version};
 
 use super::*;
@@ -26,6 +26,7 @@ fn launch(world: &FakeWorld) -> Effect {
         image: ImageId::new("ami-2"),
         template: service.launch.template,
         subnet: SubnetId::new("subnet-1"),
+        instance_type: None,
         count: 2,
         batch: 0,
         attempt: 1,
@@ -70,8 +71,17 @@ async fn a_refusal_is_a_refusal() {
     let nowhere =
         Effect::Register { group: GroupArn::new("nowhere"), instances: vec![InstanceId::new("i-0001")] };
     let acted = outcome(&world, LEASE, nowhere).await;
-    let why = "the target group nowhere does not exist".to_owned();
-    assert_eq!(acted, Acted { outcome: Outcome::Refused(why), bug: None });
+    let outcome = Outcome::refused("the target group nowhere does not exist");
+    assert_eq!(acted, Acted { outcome, bug: None });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_that_finds_no_room_is_refused_for_want_of_it() {
+    let world = FakeWorld::new();
+    world.fill("subnet-1");
+    let acted = outcome(&world, LEASE, launch(&world)).await;
+    let why = "there is no capacity for the template's type in subnet-1".to_owned();
+    assert_eq!(acted, Acted { outcome: Outcome::Refused { why, lack: Some(Lack::Room) }, bug: None });
 }
 
 #[tokio::test(start_paused = true)]

@@ -201,7 +201,8 @@ impl Choke {
         for fault in inner.faults.iter().filter(|fault| fault.hits(method, nth)) {
             match (&fault.what, when) {
                 (What::FailBefore(class), When::Before) => {
-                    failure = Some(CallError { class: *class, what: format!("{method} was made to fail") });
+                    let what = format!("{method} was made to fail");
+                    failure = Some(CallError { class: *class, what, lack: None });
                 }
                 (What::Refuse(why), When::Before) => failure = Some(CallError::refused(why.clone())),
                 (What::FailAfter, When::After) => {

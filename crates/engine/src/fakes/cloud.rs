@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use segue_domain::effect::LaunchBatch;
-use segue_domain::ids::{EffectId, InstanceId, PoolName, ServiceName, SubnetId, TemplateId};
+use segue_domain::ids::{EffectId, InstanceId, InstanceType, PoolName, ServiceName, SubnetId, TemplateId};
 use segue_domain::instance::{Image, Instance, InstanceState, Origin};
 use segue_domain::stranger::Stranger;
 
@@ -107,6 +107,7 @@ impl State {
         if !self.templates.contains(&batch.template) {
             return Err(not_found(batch.template.as_str()));
         }
+        self.require_room(batch)?;
         let release = batch.release.to_string();
         let asked = self.asked.entry((release.clone(), batch.batch)).or_default();
         *asked = batch.count.max(*asked);
@@ -120,6 +121,15 @@ impl State {
         self.tokens.insert(id.clone(), (batch.clone(), launched.clone()));
         self.watch_launches(&release, batch.batch);
         Ok(launched)
+    }
+
+    fn require_room(&self, batch: &LaunchBatch) -> Result<(), CallError> {
+        let kind = batch.instance_type.as_ref().map_or("the template's type", InstanceType::as_str);
+        let subnet = batch.subnet.as_str();
+        match self.full.contains(subnet) || self.full.contains(kind) {
+            true => Err(CallError::no_room(format!("there is no capacity for {kind} in {subnet}"))),
+            false => Ok(()),
+        }
     }
 
     fn make(&mut self, image: &Image, batch: &LaunchBatch, fate: Fate) -> InstanceId {

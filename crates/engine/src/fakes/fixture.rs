@@ -53,6 +53,7 @@ impl State {
             images: [("3", 3), (SECOND, 2), (FIRST, 1)].into_iter().map(image).collect(),
             templates: BTreeSet::from([TemplateId::new(TEMPLATE)]),
             subnets: SUBNETS.iter().map(|subnet| (SubnetId::new(*subnet), 200)).collect(),
+            full: BTreeSet::new(),
             machines: BTreeMap::new(),
             machines_made: 0,
             tokens: BTreeMap::new(),
@@ -131,6 +132,7 @@ impl FakeWorld {
             launch: LaunchSpec {
                 template: TemplateId::new(TEMPLATE),
                 subnets: SUBNETS.iter().take(SUBNETS_USED).map(|subnet| SubnetId::new(*subnet)).collect(),
+                types: Vec::new(),
                 size: None,
                 configure: None,
                 warm: None,
@@ -199,6 +201,11 @@ impl FakeWorld {
     /// What becomes of the next launched instances, in order.
     pub fn next_fates(&self, fates: &[Fate]) {
         self.now().fates.extend_from_slice(fates);
+    }
+
+    /// From now on there is no room in this subnet, or for this type of instance.
+    pub fn fill(&self, subnet_or_type: &str) {
+        self.now().full.insert(subnet_or_type.to_owned());
     }
 
     /// The hardware of an instance is gone. Its boards are claimed by whoever their users reach.

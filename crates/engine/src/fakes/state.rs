@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) images: Vec<Image>,
     pub(super) templates: BTreeSet<TemplateId>,
     pub(super) subnets: BTreeMap<SubnetId, u64>,
+    /// Subnets and types of instances that there is no room in, or for.
+    pub(super) full: BTreeSet<String>,
     pub(super) machines: BTreeMap<InstanceId, Machine>,
     pub(super) machines_made: u64,
     /// What each token launched.

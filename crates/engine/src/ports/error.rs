@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use segue_domain::effect::Lack;
+
 /// A call that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
@@ -9,6 +11,8 @@ pub struct CallError {
     pub class: Class,
     /// One lower-case sentence: what was asked, and what came back.
     pub what: String,
+    /// What would have to be there for the same to go through, when the other side says so.
+    pub lack: Option<Lack>,
 }
 
 /// What can be done about a failed call.
@@ -33,6 +37,11 @@ impl CallError {
         Self::of(Class::Refused, what)
     }
 
+    /// Refused for want of room: elsewhere there may be some.
+    pub fn no_room(what: impl Into<String>) -> Self {
+        Self { lack: Some(Lack::Room), ..Self::refused(what) }
+    }
+
     pub fn unknown(what: impl Into<String>) -> Self {
         Self::of(Class::Unknown, what)
     }
@@ -43,7 +52,7 @@ impl CallError {
 
     /// Whatever another one answered, what goes into the journal and onto pages is bounded.
     fn of(class: Class, what: impl Into<String>) -> Self {
-        Self { class, what: brief(what, WHAT_MAX_BYTES) }
+        Self { class, what: brief(what, WHAT_MAX_BYTES), lack: None }
     }
 }
 

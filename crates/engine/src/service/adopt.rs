@@ -30,7 +30,7 @@ use super::Desk;
 use super::book::ServiceBook;
 use crate::outside::Call;
 use crate::pen::By;
-use crate::ports::{CallError, Class, chain};
+use crate::ports::{Class, chain};
 use crate::retry::Repeat::KnownById;
 
 use sight::Sight;
@@ -147,7 +147,7 @@ impl Desk {
         self.record(book, &By::engine(), ended).await?;
         match outcome {
             Outcome::Done(_) => Ok(Adopted { servers, end: AdoptionEnd::Did }),
-            Outcome::Refused(why) => Err(Refusal::TagsRefused { why }),
+            Outcome::Refused { why, .. } => Err(Refusal::TagsRefused { why }),
             Outcome::Unknown(why) => Ok(Adopted { servers, end: AdoptionEnd::Unknown(why) }),
         }
     }
@@ -218,7 +218,7 @@ impl Desk {
                     let away: Vec<&str> = away.iter().map(InstanceId::as_str).collect();
                     Outcome::Unknown(format!("it was cut off, and not running now: {}", away.join(", ")))
                 }
-                Outcome::Refused(why) => Outcome::Unknown(why),
+                Outcome::Refused { why, .. } => Outcome::Unknown(why),
                 outcome @ (Outcome::Done(_) | Outcome::Unknown(_)) => outcome,
             },
             Err(unfit) => Outcome::Unknown(format!("it was cut off, and now {unfit}")),
@@ -257,7 +257,9 @@ impl Desk {
             // Tags that are there already may be written again.
             match self.outside.write(TAG, KnownById, || cloud.tag(&ids, &tags)).await {
                 Ok(()) => is_begun = true,
-                Err(CallError { class: Class::Refused, what }) if !is_begun => return Outcome::Refused(what),
+                Err(error) if error.class == Class::Refused && !is_begun => {
+                    return Outcome::refused(error.what);
+                }
                 Err(error) => return Outcome::Unknown(error.what),
             }
         }

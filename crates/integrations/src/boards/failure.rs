@@ -8,13 +8,13 @@ use segue_handover::wire::{BadText, Problem};
 
 pub(super) fn failed(call: &str, at: &Target, error: &ControlError) -> CallError {
     let what = format!("{call} at {} failed: {}", at.instance, chain(error));
-    CallError { class: class(error.class()), what }
+    CallError { class: class(error.class()), what, lack: None }
 }
 
 /// One item of a plural answer that was a no.
 pub(super) fn refused_item(call: &str, at: &Target, problem: &Problem) -> CallError {
     let what = format!("{call} at {} was refused for one: {problem}", at.instance);
-    CallError { class: class(refusal_class(problem.code)), what }
+    CallError { class: class(refusal_class(problem.code)), what, lack: None }
 }
 
 fn class(class: ErrorClass) -> Class {

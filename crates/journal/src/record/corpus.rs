@@ -74,6 +74,12 @@ fn the_adoptions_records_of_this_version_read_and_are_written_as_they_were() {
     assert_frozen("v2-adoption.jsonl", &written_today(&samples::service_stream(), adoptions));
 }
 
+#[test]
+fn records_of_launches_that_look_for_room_read_and_are_written_as_they_were() {
+    let events = samples::room_events().into_iter().map(Fact::from);
+    assert_frozen("v1-room.jsonl", &written_today(&samples::release_stream(), events));
+}
+
 /// For some days they were written under the first number.
 #[test]
 fn adoptions_under_the_first_number_still_read() {
@@ -102,7 +108,7 @@ fn words_in(value: &Value, words: &mut BTreeSet<(String, String)>) {
 #[test]
 fn every_word_of_the_format_is_in_the_corpus() {
     let mut found = BTreeSet::new();
-    for name in ["v1-release.jsonl", "v1-service.jsonl", "v2-adoption.jsonl"] {
+    for name in ["v1-release.jsonl", "v1-service.jsonl", "v1-room.jsonl", "v2-adoption.jsonl"] {
         for line in corpus(name).lines() {
             words_in(&serde_json::from_str(line).expect("the corpus is JSON"), &mut found);
         }

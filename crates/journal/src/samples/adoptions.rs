@@ -13,7 +13,7 @@ pub(crate) fn events() -> Vec<ServiceEvent> {
     let began = ServiceEvent::AdoptionBegan { number: 1, servers, digest: "5f1c".to_owned() };
     let ends = [
         Outcome::Done(Done::Nothing),
-        Outcome::Refused("CreateTags is not allowed".to_owned()),
+        Outcome::refused("CreateTags is not allowed"),
         Outcome::Unknown("no answer came in time".to_owned()),
     ];
     let ended = ends.into_iter().map(|outcome| ServiceEvent::AdoptionEnded { number: 1, outcome });

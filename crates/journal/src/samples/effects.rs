@@ -35,7 +35,7 @@ fn outcomes() -> [Outcome; 5] {
         Outcome::Done(Done::Nothing),
         Outcome::Done(Done::Launched(ids())),
         Outcome::Done(Done::Moved(moved)),
-        Outcome::Refused("InsufficientInstanceCapacity".to_owned()),
+        Outcome::refused("InsufficientInstanceCapacity"),
         Outcome::Unknown("no answer within 10 s".to_owned()),
     ]
 }
@@ -71,7 +71,7 @@ fn effects() -> Vec<Effect> {
     ]
 }
 
-fn launch() -> LaunchBatch {
+pub(super) fn launch() -> LaunchBatch {
     LaunchBatch {
         release: release_id(),
         service: "boards".into(),
@@ -79,6 +79,7 @@ fn launch() -> LaunchBatch {
         image: "ami-2".into(),
         template: "lt-1".into(),
         subnet: "subnet-a".into(),
+        instance_type: None,
         count: 2,
         batch: 0,
         attempt: 1,

@@ -52,6 +52,7 @@ fn service() -> Service {
         launch: LaunchSpec {
             template: "lt-1".into(),
             subnets: vec!["subnet-a".into(), "subnet-b".into()],
+            types: Vec::new(),
             size: Some(4),
             configure: Some(vec!["configure".to_owned(), "{instance}".to_owned()]),
             warm: Some(WarmSpec { path: "/warm".to_owned(), requests: 200, median_ms: 50 }),

@@ -1,6 +1,6 @@
 //! What is about to be done, and how it ended.
 
-use segue_domain::effect::{Done, Effect, LaunchBatch, MoveWave, Outcome};
+use segue_domain::effect::{Done, Effect, Lack, LaunchBatch, MoveWave, Outcome};
 use segue_domain::moves::WaveResult;
 
 use super::{count, instances};
@@ -8,10 +8,7 @@ use super::{count, instances};
 /// After "about to".
 pub(super) fn sentence(effect: &Effect) -> String {
     match effect {
-        Effect::Launch(LaunchBatch { count: wanted, image, subnet, batch, attempt, .. }) => {
-            let wanted = count(*wanted, "instance");
-            format!("launch {wanted} of {image} in {subnet} (batch {batch}, attempt {attempt})")
-        }
+        Effect::Launch(batch) => launch(batch),
         Effect::Start { instances: ids } => format!("start {}", instances(ids)),
         Effect::Stop { instances: ids } => format!("stop {}", instances(ids)),
         Effect::Terminate { instances: ids } => format!("terminate {}", instances(ids)),
@@ -40,6 +37,13 @@ pub(super) fn sentence(effect: &Effect) -> String {
     }
 }
 
+fn launch(launch: &LaunchBatch) -> String {
+    let LaunchBatch { image, subnet, instance_type, batch, attempt, .. } = launch;
+    let wanted = count(launch.count, "instance");
+    let kind = instance_type.as_ref().map_or_else(String::new, |kind| format!(" as {kind}"));
+    format!("launch {wanted} of {image}{kind} in {subnet} (batch {batch}, attempt {attempt})")
+}
+
 fn wave(plan: &MoveWave) -> String {
     let MoveWave { wave, level, .. } = plan;
     let boards = count(u64::try_from(wave.moves.len()).unwrap_or(u64::MAX), "board");
@@ -53,7 +57,8 @@ pub(super) fn outcome(outcome: &Outcome) -> String {
         Outcome::Done(Done::Nothing) => "is done".to_owned(),
         Outcome::Done(Done::Launched(ids)) => format!("is done: launched {}", instances(ids)),
         Outcome::Done(Done::Moved(result)) => format!("is done: {}", moved(result)),
-        Outcome::Refused(why) => format!("was refused: {why}"),
+        Outcome::Refused { why, lack: None } => format!("was refused: {why}"),
+        Outcome::Refused { why, lack: Some(Lack::Room) } => format!("was refused for want of room: {why}"),
         Outcome::Unknown(why) => format!("may have happened: {why}"),
     }
 }

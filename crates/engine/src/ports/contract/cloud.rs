@@ -107,6 +107,7 @@ fn batch(fixture: &CloudFixture, image: &Image) -> LaunchBatch {
         image: image.id.clone(),
         template: fixture.template.clone(),
         subnet: fixture.subnet.clone(),
+        instance_type: None,
         count: 2,
         batch: 0,
         attempt: 1,

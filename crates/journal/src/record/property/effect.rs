@@ -1,7 +1,7 @@
 //! Any effect, and any way in which one can end.
 
 use proptest::prelude::*;
-use segue_domain::effect::{Done, Effect, Intent, LaunchBatch, MoveWave, Outcome};
+use segue_domain::effect::{Done, Effect, Intent, Lack, LaunchBatch, MoveWave, Outcome};
 use segue_domain::moves::{Direction, Move, MoveException, Wave, WaveResult};
 
 use super::plan::warm;
@@ -32,9 +32,22 @@ fn effect() -> impl Strategy<Value = Effect> {
 
 fn launch() -> impl Strategy<Value = LaunchBatch> {
     let names = (release(), name(), name(), name(), name(), name());
-    (names, any::<(u32, u32, u32)>()).prop_map(|(names, (count, batch, attempt))| {
+    let instance_type = prop::option::of(name());
+    (names, instance_type, any::<(u32, u32, u32)>()).prop_map(|(names, instance_type, numbers)| {
         let (release, service, version, image, template, subnet) = names;
-        LaunchBatch { release, service, version, image, template, subnet, count, batch, attempt }
+        let (count, batch, attempt) = numbers;
+        LaunchBatch {
+            release,
+            service,
+            version,
+            image,
+            template,
+            subnet,
+            instance_type,
+            count,
+            batch,
+            attempt,
+        }
     })
 }
 
@@ -69,11 +82,12 @@ pub(super) fn outcome() -> impl Strategy<Value = Outcome> {
             exceptions,
         },
     );
+    let lack = prop::sample::select(vec![None, Some(Lack::Room)]);
     prop_oneof![
         Just(Outcome::Done(Done::Nothing)),
         names().prop_map(|ids| Outcome::Done(Done::Launched(ids))),
         moved.prop_map(|result| Outcome::Done(Done::Moved(result))),
-        text().prop_map(Outcome::Refused),
+        (text(), lack).prop_map(|(why, lack)| Outcome::Refused { why, lack }),
         text().prop_map(Outcome::Unknown),
     ]
 }

@@ -82,8 +82,15 @@ fn service() -> impl Strategy<Value = Service> {
 
 fn launch() -> impl Strategy<Value = LaunchSpec> {
     let configure = prop::option::of(list(text()));
-    (name(), names(), any::<Option<u32>>(), configure, prop::option::of(warm())).prop_map(
-        |(template, subnets, size, configure, warm)| LaunchSpec { template, subnets, size, configure, warm },
+    (name(), names(), names(), any::<Option<u32>>(), configure, prop::option::of(warm())).prop_map(
+        |(template, subnets, types, size, configure, warm)| LaunchSpec {
+            template,
+            subnets,
+            types,
+            size,
+            configure,
+            warm,
+        },
     )
 }
 

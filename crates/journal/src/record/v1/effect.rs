@@ -9,9 +9,10 @@ use super::scalars::SpanMs;
 use super::service::WarmSpec;
 
 #[cfg(test)]
-pub(super) const VOCABULARY: [(&str, &[&str]); 4] = [
+pub(super) const VOCABULARY: [(&str, &[&str]); 5] = [
     (Effect::KEY, Effect::WORDS),
     (Outcome::KEY, Outcome::WORDS),
+    ("lack", Lack::WORDS),
     (Done::KEY, Done::WORDS),
     ("direction", Direction::WORDS),
 ];
@@ -55,6 +56,8 @@ mirror_struct! {
         image: String,
         template: String,
         subnet: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance_type: Option<String>,
         count: u32,
         batch: u32,
         attempt: u32,
@@ -103,8 +106,18 @@ mirror_words! {
 mirror_enum! {
     Outcome ("outcome") mirrors effect::Outcome {
         "done" Done { result: Done } = (effect::Outcome::Done(result)),
-        "refused" Refused { why: String } = (effect::Outcome::Refused(why)),
+        "refused" Refused {
+            why: String,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            lack: Option<Lack>,
+        } = (effect::Outcome::Refused { why, lack }),
         "unknown" Unknown { why: String } = (effect::Outcome::Unknown(why)),
+    }
+}
+
+mirror_words! {
+    Lack mirrors effect::Lack {
+        "room" Room,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use segue_domain::ids::{
     Actor, BoardId, CheckName, Commit, EffectId, Environment, ForwardArn, GroupArn, ImageId, InstanceId,
-    MoveId, PoolName, Region, ReleaseId, Route, ServiceName, SubnetId, TemplateId, Version,
+    InstanceType, MoveId, PoolName, Region, ReleaseId, Route, ServiceName, SubnetId, TemplateId, Version,
 };
 use segue_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,7 @@ as_text!(
     GroupArn,
     ImageId,
     InstanceId,
+    InstanceType,
     MoveId,
     PoolName,
     Region,

@@ -37,6 +37,8 @@ mirror_struct! {
     LaunchSpec mirrors service::LaunchSpec {
         template: String,
         subnets: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        types: Vec<String>,
         size: Option<u32>,
         configure: Option<Vec<String>>,
         warm: Option<WarmSpec>,
