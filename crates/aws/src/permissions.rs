@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{LaunchTemplateSpecification, ResourceType, Tag, TagSpecification};
-use segue_domain::ids::{ForwardArn, GroupArn, ImageId, SubnetId, TemplateId};
+use segue_domain::ids::{ForwardArn, GroupArn, ImageId, InstanceType, SubnetId, TemplateId};
 use segue_engine::ports::{Answer, CallError, Class, Described, Permissions, Question};
 
 use crate::balancer::Balancer;
@@ -43,7 +43,9 @@ impl Permissions for Asker {
             Question::Describe(Described::Subnets) => {
                 self.dry(call, client.describe_subnets().dry_run(true).send()).await
             }
-            Question::Launch { template, image, subnet } => self.launch(template, image, subnet).await,
+            Question::Launch { template, image, subnet, instance_type } => {
+                self.launch(template, image, subnet, instance_type.as_ref()).await
+            }
             Question::Start(id) => {
                 self.dry(call, client.start_instances().dry_run(true).instance_ids(id.as_str()).send()).await
             }
@@ -85,12 +87,14 @@ impl Asker {
         template: &TemplateId,
         image: &ImageId,
         subnet: &SubnetId,
+        instance_type: Option<&InstanceType>,
     ) -> Result<Answer, CallError> {
         let template = LaunchTemplateSpecification::builder().launch_template_id(template.as_str()).build();
         let tagged = |resource| TagSpecification::builder().resource_type(resource).tags(managed()).build();
         let asking = self.ec2.client.run_instances().dry_run(true).launch_template(template);
         let asking = asking.image_id(image.as_str()).subnet_id(subnet.as_str()).min_count(1).max_count(1);
         let asking = asking
+            .set_instance_type(instance_type.map(|kind| kind.as_str().into()))
             .tag_specifications(tagged(ResourceType::Instance))
             .tag_specifications(tagged(ResourceType::Volume));
         self.dry("RunInstances", asking.send()).await
@@ -165,7 +169,8 @@ mod tests {
     use crate::stub::{Stub, elb_refusal, refusal};
 
     fn launch() -> Question {
-        Question::Launch { template: "lt-1".into(), image: "ami-1".into(), subnet: "subnet-a".into() }
+        let subnet = "subnet-a".into();
+        Question::Launch { template: "lt-1".into(), image: "ami-1".into(), subnet, instance_type: None }
     }
 
     fn every_change() -> [Question; 5] {

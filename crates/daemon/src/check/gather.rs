@@ -238,6 +238,22 @@ fn is_real(said: &Said) -> bool {
     matches!(said, Ok(Answer::Real(_)))
 }
 
+/// The first type in every subnet, and every other type in one of them: what is forbidden is a subnet or a type.
+fn launches(service: &Service, image: &Image) -> impl Iterator<Item = Question> {
+    let launch = &service.launch;
+    let first = launch.types.first();
+    let zones = launch.subnets.iter().map(move |subnet| (subnet, first));
+    let types = launch.types.iter().skip(1).map(Some);
+    let types =
+        launch.subnets.first().into_iter().flat_map(move |it| types.clone().map(move |kind| (it, kind)));
+    zones.chain(types).map(|(subnet, kind)| Question::Launch {
+        template: launch.template.clone(),
+        image: image.id.clone(),
+        subnet: subnet.clone(),
+        instance_type: kind.cloned(),
+    })
+}
+
 /// What a release does, asked about the things that it would do it to, as far as there are any.
 fn questions(
     service: &Service,
@@ -247,11 +263,7 @@ fn questions(
     let described = [Described::Images, Described::Instances, Described::Templates, Described::Subnets];
     let mut questions: Vec<Question> = described.map(Question::Describe).into();
     if let Some(image) = images.first() {
-        questions.extend(service.launch.subnets.iter().map(|subnet| Question::Launch {
-            template: service.launch.template.clone(),
-            image: image.id.clone(),
-            subnet: subnet.clone(),
-        }));
+        questions.extend(launches(service, image));
     }
     let running = instances.iter().flatten().find(|(_, instance)| instance.state == InstanceState::Running);
     if let Some((id, _)) = running {

@@ -55,7 +55,7 @@ impl State {
         }
         let missing = match question {
             Question::Describe(_) => None,
-            Question::Launch { template, image, subnet } => {
+            Question::Launch { template, image, subnet, instance_type: _ } => {
                 let knows_image = self.images.iter().any(|it| it.id == *image);
                 let place = (!self.subnets.contains_key(subnet)).then(|| subnet.to_string());
                 let template = (!self.templates.contains(template)).then(|| template.to_string());

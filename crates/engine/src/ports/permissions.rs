@@ -1,7 +1,7 @@
 //! Whether calls would be allowed, asked without making them.
 
 use async_trait::async_trait;
-use segue_domain::ids::{ForwardArn, GroupArn, ImageId, InstanceId, SubnetId, TemplateId};
+use segue_domain::ids::{ForwardArn, GroupArn, ImageId, InstanceId, InstanceType, SubnetId, TemplateId};
 
 use super::CallError;
 
@@ -22,6 +22,8 @@ pub enum Question {
         template: TemplateId,
         image: ImageId,
         subnet: SubnetId,
+        /// None: the template's own.
+        instance_type: Option<InstanceType>,
     },
     Start(InstanceId),
     Stop(InstanceId),

@@ -156,7 +156,10 @@ fn tag(said: &[(&Question, &Said)]) -> Check {
 
 fn shown(question: &Question) -> String {
     match question {
-        Question::Launch { subnet, .. } => format!("RunInstances in {subnet}"),
+        Question::Launch { subnet, instance_type: None, .. } => format!("RunInstances in {subnet}"),
+        Question::Launch { subnet, instance_type: Some(kind), .. } => {
+            format!("RunInstances of {kind} in {subnet}")
+        }
         Question::Describe(_)
         | Question::Start(_)
         | Question::Stop(_)

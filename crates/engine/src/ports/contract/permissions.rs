@@ -32,6 +32,7 @@ pub async fn permissions(
         template: fixture.template.clone(),
         image: fixture.image.clone(),
         subnet: SubnetId::new(subnet),
+        instance_type: None,
     };
     let questions = [
         Question::Describe(Described::Images),
