@@ -66,6 +66,7 @@ pub(crate) const STORIES: &[Story] = &[
     story!("a small full release", small, stories::full_release),
     story!("the old servers' end", small, |it| stories::the_old_servers_end(it, KEEP_OLD), SMALL, 1),
     story!("a rollback", small, stories::rollback, SMALL, 1),
+    story!("room elsewhere", two_types, stories::room_elsewhere),
     story!("an abort in launch", small, |it| stories::abort_in(it, Step::Launch), SMALL, 1),
     story!("an abort in admit", small, |it| stories::abort_in(it, Step::Admit), SMALL, 1),
     story!("an abort in handover", small, |it| stories::abort_in(it, Step::Handover), SMALL, 1),
@@ -108,6 +109,12 @@ fn strangers() -> Scene {
 fn level_0() -> Scene {
     let mut scene = small();
     scene.service.handover.level_max = 0;
+    scene
+}
+
+fn two_types() -> Scene {
+    let mut scene = small();
+    scene.service.launch.types = vec!["m7i.large".into(), "m6i.large".into()];
     scene
 }
 

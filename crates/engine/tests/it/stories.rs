@@ -119,6 +119,23 @@ pub(crate) async fn a_short_launch_and_a_dead_instance(it: Operator) {
     assert_eq!(live, 3, "{:?}", it.world.launched());
 }
 
+/// The first zone has no room at all, the others none for the type that is liked best; what was brought elsewhere
+/// is found and ended when a person has seen enough.
+pub(crate) async fn room_elsewhere(it: Operator) {
+    for full in ["subnet-1", "m7i.large"] {
+        it.world.fill(full);
+    }
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    it.until_in(&release, Step::Configure).await;
+    let green = it.world.fleet(SECOND, "running");
+    let instances = it.world.instances();
+    let there = |id| instances.get(id).is_some_and(|it| it.subnet.as_str() == "subnet-2");
+    assert!(green.len() == 3 && green.iter().all(there), "{instances:?}");
+    it.say(&release, Word::Abort).await;
+    assert_eq!(it.verdict(&release).await, "aborted");
+    everything_is_as_before(&it);
+}
+
 pub(crate) async fn a_canary_that_fails(it: Operator) {
     it.world.errors_per_s(SECOND, 50);
     let release = it.start(Kind::Canary, Some(SECOND)).await;
