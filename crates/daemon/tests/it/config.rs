@@ -64,6 +64,7 @@ fn what_is_left_out_has_the_documented_value() {
     assert_eq!(service.handover.seal_ttl, Duration::from_secs(1));
     assert!(service.routing.slots.is_empty());
     assert_eq!(service.launch.size, None);
+    assert!(service.launch.types.is_empty());
 }
 
 /// The lease goes at once to who has its name: two of one name would end each other's work.
@@ -145,6 +146,17 @@ fn an_empty_file_is_told_what_it_needs() {
     for key in ["daemon.journal", "prometheus.url", "handover.key_file", "service"] {
         assert!(mistakes.contains(&format!(": {key}: ")), "{key} in {mistakes}");
     }
+}
+
+#[test]
+fn types_of_instances_keep_their_order_of_preference() {
+    let text = SMALL.replace("] }", "], types = [\"m7i.large\", \"m6i.2xlarge\", \"u-6tb1.metal\"] }");
+    let types = parse(&text).expect("no mistake").services[0].service.launch.types.clone();
+    assert_eq!(types, ["m7i.large".into(), "m6i.2xlarge".into(), "u-6tb1.metal".into()]);
+    let twice = parse(&text.replace("m6i.2xlarge", "m7i.large")).expect_err("one is there twice");
+    assert!(twice.contains("the instance type \"m7i.large\" is named a second time"), "{twice}");
+    let many = parse(&text.replace("m6i.2xlarge\"", "a.1\", \"a.2\", \"a.3\", \"a.4\"")).expect_err("six");
+    assert!(many.contains("service[0].launch.types: it lists 6") && many.contains("list 0 to 5"), "{many}");
 }
 
 #[test]
