@@ -34,7 +34,7 @@ use tokio::time::Instant;
 use crate::outside::Ports;
 use crate::ports::CallError;
 
-pub use choke::{Choke, Fault, Life, Nth, Place, What, When};
+pub use choke::{Choke, Fault, Life, Nth, Place, Site, Weather, What, When};
 pub use fixture::{FIRST, SECOND};
 pub use machine::Fate;
 pub use method::Method;
@@ -123,8 +123,37 @@ impl FakePort {
     ) -> Result<T, CallError> {
         // Let others run: a call to the outside never answers at once.
         tokio::task::yield_now().await;
+        let nth = self.world.choke.enter(method, self.world.now_ms());
+        self.carry(method, nth, effect).await
+    }
+
+    /// A call that changes something: its request may land when nobody waits for the answer any more.
+    async fn change<T: Send + 'static>(
+        &self,
+        method: Method,
+        effect: impl FnOnce(&mut State) -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        tokio::task::yield_now().await;
+        let nth = self.world.choke.enter(method, self.world.now_ms());
+        let Some(late) = self.world.choke.lands_late(method, nth) else {
+            return self.carry(method, nth, effect).await;
+        };
+        let world = self.world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(late).await;
+            // Nobody hears how it ended.
+            drop(effect(&mut world.now()));
+        });
+        std::future::pending().await
+    }
+
+    async fn carry<T>(
+        &self,
+        method: Method,
+        nth: u64,
+        effect: impl FnOnce(&mut State) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         let (choke, life) = (&self.world.choke, &self.life);
-        let nth = choke.enter(method);
         choke.before(life, method, nth, self.world.now_ms()).await?;
         let result = effect(&mut self.world.now());
         choke.after(life, method, nth, self.world.now_ms()).await?;

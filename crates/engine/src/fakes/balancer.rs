@@ -26,10 +26,11 @@ impl LoadBalancer for FakePort {
     }
 
     async fn register(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call(Method::Register, |state| {
+        let (group, instances) = (group.clone(), instances.to_vec());
+        self.change(Method::Register, move |state| {
             let now_ms = state.now_ms;
-            let targets = state.groups.get_mut(group).ok_or_else(|| no_group(group))?;
-            for id in instances {
+            let targets = state.groups.get_mut(&group).ok_or_else(|| no_group(&group))?;
+            for id in &instances {
                 let fresh = Registration { since_ms: now_ms, drained_at_ms: None };
                 let target = targets.entry(id.clone()).or_insert(fresh);
                 if target.drained_at_ms.is_some() {
@@ -43,9 +44,10 @@ impl LoadBalancer for FakePort {
     }
 
     async fn deregister(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call(Method::Deregister, |state| {
+        let (group, instances) = (group.clone(), instances.to_vec());
+        self.change(Method::Deregister, move |state| {
             let gone_at = state.now_ms + DRAIN_MS;
-            let targets = state.groups.get_mut(group).ok_or_else(|| no_group(group))?;
+            let targets = state.groups.get_mut(&group).ok_or_else(|| no_group(&group))?;
             for (_, target) in targets.iter_mut().filter(|(id, _)| instances.contains(id)) {
                 target.drained_at_ms.get_or_insert(gone_at);
             }
@@ -60,9 +62,10 @@ impl LoadBalancer for FakePort {
     }
 
     async fn set_weights(&self, forward: &ForwardArn, weights: &Weights) -> Result<(), CallError> {
-        self.call(Method::SetWeights, |state| {
-            check(forward)?;
-            state.weights.clone_from(weights);
+        let (forward, weights) = (forward.clone(), weights.clone());
+        self.change(Method::SetWeights, move |state| {
+            check(&forward)?;
+            state.weights.clone_from(&weights);
             state.watch_capacity("the shares were changed");
             Ok(())
         })

@@ -45,12 +45,13 @@ impl Boards for FakePort {
     }
 
     async fn open(&self, at: &Target, route: Option<&Route>) -> Result<(), CallError> {
-        self.call(Method::Open, |state| {
-            state.obey(at)?;
+        let (at, route) = (at.clone(), route.cloned());
+        self.change(Method::Open, move |state| {
+            state.obey(&at)?;
             let app = state.app(&at.instance)?;
             app.state = AppState::Serving;
-            if let Some(route) = route {
-                app.route = Some(route.clone());
+            if route.is_some() {
+                app.route = route;
             }
             Ok(())
         })
@@ -58,8 +59,9 @@ impl Boards for FakePort {
     }
 
     async fn close(&self, at: &Target) -> Result<(), CallError> {
-        self.call(Method::Close, |state| {
-            state.obey(at)?;
+        let at = at.clone();
+        self.change(Method::Close, move |state| {
+            state.obey(&at)?;
             state.app(&at.instance)?.state = AppState::Closed;
             state.watch_capacity("a server was closed");
             Ok(())
@@ -68,8 +70,9 @@ impl Boards for FakePort {
     }
 
     async fn drain(&self, at: &Target, _id: &EffectId, _rate_per_s: u32) -> Result<(), CallError> {
-        self.call(Method::Drain, |state| {
-            state.obey(at)?;
+        let at = at.clone();
+        self.change(Method::Drain, move |state| {
+            state.obey(&at)?;
             state.app(&at.instance)?.state = AppState::Draining;
             state.send_away(&at.instance);
             state.watch_capacity("a server was drained");
@@ -84,41 +87,46 @@ impl Boards for FakePort {
         items: &[MoveItem],
         terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError> {
-        self.call(Method::Prepare, |state| {
-            state.obey(at)?;
+        let (at, items) = (at.clone(), items.to_vec());
+        self.change(Method::Prepare, move |state| {
+            state.obey(&at)?;
             Ok(items.iter().map(|item| state.prepare(&at.instance, item, ms(terms.ttl))).collect())
         })
         .await
     }
 
     async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
-        self.call(Method::Offer, |state| {
-            state.obey(at)?;
+        let (at, offers) = (at.clone(), offers.to_vec());
+        self.change(Method::Offer, move |state| {
+            state.obey(&at)?;
             Ok(offers.iter().map(|plan| state.offer(&at.instance, plan)).collect())
         })
         .await
     }
 
     async fn seal(&self, at: &Target, item: &MoveItem, ttl: Duration) -> Result<Sealed, CallError> {
-        self.call(Method::Seal, |state| {
-            state.obey(at)?;
-            state.seal(&at.instance, item, ms(ttl))
+        let (at, item) = (at.clone(), item.clone());
+        self.change(Method::Seal, move |state| {
+            state.obey(&at)?;
+            state.seal(&at.instance, &item, ms(ttl))
         })
         .await
     }
 
     async fn activate(&self, at: &Target, item: &MoveItem, _sealed: &Sealed) -> Result<u64, CallError> {
-        self.call(Method::Activate, |state| {
-            state.obey(at)?;
-            state.activate(&at.instance, item)
+        let (at, item) = (at.clone(), item.clone());
+        self.change(Method::Activate, move |state| {
+            state.obey(&at)?;
+            state.activate(&at.instance, &item)
         })
         .await
     }
 
     async fn end(&self, at: &Target, moves: &[(MoveId, BoardId)], outcome: EndOf) -> Result<(), CallError> {
-        self.call(Method::End, |state| {
-            state.obey(at)?;
-            state.end(&at.instance, moves, outcome);
+        let (at, moves) = (at.clone(), moves.to_vec());
+        self.change(Method::End, move |state| {
+            state.obey(&at)?;
+            state.end(&at.instance, &moves, outcome);
             Ok(())
         })
         .await

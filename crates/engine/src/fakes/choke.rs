@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::method::Method;
 use crate::ports::{CallError, Class};
@@ -13,11 +14,12 @@ use crate::ports::{CallError, Class};
 #[derive(Debug, Clone)]
 pub struct Life {
     dead: Arc<watch::Sender<bool>>,
+    frozen_until: Arc<watch::Sender<Option<Instant>>>,
 }
 
 impl Default for Life {
     fn default() -> Self {
-        Self { dead: Arc::new(watch::Sender::new(false)) }
+        Self { dead: Arc::new(watch::Sender::new(false)), frozen_until: Arc::new(watch::Sender::new(None)) }
     }
 }
 
@@ -39,6 +41,18 @@ impl Life {
     pub async fn death(&self) {
         // The sender is this very life's.
         drop(self.dead.subscribe().wait_for(|is_dead| *is_dead).await);
+    }
+
+    /// As if its machine were suspended for so long: its calls stop on their way, and go on then.
+    pub fn freeze(&self, time: Duration) {
+        self.frozen_until.send_replace(Some(Instant::now() + time));
+    }
+
+    async fn thawed(&self) {
+        let until = *self.frozen_until.borrow();
+        if let Some(until) = until {
+            tokio::time::sleep_until(until).await;
+        }
     }
 
     async fn unless_dead(&self) {
@@ -74,12 +88,30 @@ pub enum What {
     Refuse(String),
     /// The call waits this long before it has its effect.
     Late(Duration),
+    /// The request is on its way for so long, whether or not anybody still waits for its answer; none comes.
+    LandsLate(Duration),
     /// The call has no effect and breaks down: a bug of its adapter.
     Panic,
     /// The daemon dies and the call has no effect.
     CrashBefore,
     /// The call has its effect, and the daemon dies before it hears of it.
     CrashAfter,
+}
+
+/// One call, on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Site {
+    pub method: Method,
+    /// Counts from 1, over all lives.
+    pub nth: u64,
+    /// Milliseconds since the world began.
+    pub now_ms: u64,
+}
+
+/// What goes wrong with calls that nobody named beforehand.
+pub trait Weather: Send {
+    /// Asked once for each call.
+    fn over(&mut self, site: &Site) -> Vec<What>;
 }
 
 /// Counts calls and lets them go wrong.
@@ -102,9 +134,23 @@ struct Inner {
     crash_at_points: BTreeSet<u64>,
     deaths: Vec<Place>,
     faults: Vec<Fault>,
+    weather: Option<Box<dyn Weather>>,
+    /// What the weather does to calls that are under way.
+    weathered: BTreeMap<(Method, u64), Vec<What>>,
+}
+
+impl std::fmt::Debug for dyn Weather {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Weather")
+    }
 }
 
 impl Choke {
+    /// From here on each call is shown to the weather.
+    pub fn set_weather(&self, weather: Box<dyn Weather>) {
+        self.lock().weather = Some(weather);
+    }
+
     /// Calls of a method so far.
     pub fn calls(&self, method: Method) -> u64 {
         self.lock().calls.get(&method).copied().unwrap_or(0)
@@ -142,11 +188,23 @@ impl Choke {
     }
 
     /// Counts the call; its number, from 1.
-    pub(crate) fn enter(&self, method: Method) -> u64 {
+    pub(crate) fn enter(&self, method: Method, now_ms: u64) -> u64 {
         let mut inner = self.lock();
         let calls = inner.calls.entry(method).or_default();
         *calls += 1;
-        *calls
+        let nth = *calls;
+        let site = Site { method, nth, now_ms };
+        let met = inner.weather.as_mut().map(|weather| weather.over(&site)).unwrap_or_default();
+        if !met.is_empty() {
+            inner.weathered.insert((method, nth), met);
+        }
+        nth
+    }
+
+    /// How long the request is on its way, when nobody will hear of it any more.
+    pub(crate) fn lands_late(&self, method: Method, nth: u64) -> Option<Duration> {
+        let late = |what: &What| if let What::LandsLate(late) = what { Some(*late) } else { None };
+        self.lock().met(method, nth).find_map(late)
     }
 
     pub(crate) async fn before(
@@ -160,6 +218,7 @@ impl Choke {
         if !late.is_zero() {
             tokio::time::sleep(late).await;
         }
+        life.thawed().await;
         assert!(!self.breaks_down(method, nth), "{method} was made to break down");
         Self::at(life, self.pass(method, nth, When::Before, now_ms)).await
     }
@@ -171,6 +230,7 @@ impl Choke {
         nth: u64,
         now_ms: u64,
     ) -> Result<(), CallError> {
+        life.thawed().await;
         Self::at(life, self.pass(method, nth, When::After, now_ms)).await
     }
 
@@ -183,23 +243,20 @@ impl Choke {
     }
 
     fn breaks_down(&self, method: Method, nth: u64) -> bool {
-        let inner = self.lock();
-        inner.faults.iter().any(|fault| fault.hits(method, nth) && fault.what == What::Panic)
+        self.lock().met(method, nth).any(|what| *what == What::Panic)
     }
 
     fn lateness(&self, method: Method, nth: u64) -> Duration {
-        let inner = self.lock();
-        let late = inner.faults.iter().filter(|fault| fault.hits(method, nth));
-        let late = late.filter_map(|fault| if let What::Late(late) = fault.what { Some(late) } else { None });
-        late.max().unwrap_or_default()
+        let late = |what: &What| if let What::Late(late) = what { Some(*late) } else { None };
+        self.lock().met(method, nth).filter_map(late).max().unwrap_or_default()
     }
 
     fn pass(&self, method: Method, nth: u64, when: When, now_ms: u64) -> (bool, Option<CallError>) {
         let mut inner = self.lock();
         let mut crash = inner.dies_here(Place { when, method }, now_ms);
         let mut failure = None;
-        for fault in inner.faults.iter().filter(|fault| fault.hits(method, nth)) {
-            match (&fault.what, when) {
+        for what in inner.met(method, nth) {
+            match (what, when) {
                 (What::FailBefore(class), When::Before) => {
                     let what = format!("{method} was made to fail");
                     failure = Some(CallError { class: *class, what, lack: None });
@@ -211,8 +268,14 @@ impl Choke {
                 (What::CrashBefore, When::Before) | (What::CrashAfter, When::After) => crash = true,
                 (What::FailBefore(_) | What::Refuse(_) | What::CrashBefore, When::After)
                 | (What::FailAfter | What::CrashAfter, When::Before)
-                | (What::Late(_) | What::Panic, When::Before | When::After) => {}
+                | (What::Late(_) | What::LandsLate(_) | What::Panic, When::Before | When::After) => {}
             }
+        }
+        if crash {
+            inner.deaths.push(Place { when, method });
+        }
+        if when == When::After {
+            inner.weathered.remove(&(method, nth));
         }
         (crash, failure)
     }
@@ -249,11 +312,13 @@ impl Inner {
         }
         self.points.push(place);
         let point = u64::try_from(self.points.len()).unwrap_or(u64::MAX);
-        let dies = self.crash_at_points.remove(&point);
-        if dies {
-            self.deaths.push(place);
-        }
-        dies
+        self.crash_at_points.remove(&point)
+    }
+
+    /// Everything that this call meets.
+    fn met(&self, method: Method, nth: u64) -> impl Iterator<Item = &What> {
+        let named = self.faults.iter().filter(move |fault| fault.hits(method, nth)).map(|fault| &fault.what);
+        named.chain(self.weathered.get(&(method, nth)).into_iter().flatten())
     }
 }
 

@@ -60,25 +60,29 @@ impl Cloud for FakePort {
     }
 
     async fn launch(&self, id: &EffectId, batch: &LaunchBatch) -> Result<Vec<InstanceId>, CallError> {
-        self.call(Method::Launch, |state| state.launch(id, batch)).await
+        let (id, batch) = (id.clone(), batch.clone());
+        self.change(Method::Launch, move |state| state.launch(&id, &batch)).await
     }
 
     async fn start(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call(Method::Start, |state| state.each_machine(instances, Machine::start)).await
+        let instances = instances.to_vec();
+        self.change(Method::Start, move |state| state.each_machine(&instances, Machine::start)).await
     }
 
     async fn stop(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call(Method::Stop, |state| {
-            state.watch_the_end("stopped", instances);
-            state.each_machine(instances, Machine::stop)
+        let instances = instances.to_vec();
+        self.change(Method::Stop, move |state| {
+            state.watch_the_end("stopped", &instances);
+            state.each_machine(&instances, Machine::stop)
         })
         .await
     }
 
     async fn terminate(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.call(Method::Terminate, |state| {
-            state.watch_the_end("terminated", instances);
-            state.each_machine(instances, Machine::terminate)
+        let instances = instances.to_vec();
+        self.change(Method::Terminate, move |state| {
+            state.watch_the_end("terminated", &instances);
+            state.each_machine(&instances, Machine::terminate)
         })
         .await
     }

@@ -27,6 +27,8 @@ use crate::ports::{Clock, ImageQuery};
 pub(super) const SERVICE: &str = "boards";
 pub(super) const FORWARD: &str = "forward";
 const TEMPLATE: &str = "lt-1";
+/// The colour in which the first servers are.
+const COLOUR: &str = "a";
 const GROUPS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
 pub(super) const SUBNETS: [&str; 3] = ["subnet-1", "subnet-2", "subnet-3"];
 /// As many of them are in a service of the usual size.
@@ -248,6 +250,19 @@ impl FakeWorld {
         self.now().open_board(id)
     }
 
+    /// An autoscaler of somebody else's brings a server up, tagged and registered like those that run.
+    pub fn join(&self, version: &str) {
+        let mut state = self.now();
+        let image = state.images.iter().find(|image| image.version.as_str() == version).cloned();
+        let Some(image) = image else { return };
+        let subnet = SubnetId::new(SUBNETS.first().copied().unwrap_or_default());
+        let instance = state.instance(&image, subnet, Origin::Adopted);
+        let (id, now_ms) = (instance.id.clone(), state.now_ms);
+        state.machines.insert(id.clone(), Machine::launched(instance, now_ms, Fate::Well));
+        let fresh = Registration { since_ms: now_ms, drained_at_ms: None };
+        state.groups.entry(GroupArn::new(COLOUR)).or_default().insert(id, fresh);
+    }
+
     /// No board is opened or left by itself any more.
     pub fn calm_users(&self) {
         self.now().users.boards_wanted = 0;
@@ -272,6 +287,23 @@ impl FakeWorld {
 
 /// What a test looks at.
 impl FakeWorld {
+    /// What a server says of itself; none while no process answers.
+    pub fn app_state(&self, id: &InstanceId) -> Option<AppState> {
+        let state = self.now();
+        state.machines.get(id)?.app.as_ref().map(|app| app.state)
+    }
+
+    /// The first board that it holds.
+    pub fn some_board_on(&self, id: &InstanceId) -> Option<BoardId> {
+        let rows = self.now().list(id);
+        rows.into_iter().find(|row| row.state.is_owned_here()).map(|row| row.board)
+    }
+
+    /// Milliseconds since the world began.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.now_ms()
+    }
+
     pub fn instances(&self) -> BTreeMap<InstanceId, Instance> {
         let state = self.now();
         state.machines.iter().map(|(id, machine)| (id.clone(), machine.instance.clone())).collect()

@@ -92,6 +92,11 @@ methods! {
 }
 
 impl Method {
+    /// It is a call at the journal, not at the world.
+    pub fn is_journal(self) -> bool {
+        self.name().starts_with("Store::")
+    }
+
     /// It changes nothing: whoever dies before it or after it leaves the same behind.
     pub fn reads(self) -> bool {
         self.does() == Does::Reads

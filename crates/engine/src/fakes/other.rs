@@ -9,7 +9,8 @@ use crate::ports::{CallError, Hooks, Notifier, Target};
 #[async_trait]
 impl Hooks for FakePort {
     async fn configure(&self, at: &Target, _command: &[String]) -> Result<(), CallError> {
-        self.call(Method::Configure, |state| {
+        let at = at.clone();
+        self.change(Method::Configure, move |state| {
             state.app(&at.instance)?;
             state.configured.insert(at.instance.clone());
             Ok(())
@@ -18,7 +19,8 @@ impl Hooks for FakePort {
     }
 
     async fn warm_up(&self, at: &Target, _spec: &WarmSpec) -> Result<(), CallError> {
-        self.call(Method::WarmUp, |state| {
+        let at = at.clone();
+        self.change(Method::WarmUp, move |state| {
             state.app(&at.instance)?;
             state.warmed.insert(at.instance.clone());
             Ok(())
@@ -30,8 +32,9 @@ impl Hooks for FakePort {
 #[async_trait]
 impl Notifier for FakePort {
     async fn announce(&self, line: &str) -> Result<(), CallError> {
-        self.call(Method::Announce, |state| {
-            state.announced.push(line.to_owned());
+        let line = line.to_owned();
+        self.change(Method::Announce, move |state| {
+            state.announced.push(line);
             Ok(())
         })
         .await

@@ -36,7 +36,7 @@ impl FakeWorld {
 
 impl ChokedStore {
     async fn before(&self, method: Method) -> Result<u64, CallError> {
-        let nth = self.world.choke.enter(method);
+        let nth = self.world.choke.enter(method, self.world.now_ms());
         self.world.choke.before(&self.life, method, nth, self.world.now_ms()).await?;
         Ok(nth)
     }

@@ -1,5 +1,7 @@
 //! The users of the small world: they open boards where the weights send them, and leave others.
 
+use std::collections::BTreeSet;
+
 use segue_domain::app::{AppState, BoardState};
 use segue_domain::ids::{BoardId, InstanceId};
 use segue_domain::target::TargetHealth;
@@ -32,6 +34,7 @@ impl State {
     pub(super) fn users_come_and_go(&mut self) {
         while self.users.boards_wanted > 0 && self.users.next_ms <= self.now_ms {
             self.users.next_ms += EVERY_MS;
+            self.knock_again();
             self.leave_one();
             if self.rows.values().filter(|row| row.owner.is_some()).count() < self.users.boards_wanted {
                 self.open_one();
@@ -56,9 +59,8 @@ impl State {
         if let Ok(app) = self.app(&id) {
             app.boards.remove(&board);
         }
-        if let Some(row) = self.rows.get_mut(&board) {
-            row.owner = None;
-        }
+        // Its name is never used again.
+        self.rows.remove(&board);
     }
 
     /// A new board on the server with the fewest, among those to which new clients are sent.
@@ -95,6 +97,15 @@ impl State {
             app.boards.insert(board.clone(), Held::active(1, CLIENTS));
         }
         board
+    }
+
+    /// Whoever found no server when theirs died tries again.
+    fn knock_again(&mut self) {
+        let is_dead = |id: &InstanceId| self.machines.get(id).is_none_or(|machine| machine.app.is_none());
+        let owners: BTreeSet<InstanceId> = self.rows.values().filter_map(|row| row.owner.clone()).collect();
+        for dead in owners.into_iter().filter(is_dead).collect::<Vec<_>>() {
+            self.claim_orphans(&dead);
+        }
     }
 
     /// The boards of a dead server: their users knock at the front door, and the server that they reach claims
