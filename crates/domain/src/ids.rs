@@ -1,17 +1,18 @@
 //! Names of things, each its own type, so that no function can be handed the wrong one.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// Declares newtypes over `String` that only carry a name.
+/// Declares newtypes that only carry a name. A name is copied wherever it is told, so a copy costs nothing.
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
-            pub fn new(name: impl Into<String>) -> Self {
-                Self(name.into())
+            pub fn new(name: impl AsRef<str>) -> Self {
+                Self(Arc::from(name.as_ref()))
             }
 
             pub fn as_str(&self) -> &str {
@@ -27,7 +28,7 @@ macro_rules! names {
 
         impl From<&str> for $name {
             fn from(name: &str) -> Self {
-                Self(name.to_owned())
+                Self::new(name)
             }
         }
     )*};

@@ -77,7 +77,7 @@ pub(crate) fn seal(new: &NewRecord, place: &Place<'_>) -> Result<Record, RecordE
     if text.len() > RECORD_BYTES_MAX {
         return Err(RecordError::TooLarge { bytes: text.len(), limit: RECORD_BYTES_MAX });
     }
-    Sealed { hash: Hash::of(&text), text }.open()
+    Sealed { hash: Hash::of(&text), text }.read()
 }
 
 /// The lowest format that has the words for it.
@@ -104,6 +104,11 @@ impl Sealed {
         if schema > RECORD_SCHEMA {
             return Err(RecordError::Newer { found: schema, understood: RECORD_SCHEMA });
         }
+        self.read()
+    }
+
+    /// Reads the text, which is believed: it has the hash, and a schema that this version knows.
+    fn read(self) -> Result<Record, RecordError> {
         let envelope: Envelope = parse(&self.text)?;
         let stream = Stream::parse(&envelope.stream)
             .ok_or_else(|| RecordError::Unreadable(format!("no stream is called {:?}", envelope.stream)))?;
