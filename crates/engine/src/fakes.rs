@@ -41,6 +41,7 @@ pub use method::Method;
 pub use store::ChokedStore;
 pub use time::{FakeClock, SeededEntropy};
 
+use choke::Passing;
 use state::State;
 
 /// One small world. Clones are the same world.
@@ -123,8 +124,8 @@ impl FakePort {
     ) -> Result<T, CallError> {
         // Let others run: a call to the outside never answers at once.
         tokio::task::yield_now().await;
-        let nth = self.world.choke.enter(method, self.world.now_ms());
-        self.carry(method, nth, effect).await
+        let passing = self.world.choke.enter(method, self.world.now_ms());
+        self.carry(&passing, effect).await
     }
 
     /// A call that changes something: its request may land when nobody waits for the answer any more.
@@ -134,9 +135,9 @@ impl FakePort {
         effect: impl FnOnce(&mut State) -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
         tokio::task::yield_now().await;
-        let nth = self.world.choke.enter(method, self.world.now_ms());
-        let Some(late) = self.world.choke.lands_late(method, nth) else {
-            return self.carry(method, nth, effect).await;
+        let passing = self.world.choke.enter(method, self.world.now_ms());
+        let Some(late) = passing.lands_late() else {
+            return self.carry(&passing, effect).await;
         };
         let world = self.world.clone();
         tokio::spawn(async move {
@@ -149,14 +150,13 @@ impl FakePort {
 
     async fn carry<T>(
         &self,
-        method: Method,
-        nth: u64,
+        passing: &Passing,
         effect: impl FnOnce(&mut State) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let (choke, life) = (&self.world.choke, &self.life);
-        choke.before(life, method, nth, self.world.now_ms()).await?;
-        let result = effect(&mut self.world.now());
-        choke.after(life, method, nth, self.world.now_ms()).await?;
+        let (world, life) = (&self.world, &self.life);
+        world.choke.before(life, passing, || world.now_ms()).await?;
+        let result = effect(&mut world.now());
+        world.choke.after(life, passing, || world.now_ms()).await?;
         result
     }
 }

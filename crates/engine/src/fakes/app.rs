@@ -127,7 +127,7 @@ impl State {
 
     pub(super) fn prepare(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> ItemOutcome<Prepared> {
         let row = self.rows.get(&item.board).ok_or("there is no such board")?;
-        let mine = row.owner.as_ref() == Some(id);
+        let mine = row.owner == *id;
         if row.epoch != item.from_epoch && !(mine && row.epoch == item.from_epoch + 1) {
             return Err(format!("the board is under epoch {}", row.epoch));
         }
@@ -178,16 +178,15 @@ impl State {
     pub(super) fn activate(&mut self, id: &InstanceId, item: &MoveItem) -> Result<u64, CallError> {
         let row = self.rows.get(&item.board).ok_or_else(|| CallError::refused("there is no such board"))?;
         let (epoch, owner) = (row.epoch, row.owner.clone());
-        if owner.as_ref() == Some(id) && epoch == item.from_epoch + 1 {
+        if owner == *id && epoch == item.from_epoch + 1 {
             return Ok(epoch);
         }
         let standby = self.app(id)?.boards.get(&item.board).map(|held| held.state);
         if standby != Some(BoardState::Standby) || epoch != item.from_epoch {
-            return Err(CallError::refused(format!("{owner:?} holds it under epoch {epoch}")));
+            return Err(CallError::refused(format!("{owner} holds it under epoch {epoch}")));
         }
-        let clients = owner.map_or(0, |owner| self.release(&owner, &item.board));
-        self.rows
-            .insert(item.board.clone(), super::state::OwnerRow { epoch: epoch + 1, owner: Some(id.clone()) });
+        let clients = self.release(&owner, &item.board);
+        self.rows.insert(item.board.clone(), super::state::OwnerRow { epoch: epoch + 1, owner: id.clone() });
         let mut held = Held::active(epoch + 1, clients);
         held.moving = Some(item.id.clone());
         self.app(id)?.boards.insert(item.board.clone(), held);
@@ -260,7 +259,7 @@ impl State {
 
 /// The old server's own compare-and-set after a seal that nothing followed.
 fn reopen(id: &InstanceId, held: &mut Held, row: &mut super::state::OwnerRow) {
-    if row.epoch == held.epoch && row.owner.as_ref() == Some(id) {
+    if row.epoch == held.epoch && row.owner == *id {
         row.epoch += 1;
         *held = Held::active(row.epoch, held.clients);
     } else {

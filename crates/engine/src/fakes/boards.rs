@@ -38,7 +38,7 @@ impl Boards for FakePort {
     async fn owned_by(&self, at: &Target, dead: &InstanceId) -> Result<u64, CallError> {
         self.call(Method::OwnedBy, |state| {
             state.reach(at)?;
-            let owned = state.rows.values().filter(|row| row.owner.as_ref() == Some(dead)).count();
+            let owned = state.rows.values().filter(|row| row.owner == *dead).count();
             Ok(u64::try_from(owned).unwrap_or(u64::MAX))
         })
         .await

@@ -50,7 +50,7 @@ impl Life {
 
     async fn thawed(&self) {
         let until = *self.frozen_until.borrow();
-        if let Some(until) = until {
+        if let Some(until) = until.filter(|until| *until > Instant::now()) {
             tokio::time::sleep_until(until).await;
         }
     }
@@ -110,8 +110,8 @@ pub struct Site {
 
 /// What goes wrong with calls that nobody named beforehand.
 pub trait Weather: Send {
-    /// Asked once for each call.
-    fn over(&mut self, site: &Site) -> Vec<What>;
+    /// Asked once for each call; it adds what the call meets.
+    fn over(&mut self, site: &Site, met: &mut Vec<What>);
 }
 
 /// Counts calls and lets them go wrong.
@@ -135,8 +135,6 @@ struct Inner {
     deaths: Vec<Place>,
     faults: Vec<Fault>,
     weather: Option<Box<dyn Weather>>,
-    /// What the weather does to calls that are under way.
-    weathered: BTreeMap<(Method, u64), Vec<What>>,
 }
 
 impl std::fmt::Debug for dyn Weather {
@@ -187,97 +185,60 @@ impl Choke {
         self.lock().faults.retain(|fault| fault.method != method);
     }
 
-    /// Counts the call; its number, from 1.
-    pub(crate) fn enter(&self, method: Method, now_ms: u64) -> u64 {
+    /// Counts the call, and settles what it meets.
+    pub(crate) fn enter(&self, method: Method, now_ms: u64) -> Passing {
         let mut inner = self.lock();
         let calls = inner.calls.entry(method).or_default();
         *calls += 1;
         let nth = *calls;
-        let site = Site { method, nth, now_ms };
-        let met = inner.weather.as_mut().map(|weather| weather.over(&site)).unwrap_or_default();
-        if !met.is_empty() {
-            inner.weathered.insert((method, nth), met);
+        let named = inner.faults.iter().filter(|fault| fault.hits(method, nth));
+        let mut met: Vec<What> = named.map(|fault| fault.what.clone()).collect();
+        if let Some(weather) = &mut inner.weather {
+            weather.over(&Site { method, nth, now_ms }, &mut met);
         }
-        nth
-    }
-
-    /// How long the request is on its way, when nobody will hear of it any more.
-    pub(crate) fn lands_late(&self, method: Method, nth: u64) -> Option<Duration> {
-        let late = |what: &What| if let What::LandsLate(late) = what { Some(*late) } else { None };
-        self.lock().met(method, nth).find_map(late)
+        Passing { method, met }
     }
 
     pub(crate) async fn before(
         &self,
         life: &Life,
-        method: Method,
-        nth: u64,
-        now_ms: u64,
+        passing: &Passing,
+        now_ms: impl Fn() -> u64,
     ) -> Result<(), CallError> {
-        let late = self.lateness(method, nth);
+        let late = passing.lateness();
         if !late.is_zero() {
             tokio::time::sleep(late).await;
         }
         life.thawed().await;
-        assert!(!self.breaks_down(method, nth), "{method} was made to break down");
-        Self::at(life, self.pass(method, nth, When::Before, now_ms)).await
+        assert!(!passing.met.contains(&What::Panic), "{} was made to break down", passing.method);
+        self.pass(life, passing, When::Before, now_ms()).await
     }
 
     pub(crate) async fn after(
         &self,
         life: &Life,
-        method: Method,
-        nth: u64,
-        now_ms: u64,
+        passing: &Passing,
+        now_ms: impl Fn() -> u64,
     ) -> Result<(), CallError> {
         life.thawed().await;
-        Self::at(life, self.pass(method, nth, When::After, now_ms)).await
+        self.pass(life, passing, When::After, now_ms()).await
     }
 
-    async fn at(life: &Life, (crash, fault): (bool, Option<CallError>)) -> Result<(), CallError> {
-        if crash {
+    async fn pass(&self, life: &Life, passing: &Passing, when: When, now_ms: u64) -> Result<(), CallError> {
+        let place = Place { when, method: passing.method };
+        let dies = {
+            let mut inner = self.lock();
+            let dies = inner.dies_here(place, now_ms) || passing.crashes(when);
+            if dies {
+                inner.deaths.push(place);
+            }
+            dies
+        };
+        if dies {
             life.kill();
         }
         life.unless_dead().await;
-        fault.map_or(Ok(()), Err)
-    }
-
-    fn breaks_down(&self, method: Method, nth: u64) -> bool {
-        self.lock().met(method, nth).any(|what| *what == What::Panic)
-    }
-
-    fn lateness(&self, method: Method, nth: u64) -> Duration {
-        let late = |what: &What| if let What::Late(late) = what { Some(*late) } else { None };
-        self.lock().met(method, nth).filter_map(late).max().unwrap_or_default()
-    }
-
-    fn pass(&self, method: Method, nth: u64, when: When, now_ms: u64) -> (bool, Option<CallError>) {
-        let mut inner = self.lock();
-        let mut crash = inner.dies_here(Place { when, method }, now_ms);
-        let mut failure = None;
-        for what in inner.met(method, nth) {
-            match (what, when) {
-                (What::FailBefore(class), When::Before) => {
-                    let what = format!("{method} was made to fail");
-                    failure = Some(CallError { class: *class, what, lack: None });
-                }
-                (What::Refuse(why), When::Before) => failure = Some(CallError::refused(why.clone())),
-                (What::FailAfter, When::After) => {
-                    failure = Some(CallError::unknown(format!("the answer of {method} was lost")));
-                }
-                (What::CrashBefore, When::Before) | (What::CrashAfter, When::After) => crash = true,
-                (What::FailBefore(_) | What::Refuse(_) | What::CrashBefore, When::After)
-                | (What::FailAfter | What::CrashAfter, When::Before)
-                | (What::Late(_) | What::LandsLate(_) | What::Panic, When::Before | When::After) => {}
-            }
-        }
-        if crash {
-            inner.deaths.push(Place { when, method });
-        }
-        if when == When::After {
-            inner.weathered.remove(&(method, nth));
-        }
-        (crash, failure)
+        passing.failure(when).map_or(Ok(()), Err)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -314,11 +275,53 @@ impl Inner {
         let point = u64::try_from(self.points.len()).unwrap_or(u64::MAX);
         self.crash_at_points.remove(&point)
     }
+}
 
-    /// Everything that this call meets.
-    fn met(&self, method: Method, nth: u64) -> impl Iterator<Item = &What> {
-        let named = self.faults.iter().filter(move |fault| fault.hits(method, nth)).map(|fault| &fault.what);
-        named.chain(self.weathered.get(&(method, nth)).into_iter().flatten())
+/// One call under way, and what it meets.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    method: Method,
+    met: Vec<What>,
+}
+
+impl Passing {
+    /// How long the request is on its way, when nobody will hear of it any more.
+    pub(crate) fn lands_late(&self) -> Option<Duration> {
+        self.met.iter().find_map(|what| if let What::LandsLate(late) = what { Some(*late) } else { None })
+    }
+
+    fn lateness(&self) -> Duration {
+        let late = |what: &What| if let What::Late(late) = what { Some(*late) } else { None };
+        self.met.iter().filter_map(late).max().unwrap_or_default()
+    }
+
+    fn crashes(&self, when: When) -> bool {
+        let crash = match when {
+            When::Before => What::CrashBefore,
+            When::After => What::CrashAfter,
+        };
+        self.met.contains(&crash)
+    }
+
+    /// The last of what makes it fail on this side.
+    fn failure(&self, when: When) -> Option<CallError> {
+        let method = self.method;
+        let failure = |what: &What| match (what, when) {
+            (What::FailBefore(class), When::Before) => {
+                Some(CallError { class: *class, what: format!("{method} was made to fail") })
+            }
+            (What::Refuse(why), When::Before) => Some(CallError::refused(why.clone())),
+            (What::FailAfter, When::After) => {
+                Some(CallError::unknown(format!("the answer of {method} was lost")))
+            }
+            (What::FailBefore(_) | What::Refuse(_), When::After)
+            | (What::FailAfter, When::Before)
+            | (
+                What::Late(_) | What::LandsLate(_) | What::Panic | What::CrashBefore | What::CrashAfter,
+                When::Before | When::After,
+            ) => None,
+        };
+        self.met.iter().rev().find_map(failure)
     }
 }
 

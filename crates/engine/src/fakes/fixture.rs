@@ -263,6 +263,11 @@ impl FakeWorld {
         state.groups.entry(GroupArn::new(COLOUR)).or_default().insert(id, fresh);
     }
 
+    /// One board is opened and one is left this often.
+    pub fn users_act_every(&self, time: Duration) {
+        self.now().users.every_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    }
+
     /// No board is opened or left by itself any more.
     pub fn calm_users(&self) {
         self.now().users.boards_wanted = 0;
@@ -327,7 +332,7 @@ impl FakeWorld {
 
     /// Boards that somebody owns.
     pub fn boards_alive(&self) -> usize {
-        self.now().rows.values().filter(|row| row.owner.is_some()).count()
+        self.now().rows.len()
     }
 
     pub fn weights(&self) -> Weights {

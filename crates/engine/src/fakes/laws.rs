@@ -23,7 +23,7 @@ impl State {
     /// Nobody is stopped or terminated with a board, or while clients are sent there.
     pub(super) fn watch_the_end(&mut self, how: &str, instances: &[InstanceId]) {
         for id in instances {
-            let owned = self.rows.values().filter(|row| row.owner.as_ref() == Some(id)).count();
+            let owned = self.rows.values().filter(|row| row.owner == *id).count();
             if owned > 0 {
                 self.violation(format!("{id} was {how} with {owned} boards"));
             }
@@ -98,7 +98,7 @@ impl State {
         }
         let mut wrong = Vec::new();
         for (board, row) in &self.rows {
-            let named: Vec<(&InstanceId, u64)> = row.owner.iter().map(|owner| (owner, row.epoch)).collect();
+            let named = [(&row.owner, row.epoch)];
             let held = holders.remove(board).unwrap_or_default();
             if held != named {
                 wrong.push(format!("{board} is owned by {named:?} and held by {held:?}"));

@@ -60,11 +60,11 @@ pub(super) struct Registration {
     pub(super) drained_at_ms: Option<u64>,
 }
 
-/// One board in the ownership table; the row survives when nobody holds it.
+/// One board in the ownership table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OwnerRow {
     pub(super) epoch: u64,
-    pub(super) owner: Option<InstanceId>,
+    pub(super) owner: InstanceId,
 }
 
 /// Whether the metrics system sees anything.

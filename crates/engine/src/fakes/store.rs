@@ -9,7 +9,7 @@ use segue_journal::{
     Owner, Page, ReadError, Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
 };
 
-use super::choke::Life;
+use super::choke::{Life, Passing};
 use super::{FakeWorld, Method};
 use crate::ports::{CallError, Class};
 
@@ -35,23 +35,23 @@ impl FakeWorld {
 }
 
 impl ChokedStore {
-    async fn before(&self, method: Method) -> Result<u64, CallError> {
-        let nth = self.world.choke.enter(method, self.world.now_ms());
-        self.world.choke.before(&self.life, method, nth, self.world.now_ms()).await?;
-        Ok(nth)
+    async fn before(&self, method: Method) -> Result<Passing, CallError> {
+        let passing = self.world.choke.enter(method, self.world.now_ms());
+        self.world.choke.before(&self.life, &passing, || self.world.now_ms()).await?;
+        Ok(passing)
     }
 
-    async fn after(&self, method: Method, nth: u64) -> Result<(), CallError> {
-        self.world.choke.after(&self.life, method, nth, self.world.now_ms()).await
+    async fn after(&self, passing: &Passing) -> Result<(), CallError> {
+        self.world.choke.after(&self.life, passing, || self.world.now_ms()).await
     }
 }
 
 #[async_trait]
 impl Reader for ChokedStore {
     async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError> {
-        let nth = self.before(Method::Page).await.map_err(not_read)?;
+        let passing = self.before(Method::Page).await.map_err(not_read)?;
         let page = self.store.page(stream, after_seq).await;
-        self.after(Method::Page, nth).await.map_err(not_read)?;
+        self.after(&passing).await.map_err(not_read)?;
         page
     }
 
@@ -78,32 +78,32 @@ impl Store for ChokedStore {
         floor: u64,
     ) -> Result<Lease, AcquireError> {
         let unavailable = |error: CallError| AcquireError::Unavailable(error.into());
-        let nth = self.before(Method::Acquire).await.map_err(unavailable)?;
+        let passing = self.before(Method::Acquire).await.map_err(unavailable)?;
         let acquired = self.store.acquire_above(scope, owner, ttl, floor).await;
-        self.after(Method::Acquire, nth).await.map_err(unavailable)?;
+        self.after(&passing).await.map_err(unavailable)?;
         acquired
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
         let unavailable = |error: CallError| RenewError::Unavailable(error.into());
-        let nth = self.before(Method::Renew).await.map_err(unavailable)?;
+        let passing = self.before(Method::Renew).await.map_err(unavailable)?;
         let renewed = self.store.renew(lease).await;
-        self.after(Method::Renew, nth).await.map_err(unavailable)?;
+        self.after(&passing).await.map_err(unavailable)?;
         renewed
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
         let unavailable = |error: CallError| RenewError::Unavailable(error.into());
-        let nth = self.before(Method::GiveBack).await.map_err(unavailable)?;
+        let passing = self.before(Method::GiveBack).await.map_err(unavailable)?;
         let given = self.store.release(lease).await;
-        self.after(Method::GiveBack, nth).await.map_err(unavailable)?;
+        self.after(&passing).await.map_err(unavailable)?;
         given
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
-        let nth = self.before(Method::Append).await.map_err(not_appended)?;
+        let passing = self.before(Method::Append).await.map_err(not_appended)?;
         let appended = self.store.append(lease, append).await;
-        self.after(Method::Append, nth).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
+        self.after(&passing).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
         appended
     }
 

@@ -9,34 +9,45 @@ use segue_domain::target::TargetHealth;
 use super::app::Held;
 use super::state::{OwnerRow, State};
 
-/// One board is opened and one is left this often.
+/// One board is opened and one is left this often, unless it is set.
 const EVERY_MS: u64 = 500;
 /// Clients of each board.
 pub(super) const CLIENTS: u64 = 3;
 
 /// What the users have done so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Users {
     /// As many boards as they want to have open; nothing happens by itself while it is zero.
     pub(super) boards_wanted: usize,
     pub(super) boards_made: u64,
+    pub(super) every_ms: u64,
     next_ms: u64,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self { boards_wanted: 0, boards_made: 0, every_ms: EVERY_MS, next_ms: 0 }
+    }
 }
 
 impl Users {
     pub(super) fn begin(&mut self, boards_wanted: usize) {
         self.boards_wanted = boards_wanted;
-        self.next_ms = EVERY_MS;
+        self.next_ms = self.every_ms;
+    }
+
+    fn are_there(&self) -> bool {
+        self.boards_wanted > 0
     }
 }
 
 impl State {
     pub(super) fn users_come_and_go(&mut self) {
-        while self.users.boards_wanted > 0 && self.users.next_ms <= self.now_ms {
-            self.users.next_ms += EVERY_MS;
+        while self.users.are_there() && self.users.next_ms <= self.now_ms {
+            self.users.next_ms += self.users.every_ms;
             self.knock_again();
             self.leave_one();
-            if self.rows.values().filter(|row| row.owner.is_some()).count() < self.users.boards_wanted {
+            if self.rows.len() < self.users.boards_wanted {
                 self.open_one();
             }
         }
@@ -45,7 +56,7 @@ impl State {
     /// The newest board is left, on a server that is open: a closed one keeps what it has. The old boards stay
     /// to the end of the story, so that a release can be held to each of them.
     fn leave_one(&mut self) {
-        if self.rows.values().filter(|row| row.owner.is_some()).count() < self.users.boards_wanted {
+        if self.rows.len() < self.users.boards_wanted {
             return;
         }
         let left = self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
@@ -92,7 +103,7 @@ impl State {
     pub(super) fn open_board(&mut self, id: &InstanceId) -> BoardId {
         self.users.boards_made += 1;
         let board = BoardId::new(format!("board-{:05}", self.users.boards_made));
-        self.rows.insert(board.clone(), OwnerRow { epoch: 1, owner: Some(id.clone()) });
+        self.rows.insert(board.clone(), OwnerRow { epoch: 1, owner: id.clone() });
         if let Ok(app) = self.app(id) {
             app.boards.insert(board.clone(), Held::active(1, CLIENTS));
         }
@@ -101,9 +112,9 @@ impl State {
 
     /// Whoever found no server when theirs died tries again.
     fn knock_again(&mut self) {
-        let is_dead = |id: &InstanceId| self.machines.get(id).is_none_or(|machine| machine.app.is_none());
-        let owners: BTreeSet<InstanceId> = self.rows.values().filter_map(|row| row.owner.clone()).collect();
-        for dead in owners.into_iter().filter(is_dead).collect::<Vec<_>>() {
+        let is_dead = |id: &&InstanceId| self.machines.get(*id).is_none_or(|machine| machine.app.is_none());
+        let owners = self.rows.values().map(|row| &row.owner).filter(is_dead);
+        for dead in owners.cloned().collect::<BTreeSet<_>>() {
             self.claim_orphans(&dead);
         }
     }
@@ -111,7 +122,7 @@ impl State {
     /// The boards of a dead server: their users knock at the front door, and the server that they reach claims
     /// them, from the epoch to the next.
     pub(super) fn claim_orphans(&mut self, dead: &InstanceId) {
-        let owned = self.rows.iter().filter(|(_, row)| row.owner.as_ref() == Some(dead));
+        let owned = self.rows.iter().filter(|(_, row)| row.owner == *dead);
         let boards: Vec<BoardId> = owned.map(|(board, _)| board.clone()).collect();
         for board in boards {
             let Some(to) = self.front_door().into_iter().next() else { return };
@@ -122,7 +133,7 @@ impl State {
     fn claim(&mut self, board: BoardId, to: &InstanceId) {
         let Some(row) = self.rows.get_mut(&board) else { return };
         row.epoch += 1;
-        row.owner = Some(to.clone());
+        row.owner = to.clone();
         let held = Held::active(row.epoch, CLIENTS);
         if let Ok(app) = self.app(to) {
             app.boards.insert(board, held);

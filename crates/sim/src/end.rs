@@ -1,0 +1,89 @@
+//! The last look: what must be true when everything has ended and the world was given time to come to rest.
+
+use std::collections::BTreeMap;
+
+use segue_domain::app::AppState;
+use segue_domain::decision::Verdict;
+use segue_domain::instance::{Instance, InstanceState, Origin};
+use segue_domain::state::{ReleaseState, Stance};
+
+use crate::ground::Ground;
+use crate::run::Outcome;
+
+/// Looks at the world and the journal.
+pub(crate) async fn look(ground: &Ground, ended: bool) -> Outcome {
+    let releases = ground.read().await;
+    let mut violations = ground.world.violations();
+    if !ended {
+        violations.extend(releases.values().filter_map(endless));
+    }
+    let instances = ground.world.instances();
+    violations.extend(instances.values().filter_map(|it| orphan(it, &releases)));
+    violations.extend(left_closed(ground, &releases));
+    let mut ends = BTreeMap::new();
+    for state in releases.values() {
+        *ends.entry(end_of(state)).or_insert(0) += 1;
+    }
+    Outcome { violations, ends, virtual_ms: ground.world.elapsed_ms(), ..Outcome::default() }
+}
+
+fn end_of(state: &ReleaseState) -> String {
+    match &state.stance {
+        Stance::Closed { verdict, .. } => verdict.name().to_owned(),
+        Stance::Held { .. } => "held".to_owned(),
+        Stance::Going | Stance::Paused { .. } | Stance::Asking { .. } => "unfinished".to_owned(),
+    }
+}
+
+/// L1: after the world has healed a release ends, or is held and says why.
+fn endless(state: &ReleaseState) -> Option<String> {
+    match &state.stance {
+        Stance::Closed { .. } | Stance::Held { .. } => None,
+        stance @ (Stance::Going | Stance::Paused { .. } | Stance::Asking { .. }) => {
+            let step = state.current().map_or("none", |record| record.step.name());
+            Some(format!("L1: {} did not end: {stance:?} in step {step}", state.plan.release))
+        }
+    }
+}
+
+/// L2: what a release launched serves, or is gone.
+fn orphan(instance: &Instance, releases: &BTreeMap<String, ReleaseState>) -> Option<String> {
+    let Origin::Release { release, .. } = &instance.origin else { return None };
+    if instance.state.is_gone() || instance.state == InstanceState::Stopped {
+        return None;
+    }
+    let Some(state) = releases.get(release) else {
+        return Some(format!(
+            "L2: {} was launched by {release}, which the journal does not know",
+            instance.id
+        ));
+    };
+    match state.verdict() {
+        Some(Verdict::RolledBack { .. } | Verdict::Aborted { .. } | Verdict::Refused { .. }) => {
+            Some(format!("L2: {} is left of {release}, which went back", instance.id))
+        }
+        Some(Verdict::Released | Verdict::Passed) | None => {
+            let is_known = state.brought().contains(&instance.id);
+            (!is_known).then(|| format!("L2: {} runs, and {release} does not know it", instance.id))
+        }
+    }
+}
+
+/// L3: after a way back that was gone to its end, every old server that lives is open.
+fn left_closed(ground: &Ground, releases: &BTreeMap<String, ReleaseState>) -> Vec<String> {
+    let last = releases.values().max_by_key(|state| state.plan.release.number);
+    let Some(state) = last.filter(|it| went_back(it)) else { return Vec::new() };
+    let closed = state
+        .plan
+        .blue
+        .iter()
+        .filter(|id| ground.world.app_state(id).is_some_and(|state| state != AppState::Serving));
+    closed.map(|id| format!("L3: {id} is left closed by {}", state.plan.release)).collect()
+}
+
+fn went_back(state: &ReleaseState) -> bool {
+    match state.verdict() {
+        Some(Verdict::RolledBack { .. } | Verdict::Aborted { .. }) => true,
+        Some(Verdict::Released | Verdict::Passed | Verdict::Refused { .. }) | None => false,
+    }
+}

@@ -1,0 +1,113 @@
+//! `segue-sim`: proves the engine, or finds how it can be broken.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use segue_sim::commands::figures::Figures;
+use segue_sim::commands::seed::Trace;
+use segue_sim::commands::{determinism, fuzz, seed, shrink, sweep};
+use segue_sim::plan::Plan;
+
+/// Simulates releases in a world in which everything goes wrong.
+#[derive(Debug, Parser)]
+#[command(name = "segue-sim", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Write the figures as JSON, too
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run many seeds, each with its own mixture of faults
+    Fuzz {
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// How many
+        #[arg(long, default_value_t = 1_000)]
+        seeds: u64,
+    },
+    /// Run one seed again
+    Seed {
+        seed: u64,
+        /// Tell every call
+        #[arg(long)]
+        trace: bool,
+    },
+    /// Let the daemon die at each place at which it can, in every script
+    Sweep,
+    /// Let the daemon die twice, at pairs of places that are drawn
+    Pairs {
+        #[arg(long, default_value_t = 1_000)]
+        sample: u64,
+        /// Draws other pairs
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Make the plan of a failing seed as small as it gets, and print it
+    Shrink { seed: u64 },
+    /// Run each seed twice, and compare
+    Determinism {
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        #[arg(long, default_value_t = 1_000)]
+        seeds: u64,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let began = Instant::now();
+    let figures = match cli.command {
+        Command::Fuzz { from, seeds } => fuzz::fuzz(from, seeds, began),
+        Command::Sweep => sweep::sweep(began),
+        Command::Pairs { sample, seed } => sweep::pairs(sample, seed, began),
+        Command::Seed { seed, trace } => {
+            let outcome = seed::seed(&Plan::drawn(seed), if trace { Trace::Yes } else { Trace::No });
+            let mut figures = Figures::default();
+            figures.add(&format!("seed {seed}"), &outcome);
+            figures.took(began.elapsed());
+            figures
+        }
+        Command::Shrink { seed } => return shrunk(seed),
+        Command::Determinism { from, seeds } => return Ok(same(from, seeds)),
+    };
+    println!("{figures}");
+    if let Some(file) = &cli.json {
+        let text = serde_json::to_string_pretty(&figures)?;
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(code(figures.violated == 0))
+}
+
+fn shrunk(seed: u64) -> Result<ExitCode> {
+    let Some(shrunk) = shrink::shrink(&Plan::drawn(seed)) else {
+        println!("seed {seed} breaks no law");
+        return Ok(ExitCode::SUCCESS);
+    };
+    println!("{}", serde_json::to_string_pretty(&shrunk.plan)?);
+    for violation in &shrunk.violations {
+        eprintln!("{violation}");
+    }
+    eprintln!("{} runs", shrunk.runs);
+    Ok(ExitCode::FAILURE)
+}
+
+fn same(from: u64, seeds: u64) -> ExitCode {
+    let differing = determinism::determinism(from, seeds);
+    println!("seeds      {seeds}\ndiffering  {}", differing.len());
+    for seed in &differing {
+        println!("seed {seed} went another way the second time");
+    }
+    code(differing.is_empty())
+}
+
+fn code(is_well: bool) -> ExitCode {
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,122 @@
+//! The people of one run: who asks for releases, and says something when one of them waits for a person.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use segue_domain::event::{RequestKey, Word};
+use segue_domain::ids::{ReleaseId, Version};
+use segue_domain::refusal::Refusal;
+use segue_domain::request::Request;
+use segue_domain::state::{ReleaseState, Stance};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::ground::{Ground, person};
+use crate::script::Wish;
+
+/// From one request for a release to the next.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// An answer that does not come within this will not come: the daemon died, or is frozen.
+const ANSWER: Duration = Duration::from_mins(1);
+/// How long somebody asks for a release that is refused because of what the world looks like.
+const INSISTS: Duration = Duration::from_mins(10);
+/// From a hold, or a question, to a person's word.
+const NOTICES: Duration = Duration::from_secs(45);
+/// Words to one release that holds; then it is turned back.
+const TRIES: u32 = 4;
+
+/// Asks for everything that the script wants, one after the other, and sees each to its end.
+pub(crate) async fn follow_the_script(ground: &Ground) {
+    for (number, wish) in ground.plan.script.wishes().into_iter().enumerate() {
+        if let Some(release) = ask(ground, number, wish).await {
+            see_to_its_end(ground, &release).await;
+        }
+    }
+}
+
+/// The release; none when it was refused for good.
+async fn ask(ground: &Ground, number: usize, wish: Wish) -> Option<ReleaseId> {
+    let began = Instant::now();
+    loop {
+        match try_to_ask(ground, number, wish).await {
+            Some(Ok(release)) => return Some(release),
+            // The answer may have been lost: the same key finds the same release.
+            Some(Err(_)) if began.elapsed() > INSISTS => return None,
+            None | Some(Err(_)) => {}
+        }
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+async fn try_to_ask(ground: &Ground, number: usize, wish: Wish) -> Option<Result<ReleaseId, Refusal>> {
+    let daemon = ground.leader()?;
+    let request = Request {
+        kind: wish.kind,
+        version: Some(Version::new(wish.version)),
+        parent: None,
+        overrides: BTreeMap::new(),
+    };
+    let key = RequestKey { key: format!("wish-{number}"), digest: "same".to_owned() };
+    let asked = daemon.engine.start(&ground.service.name, request, Some(key), person());
+    answer(&daemon.life, asked).await
+}
+
+/// Says a word to a release; whether it was taken.
+pub(crate) async fn say(ground: &Ground, release: &ReleaseId, word: Word) -> bool {
+    let Some(daemon) = ground.leader() else { return false };
+    let said = daemon.engine.say(release, word, person());
+    matches!(answer(&daemon.life, said).await, Some(Ok(())))
+}
+
+async fn answer<T>(life: &segue_engine::fakes::Life, asked: impl Future<Output = T>) -> Option<T> {
+    let answered = async {
+        tokio::select! {
+            biased;
+            () = life.death() => None,
+            answer = asked => Some(answer),
+        }
+    };
+    timeout(ANSWER, answered).await.ok().flatten()
+}
+
+/// Until its verdict. A release that waits for a person gets one: a few times a friendly one, then an impatient.
+async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
+    let mut tries = 0;
+    loop {
+        let state =
+            until(ground, release, |state| waits_for_a_person(state) || state.verdict().is_some()).await;
+        if state.verdict().is_some() {
+            return;
+        }
+        sleep(NOTICES).await;
+        tries += 1;
+        let word = match (&state.stance, tries > TRIES) {
+            (Stance::Asking { .. }, _) => Word::Promote,
+            (_, false) => Word::Retry,
+            (_, true) => {
+                say(ground, release, Word::Abort).await;
+                Word::Retry
+            }
+        };
+        say(ground, release, word).await;
+    }
+}
+
+fn waits_for_a_person(state: &ReleaseState) -> bool {
+    match state.stance {
+        Stance::Held { .. } | Stance::Asking { .. } => true,
+        Stance::Going | Stance::Paused { .. } | Stance::Closed { .. } => false,
+    }
+}
+
+/// Waits until the journal says so.
+async fn until(
+    ground: &Ground,
+    release: &ReleaseId,
+    is_so: impl Fn(&ReleaseState) -> bool,
+) -> Rc<ReleaseState> {
+    let mut told = ground.told.subscribe();
+    let now = told.wait_for(|told| told.releases.get(release).is_some_and(|state| is_so(state))).await;
+    let now = now.expect("the ground outlives its people");
+    Rc::clone(now.releases.get(release).expect("it was just seen"))
+}

@@ -1,0 +1,100 @@
+//! What goes wrong in one run: a value that can be drawn from a seed, written to a file, made smaller, and
+//! played again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::chance::Chance;
+use crate::happening::{self, Happening};
+use crate::script::Script;
+use crate::strike::{Kind, Struck};
+
+/// One run's faults, and everything else that is drawn for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Latencies, and which calls are struck, follow from it.
+    pub seed: u64,
+    /// Daemons that share the journal: one acts, the others wait for its lease.
+    pub daemons: u32,
+    pub script: Script,
+    /// The most that a call takes when nothing strikes it.
+    pub latency_ms_max: u64,
+    /// How often each kind of fault strikes, in a million calls. A kind that is not named never does.
+    pub rates: BTreeMap<Kind, u32>,
+    /// What happens to the world, in the order in which it was drawn.
+    pub happenings: Vec<Happening>,
+    /// When it is there, exactly these calls are struck, and the rates say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strikes: Option<BTreeSet<Struck>>,
+}
+
+/// A kind is left out of so many runs in a million: a run with all of them never gets far.
+const LEFT_OUT: u32 = 333_333;
+/// Half of the runs have two daemons.
+const TWO_DAEMONS: u32 = 500_000;
+/// What a call takes within one region.
+const LATENCY_MS_MAX: u64 = 60;
+
+impl Plan {
+    /// A run without any fault.
+    pub fn calm(seed: u64, script: Script) -> Self {
+        let (rates, happenings) = (BTreeMap::new(), Vec::new());
+        Self { seed, daemons: 1, script, latency_ms_max: 0, rates, happenings, strikes: None }
+    }
+
+    /// A swarm of faults: each seed has a mixture of its own.
+    pub fn drawn(seed: u64) -> Self {
+        let chance = Chance::of_seed(seed);
+        let mixture = chance.named("mixture");
+        let rate = |kind: Kind| {
+            let own = mixture.named(kind.name());
+            let share = own.named("share").below(1_000);
+            let rate = u64::from(kind.per_million_max()) * share / 1_000;
+            let rate = u32::try_from(rate).unwrap_or(u32::MAX);
+            (!own.named("left out").hits(LEFT_OUT)).then_some((kind, rate))
+        };
+        Self {
+            seed,
+            daemons: if chance.named("daemons").hits(TWO_DAEMONS) { 2 } else { 1 },
+            script: Script::drawn(chance.named("script")),
+            latency_ms_max: LATENCY_MS_MAX,
+            rates: Kind::ALL.iter().copied().filter_map(rate).collect(),
+            happenings: happening::drawn(chance.named("happenings")),
+            strikes: None,
+        }
+    }
+
+    /// The same run as a list of what struck, which no change of the code's chance can move.
+    #[must_use]
+    pub fn as_struck(&self, struck: &BTreeSet<Struck>) -> Self {
+        Self { rates: BTreeMap::new(), strikes: Some(struck.clone()), ..self.clone() }
+    }
+
+    pub fn chance(&self) -> Chance {
+        Chance::of_seed(self.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_survives_its_file() {
+        for seed in 0..50 {
+            let plan = Plan::drawn(seed);
+            let text = serde_json::to_string(&plan).unwrap();
+            assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_fault_is_in_some_runs_and_out_of_others() {
+        for kind in Kind::ALL {
+            let with = (0..300).filter(|seed| Plan::drawn(*seed).rates.contains_key(kind)).count();
+            assert!((150..250).contains(&with), "{kind:?} is in {with} of 300");
+        }
+    }
+}

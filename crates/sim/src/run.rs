@@ -1,0 +1,105 @@
+//! One run: a plan is played from its beginning to a healed end, and looked at.
+//!
+//! Faults stop at a fixed time (the world heals), and after it everything must end: that is how a release that
+//! hangs for ever is told from one that waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use segue_engine::fakes::Site;
+use tokio::time::{sleep, timeout};
+
+use crate::end;
+use crate::ground::Ground;
+use crate::nature;
+use crate::people;
+use crate::plan::Plan;
+use crate::strike::{Kind, Strikes, Struck};
+use crate::watcher;
+
+/// No fault strikes later.
+pub(crate) const HEALS: Duration = Duration::from_mins(40);
+/// Everything has ended by then.
+const HORIZON: Duration = Duration::from_hours(3);
+/// Before the world is looked at for the last time: seals, leases and drains are over.
+const CALM: Duration = Duration::from_mins(2);
+/// From a daemon's death to its next life, at the most.
+const RESTART_MS: u64 = 20_000;
+
+/// What came of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Each law that was broken, in the words of whoever saw it. Empty is good.
+    pub violations: Vec<String>,
+    /// How the releases ended, by the verdict's name, `held` or `refused`.
+    pub ends: BTreeMap<String, u64>,
+    pub calls: u64,
+    pub deaths: u64,
+    pub virtual_ms: u64,
+    /// Two runs of one plan have the same.
+    pub trace: u64,
+    pub struck: BTreeSet<Struck>,
+    /// Places at which the daemon could have died.
+    pub points: u64,
+}
+
+/// How a run is watched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Watching {
+    /// Told of each call, and of what struck it.
+    pub tell: Option<fn(&Site, &[Kind])>,
+}
+
+/// Plays a plan; the daemon dies at these points, too.
+pub fn run(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O starts");
+    runtime.block_on(play(plan, dies_at, watching))
+}
+
+async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
+    let ground = Ground::new(plan);
+    let heals_at_ms = u64::try_from(HEALS.as_millis()).unwrap_or(u64::MAX);
+    let (strikes, log) = Strikes::new(plan.clone(), heals_at_ms, watching.tell);
+    ground.world.choke().set_weather(Box::new(strikes));
+    for point in dies_at {
+        ground.world.choke().crash_at_point(*point);
+    }
+    let ended = {
+        let places = 0..usize::try_from(plan.daemons).unwrap_or(1);
+        let daemons = futures_util::future::join_all(places.map(|place| keep(&ground, place)));
+        let nature = futures_util::future::join_all(
+            plan.happenings.iter().map(|happening| nature::happen(&ground, *happening)),
+        );
+        let released = async {
+            people::follow_the_script(&ground).await;
+            // What was planned may come later than the last release: the world is looked at when all is calm.
+            sleep(CALM).await;
+        };
+        tokio::select! {
+            biased;
+            () = watcher::watch(&ground.store, &ground.told) => unreachable!("it watches for ever"),
+            ended = timeout(HORIZON, released) => ended.is_ok(),
+            _ = daemons => unreachable!("daemons are started again for ever"),
+            () = async { nature.await; std::future::pending().await } => unreachable!("it only waits"),
+        }
+    };
+    let mut outcome = end::look(&ground, ended).await;
+    let log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    outcome.calls = log.calls;
+    outcome.trace = log.trace;
+    outcome.struck.clone_from(&log.struck);
+    outcome.deaths = u64::try_from(ground.world.choke().deaths().len()).unwrap_or(u64::MAX);
+    outcome.points = u64::try_from(ground.world.choke().points().len()).unwrap_or(u64::MAX);
+    outcome
+}
+
+/// Starts a daemon again and again.
+async fn keep(ground: &Ground, place: usize) {
+    let chance = ground.plan.chance().named("restart").nth(u64::try_from(place).unwrap_or(0));
+    for life in 0.. {
+        ground.start(place).death().await;
+        ground.bury(place);
+        sleep(Duration::from_millis(chance.nth(life).below(RESTART_MS))).await;
+    }
+}
