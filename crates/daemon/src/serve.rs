@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use segue_engine::ports::Clock;
-use segue_engine::{Limits, Ports, Rhythm, ServiceSetup, Settings};
+use segue_engine::{ByTheDomain, Limits, Ports, Rhythm, ServiceSetup, Settings};
 use segue_handover::auth::Key;
 use segue_handover::control::ControlTimeouts;
 use segue_integrations::boards::ContractBoards;
@@ -164,6 +164,7 @@ async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartE
             service: service.service.clone(),
             images: service.images.clone(),
             ports,
+            decider: Arc::new(ByTheDomain),
         });
     }
     Ok(Parts {

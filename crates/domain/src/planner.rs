@@ -125,12 +125,15 @@ pub fn wave<'a>(
     policy: &HandoverPolicy,
 ) -> Vec<Assignment<'a>> {
     let mut queue = assignments;
-    let size = match number {
+    let most = u64::from(policy.wave_boards.max(1));
+    let trial = match number {
         1 => 1,
         2 => 10,
         3 => boards_at_start.div_ceil(100).max(1),
-        _ => u64::from(policy.wave_boards.max(1)),
+        _ => most,
     };
+    // A trial is never bolder than what comes after it.
+    let size = trial.min(most);
     if number <= 3 {
         queue.reverse();
     } else {

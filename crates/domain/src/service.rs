@@ -137,7 +137,7 @@ pub struct HandoverPolicy {
     pub attach_deadline: Duration,
     /// Attaches that one new server admits in a second.
     pub attach_rate_per_s: u32,
-    /// Boards in one wave, after the trial waves.
+    /// The most boards in one wave; the trial waves before have fewer.
     pub wave_boards: u32,
     /// Boards between seal and activate at one time, per wave.
     pub switching_at_once: u32,

@@ -13,6 +13,7 @@ mod boards;
 mod choke;
 mod cloud;
 mod fixture;
+mod law;
 mod laws;
 mod machine;
 mod method;
@@ -24,6 +25,7 @@ mod state;
 mod store;
 mod strangers;
 mod time;
+mod trouble;
 mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +38,7 @@ use crate::ports::CallError;
 
 pub use choke::{Choke, Fault, Life, Nth, Place, Site, Weather, What, When};
 pub use fixture::{FIRST, SECOND};
+pub use law::Law;
 pub use machine::Fate;
 pub use method::Method;
 pub use store::ChokedStore;
@@ -136,14 +139,17 @@ impl FakePort {
     ) -> Result<T, CallError> {
         tokio::task::yield_now().await;
         let passing = self.world.choke.enter(method, self.world.now_ms());
-        let Some(late) = passing.lands_late() else {
+        // Whoever is frozen between its last look at the lease and the call sends it when it goes on.
+        let Some(late) = passing.lands_late().or_else(|| self.life.frozen_for()) else {
             return self.carry(&passing, effect).await;
         };
-        let world = self.world.clone();
+        let (world, life) = (self.world.clone(), self.life.clone());
         tokio::spawn(async move {
             tokio::time::sleep(late).await;
             // Nobody hears how it ended.
-            drop(effect(&mut world.now()));
+            if !life.is_dead() {
+                drop(effect(&mut world.now()));
+            }
         });
         std::future::pending().await
     }

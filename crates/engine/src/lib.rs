@@ -8,6 +8,7 @@
 
 mod act;
 mod book;
+mod decider;
 mod engine;
 mod herald;
 mod ledger;
@@ -23,6 +24,7 @@ mod wave;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 
+pub use decider::{ByTheDomain, Decider};
 pub use engine::{Engine, Means, ServiceView, Settings};
 pub use ledger::{OpenError, Watch};
 pub use outside::{Call, CallStat, Limits, Ports};

@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_domain::decide::{decide, needs};
+use segue_domain::decide::needs;
 use segue_domain::decision::{Decision, Reason, Verdict, Wait};
 use segue_domain::effect::{Intent, Outcome};
 use segue_domain::event::Event;
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::book::AddressBook;
+use crate::decider::Decider;
 use crate::ledger::{After, Ledger, LedgerError};
 use crate::observe::observe;
 use crate::outside::Outside;
@@ -56,6 +57,7 @@ pub(crate) struct ReleaseLoop<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) outside: Arc<Outside>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) decider: &'a dyn Decider,
     pub(crate) rhythm: Rhythm,
     pub(crate) closer: &'a dyn Closer,
 }
@@ -168,7 +170,7 @@ impl ReleaseLoop<'_> {
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));
             }
-            let decision = decided(&state, &world);
+            let decision = decided(self.decider, &state, &world);
             let world = Arc::new(world);
             self.ledger.saw(Arc::clone(&world), waiting(&decision));
             self.follow(decision, seq, &state, &world, flights).await
@@ -302,8 +304,8 @@ pub(crate) fn unseen_ends(state: &ReleaseState) -> Vec<Event> {
 }
 
 /// Decides; a panic in it is a bug that holds the release.
-fn decided(state: &ReleaseState, world: &World) -> Decision {
-    match catch_unwind(AssertUnwindSafe(|| decide(state, world))) {
+fn decided(decider: &dyn Decider, state: &ReleaseState, world: &World) -> Decision {
+    match catch_unwind(AssertUnwindSafe(|| decider.decide(state, world))) {
         Ok(decision) => decision,
         Err(_) => Decision::Park(Reason::Bug { what: "deciding broke down".to_owned() }),
     }

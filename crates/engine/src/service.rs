@@ -22,6 +22,7 @@ use segue_domain::world::{Needs, World};
 use segue_journal::ReadError;
 use tokio::sync::{Mutex, Notify, watch};
 
+use crate::decider::Decider;
 use crate::ledger::{self, After, Ledger, LedgerError, OpenError, Watch};
 use crate::observe;
 use crate::outside::{Limits, Outside, Ports};
@@ -46,6 +47,7 @@ pub struct ServiceSetup {
     /// Which images are its versions.
     pub images: ImageQuery,
     pub ports: Ports,
+    pub decider: Arc<dyn Decider>,
 }
 
 /// The desk of one service, under one term of the lease.
@@ -180,6 +182,7 @@ impl Desk {
             ledger,
             outside: Arc::clone(&self.outside),
             clock: Arc::clone(&self.pen.clock),
+            decider: self.setup.decider.as_ref(),
             rhythm: self.rhythm.clone(),
             closer: self,
         };
@@ -220,6 +223,7 @@ impl Desk {
             service: &self.setup.service,
             outside: &self.outside,
             clock: self.pen.clock.as_ref(),
+            decider: self.setup.decider.as_ref(),
             book: &self.book,
             is_called_away: &is_called_away,
         };

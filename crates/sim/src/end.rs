@@ -12,8 +12,9 @@ use crate::run::Outcome;
 
 /// Looks at the world and the journal.
 pub(crate) async fn look(ground: &Ground, ended: bool) -> Outcome {
-    let releases = ground.read().await;
-    let mut violations = ground.world.violations();
+    let releases = ground.journal.read().await;
+    let mut violations = ground.journal.court().violations();
+    violations.extend(ground.world.violations());
     if !ended {
         violations.extend(releases.values().filter_map(endless));
     }

@@ -1,32 +1,30 @@
 //! The ground of one run: the world, the journal, and whatever daemons live right now.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use segue_domain::fold;
 use segue_domain::ids::Actor;
 use segue_domain::service::Service;
-use segue_domain::state::ReleaseState;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
-use segue_engine::{By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
-use segue_journal::{MemoryStore, Owner, Reader, Scope, Store, Stream, Via};
-use tokio::sync::watch;
+use segue_engine::{By, ByTheDomain, Decider, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
+use segue_journal::{Owner, Record, Scope, Store, Via};
 
+use crate::bug::{Between, Misguided};
+use crate::journal::Telling;
 use crate::plan::Plan;
-use crate::watcher::Told;
+use crate::strike::Spells;
 
 /// Servers of the first version, and boards on them.
 const SERVERS: u32 = 3;
-const BOARDS: usize = 24;
+const BOARDS: usize = 18;
 /// Both fleets, a canary and one more.
 const SLOTS: usize = 8;
+const WAVE_BOARDS: u32 = 8;
 const USERS_ACT_EVERY: Duration = Duration::from_secs(2);
 /// As daemons have it.
 const LEASE_TTL: Duration = Duration::from_secs(30);
-const TICK: Duration = Duration::from_secs(2);
 
 /// Everything that a run plays on. Clones are the same ground.
 #[derive(Clone)]
@@ -34,9 +32,8 @@ pub(crate) struct Ground {
     pub(crate) plan: Rc<Plan>,
     pub(crate) world: FakeWorld,
     pub(crate) service: Rc<Service>,
-    pub(crate) store: Arc<MemoryStore>,
-    /// What the journal says, as of a moment ago.
-    pub(crate) told: Rc<watch::Sender<Told>>,
+    pub(crate) journal: Arc<Telling>,
+    spells: Arc<Mutex<Spells>>,
     living: Rc<RefCell<Vec<Option<Daemon>>>>,
 }
 
@@ -49,43 +46,54 @@ pub(crate) struct Daemon {
 
 impl Ground {
     /// Must be called under the run's own clock.
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan, tell: Option<fn(u64, &Record)>) -> Self {
         let world = FakeWorld::with_spread_fleet(SERVERS, BOARDS);
         world.set_level(plan.script.level());
         world.users_act_every(USERS_ACT_EVERY);
+        plan.script.writes_anew().iter().for_each(|version| world.write_anew(version));
         let mut service = world.spread_service();
         service.handover.level_max = plan.script.level();
+        service.handover.wave_boards = WAVE_BOARDS;
         service.routing.slots.truncate(SLOTS);
         let places = usize::try_from(plan.daemons).unwrap_or(1);
         Self {
             plan: Rc::new(plan.clone()),
             service: Rc::new(service),
-            store: Arc::new(world.store()),
+            journal: Arc::new(Telling::new(&world, plan.bugs.clone(), tell)),
             world,
-            told: Rc::new(watch::Sender::new(Told::default())),
+            spells: Arc::default(),
             living: Rc::new(RefCell::new(vec![None; places])),
         }
+    }
+
+    pub(crate) fn shared_spells(&self) -> Arc<Mutex<Spells>> {
+        Arc::clone(&self.spells)
+    }
+
+    pub(crate) fn spells(&self) -> MutexGuard<'_, Spells> {
+        self.spells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a daemon in its place, on its way to the lease.
     pub(crate) fn start(&self, place: usize) -> Life {
         let life = Life::new();
-        let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(&self.store);
         let settings = Settings {
             scope: Scope::new("segue"),
             owner: Owner::new(format!("daemon-{place}")),
             lease_ttl: LEASE_TTL,
             limits: Limits::default(),
-            rhythm: Rhythm { tick: TICK, effects_at_once: 32 },
+            rhythm: Rhythm { tick: Duration::from_millis(self.plan.tick_ms), effects_at_once: 32 },
+        };
+        let ports = Between::ports(self.world.ports_of(&life), &self.journal, &self.plan.bugs);
+        let decider: Arc<dyn Decider> = match self.plan.bugs.is_empty() {
+            true => Arc::new(ByTheDomain),
+            false => Arc::new(Misguided::new(&self.plan.bugs, ports.clone())),
         };
         let service = Service::clone(&self.service);
+        let store: Arc<dyn Store> = Arc::<Telling>::clone(&self.journal);
         let means = Means {
             store: Arc::new(self.world.store_of(store, &life)),
-            services: vec![ServiceSetup {
-                service,
-                images: self.world.images(),
-                ports: self.world.ports_of(&life),
-            }],
+            services: vec![ServiceSetup { service, images: self.world.images(), ports, decider }],
             clock: Arc::new(self.world.clock()),
             entropy: Arc::new(SeededEntropy::new(self.plan.seed)),
         };
@@ -109,19 +117,6 @@ impl Ground {
     pub(crate) fn leader(&self) -> Option<Daemon> {
         let living = self.living.borrow();
         living.iter().flatten().find(|it| it.engine.is_leading() && !it.life.is_dead()).cloned()
-    }
-
-    /// Reads the journal once more, whole: every record's chain is verified.
-    pub(crate) async fn read(&self) -> BTreeMap<String, ReleaseState> {
-        let mut releases = BTreeMap::new();
-        for end in self.store.streams(Stream::RELEASES).await.expect("the journal is whole") {
-            let records = self.store.read(&end.stream, 0).await.expect("the journal is whole");
-            let events = records.iter().filter_map(|record| Some((record.at, record.fact.release()?)));
-            if let Some(state) = fold(events).expect("what was written folds") {
-                releases.insert(state.plan.release.to_string(), state);
-            }
-        }
-        releases
     }
 }
 

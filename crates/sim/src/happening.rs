@@ -37,8 +37,17 @@ pub enum Side {
 pub enum Event {
     /// A server's hardware is gone.
     Dies(Side),
-    /// All servers of one side are gone: a zone, or a bad day.
+    /// All servers of one side are gone.
     AllDie(Side),
+    /// Everything in one of the zones is gone.
+    ZoneLost {
+        zone: u8,
+    },
+    /// There is no room in one of the zones for so long.
+    ZoneFull {
+        zone: u8,
+        for_ms: u64,
+    },
     /// An autoscaler adds a server of the version that ran first.
     Joins,
     /// Prometheus answers with old samples for so long.
@@ -49,14 +58,34 @@ pub enum Event {
     Empty {
         for_ms: u64,
     },
+    /// Prometheus does not answer for so long.
+    MetricsAway {
+        for_ms: u64,
+    },
+    /// EC2 and the load balancer refuse every call as one too many for so long.
+    Throttled {
+        for_ms: u64,
+    },
+    /// The journal does not answer for so long.
+    JournalAway {
+        for_ms: u64,
+    },
     /// Somebody who knew the address opens a board on a server that is closed.
     Returns,
     /// The next launched instance never gets up, in one of three ways.
     BadLaunch {
         way: u8,
     },
+    /// The next launched instance is not listed for so long.
+    ListedLate {
+        for_ms: u64,
+    },
     /// A board whose clients will not attach to a new server.
     Stubborn,
+    /// No server takes a board over for so long.
+    MovesRefused {
+        for_ms: u64,
+    },
     /// The daemon that leads stops for so long, as if its machine were suspended, and then goes on.
     Freezes {
         for_ms: u64,
@@ -70,6 +99,14 @@ pub enum Event {
     /// A person says `retry` or `promote` to whatever release is on, as people click what is there.
     Retries,
     Promotes,
+    /// A person asks for another release meanwhile.
+    AsksForAnother,
+    /// A person terminates a server in the console.
+    EndsByHand(Side),
+    /// A person starts a stopped server in the console.
+    StartsByHand,
+    /// A person takes a server's tags away.
+    Untags(Side),
 }
 
 /// Happenings of one run at the most.
@@ -80,15 +117,15 @@ const BUSY_MS: u64 = 180_000;
 const STEPS: u64 = 26;
 /// From a step's beginning.
 const SOON_MS: u64 = 20_000;
-/// Half of what happens is aimed at a step.
-const AIMED: u32 = 500_000;
+/// Most of what happens is aimed at a step.
+const AIMED: u32 = 650_000;
+const ZONES: u64 = 3;
 
 /// Draws what happens in a run.
 pub(crate) fn drawn(chance: Chance) -> Vec<Happening> {
     let count = chance.named("count").below(MOST + 1);
-    (0..count)
-        .map(|n| Happening { at: at(chance.named("at").nth(n)), what: event(chance.named("what").nth(n)) })
-        .collect()
+    let one = |n| Happening { at: at(chance.named("at").nth(n)), what: event(chance.named("what").nth(n)) };
+    (0..count).map(one).collect()
 }
 
 fn at(chance: Chance) -> At {
@@ -103,19 +140,31 @@ fn at(chance: Chance) -> At {
 fn event(chance: Chance) -> Event {
     let side = if chance.named("side").below(2) == 0 { Side::Old } else { Side::New };
     let for_ms = |most: u64| chance.named("for").below(most);
-    match chance.named("event").below(26) {
+    let zone = u8::try_from(chance.named("zone").below(ZONES)).unwrap_or(0);
+    match chance.named("event").below(40) {
         0..=3 => Event::Dies(side),
-        4 => Event::AllDie(side),
-        5 | 6 => Event::Joins,
-        7 | 8 => Event::Stale { for_ms: for_ms(600_000) },
-        9 | 10 => Event::Empty { for_ms: for_ms(600_000) },
-        11 | 12 => Event::Returns,
-        13..=15 => Event::BadLaunch { way: u8::try_from(for_ms(3)).unwrap_or(0) },
-        16 => Event::Stubborn,
-        17..=19 => Event::Freezes { for_ms: 20_000 + for_ms(130_000) },
-        20..=22 => Event::Aborts,
-        23 => Event::Pauses { for_ms: for_ms(3 * 3_600_000) },
-        24 => Event::Retries,
-        _ => Event::Promotes,
+        4 | 5 => Event::AllDie(side),
+        6 => Event::ZoneLost { zone },
+        7 => Event::ZoneFull { zone, for_ms: for_ms(120_000) },
+        8 | 9 => Event::Joins,
+        10 | 11 => Event::Stale { for_ms: for_ms(300_000) },
+        12 | 13 => Event::Empty { for_ms: for_ms(300_000) },
+        14 => Event::MetricsAway { for_ms: for_ms(300_000) },
+        15 => Event::Throttled { for_ms: for_ms(300_000) },
+        16 => Event::JournalAway { for_ms: for_ms(300_000) },
+        17 | 18 => Event::Returns,
+        19..=21 => Event::BadLaunch { way: u8::try_from(for_ms(3)).unwrap_or(0) },
+        22 => Event::ListedLate { for_ms: for_ms(300_000) },
+        23 => Event::Stubborn,
+        24 => Event::MovesRefused { for_ms: for_ms(180_000) },
+        25..=27 => Event::Freezes { for_ms: 20_000 + for_ms(130_000) },
+        28..=30 => Event::Aborts,
+        31 | 32 => Event::Pauses { for_ms: for_ms(1_200_000) },
+        33 => Event::Retries,
+        34 => Event::Promotes,
+        35 => Event::AsksForAnother,
+        36 => Event::EndsByHand(side),
+        37 | 38 => Event::StartsByHand,
+        _ => Event::Untags(side),
     }
 }

@@ -8,11 +8,15 @@
 //! It deliberately proves nothing about adapters: those have contract suites, and the real program is killed in
 //! `tests/it`. It is never shipped.
 
+mod budget;
+pub mod bug;
 pub mod chance;
 pub mod commands;
 mod end;
 mod ground;
 pub mod happening;
+mod journal;
+mod laws;
 mod nature;
 mod people;
 pub mod plan;
@@ -20,4 +24,3 @@ mod pool;
 pub mod run;
 pub mod script;
 pub mod strike;
-mod watcher;

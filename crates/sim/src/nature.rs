@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use segue_domain::app::AppState;
 use segue_domain::event::Word;
-use segue_domain::ids::{BoardId, InstanceId};
-use segue_engine::fakes::{FIRST, Fate};
+use segue_domain::ids::{BoardId, InstanceId, SubnetId};
+use segue_engine::fakes::{FIRST, FakeWorld, Fate};
 use tokio::time::sleep;
 
 use crate::ground::Ground;
@@ -26,45 +26,33 @@ pub(crate) async fn happen(ground: &Ground, happening: Happening) {
 
 /// Returns when more than so many steps were entered, over all releases.
 async fn step(ground: &Ground, nth: u32) {
-    // The ground outlives what happens on it.
-    drop(ground.told.subscribe().wait_for(|told| told.steps > nth).await);
+    // The journal outlives what happens.
+    drop(ground.journal.told().wait_for(|told| told.steps > nth).await);
 }
 
 async fn befall(ground: &Ground, event: Event) {
     let world = &ground.world;
+    let until = |for_ms: u64| world.elapsed_ms().saturating_add(for_ms);
     match event {
         Event::Dies(side) => servers(ground, side).first().into_iter().for_each(|id| world.die(id)),
         Event::AllDie(side) => servers(ground, side).iter().for_each(|id| world.die(id)),
+        Event::ZoneLost { zone } => world.lose_zone(&subnet(ground, zone)),
+        Event::ZoneFull { zone, for_ms } => world.fill(&subnet(ground, zone), Duration::from_millis(for_ms)),
         Event::Joins => world.join(FIRST),
-        Event::Stale { for_ms } => {
-            world.stop_scraping();
-            sleep(Duration::from_millis(for_ms)).await;
-            world.scrape_again();
-        }
-        Event::Empty { for_ms } => {
-            world.forget_series();
-            sleep(Duration::from_millis(for_ms)).await;
-            world.scrape_again();
-        }
-        Event::Returns => {
-            if let Some(id) = closed(ground) {
-                world.open_board_on(&id);
-            }
-        }
-        Event::BadLaunch { way } => world.next_fates(&[match way {
-            0 => Fate::Short,
-            1 => Fate::Dies,
-            _ => Fate::Mute,
-        }]),
-        Event::Stubborn => {
-            if let Some(board) = some_board(ground) {
-                world.make_stubborn(&board);
-            }
-        }
+        Event::Stale { for_ms } => blind(ground, for_ms, FakeWorld::stop_scraping).await,
+        Event::Empty { for_ms } => blind(ground, for_ms, FakeWorld::forget_series).await,
+        Event::MetricsAway { for_ms } => ground.spells().metrics_away_until_ms = until(for_ms),
+        Event::Throttled { for_ms } => ground.spells().throttled_until_ms = until(for_ms),
+        Event::JournalAway { for_ms } => ground.spells().journal_away_until_ms = until(for_ms),
+        Event::Returns => closed(ground).iter().for_each(|id| {
+            world.open_board_on(id);
+        }),
+        Event::BadLaunch { way } => world.next_fates(&[fate(way)]),
+        Event::ListedLate { for_ms } => world.list_late(Duration::from_millis(for_ms)),
+        Event::Stubborn => some_board(ground).iter().for_each(|board| world.make_stubborn(board)),
+        Event::MovesRefused { for_ms } => world.refuse_moves(Duration::from_millis(for_ms)),
         Event::Freezes { for_ms } => {
-            if let Some(daemon) = ground.leader() {
-                daemon.life.freeze(Duration::from_millis(for_ms));
-            }
+            ground.leader().iter().for_each(|it| it.life.freeze(Duration::from_millis(for_ms)));
         }
         Event::Aborts => say(ground, Word::Abort).await,
         Event::Pauses { for_ms } => {
@@ -74,7 +62,36 @@ async fn befall(ground: &Ground, event: Event) {
         }
         Event::Retries => say(ground, Word::Retry).await,
         Event::Promotes => say(ground, Word::Promote).await,
+        Event::AsksForAnother => people::ask_for_another(ground).await,
+        Event::EndsByHand(side) => {
+            servers(ground, side).first().into_iter().for_each(|id| world.terminate_by_hand(id));
+        }
+        Event::StartsByHand => {
+            let stopped = world.fleet(FIRST, "stopped");
+            stopped.first().into_iter().for_each(|id| world.start_by_hand(id));
+        }
+        Event::Untags(side) => servers(ground, side).first().into_iter().for_each(|id| world.untag(id)),
     }
+}
+
+async fn blind(ground: &Ground, for_ms: u64, how: fn(&FakeWorld)) {
+    how(&ground.world);
+    sleep(Duration::from_millis(for_ms)).await;
+    ground.world.scrape_again();
+}
+
+fn fate(way: u8) -> Fate {
+    match way {
+        0 => Fate::Short,
+        1 => Fate::Dies,
+        _ => Fate::Mute,
+    }
+}
+
+fn subnet(ground: &Ground, zone: u8) -> SubnetId {
+    let subnets = &ground.service.launch.subnets;
+    let subnet = subnets.get(usize::from(zone)).or(subnets.first());
+    subnet.cloned().unwrap_or_else(|| SubnetId::new("none"))
 }
 
 /// Running servers, those of the first version or the others.
@@ -96,7 +113,7 @@ fn some_board(ground: &Ground) -> Option<BoardId> {
 
 /// To whatever release is on; nobody minds if there is none, or if it is refused.
 async fn say(ground: &Ground, word: Word) {
-    let last = ground.told.borrow().releases.keys().next_back().cloned();
+    let last = ground.journal.told().borrow().releases.keys().next_back().cloned();
     if let Some(release) = last {
         people::say(ground, &release, word).await;
     }

@@ -1,11 +1,12 @@
 //! The people of one run: who asks for releases, and says something when one of them waits for a person.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::event::{RequestKey, Word};
 use segue_domain::ids::{ReleaseId, Version};
+use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
 use segue_domain::state::{ReleaseState, Stance};
@@ -61,6 +62,17 @@ async fn try_to_ask(ground: &Ground, number: usize, wish: Wish) -> Option<Result
     answer(&daemon.life, asked).await
 }
 
+/// Somebody who does not know that a release is on.
+pub(crate) async fn ask_for_another(ground: &Ground) {
+    let Some(daemon) = ground.leader() else { return };
+    let version = Some(Version::new("2"));
+    let request = Request { kind: Kind::Full, version, parent: None, overrides: BTreeMap::new() };
+    let asked = daemon.engine.start(&ground.service.name, request, None, person());
+    if let Some(Ok(release)) = answer(&daemon.life, asked).await {
+        see_to_its_end(ground, &release).await;
+    }
+}
+
 /// Says a word to a release; whether it was taken.
 pub(crate) async fn say(ground: &Ground, release: &ReleaseId, word: Word) -> bool {
     let Some(daemon) = ground.leader() else { return false };
@@ -114,9 +126,9 @@ async fn until(
     ground: &Ground,
     release: &ReleaseId,
     is_so: impl Fn(&ReleaseState) -> bool,
-) -> Rc<ReleaseState> {
-    let mut told = ground.told.subscribe();
+) -> Arc<ReleaseState> {
+    let mut told = ground.journal.told();
     let now = told.wait_for(|told| told.releases.get(release).is_some_and(|state| is_so(state))).await;
-    let now = now.expect("the ground outlives its people");
-    Rc::clone(now.releases.get(release).expect("it was just seen"))
+    let now = now.expect("the journal outlives its people");
+    Arc::clone(now.releases.get(release).expect("it was just seen"))
 }

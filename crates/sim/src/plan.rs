@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::bug::{Bug, Bugs};
 use crate::chance::Chance;
 use crate::happening::{self, Happening};
 use crate::script::Script;
-use crate::strike::{Kind, Struck};
+use crate::strike::{self, Kind, Struck};
 
 /// One run's faults, and everything else that is drawn for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +22,18 @@ pub struct Plan {
     pub script: Script,
     /// The most that a call takes when nothing strikes it.
     pub latency_ms_max: u64,
+    /// From one look of the engine to the next.
+    pub tick_ms: u64,
     /// How often each kind of fault strikes, in a million calls. A kind that is not named never does.
     pub rates: BTreeMap<Kind, u32>,
     /// What happens to the world, in the order in which it was drawn.
     pub happenings: Vec<Happening>,
+    /// Single calls that are struck besides, each the nth of its kind.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aimed: BTreeSet<Struck>,
+    /// Mistakes that are planted.
+    #[serde(default, skip_serializing_if = "Bugs::is_empty")]
+    pub bugs: Bugs,
     /// When it is there, exactly these calls are struck, and the rates say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strikes: Option<BTreeSet<Struck>>,
@@ -32,16 +41,27 @@ pub struct Plan {
 
 /// A kind is left out of so many runs in a million: a run with all of them never gets far.
 const LEFT_OUT: u32 = 333_333;
-/// Half of the runs have two daemons.
-const TWO_DAEMONS: u32 = 500_000;
+/// Half of the runs have two daemons, and in half of them a call takes its time.
+const HALF: u32 = 500_000;
+const TICKS_MS: [u64; 3] = [2_000, 3_000, 5_000];
 /// What a call takes within one region.
 const LATENCY_MS_MAX: u64 = 60;
 
 impl Plan {
     /// A run without any fault.
     pub fn calm(seed: u64, script: Script) -> Self {
-        let (rates, happenings) = (BTreeMap::new(), Vec::new());
-        Self { seed, daemons: 1, script, latency_ms_max: 0, rates, happenings, strikes: None }
+        Self {
+            seed,
+            daemons: 1,
+            script,
+            latency_ms_max: 0,
+            tick_ms: 2_000,
+            rates: BTreeMap::new(),
+            happenings: Vec::new(),
+            aimed: BTreeSet::new(),
+            bugs: Bugs::default(),
+            strikes: None,
+        }
     }
 
     /// A swarm of faults: each seed has a mixture of its own.
@@ -57,19 +77,28 @@ impl Plan {
         };
         Self {
             seed,
-            daemons: if chance.named("daemons").hits(TWO_DAEMONS) { 2 } else { 1 },
+            daemons: if chance.named("daemons").hits(HALF) { 2 } else { 1 },
             script: Script::drawn(chance.named("script")),
-            latency_ms_max: LATENCY_MS_MAX,
+            latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
+            tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             rates: Kind::ALL.iter().copied().filter_map(rate).collect(),
             happenings: happening::drawn(chance.named("happenings")),
+            aimed: strike::aimed(chance.named("aimed")),
+            bugs: Bugs::default(),
             strikes: None,
         }
+    }
+
+    /// The same run with mistakes.
+    #[must_use]
+    pub fn with(self, bugs: &[Bug]) -> Self {
+        Self { bugs: Bugs::of(bugs), ..self }
     }
 
     /// The same run as a list of what struck, which no change of the code's chance can move.
     #[must_use]
     pub fn as_struck(&self, struck: &BTreeSet<Struck>) -> Self {
-        Self { rates: BTreeMap::new(), strikes: Some(struck.clone()), ..self.clone() }
+        Self { rates: BTreeMap::new(), aimed: BTreeSet::new(), strikes: Some(struck.clone()), ..self.clone() }
     }
 
     pub fn chance(&self) -> Chance {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use segue_engine::fakes::Site;
+use segue_journal::Record;
 use tokio::time::{sleep, timeout};
 
 use crate::end;
@@ -15,7 +16,6 @@ use crate::nature;
 use crate::people;
 use crate::plan::Plan;
 use crate::strike::{Kind, Strikes, Struck};
-use crate::watcher;
 
 /// No fault strikes later.
 pub(crate) const HEALS: Duration = Duration::from_mins(40);
@@ -47,7 +47,9 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Watching {
     /// Told of each call, and of what struck it.
-    pub tell: Option<fn(&Site, &[Kind])>,
+    pub call: Option<fn(&Site, &[Kind])>,
+    /// Told of each record, and when it was written.
+    pub record: Option<fn(u64, &Record)>,
 }
 
 /// Plays a plan; the daemon dies at these points, too.
@@ -58,9 +60,9 @@ pub fn run(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
 }
 
 async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
-    let ground = Ground::new(plan);
+    let ground = Ground::new(plan, watching.record);
     let heals_at_ms = u64::try_from(HEALS.as_millis()).unwrap_or(u64::MAX);
-    let (strikes, log) = Strikes::new(plan.clone(), heals_at_ms, watching.tell);
+    let (strikes, log) = Strikes::new(plan.clone(), heals_at_ms, ground.shared_spells(), watching.call);
     ground.world.choke().set_weather(Box::new(strikes));
     for point in dies_at {
         ground.world.choke().crash_at_point(*point);
@@ -78,7 +80,6 @@ async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
         };
         tokio::select! {
             biased;
-            () = watcher::watch(&ground.store, &ground.told) => unreachable!("it watches for ever"),
             ended = timeout(HORIZON, released) => ended.is_ok(),
             _ = daemons => unreachable!("daemons are started again for ever"),
             () = async { nature.await; std::future::pending().await } => unreachable!("it only waits"),
@@ -86,6 +87,7 @@ async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
     };
     let mut outcome = end::look(&ground, ended).await;
     let log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    outcome.violations.extend(log.violations.iter().cloned());
     outcome.calls = log.calls;
     outcome.trace = log.trace;
     outcome.struck.clone_from(&log.struck);

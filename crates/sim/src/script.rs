@@ -15,6 +15,8 @@ pub enum Script {
     FullThenRollback,
     /// A canary of one version stays, and another version is released: its boards go across too.
     CanaryThenOther,
+    /// The new version writes boards as the old one cannot read them: a person is asked.
+    FullAndNoWayBack,
     /// A fleet whose servers can only send their clients away.
     FullAtLevelZero,
 }
@@ -33,6 +35,7 @@ impl Script {
         Self::CanaryThenFull,
         Self::FullThenRollback,
         Self::CanaryThenOther,
+        Self::FullAndNoWayBack,
         Self::FullAtLevelZero,
     ];
 
@@ -45,7 +48,7 @@ impl Script {
         let wish = |kind, version| Wish { kind, version };
         match self {
             Self::Canary => vec![wish(Canary, "2")],
-            Self::Full | Self::FullAtLevelZero => vec![wish(Full, "2")],
+            Self::Full | Self::FullAtLevelZero | Self::FullAndNoWayBack => vec![wish(Full, "2")],
             Self::CanaryThenFull => vec![wish(Canary, "2"), wish(Full, "2")],
             Self::FullThenRollback => vec![wish(Full, "2"), wish(Rollback, "1")],
             Self::CanaryThenOther => vec![wish(Canary, "3"), wish(Full, "2")],
@@ -60,8 +63,14 @@ impl Script {
             | Self::Full
             | Self::CanaryThenFull
             | Self::FullThenRollback
+            | Self::FullAndNoWayBack
             | Self::CanaryThenOther => 2,
         }
+    }
+
+    /// Versions that write what the others cannot read.
+    pub fn writes_anew(self) -> &'static [&'static str] {
+        if self == Self::FullAndNoWayBack { &["2"] } else { &[] }
     }
 
     pub const fn name(self) -> &'static str {
@@ -71,6 +80,7 @@ impl Script {
             Self::CanaryThenFull => "canary-then-full",
             Self::FullThenRollback => "full-then-rollback",
             Self::CanaryThenOther => "canary-then-other",
+            Self::FullAndNoWayBack => "full-and-no-way-back",
             Self::FullAtLevelZero => "full-at-level-zero",
         }
     }

@@ -8,6 +8,7 @@ use segue_engine::fakes::{Method, Site, Weather, What};
 use segue_engine::ports::Class;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::chance::{Chance, FNV_OFFSET, fnv};
 use crate::plan::Plan;
 
@@ -25,8 +26,7 @@ pub enum Kind {
     Refused,
     /// It takes seconds.
     Slow,
-    /// The request is on its way for up to two minutes: whoever sent it has long given it up when it has its
-    /// effect.
+    /// The request is on its way for so long that whoever sent it has given it up when it has its effect.
     LandsLate,
     /// The daemon dies before it.
     CrashBefore,
@@ -96,7 +96,9 @@ impl Kind {
 /// A slow call's answer comes within this.
 const SLOW_MS: u64 = 20_000;
 /// A late one lands within this.
-const LATE_MS: u64 = 120_000;
+const LATE_MS: u64 = 20_000;
+/// Up to this number of a call.
+const AIMED_AT: u64 = 6;
 /// A tick reads twenty times as much as it changes: readings are struck so many times less.
 const READINGS_SPARED: u32 = 10;
 
@@ -111,11 +113,47 @@ pub struct Struck {
     pub kind: Kind,
 }
 
+/// Some runs are aimed at: one or two calls that change something are struck by their numbers, however rare they are.
+pub(crate) fn aimed(chance: Chance) -> BTreeSet<Struck> {
+    let changing: Vec<Method> =
+        Method::ALL.iter().copied().filter(|it| !it.reads() && !it.is_journal()).collect();
+    let one = |n: u64| {
+        let chance = chance.nth(n);
+        let method = chance.named("method").one_of(&changing)?;
+        let kind = chance.named("kind").one_of(Kind::ALL).copied()?;
+        Some(Struck { call: method.name().to_owned(), nth: 1 + chance.named("nth").below(AIMED_AT), kind })
+    };
+    (0..chance.named("count").below(3)).filter_map(one).collect()
+}
+
+/// Times in which everything of one kind fails.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spells {
+    pub(crate) throttled_until_ms: u64,
+    pub(crate) metrics_away_until_ms: u64,
+    pub(crate) journal_away_until_ms: u64,
+}
+
+impl Spells {
+    fn over(&self, site: &Site) -> Option<Kind> {
+        let port = site.method.port();
+        let throttled = matches!(port, "Cloud" | "LoadBalancer") && site.now_ms < self.throttled_until_ms;
+        let away = (port == "BoardMetrics" && site.now_ms < self.metrics_away_until_ms)
+            || (port == "Store" && site.now_ms < self.journal_away_until_ms);
+        match (throttled, away) {
+            (true, _) => Some(Kind::Throttled),
+            (false, true) => Some(Kind::Unheard),
+            (false, false) => None,
+        }
+    }
+}
+
 /// What was seen at the choke point, for whoever told the world to go on like this.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) calls: u64,
     pub(crate) struck: BTreeSet<Struck>,
+    pub(crate) violations: Vec<String>,
     /// Over every call's name, number and time: two runs with the same trace went the same way.
     pub(crate) trace: u64,
 }
@@ -126,6 +164,8 @@ pub(crate) struct Strikes {
     /// Nothing is struck from here on: the world has healed.
     heals_at_ms: u64,
     log: Arc<Mutex<Log>>,
+    spells: Arc<Mutex<Spells>>,
+    budget: Budget,
     tell: Option<fn(&Site, &[Kind])>,
 }
 
@@ -133,10 +173,12 @@ impl Strikes {
     pub(crate) fn new(
         plan: Plan,
         heals_at_ms: u64,
+        spells: Arc<Mutex<Spells>>,
         tell: Option<fn(&Site, &[Kind])>,
     ) -> (Self, Arc<Mutex<Log>>) {
         let log = Arc::new(Mutex::new(Log { trace: FNV_OFFSET, ..Log::default() }));
-        (Self { plan, heals_at_ms, log: Arc::clone(&log), tell }, log)
+        let budget = Budget::default();
+        (Self { plan, heals_at_ms, log: Arc::clone(&log), spells, budget, tell }, log)
     }
 
     fn kinds(&self, site: &Site, chance: Chance) -> Vec<Kind> {
@@ -149,14 +191,15 @@ impl Strikes {
             None => {
                 let rate = self.plan.rates.get(&kind).copied().unwrap_or(0);
                 let rate = if site.method.reads() { rate / READINGS_SPARED } else { rate };
-                chance.named(kind.name()).hits(rate)
+                chance.named(kind.name()).hits(rate) || self.plan.aimed.contains(&listed(kind))
             }
         };
         Kind::ALL.iter().copied().filter(|kind| kind.can_strike(site.method) && is_struck(*kind)).collect()
     }
 
-    fn note(&self, site: &Site, kinds: &[Kind]) {
+    fn note(&mut self, site: &Site, kinds: &[Kind]) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.violations.extend(self.budget.s23_api_budget(site));
         log.calls = log.calls.saturating_add(1);
         let name = site.method.name().bytes().map(u64::from);
         log.trace = name.chain([site.nth, site.now_ms]).fold(log.trace, fnv);
@@ -171,6 +214,8 @@ impl Weather for Strikes {
         let chance = self.plan.chance().named(site.method.name()).nth(site.nth);
         let kinds = self.kinds(site, chance);
         self.note(site, &kinds);
+        let spell = self.spells.lock().unwrap_or_else(PoisonError::into_inner).over(site);
+        let kinds: Vec<Kind> = kinds.into_iter().chain(spell).collect();
         if let Some(tell) = self.tell {
             tell(site, &kinds);
         }

@@ -8,7 +8,7 @@ use axum::http::{Method, Request, Response};
 use segue_api::{ReleaseState, ReleaseView};
 use segue_daemon::{Parts, Server};
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
-use segue_engine::{Limits, Rhythm, ServiceSetup, Settings};
+use segue_engine::{ByTheDomain, Limits, Rhythm, ServiceSetup, Settings};
 use segue_journal::{MemoryStore, Owner, Scope};
 use tower::ServiceExt;
 
@@ -51,7 +51,12 @@ impl Rig {
 
     /// Another daemon of the same group in the same world.
     pub(crate) fn on(world: FakeWorld, journal: Arc<MemoryStore>) -> Self {
-        let setup = ServiceSetup { service: world.service(), images: world.images(), ports: world.ports() };
+        let setup = ServiceSetup {
+            service: world.service(),
+            images: world.images(),
+            ports: world.ports(),
+            decider: Arc::new(ByTheDomain),
+        };
         let server = Server::begin(Parts {
             settings: Settings {
                 scope: scope(),

@@ -107,16 +107,21 @@ fn the_first_waves_are_a_trial_with_the_smallest_boards() {
     let boards: Vec<Located<'_>> = rows.iter().map(|row| Located { on: &on, row }).collect();
     let caps = Caps { boards: 1_000_000, clients: 100_000, bytes: 1_000_000 };
     let rooms: Vec<Room> = (0..3).map(|n| Room { caps, ..room(n) }).collect();
-    let policy = crate::setup::service().handover;
-    let wave = |number| {
-        planner::wave(planner::assign(&boards, &rooms).unwrap(), number, 1_000, &policy)
+    let mut policy = crate::setup::service().handover;
+    let wave_by = |number, policy: &_| {
+        planner::wave(planner::assign(&boards, &rooms).unwrap(), number, 1_000, policy)
             .iter()
             .map(|it| it.board.row.clients)
             .collect::<Vec<u64>>()
     };
+    let wave = |number| wave_by(number, &policy);
     assert_eq!(wave(1), [0]);
     assert_eq!(wave(2), [0; 10]);
     assert_eq!(wave(3).len(), 10);
     assert_eq!(wave(4).len(), usize::try_from(policy.wave_boards).unwrap());
     assert_eq!(wave(4)[0], 49, "after the trial the largest go first");
+    policy.wave_boards = 4;
+    for trial in [2, 3] {
+        assert_eq!(wave_by(trial, &policy).len(), 4, "a trial is never bolder than what comes after it");
+    }
 }

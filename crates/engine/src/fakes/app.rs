@@ -17,6 +17,8 @@ pub(super) struct App {
     pub(super) route: Option<Route>,
     pub(super) generation: u64,
     pub(super) started_at_ms: u64,
+    /// A board has lived here.
+    pub(super) has_served: bool,
     pub(super) boards: BTreeMap<BoardId, Held>,
 }
 
@@ -49,6 +51,7 @@ impl App {
             route: None,
             generation: 0,
             started_at_ms,
+            has_served: false,
             boards,
         }
     }
@@ -56,6 +59,10 @@ impl App {
     /// Boards that it holds.
     pub(super) fn owned(&self) -> impl Iterator<Item = (&BoardId, &Held)> {
         self.boards.iter().filter(|(_, held)| held.state.is_owned_here())
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        u64::try_from(self.owned().count()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn status(&self) -> AppStatus {
@@ -126,6 +133,9 @@ impl State {
     }
 
     pub(super) fn prepare(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> ItemOutcome<Prepared> {
+        if self.now_ms < self.troubles.moves_refused_until_ms {
+            return Err("it takes no board over now".to_owned());
+        }
         let row = self.rows.get(&item.board).ok_or("there is no such board")?;
         let mine = row.owner == *id;
         if row.epoch != item.from_epoch && !(mine && row.epoch == item.from_epoch + 1) {
@@ -185,11 +195,14 @@ impl State {
         if standby != Some(BoardState::Standby) || epoch != item.from_epoch {
             return Err(CallError::refused(format!("{owner} holds it under epoch {epoch}")));
         }
+        self.watch_the_move(&item.board, id);
         let clients = self.release(&owner, &item.board);
         self.rows.insert(item.board.clone(), super::state::OwnerRow { epoch: epoch + 1, owner: id.clone() });
         let mut held = Held::active(epoch + 1, clients);
         held.moving = Some(item.id.clone());
-        self.app(id)?.boards.insert(item.board.clone(), held);
+        let app = self.app(id)?;
+        app.boards.insert(item.board.clone(), held);
+        app.has_served = true;
         Ok(epoch + 1)
     }
 

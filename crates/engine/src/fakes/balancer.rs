@@ -38,6 +38,7 @@ impl LoadBalancer for FakePort {
                 }
             }
             state.watch_slots();
+            state.watch_readiness(&group, &instances);
             Ok(())
         })
         .await
@@ -51,6 +52,7 @@ impl LoadBalancer for FakePort {
             for (_, target) in targets.iter_mut().filter(|(id, _)| instances.contains(id)) {
                 target.drained_at_ms.get_or_insert(gone_at);
             }
+            state.watch_the_leave(&instances);
             state.watch_capacity("somebody was taken out of a group");
             Ok(())
         })

@@ -48,10 +48,15 @@ impl Life {
         self.frozen_until.send_replace(Some(Instant::now() + time));
     }
 
-    async fn thawed(&self) {
+    /// How long it stays frozen, if it is.
+    pub(crate) fn frozen_for(&self) -> Option<Duration> {
         let until = *self.frozen_until.borrow();
-        if let Some(until) = until.filter(|until| *until > Instant::now()) {
-            tokio::time::sleep_until(until).await;
+        until.map(|until| until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+
+    async fn thawed(&self) {
+        if let Some(left) = self.frozen_for() {
+            tokio::time::sleep(left).await;
         }
     }
 
@@ -308,7 +313,7 @@ impl Passing {
         let method = self.method;
         let failure = |what: &What| match (what, when) {
             (What::FailBefore(class), When::Before) => {
-                Some(CallError { class: *class, what: format!("{method} was made to fail") })
+                Some(CallError { class: *class, what: format!("{method} was made to fail"), lack: None })
             }
             (What::Refuse(why), When::Before) => Some(CallError::refused(why.clone())),
             (What::FailAfter, When::After) => {

@@ -23,7 +23,8 @@ impl Cloud for FakePort {
     async fn instances(&self, service: &ServiceName) -> Result<BTreeMap<InstanceId, Instance>, CallError> {
         let is_ours = service.as_str() == fixture::SERVICE;
         self.call(Method::Instances, |state| {
-            let ours = state.machines.values().filter(|_| is_ours).filter_map(|it| it.listed().transpose());
+            let listed = state.machines.values().filter(|it| is_ours && it.is_listed_at(state.now_ms));
+            let ours = listed.filter_map(|it| it.listed().transpose());
             ours.map(|listed| listed.map(|instance| (instance.id.clone(), instance))).collect()
         })
         .await
@@ -130,7 +131,9 @@ impl State {
     fn require_room(&self, batch: &LaunchBatch) -> Result<(), CallError> {
         let kind = batch.instance_type.as_ref().map_or("the template's type", InstanceType::as_str);
         let subnet = batch.subnet.as_str();
-        match self.full.contains(subnet) || self.full.contains(kind) {
+        let for_now = self.troubles.full.as_ref();
+        let for_now = for_now.is_some_and(|(full, until)| *full == batch.subnet && self.now_ms < *until);
+        match for_now || self.full.contains(subnet) || self.full.contains(kind) {
             true => Err(CallError::no_room(format!("there is no capacity for {kind} in {subnet}"))),
             false => Ok(()),
         }
@@ -144,7 +147,11 @@ impl State {
         };
         let instance = self.instance(image, batch.subnet.clone(), origin);
         let id = instance.id.clone();
-        self.machines.insert(id.clone(), Machine::launched(instance, self.now_ms, fate));
+        let mut machine = Machine::launched(instance, self.now_ms, fate);
+        if !self.troubles.unlisted_for_ms.is_empty() {
+            machine.listed_at_ms = self.now_ms.saturating_add(self.troubles.unlisted_for_ms.remove(0));
+        }
+        self.machines.insert(id.clone(), machine);
         id
     }
 
@@ -181,7 +188,9 @@ impl State {
     }
 
     fn require(&self, ids: &[InstanceId]) -> Result<(), CallError> {
-        match ids.iter().find(|id| !self.machines.contains_key(*id)) {
+        let is_known =
+            |id: &InstanceId| self.machines.get(id).is_some_and(|machine| machine.is_listed_at(self.now_ms));
+        match ids.iter().find(|id| !is_known(id)) {
             None => Ok(()),
             Some(gone) => Err(CallError::retry(format!("{gone} is gone, or not yet known everywhere"))),
         }

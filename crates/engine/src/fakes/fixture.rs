@@ -19,6 +19,7 @@ use segue_journal::{MemoryStore, Owner, Scope, Store};
 
 use super::machine::{Fate, Machine};
 use super::state::{Registration, Sight, State};
+use super::trouble::Troubles;
 use super::users::Users;
 use super::{FakeWorld, SeededEntropy, at};
 use crate::outside::{CallStats, Limits, Outside, Term};
@@ -28,7 +29,7 @@ pub(super) const SERVICE: &str = "boards";
 pub(super) const FORWARD: &str = "forward";
 const TEMPLATE: &str = "lt-1";
 /// The colour in which the first servers are.
-const COLOUR: &str = "a";
+pub(super) const COLOUR: &str = "a";
 const GROUPS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
 pub(super) const SUBNETS: [&str; 3] = ["subnet-1", "subnet-2", "subnet-3"];
 /// As many of them are in a service of the usual size.
@@ -73,6 +74,9 @@ impl State {
             announced: Vec::new(),
             configured: BTreeSet::new(),
             warmed: BTreeSet::new(),
+            gets_ready: false,
+            counted: BTreeMap::new(),
+            troubles: Troubles::default(),
             violations: Vec::new(),
             denied: BTreeSet::new(),
             undried: BTreeSet::new(),
@@ -217,14 +221,16 @@ impl FakeWorld {
             machine.die();
         }
         state.claim_orphans(id);
-        // Nobody took it away: what is left is what must stay.
-        state.floor = state.floor.min(state.able());
+        state.note_a_death();
     }
 
     /// The metrics system answers, and its samples are no longer new.
     pub fn stop_scraping(&self) {
         let mut state = self.now();
-        state.sight = Sight::Stale { since_ms: state.now_ms };
+        if state.sight == Sight::Clear {
+            state.counted = state.counts();
+            state.sight = Sight::Stale { since_ms: state.now_ms };
+        }
     }
 
     /// The metrics system answers success, and nobody is in it.
@@ -248,19 +254,6 @@ impl FakeWorld {
     /// A board more on this server.
     pub fn open_board_on(&self, id: &InstanceId) -> BoardId {
         self.now().open_board(id)
-    }
-
-    /// An autoscaler of somebody else's brings a server up, tagged and registered like those that run.
-    pub fn join(&self, version: &str) {
-        let mut state = self.now();
-        let image = state.images.iter().find(|image| image.version.as_str() == version).cloned();
-        let Some(image) = image else { return };
-        let subnet = SubnetId::new(SUBNETS.first().copied().unwrap_or_default());
-        let instance = state.instance(&image, subnet, Origin::Adopted);
-        let (id, now_ms) = (instance.id.clone(), state.now_ms);
-        state.machines.insert(id.clone(), Machine::launched(instance, now_ms, Fate::Well));
-        let fresh = Registration { since_ms: now_ms, drained_at_ms: None };
-        state.groups.entry(GroupArn::new(COLOUR)).or_default().insert(id, fresh);
     }
 
     /// One board is opened and one is left this often.
@@ -292,23 +285,6 @@ impl FakeWorld {
 
 /// What a test looks at.
 impl FakeWorld {
-    /// What a server says of itself; none while no process answers.
-    pub fn app_state(&self, id: &InstanceId) -> Option<AppState> {
-        let state = self.now();
-        state.machines.get(id)?.app.as_ref().map(|app| app.state)
-    }
-
-    /// The first board that it holds.
-    pub fn some_board_on(&self, id: &InstanceId) -> Option<BoardId> {
-        let rows = self.now().list(id);
-        rows.into_iter().find(|row| row.state.is_owned_here()).map(|row| row.board)
-    }
-
-    /// Milliseconds since the world began.
-    pub fn elapsed_ms(&self) -> u64 {
-        self.now_ms()
-    }
-
     pub fn instances(&self) -> BTreeMap<InstanceId, Instance> {
         let state = self.now();
         state.machines.iter().map(|(id, machine)| (id.clone(), machine.instance.clone())).collect()

@@ -4,17 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segue_domain::ids::{BoardId, InstanceId};
+use segue_domain::app::AppState;
+use segue_domain::ids::{BoardId, GroupArn, InstanceId};
 use segue_domain::instance::Origin;
 
 use super::FakeWorld;
 use super::app::App;
 use super::fixture::SERVICE;
+use super::law::Law;
 use super::state::State;
 
 impl State {
-    pub(super) fn violation(&mut self, what: impl Into<String>) {
-        let what = format!("{} ms: {}", self.now_ms, what.into());
+    pub(super) fn violation(&mut self, law: Law, what: impl Into<String>) {
+        let what = format!("{law}: {} ms: {}", self.now_ms, what.into());
         if self.violations.len() < 20 {
             self.violations.push(what);
         }
@@ -25,10 +27,14 @@ impl State {
         for id in instances {
             let owned = self.rows.values().filter(|row| row.owner == *id).count();
             if owned > 0 {
-                self.violation(format!("{id} was {how} with {owned} boards"));
+                self.violation(Law::NoEndWithBoards, format!("{id} was {how} with {owned} boards"));
             }
             if self.groups.values().any(|targets| targets.contains_key(id)) {
-                self.violation(format!("{id} was {how} while a target group lists it"));
+                self.violation(Law::NoEndInTraffic, format!("{id} was {how} while a target group lists it"));
+            }
+            let app = self.machines.get(id).and_then(|machine| machine.app.as_ref());
+            if app.is_some_and(|app| app.has_served && app.state == AppState::Serving) {
+                self.violation(Law::NoEndWhileOpen, format!("{id} was {how} while it takes new boards"));
             }
         }
         self.watch_capacity(&format!("before somebody was {how}"));
@@ -43,7 +49,7 @@ impl State {
                 it.scaling_group().or(other).map(str::to_owned)
             });
             if let Some(owner) = owner {
-                self.violation(format!("{id} was taken from {owner}"));
+                self.violation(Law::TheirsIsTheirs, format!("{id} was taken from {owner}"));
             }
         }
     }
@@ -52,7 +58,8 @@ impl State {
     pub(super) fn watch_capacity(&mut self, after: &str) {
         let (able, floor) = (self.able(), self.floor);
         if self.users.boards_wanted > 0 && able < floor {
-            self.violation(format!("{after}: {able} serve, and the floor is {floor}"));
+            let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
+            self.violation(law, format!("{after}: {able} serve, and the floor is {floor}"));
         }
     }
 
@@ -66,9 +73,8 @@ impl State {
         let key = (release.to_owned(), batch);
         let (live, asked) = (self.launched().remove(&key), self.asked.get(&key).copied());
         if live > asked {
-            self.violation(format!(
-                "{release} has {live:?} instances of batch {batch}, and asked for {asked:?}"
-            ));
+            let what = format!("{release} has {live:?} instances of batch {batch}, and asked for {asked:?}");
+            self.violation(Law::NoDoubleLaunch, what);
         }
     }
 
@@ -84,7 +90,42 @@ impl State {
             .map(|(group, _)| format!("{group} leads to several servers"))
             .collect();
         for what in crowded {
-            self.violation(what);
+            self.violation(Law::OneSlotOneServer, what);
+        }
+    }
+
+    /// Nobody is taken out of traffic while boards live on it and a process serves them.
+    pub(super) fn watch_the_leave(&mut self, instances: &[InstanceId]) {
+        for id in instances {
+            let serves = self.machines.get(id).is_some_and(|machine| machine.app.is_some());
+            let owned = self.rows.values().filter(|row| row.owner == *id).count();
+            if serves && owned > 0 {
+                self.violation(Law::NoEndInTraffic, format!("{id} was deregistered with {owned} boards"));
+            }
+        }
+    }
+
+    /// What a release launched is got ready before clients are sent to it.
+    pub(super) fn watch_readiness(&mut self, group: &GroupArn, instances: &[InstanceId]) {
+        if !self.gets_ready || group.as_str().starts_with("slot-") {
+            return;
+        }
+        for id in instances {
+            let launched = self
+                .machines
+                .get(id)
+                .is_some_and(|machine| matches!(machine.instance.origin, Origin::Release { .. }));
+            if launched && !(self.configured.contains(id) && self.warmed.contains(id)) {
+                self.violation(Law::ReadyFirst, format!("{id} was registered before it was ready"));
+            }
+        }
+    }
+
+    /// A board goes to an open server only.
+    pub(super) fn watch_the_move(&mut self, board: &BoardId, to: &InstanceId) {
+        let app = self.machines.get(to).and_then(|machine| machine.app.as_ref());
+        if app.is_some_and(|app| app.state != AppState::Serving) {
+            self.violation(Law::MovesHaveAPlace, format!("{board} was moved to {to}, which is closed"));
         }
     }
 
@@ -100,12 +141,19 @@ impl State {
         for (board, row) in &self.rows {
             let named = [(&row.owner, row.epoch)];
             let held = holders.remove(board).unwrap_or_default();
-            if held != named {
-                wrong.push(format!("{board} is owned by {named:?} and held by {held:?}"));
+            let waits_for_a_server = held.is_empty() && self.floor == 0 && self.is_dead(&row.owner);
+            if held != named && !waits_for_a_server {
+                wrong.push(format!("{}: {board} is owned by {named:?} and held by {held:?}", Law::OneOwner));
             }
         }
-        wrong.extend(holders.into_keys().map(|board| format!("{board} is held, and owned by nobody")));
+        let unowned = |board| format!("{}: {board} is held, and owned by nobody", Law::OneOwner);
+        wrong.extend(holders.into_keys().map(unowned));
         wrong
+    }
+
+    /// No process answers there.
+    pub(super) fn is_dead(&self, id: &InstanceId) -> bool {
+        self.machines.get(id).is_none_or(|machine| machine.app.is_none())
     }
 
     /// Instances that a release launched, live ones only, by release and batch.

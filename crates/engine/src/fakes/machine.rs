@@ -38,6 +38,8 @@ pub(super) struct Machine {
     due_ms: Option<u64>,
     /// None while no process answers.
     pub(super) app: Option<App>,
+    /// EC2 does not list it before.
+    pub(super) listed_at_ms: u64,
     fate: Fate,
     /// What its process will be when it comes up.
     app_up_ms: Option<u64>,
@@ -47,7 +49,15 @@ impl Machine {
     pub(super) fn launched(instance: Instance, now_ms: u64, fate: Fate) -> Self {
         let due = now_ms + BOOT_MS;
         let tags = tags_of(&ServiceName::new(SERVICE), &instance.version);
-        Self { instance, tags, due_ms: Some(due), app: None, fate, app_up_ms: Some(due + APP_START_MS) }
+        Self {
+            instance,
+            tags,
+            due_ms: Some(due),
+            app: None,
+            listed_at_ms: now_ms,
+            fate,
+            app_up_ms: Some(due + APP_START_MS),
+        }
     }
 
     /// The instance as its tags name it; none when they name no service.
@@ -58,6 +68,10 @@ impl Machine {
             (Some(_), Some(version)) => Ok(Some(Instance { version, ..self.instance.clone() })),
             (Some(_), None) => Err(CallError::refused(format!("{} has no version in its tags", stranger.id))),
         }
+    }
+
+    pub(super) fn is_listed_at(&self, now_ms: u64) -> bool {
+        self.listed_at_ms <= now_ms
     }
 
     pub(super) fn stranger(&self, image_version: Option<Version>) -> Stranger {

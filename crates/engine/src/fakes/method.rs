@@ -92,9 +92,14 @@ methods! {
 }
 
 impl Method {
+    /// The port's name.
+    pub fn port(self) -> &'static str {
+        self.name().split_once("::").map_or("", |(port, _)| port)
+    }
+
     /// It is a call at the journal, not at the world.
     pub fn is_journal(self) -> bool {
-        self.name().starts_with("Store::")
+        self.port() == "Store"
     }
 
     /// It changes nothing: whoever dies before it or after it leaves the same behind.

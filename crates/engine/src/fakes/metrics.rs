@@ -17,12 +17,15 @@ use crate::ports::BoardMetrics;
 #[async_trait]
 impl BoardMetrics for FakePort {
     async fn boards(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BoardCount> {
-        let count = |_: &State, app: &App| u64::try_from(app.owned().count()).unwrap_or(u64::MAX);
+        let count = |state: &State, id: &InstanceId, app: &App| match state.sight {
+            Sight::Stale { .. } => state.counted.get(id).copied().unwrap_or(0),
+            Sight::Clear | Sight::Empty => app.count(),
+        };
         self.measure(Method::BoardCounts, instances, count).await
     }
 
     async fn vitals(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Reading<Vital>> {
-        let vital = |state: &State, app: &App| {
+        let vital = |state: &State, _: &InstanceId, app: &App| {
             let per_s = state.errors_per_s.get(&app.version).copied().unwrap_or(0);
             let began_ms = BEGAN_AT_MS.unsigned_abs();
             Vital {
@@ -39,7 +42,7 @@ impl FakePort {
         &self,
         method: Method,
         instances: &BTreeSet<InstanceId>,
-        number: impl Fn(&State, &App) -> T,
+        number: impl Fn(&State, &InstanceId, &App) -> T,
     ) -> BTreeMap<InstanceId, Reading<T>> {
         let answer = self.call(method, |state| {
             let one = |id: &InstanceId| (id.clone(), sample(state, id, &number));
@@ -55,14 +58,22 @@ impl FakePort {
     }
 }
 
-fn sample<T>(state: &State, id: &InstanceId, number: impl Fn(&State, &App) -> T) -> Reading<T> {
+impl State {
+    /// Boards on each server, as they would be counted now.
+    pub(super) fn counts(&self) -> BTreeMap<InstanceId, u64> {
+        let apps = self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
+        apps.map(|(id, app)| (id.clone(), app.count())).collect()
+    }
+}
+
+fn sample<T>(state: &State, id: &InstanceId, number: impl Fn(&State, &InstanceId, &App) -> T) -> Reading<T> {
     let app = state.machines.get(id).and_then(|machine| machine.app.as_ref());
     match (state.sight, app) {
         (Sight::Empty, _) | (_, None) => Reading::Unknown(Why::Missing),
-        (Sight::Clear, Some(app)) => Reading::fresh(number(state, app)),
+        (Sight::Clear, Some(app)) => Reading::fresh(number(state, id, app)),
         (Sight::Stale { since_ms }, Some(app)) => {
             let age = Duration::from_millis(state.now_ms.saturating_sub(since_ms));
-            Reading::Known { value: number(state, app), age }
+            Reading::Known { value: number(state, id, app), age }
         }
     }
 }

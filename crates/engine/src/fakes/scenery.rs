@@ -18,6 +18,7 @@ impl FakeWorld {
 
     /// The service of a world that is spread: every subnet, and new servers are configured and warmed up.
     pub fn spread_service(&self) -> Service {
+        self.now().gets_ready = true;
         let mut service = self.service();
         service.launch.subnets = SUBNETS.iter().map(|subnet| SubnetId::new(*subnet)).collect();
         service.launch.configure = Some(vec!["make-ready".to_owned()]);

@@ -8,6 +8,7 @@ use segue_domain::instance::Image;
 use segue_domain::target::Weights;
 
 use super::machine::{Fate, Machine};
+use super::trouble::Troubles;
 use super::users::Users;
 
 /// Everything there is.
@@ -44,6 +45,11 @@ pub(super) struct State {
     pub(super) announced: Vec<String>,
     pub(super) configured: BTreeSet<InstanceId>,
     pub(super) warmed: BTreeSet<InstanceId>,
+    /// The service configures and warms up what it launches.
+    pub(super) gets_ready: bool,
+    /// What was counted when the metrics system stopped to look.
+    pub(super) counted: BTreeMap<InstanceId, u64>,
+    pub(super) troubles: Troubles,
     pub(super) violations: Vec<String>,
     /// What the credentials may not do, by the call's name.
     pub(super) denied: BTreeSet<&'static str>,

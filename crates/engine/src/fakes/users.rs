@@ -7,6 +7,7 @@ use segue_domain::ids::{BoardId, InstanceId};
 use segue_domain::target::TargetHealth;
 
 use super::app::Held;
+use super::law::Law;
 use super::state::{OwnerRow, State};
 
 /// One board is opened and one is left this often, unless it is set.
@@ -83,7 +84,9 @@ impl State {
             Some(id) => {
                 self.open_board(&id);
             }
-            None => self.violation("nobody serves: a user finds no server"),
+            // Where all died nobody can be found.
+            None if self.floor == 0 => {}
+            None => self.violation(Law::SomebodyServes, "a user finds no server"),
         }
     }
 
@@ -106,14 +109,14 @@ impl State {
         self.rows.insert(board.clone(), OwnerRow { epoch: 1, owner: id.clone() });
         if let Ok(app) = self.app(id) {
             app.boards.insert(board.clone(), Held::active(1, CLIENTS));
+            app.has_served = true;
         }
         board
     }
 
     /// Whoever found no server when theirs died tries again.
     fn knock_again(&mut self) {
-        let is_dead = |id: &&InstanceId| self.machines.get(*id).is_none_or(|machine| machine.app.is_none());
-        let owners = self.rows.values().map(|row| &row.owner).filter(is_dead);
+        let owners = self.rows.values().map(|row| &row.owner).filter(|id| self.is_dead(id));
         for dead in owners.cloned().collect::<BTreeSet<_>>() {
             self.claim_orphans(&dead);
         }
@@ -137,6 +140,7 @@ impl State {
         let held = Held::active(row.epoch, CLIENTS);
         if let Ok(app) = self.app(to) {
             app.boards.insert(board, held);
+            app.has_served = true;
         }
     }
 

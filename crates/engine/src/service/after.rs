@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use segue_domain::decide::{decide_after, needs_after};
+use segue_domain::decide::needs_after;
 use segue_domain::decision::{Decision, Verdict};
 use segue_domain::effect::Intent;
 use segue_domain::event::Event;
@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 
 use crate::act::act;
 use crate::book::AddressBook;
+use crate::decider::Decider;
 use crate::ledger::{self, After, Ledger, LedgerError, OpenError};
 use crate::observe::observe;
 use crate::outside::Outside;
@@ -110,7 +111,7 @@ impl Aftercare {
             }
             let later = states.iter().skip(index.saturating_add(1));
             let claimed = later.flat_map(|state| claimed_by(state)).collect();
-            let decision = decide_after(state, &world, &claimed);
+            let decision = round.decider.decide_after(state, &world, &claimed);
             match &decision {
                 Decision::Over => tended.is_over = true,
                 Decision::Wait(wait) if wait.until > world.at => {}
@@ -173,6 +174,7 @@ pub(super) struct Round<'a> {
     pub(super) service: &'a Service,
     pub(super) outside: &'a Outside,
     pub(super) clock: &'a dyn Clock,
+    pub(super) decider: &'a dyn Decider,
     pub(super) book: &'a Mutex<ServiceBook>,
     /// Says that a release has begun, or that the daemon is to stop.
     pub(super) is_called_away: &'a (dyn Fn() -> bool + Send + Sync),
@@ -192,7 +194,7 @@ impl Round<'_> {
             let (_, state) = ledger.now().await;
             let (service, needs) = (&state.plan.service, needs_after(&state));
             let world = observe(self.outside, service, &needs, self.clock.now()).await;
-            match decide_after(&state, &world, claimed) {
+            match self.decider.decide_after(&state, &world, claimed) {
                 Decision::Record(events) => append(ledger, events).await?,
                 Decision::Do(intents) => {
                     append(ledger, intents.iter().cloned().map(Event::Intended).collect()).await?;

@@ -9,6 +9,7 @@ use segue_domain::stranger::{SERVICE_TAG, tags_of};
 use segue_journal::{MemoryStore, Owner, Scope, Store};
 
 use super::*;
+use crate::decider::ByTheDomain;
 use crate::fakes::{FakeWorld, Method, Nth, SECOND, SeededEntropy, What};
 use crate::herald::Herald;
 use crate::outside::Term;
@@ -23,7 +24,12 @@ async fn desk(world: &FakeWorld, store: Arc<MemoryStore>) -> Desk {
         clock: Arc::new(world.clock()),
         entropy: Arc::new(SeededEntropy::new(1)),
     };
-    let setup = ServiceSetup { service: world.service(), images: world.images(), ports: world.ports() };
+    let setup = ServiceSetup {
+        service: world.service(),
+        images: world.images(),
+        ports: world.ports(),
+        decider: Arc::new(ByTheDomain),
+    };
     Desk::open(setup, pen, Limits::default(), Rhythm::default(), Arc::default()).await.unwrap()
 }
 

@@ -20,7 +20,9 @@ use segue_domain::service_state::{Adoption, ServiceState};
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
-use segue_engine::{Adopted, By, Engine, Limits, Means, Rhythm, ServiceSetup, Settings, Shown};
+use segue_engine::{
+    Adopted, By, ByTheDomain, Engine, Limits, Means, Rhythm, ServiceSetup, Settings, Shown,
+};
 use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, StreamEnd, Via};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -124,7 +126,12 @@ pub(crate) fn begin(
     };
     let means = Means {
         store: Arc::new(world.store_of(store, life)),
-        services: vec![ServiceSetup { service, images: world.images(), ports: world.ports_of(life) }],
+        services: vec![ServiceSetup {
+            service,
+            images: world.images(),
+            ports: world.ports_of(life),
+            decider: Arc::new(ByTheDomain),
+        }],
         clock: Arc::new(world.clock()),
         entropy: Arc::new(SeededEntropy::new(1)),
     };

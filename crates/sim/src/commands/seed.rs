@@ -1,6 +1,7 @@
 //! `seed`: one run again, with every call told if that is wanted.
 
 use segue_engine::fakes::Site;
+use segue_journal::Record;
 
 use crate::plan::Plan;
 use crate::run::{Outcome, Watching, run};
@@ -15,16 +16,31 @@ pub enum Trace {
 
 /// Plays one plan.
 pub fn seed(plan: &Plan, trace: Trace) -> Outcome {
-    let tell: Option<fn(&Site, &[Kind])> = match trace {
-        Trace::No => None,
-        Trace::Yes => Some(tell),
+    let watching = match trace {
+        Trace::No => Watching::default(),
+        Trace::Yes => Watching { call: Some(tell_call), record: Some(tell_record) },
     };
-    run(plan, &[], Watching { tell })
+    run(plan, &[], watching)
 }
 
 /// A line for a call: when, which, and what strikes it.
-fn tell(site: &Site, kinds: &[Kind]) {
+fn tell_call(site: &Site, kinds: &[Kind]) {
     let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    let seconds = std::time::Duration::from_millis(site.now_ms).as_secs_f64();
-    println!("{seconds:>10.3} s  {} {} {}", site.method, site.nth, kinds.join(" "));
+    println!("{:>10.3} s  {} {} {}", seconds(site.now_ms), site.method, site.nth, kinds.join(" "));
+}
+
+/// A line for a record: when, which, and what it says.
+fn tell_record(now_ms: u64, record: &Record) {
+    let sentence = segue_journal::view::sentence(&record.fact);
+    println!(
+        "{:>10.3} s  {} {} (epoch {}): {sentence}",
+        seconds(now_ms),
+        record.stream,
+        record.seq,
+        record.epoch
+    );
+}
+
+fn seconds(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64()
 }

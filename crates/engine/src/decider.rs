@@ -1,0 +1,34 @@
+//! Who decides. In the product that is the domain and nobody else ([`ByTheDomain`]); a simulation puts somebody in
+//! its place who makes a known mistake, to see whether it is found.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use segue_domain::decide::{decide, decide_after};
+use segue_domain::decision::Decision;
+use segue_domain::ids::InstanceId;
+use segue_domain::state::ReleaseState;
+use segue_domain::world::World;
+
+/// Decides what a release does next.
+pub trait Decider: fmt::Debug + Send + Sync {
+    /// For one that is on.
+    fn decide(&self, state: &ReleaseState, world: &World) -> Decision;
+
+    /// For one that is over; `claimed` are instances that a later release has plans for.
+    fn decide_after(&self, state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision;
+}
+
+/// The domain's own decisions.
+#[derive(Debug, Clone, Copy)]
+pub struct ByTheDomain;
+
+impl Decider for ByTheDomain {
+    fn decide(&self, state: &ReleaseState, world: &World) -> Decision {
+        decide(state, world)
+    }
+
+    fn decide_after(&self, state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision {
+        decide_after(state, world, claimed)
+    }
+}

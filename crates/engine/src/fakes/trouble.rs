@@ -1,0 +1,153 @@
+//! What befalls the small world by somebody else's hand, and what a simulation sees of it.
+
+use std::time::Duration;
+
+use segue_domain::app::AppState;
+use segue_domain::ids::{BoardId, GroupArn, InstanceId, SubnetId};
+use segue_domain::instance::Origin;
+
+use super::FakeWorld;
+use super::fixture::{COLOUR, SUBNETS};
+use super::machine::{Fate, Machine};
+use super::state::{Registration, State};
+
+/// For so long after a death nobody can be expected to know of it.
+const LATELY_MS: u64 = 20_000;
+
+/// Troubles that last for a while, and deaths.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    /// Subnets that have no room until then.
+    pub(super) full: Option<(SubnetId, u64)>,
+    /// Until then servers take no board over.
+    pub(super) moves_refused_until_ms: u64,
+    /// How long the next launched instances are not listed, in order.
+    pub(super) unlisted_for_ms: Vec<u64>,
+    deaths: u64,
+    died_at_ms: Option<u64>,
+}
+
+impl State {
+    fn until(&self, time: Duration) -> u64 {
+        self.now_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn note_a_death(&mut self) {
+        self.troubles.deaths += 1;
+        self.troubles.died_at_ms = Some(self.now_ms);
+        // Nobody took it away: what is left is what must stay.
+        self.floor = self.floor.min(self.able());
+    }
+}
+
+impl FakeWorld {
+    /// An autoscaler of somebody else's brings a server up, tagged and registered like those that run.
+    pub fn join(&self, version: &str) {
+        let mut state = self.now();
+        let image = state.images.iter().find(|image| image.version.as_str() == version).cloned();
+        let Some(image) = image else { return };
+        let subnet = SubnetId::new(SUBNETS.first().copied().unwrap_or_default());
+        let instance = state.instance(&image, subnet, Origin::Adopted);
+        let (id, now_ms) = (instance.id.clone(), state.now_ms);
+        state.machines.insert(id.clone(), Machine::launched(instance, now_ms, Fate::Well));
+        let fresh = Registration { since_ms: now_ms, drained_at_ms: None };
+        state.groups.entry(GroupArn::new(COLOUR)).or_default().insert(id, fresh);
+    }
+
+    /// A person terminates it in the console.
+    pub fn terminate_by_hand(&self, id: &InstanceId) {
+        let mut state = self.now();
+        let now_ms = state.now_ms;
+        if let Some(machine) = state.machines.get_mut(id) {
+            machine.terminate(now_ms);
+        }
+        state.claim_orphans(id);
+        state.note_a_death();
+    }
+
+    /// A person starts it in the console.
+    pub fn start_by_hand(&self, id: &InstanceId) {
+        let mut state = self.now();
+        let now_ms = state.now_ms;
+        if let Some(machine) = state.machines.get_mut(id) {
+            machine.start(now_ms);
+        }
+    }
+
+    /// A person takes its tags away: the service does not list it any more.
+    pub fn untag(&self, id: &InstanceId) {
+        if let Some(machine) = self.now().machines.get_mut(id) {
+            machine.tags.clear();
+        }
+    }
+
+    /// Everything in one zone is gone at once.
+    pub fn lose_zone(&self, subnet: &SubnetId) {
+        let ids: Vec<InstanceId> = {
+            let state = self.now();
+            let here = state.machines.iter().filter(|(_, it)| it.instance.subnet == *subnet);
+            here.filter(|(_, it)| !it.instance.state.is_down()).map(|(id, _)| id.clone()).collect()
+        };
+        ids.iter().for_each(|id| self.die(id));
+    }
+
+    /// There is no room in a zone for so long.
+    pub fn fill(&self, subnet: &SubnetId, time: Duration) {
+        let mut state = self.now();
+        state.troubles.full = Some((subnet.clone(), state.until(time)));
+    }
+
+    /// Servers take no board over for so long.
+    pub fn refuse_moves(&self, time: Duration) {
+        let mut state = self.now();
+        state.troubles.moves_refused_until_ms = state.until(time);
+    }
+
+    /// The next launched instance is not listed for so long.
+    pub fn list_late(&self, time: Duration) {
+        let late_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.now().troubles.unlisted_for_ms.push(late_ms);
+    }
+
+    /// Servers that died, or were ended by somebody else.
+    pub fn deaths(&self) -> u64 {
+        self.now().troubles.deaths
+    }
+
+    /// A moment ago somebody died: whoever looked before may not know it.
+    pub fn died_lately(&self) -> bool {
+        let state = self.now();
+        state.troubles.died_at_ms.is_some_and(|at| state.now_ms < at.saturating_add(LATELY_MS))
+    }
+
+    /// A process answers there, and had a board once.
+    pub fn has_served(&self, id: &InstanceId) -> bool {
+        let state = self.now();
+        state.machines.get(id).and_then(|machine| machine.app.as_ref()).is_some_and(|app| app.has_served)
+    }
+
+    /// New clients are sent to it, and it takes them.
+    pub fn serves(&self, id: &InstanceId) -> bool {
+        let state = self.now();
+        let takes =
+            |machine: &Machine| machine.app.as_ref().is_some_and(|app| app.state == AppState::Serving);
+        state.machines.get(id).is_some_and(takes)
+    }
+
+    /// What a server says of itself; none while no process answers.
+    pub fn app_state(&self, id: &InstanceId) -> Option<AppState> {
+        let state = self.now();
+        state.machines.get(id)?.app.as_ref().map(|app| app.state)
+    }
+
+    /// The first board that it holds.
+    pub fn some_board_on(&self, id: &InstanceId) -> Option<BoardId> {
+        let rows = self.now().list(id);
+        rows.into_iter().find(|row| row.state.is_owned_here()).map(|row| row.board)
+    }
+
+    /// Milliseconds since the world began.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.now_ms()
+    }
+}

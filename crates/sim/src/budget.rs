@@ -1,0 +1,69 @@
+//! S23: calls at EC2 stay within its token buckets.
+
+use std::collections::BTreeMap;
+
+use segue_engine::fakes::{Law, Method, Site};
+
+/// Tokens of each action, in thousandths, and when they were counted.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    left: BTreeMap<Method, (u64, u64)>,
+    is_broken: bool,
+}
+
+impl Budget {
+    /// Takes one token; the violation, once, when there is none.
+    pub(crate) fn s23_api_budget(&mut self, site: &Site) -> Option<String> {
+        let (most, per_s) = bucket(site.method)?;
+        let full = most * 1_000;
+        let (left, at_ms) = self.left.get(&site.method).copied().unwrap_or((full, site.now_ms));
+        let left = left.saturating_add((site.now_ms - at_ms) * per_s).min(full);
+        self.left.insert(site.method, (left.saturating_sub(1_000), site.now_ms));
+        let is_first = left < 1_000 && !std::mem::replace(&mut self.is_broken, left < 1_000);
+        is_first.then(|| {
+            format!("{}: {} ms: the bucket of {} is empty", Law::ApiBudget, site.now_ms, site.method)
+        })
+    }
+}
+
+/// What a bucket holds, and what flows in each second.
+/// Source: EC2 developer guide, "Request throttling for the Amazon EC2 API".
+fn bucket(method: Method) -> Option<(u64, u64)> {
+    match method {
+        Method::Images
+        | Method::Instances
+        | Method::Strangers
+        | Method::FreeAddresses
+        | Method::TemplateExists => Some((100, 20)),
+        Method::Launch | Method::Start => Some((5, 2)),
+        Method::Stop => Some((50, 5)),
+        Method::Terminate => Some((100, 5)),
+        Method::Tag => Some((100, 10)),
+        Method::Targets
+        | Method::Register
+        | Method::Deregister
+        | Method::Weights
+        | Method::SetWeights
+        | Method::BoardCounts
+        | Method::Vitals
+        | Method::Status
+        | Method::BoardList
+        | Method::OwnedBy
+        | Method::Open
+        | Method::Close
+        | Method::Drain
+        | Method::Prepare
+        | Method::Offer
+        | Method::Seal
+        | Method::Activate
+        | Method::End
+        | Method::Configure
+        | Method::WarmUp
+        | Method::Announce
+        | Method::Page
+        | Method::Append
+        | Method::Acquire
+        | Method::Renew
+        | Method::GiveBack => None,
+    }
+}

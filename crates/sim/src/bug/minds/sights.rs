@@ -1,0 +1,221 @@
+//! What a misguided one sees: a state or a world that is not so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use segue_domain::app::AppState;
+use segue_domain::decision::Cause;
+use segue_domain::effect::{Done, Effect, Outcome};
+use segue_domain::ids::InstanceId;
+use segue_domain::instance::InstanceState;
+use segue_domain::reading::Reading;
+use segue_domain::state::{Leg, Promoted, ReleaseState, Stance};
+use segue_domain::step::Step;
+use segue_domain::target::TargetHealth;
+use segue_domain::world::World;
+
+use crate::bug::{Bug, Bugs};
+
+/// Every mistaken sight that is planted.
+pub(super) fn mistake(bugs: &Bugs, state: &mut ReleaseState, world: &mut World) {
+    const SIGHTS: &[(Bug, fn(&mut ReleaseState, &mut World))] = &[
+        (Bug::UnknownIsZero, unknown_is_zero),
+        (Bug::NoRecheck, no_recheck),
+        (Bug::OneZero, one_zero),
+        (Bug::StaysRegistered, stays_registered),
+        (Bug::BackWithoutCapacity, back_without_capacity),
+        (Bug::CloseWithoutCapacity, close_without_capacity),
+        (Bug::WeightsDropped, weights_as_wanted),
+        (Bug::PauseIgnored, pause_ignored),
+        (Bug::AbortIgnored, abort_ignored),
+        (Bug::PaceIgnored, pace_ignored),
+        (Bug::NotConfigured, unseen_is_done),
+        (Bug::RetireWithoutEmpty, old_ones_are_empty),
+        (Bug::OrphansLeft, launched_are_gone),
+        (Bug::BlueStaysClosed, old_ones_are_open),
+        (Bug::GateSkipped, promoted),
+        (Bug::KeepsTurning, never_fruitless),
+    ];
+    for (bug, sight) in SIGHTS {
+        if bugs.has(*bug) {
+            sight(state, world);
+        }
+    }
+}
+
+fn step(state: &ReleaseState) -> Option<Step> {
+    state.current().map(|record| record.step)
+}
+
+fn unknown_is_zero(_: &mut ReleaseState, world: &mut World) {
+    for count in world.boards.values_mut().filter(|count| count.known().is_none()) {
+        *count = Reading::fresh(0);
+    }
+}
+
+fn no_recheck(_: &mut ReleaseState, world: &mut World) {
+    for (id, count) in &world.boards {
+        let Some(count) = count.known() else { continue };
+        if let Some(Reading::Known { value, .. }) = world.apps.get_mut(id) {
+            value.boards = *count;
+        }
+        if let (0, Some(list)) = (count, world.board_lists.get_mut(id)) {
+            *list = Reading::fresh(Vec::new());
+        }
+    }
+}
+
+fn one_zero(state: &mut ReleaseState, _: &mut World) {
+    let apart = state.plan.service.patience.zeros_apart;
+    for zeros in state.zeros.values_mut() {
+        let first = zeros.first().map(|first| first.before(apart));
+        zeros.splice(0..0, first);
+    }
+}
+
+fn leaving(state: &ReleaseState) -> BTreeSet<InstanceId> {
+    match step(state) {
+        Some(Step::Retire) => state.plan.blue.clone(),
+        Some(Step::Discard) => state.brought(),
+        Some(_) | None => BTreeSet::new(),
+    }
+}
+
+fn stays_registered(state: &mut ReleaseState, world: &mut World) {
+    let leaving = leaving(state);
+    for targets in world.targets.values_mut() {
+        if let Reading::Known { value, .. } = targets {
+            value.retain(|id, _| !leaving.contains(id));
+        }
+    }
+}
+
+fn back_without_capacity(state: &mut ReleaseState, _: &mut World) {
+    if state.leg != Leg::Out {
+        state.plan.floor = 0;
+    }
+}
+
+fn close_without_capacity(state: &mut ReleaseState, _: &mut World) {
+    if state.leg == Leg::Out {
+        state.plan.floor = 0;
+    }
+}
+
+fn weights_as_wanted(state: &mut ReleaseState, world: &mut World) {
+    let plan = &state.plan;
+    let wanted = match (&state.leg, step(state)) {
+        (Leg::Back { .. }, _) => &plan.weights_before,
+        (Leg::Out, Some(Step::Admit | Step::Observe)) => &plan.weights_shared,
+        (Leg::Out, _) => &plan.weights_after,
+    };
+    world.weights = Reading::fresh(wanted.clone());
+}
+
+fn pause_ignored(state: &mut ReleaseState, _: &mut World) {
+    if matches!(state.stance, Stance::Paused { .. }) {
+        state.stance = Stance::Going;
+    }
+}
+
+fn abort_ignored(state: &mut ReleaseState, _: &mut World) {
+    let is_aborted = matches!(&state.leg, Leg::Back { cause: Cause::AbortedBy(_), .. });
+    if is_aborted && state.was_entered(Step::Close) {
+        state.leg = Leg::Out;
+    }
+}
+
+fn pace_ignored(state: &mut ReleaseState, _: &mut World) {
+    state.plan.service.handover.wave_boards = 10_000;
+}
+
+fn unseen_is_done(state: &mut ReleaseState, _: &mut World) {
+    for record in state.effects.values_mut() {
+        if let (Effect::Configure { .. } | Effect::WarmUp { .. }, Some((outcome @ Outcome::Unknown(_), _))) =
+            (&record.effect, &mut record.ended)
+        {
+            *outcome = Outcome::Done(Done::Nothing);
+        }
+    }
+}
+
+fn old_ones_are_empty(state: &mut ReleaseState, world: &mut World) {
+    if step(state) != Some(Step::Retire) {
+        return;
+    }
+    let apart = state.plan.service.patience.zeros_apart;
+    for id in &state.plan.blue {
+        world.boards.insert(id.clone(), Reading::fresh(0));
+        world.board_lists.insert(id.clone(), Reading::fresh(Vec::new()));
+        if let Some(Reading::Known { value, .. }) = world.apps.get_mut(id) {
+            value.boards = 0;
+        }
+        state.zeros.insert(id.clone(), vec![world.at.before(apart * 2), world.at.before(apart)]);
+    }
+}
+
+fn launched_are_gone(state: &mut ReleaseState, world: &mut World) {
+    if step(state) != Some(Step::Discard) {
+        return;
+    }
+    let brought = state.brought();
+    if let Reading::Known { value, .. } = &mut world.instances {
+        value.retain(|id, _| !brought.contains(id));
+    }
+    for targets in world.targets.values_mut() {
+        if let Reading::Known { value, .. } = targets {
+            value.retain(|id, _| !brought.contains(id));
+        }
+    }
+}
+
+fn old_ones_are_open(state: &mut ReleaseState, world: &mut World) {
+    if state.leg == Leg::Out {
+        return;
+    }
+    for id in &state.plan.blue {
+        if let Some(Reading::Known { value, .. }) = world.apps.get_mut(id) {
+            value.state = AppState::Serving;
+        }
+    }
+}
+
+fn promoted(state: &mut ReleaseState, _: &mut World) {
+    state.promoted = Promoted::Yes;
+}
+
+fn never_fruitless(state: &mut ReleaseState, _: &mut World) {
+    for tally in state.waves.values_mut() {
+        tally.fruitless = 0;
+    }
+}
+
+/// From the bake on new servers are believed to be as they were when they were first seen healthy.
+pub(super) fn remember(
+    state: &ReleaseState,
+    world: &mut World,
+    remembered: &mut BTreeMap<String, World>,
+    key: String,
+) {
+    if !matches!(step(state), Some(Step::Observe | Step::Close)) {
+        return;
+    }
+    let first = remembered.entry(key).or_insert_with(|| world.clone());
+    for id in state.green() {
+        let was_healthy = first.instance(&id).is_some_and(|it| it.state == InstanceState::Running);
+        let (Reading::Known { value, .. }, Some(instance), true) =
+            (&mut world.instances, first.instance(&id), was_healthy)
+        else {
+            continue;
+        };
+        value.insert(id.clone(), instance.clone());
+        if let Some(app) = first.apps.get(&id) {
+            world.apps.insert(id.clone(), app.clone());
+        }
+        for (group, targets) in &mut world.targets {
+            let health = first.targets(group).ok().and_then(|targets| targets.get(&id));
+            if let (Reading::Known { value, .. }, Some(TargetHealth::Healthy)) = (targets, health) {
+                value.insert(id.clone(), TargetHealth::Healthy);
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The journal of one run. Whatever is appended is told at once: to the people, who wait for it, and to the court,
+//! which looks whether a law was broken. Nobody else has to read it, and reading is dear: every record is verified.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use segue_domain::event::Event;
+use segue_domain::fold;
+use segue_domain::ids::ReleaseId;
+use segue_domain::state::ReleaseState;
+use segue_engine::fakes::{FakeWorld, Law};
+use segue_journal::{
+    About, AcquireError, Append, AppendError, Appended, Claim, JournalId, Lease, MemoryStore, OutboxError,
+    OutboxId, Owner, Page, ReadError, Reader, Record, RenewError, Scope, Settled, Store, Stream, StreamEnd,
+};
+use tokio::sync::watch;
+
+use crate::bug::Bugs;
+use crate::laws::Court;
+
+/// What the journal says of every release.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told {
+    pub(crate) releases: BTreeMap<ReleaseId, Arc<ReleaseState>>,
+    /// Steps that were entered, over all releases.
+    pub(crate) steps: u32,
+}
+
+/// The journal, as all daemons of a run share it.
+pub(crate) struct Telling {
+    store: MemoryStore,
+    told: watch::Sender<Told>,
+    court: Mutex<Court>,
+    bugs: Bugs,
+    /// The last lease that was given to anybody.
+    newest: Mutex<Option<Lease>>,
+    /// Told of each record.
+    tell: Option<fn(u64, &Record)>,
+    world: FakeWorld,
+}
+
+impl Telling {
+    pub(crate) fn new(world: &FakeWorld, bugs: Bugs, tell: Option<fn(u64, &Record)>) -> Self {
+        Self {
+            store: world.store(),
+            told: watch::Sender::new(Told::default()),
+            court: Mutex::new(Court::new(world.clone())),
+            bugs,
+            newest: Mutex::new(None),
+            tell,
+            world: world.clone(),
+        }
+    }
+
+    pub(crate) fn told(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    pub(crate) fn court(&self) -> MutexGuard<'_, Court> {
+        self.court.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the effect of an intent that is in flight is one of these.
+    pub(crate) fn is_intended(&self, is_it: impl Fn(&segue_domain::effect::Effect) -> bool) -> bool {
+        let told = self.told.borrow();
+        told.releases.values().any(|state| state.in_flight().any(|(_, record)| is_it(&record.effect)))
+    }
+
+    /// Reads the journal once more, whole: every record's chain is verified.
+    pub(crate) async fn read(&self) -> BTreeMap<String, ReleaseState> {
+        let mut releases = BTreeMap::new();
+        for end in self.store.streams(Stream::RELEASES).await.expect("the journal is whole") {
+            let records = match self.store.read(&end.stream, 0).await {
+                Ok(records) => records,
+                Err(error) => {
+                    self.court().convict(Law::Audit, &format!("{} cannot be read: {error}", end.stream));
+                    continue;
+                }
+            };
+            let events = records.iter().filter_map(|record| Some((record.at, record.fact.release()?)));
+            match fold(events) {
+                Ok(state) => releases.extend(state.map(|it| (it.plan.release.to_string(), it))),
+                Err(error) => {
+                    self.court().convict(Law::Audit, &format!("{} does not fold: {error}", end.stream))
+                }
+            }
+        }
+        releases
+    }
+
+    fn take(&self, record: &Record) {
+        if let Some(tell) = self.tell {
+            tell(self.world.elapsed_ms(), record);
+        }
+        match record.stream.about() {
+            About::Release(release) => self.take_of_release(release, record),
+            About::Service(_) => self.court().hear_service(record),
+        }
+    }
+
+    fn take_of_release(&self, release: &ReleaseId, record: &Record) {
+        let Some(event) = record.fact.release() else { return };
+        let before = self.told.borrow().releases.get(release).cloned();
+        let after = folded(before.as_deref(), record, event);
+        self.court().hear_release(before.as_deref(), record, event);
+        let Some(after) = after else {
+            return self.court().convict(Law::Audit, &format!("{release} does not fold at {}", record.seq));
+        };
+        let is_step = matches!(event, Event::StepEntered { .. });
+        self.told.send_modify(|told| {
+            told.steps += u32::from(is_step);
+            told.releases.insert(release.clone(), Arc::new(after));
+        });
+    }
+
+    fn keep(&self, lease: &Lease) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.clone());
+    }
+}
+
+fn folded(before: Option<&ReleaseState>, record: &Record, event: &Event) -> Option<ReleaseState> {
+    match before {
+        Some(before) => {
+            let mut state = before.clone();
+            state.apply(record.at, event).ok().map(|()| state)
+        }
+        None => fold([(record.at, event)]).ok().flatten(),
+    }
+}
+
+#[async_trait]
+impl Reader for Telling {
+    async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError> {
+        self.store.page(stream, after_seq).await
+    }
+
+    async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
+        self.store.streams(prefix).await
+    }
+}
+
+#[async_trait]
+impl Store for Telling {
+    fn journal_id(&self) -> JournalId {
+        self.store.journal_id()
+    }
+
+    async fn acquire_above(
+        &self,
+        scope: &Scope,
+        owner: &Owner,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Lease, AcquireError> {
+        let lease = self.store.acquire_above(scope, owner, ttl, floor).await?;
+        self.keep(&lease);
+        Ok(lease)
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
+        let renewed = self.store.renew(lease).await?;
+        self.keep(&renewed);
+        Ok(renewed)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
+        self.store.release(lease).await
+    }
+
+    async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let lease = self.bugs.lease_to_append_under(lease, newest);
+        let appended = self.store.append(&lease, append).await?;
+        for record in &appended.records {
+            self.take(record);
+        }
+        Ok(appended)
+    }
+
+    async fn claim_outbox(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Claim>, OutboxError> {
+        self.store.claim_outbox(lease, limit, hold).await
+    }
+
+    async fn settle_outbox(&self, lease: &Lease, settled: &[(OutboxId, Settled)]) -> Result<(), OutboxError> {
+        self.store.settle_outbox(lease, settled).await
+    }
+}

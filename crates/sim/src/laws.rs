@@ -1,0 +1,146 @@
+//! The laws that can be seen in the journal, each looked at in the moment of the append. Those that can only be
+//! seen in the world are looked at there, in the moment of the deed (`engine::fakes`); those of the end, at the end.
+
+mod intents;
+mod release;
+
+use std::collections::BTreeMap;
+
+use segue_domain::effect::{Done, Outcome};
+use segue_domain::event::{Event, ServiceEvent};
+use segue_domain::ids::{BoardId, ReleaseId};
+use segue_domain::moves::Direction;
+use segue_domain::state::ReleaseState;
+use segue_engine::fakes::{FakeWorld, Law};
+use segue_journal::Record;
+
+/// The most violations of one run that are kept.
+const KEPT: usize = 20;
+/// More records than this, and a release goes on for ever. A long one has a few hundred.
+const RECORDS_MAX: u64 = 6_000;
+
+/// One event of a release, looked at where it happened.
+pub(crate) struct Case<'a> {
+    /// None for the first event.
+    pub(crate) before: Option<&'a ReleaseState>,
+    pub(crate) event: &'a Event,
+    pub(crate) world: &'a FakeWorld,
+}
+
+/// A law of the journal: what is wrong, if anything.
+type Check = fn(&Case<'_>) -> Option<String>;
+
+/// Every law that one event and the state before it tell.
+const CHECKS: &[(Law, Check)] = &[
+    (Law::OnlyOurs, intents::s5_only_ours),
+    (Law::UnknownIsNeverZero, intents::s6_unknown_is_never_zero),
+    (Law::Pace, intents::s10_pace),
+    (Law::Order, intents::s12_order),
+    (Law::NoReturn, release::s13_no_return),
+    (Law::BackNeedsAPlace, intents::s14_back_needs_a_place),
+    (Law::GateFirst, release::s18_gate_first),
+    (Law::PauseMeansPause, release::s19_pause_means_pause),
+    (Law::PlanIsFixed, intents::s20_plan_is_fixed),
+    (Law::ToldNeverBlocks, release::s22_told_never_blocks),
+    (Law::NoBug, release::a3_no_bug),
+    (Law::WordsAreKept, release::a6_words_are_kept),
+];
+
+/// Hears everything that is appended.
+pub(crate) struct Court {
+    world: FakeWorld,
+    highest_epoch: u64,
+    active: Option<ReleaseId>,
+    moved: BTreeMap<(ReleaseId, Direction, BoardId), u64>,
+    records: BTreeMap<ReleaseId, u64>,
+    violations: Vec<String>,
+}
+
+impl Court {
+    pub(crate) fn new(world: FakeWorld) -> Self {
+        Self {
+            world,
+            highest_epoch: 0,
+            active: None,
+            moved: BTreeMap::new(),
+            records: BTreeMap::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.violations.clone()
+    }
+
+    pub(crate) fn convict(&mut self, law: Law, what: &str) {
+        if self.violations.len() < KEPT {
+            self.violations.push(format!("{law}: {} ms: {what}", self.world.elapsed_ms()));
+        }
+    }
+
+    pub(crate) fn hear_release(&mut self, before: Option<&ReleaseState>, record: &Record, event: &Event) {
+        self.s15_one_chain(record);
+        let world = self.world.clone();
+        let case = Case { before, event, world: &world };
+        for (law, check) in CHECKS {
+            if let Some(what) = check(&case) {
+                self.convict(*law, &what);
+            }
+        }
+        if let Some(before) = before {
+            self.s11_moved_once(before, event);
+            self.l4_no_livelock(&before.plan.release);
+        }
+    }
+
+    /// S25: a release begins when none is on.
+    pub(crate) fn hear_service(&mut self, record: &Record) {
+        self.s15_one_chain(record);
+        match record.fact.service() {
+            Some(ServiceEvent::Began { release, .. }) => {
+                if let Some(active) = self.active.replace(release.clone()) {
+                    self.convict(Law::OneRelease, &format!("{release} began while {active} was on"));
+                }
+            }
+            Some(ServiceEvent::Finished { release, .. }) => {
+                self.active.take_if(|active| active == release);
+            }
+            Some(ServiceEvent::AdoptionBegan { .. } | ServiceEvent::AdoptionEnded { .. }) | None => {}
+        }
+    }
+
+    /// No epoch is lower than one that has appended before.
+    fn s15_one_chain(&mut self, record: &Record) {
+        if record.epoch < self.highest_epoch {
+            let what = format!("epoch {} appended after {}", record.epoch, self.highest_epoch);
+            self.convict(Law::OneChain, &what);
+        }
+        self.highest_epoch = self.highest_epoch.max(record.epoch);
+    }
+
+    /// A board that was moved is not moved again the same way: unless its server died, nobody brought it back.
+    fn s11_moved_once(&mut self, before: &ReleaseState, event: &Event) {
+        let Event::Ended { id, outcome: Outcome::Done(Done::Moved(result)), .. } = event else { return };
+        let Some(segue_domain::effect::Effect::Move(effect)) = before.effects.get(id).map(|it| &it.effect)
+        else {
+            return;
+        };
+        let stayed = |board: &BoardId| result.exceptions.iter().any(|it| it.board == *board);
+        for one in effect.wave.moves.iter().filter(|one| !stayed(&one.board)) {
+            let key = (before.plan.release.clone(), effect.wave.direction, one.board.clone());
+            let first = self.moved.insert(key, one.epoch);
+            if first.is_some_and(|first| first != one.epoch) && self.world.deaths() == 0 {
+                let what = format!("{} was moved {} twice", one.board, effect.wave.direction.name());
+                self.convict(Law::MovedOnce, &what);
+            }
+        }
+    }
+
+    fn l4_no_livelock(&mut self, release: &ReleaseId) {
+        let records = self.records.entry(release.clone()).or_default();
+        *records += 1;
+        if *records == RECORDS_MAX {
+            self.convict(Law::NoLivelock, &format!("{release} has {RECORDS_MAX} records"));
+        }
+    }
+}

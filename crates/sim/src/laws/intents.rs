@@ -1,0 +1,122 @@
+//! Laws of what is to be done, looked at when its intent is appended.
+
+use std::collections::BTreeSet;
+
+use segue_domain::effect::{Effect, Intent};
+use segue_domain::event::Event;
+use segue_domain::ids::InstanceId;
+use segue_domain::state::{Leg, ReleaseState};
+use segue_domain::step::Step;
+
+use super::Case;
+
+fn intent<'a>(case: &Case<'a>) -> Option<(&'a ReleaseState, &'a Intent)> {
+    let Event::Intended(intent) = case.event else { return None };
+    Some((case.before?, intent))
+}
+
+/// The step that an effect's id names.
+fn step_of(intent: &Intent) -> Option<Step> {
+    Step::named(intent.id.as_str().split('/').nth(2)?)
+}
+
+/// Whom an effect ends, closes or takes out.
+fn taken_away(effect: &Effect) -> &[InstanceId] {
+    if let Effect::CloseToNew { instance } | Effect::Drain { instance, .. } = effect {
+        return std::slice::from_ref(instance);
+    }
+    let (Effect::Stop { instances } | Effect::Terminate { instances } | Effect::Deregister { instances, .. }) =
+        effect
+    else {
+        return &[];
+    };
+    instances
+}
+
+/// Who is ended, closed or taken out is in the plan, or was launched by this release.
+pub(super) fn s5_only_ours(case: &Case<'_>) -> Option<String> {
+    let (before, intent) = intent(case)?;
+    let ours: BTreeSet<InstanceId> =
+        before.plan.blue.iter().cloned().chain(before.green()).chain(before.lost()).collect();
+    let other = taken_away(&intent.effect).iter().find(|id| !ours.contains(*id))?;
+    Some(format!("{} names {other}, which is not this release's", intent.id))
+}
+
+/// A process that answers is ended only after repeated zeros, if its server ever served.
+pub(super) fn s6_unknown_is_never_zero(case: &Case<'_>) -> Option<String> {
+    let (before, intent) = intent(case)?;
+    if before.verdict().is_some() {
+        return None;
+    }
+    let (Effect::Stop { instances } | Effect::Terminate { instances }) = &intent.effect else { return None };
+    let apart = before.plan.service.patience.zeros_apart;
+    let proven = |id: &InstanceId| {
+        let zeros = before.zeros.get(id);
+        let span = zeros.and_then(|zeros| Some(zeros.last()?.since(*zeros.first()?)));
+        span.is_some_and(|span| span >= apart)
+    };
+    let unproven = instances.iter().find(|id| case.world.has_served(id) && !proven(id))?;
+    Some(format!("{} ends {unproven} without repeated zeros", intent.id))
+}
+
+/// A wave keeps to the policy.
+pub(super) fn s10_pace(case: &Case<'_>) -> Option<String> {
+    let (before, intent) = intent(case)?;
+    let Effect::Move(effect) = &intent.effect else { return None };
+    let policy = &before.plan.service.handover;
+    let most = usize::try_from(policy.wave_boards).unwrap_or(usize::MAX);
+    let boards = effect.wave.moves.len();
+    let is_fast = effect.attach_rate_per_s > policy.attach_rate_per_s
+        || effect.switching_at_once > policy.switching_at_once;
+    (boards > most || is_fast)
+        .then(|| format!("{} moves {boards} boards at once, {most} are allowed", intent.id))
+}
+
+/// An effect is of the step that is on, or of one that its step asks for again; a step is entered when all before
+/// it are done.
+pub(super) fn s12_order(case: &Case<'_>) -> Option<String> {
+    let before = case.before?;
+    if let Event::StepEntered { step } = case.event {
+        let expected = before.next_step();
+        return (expected != Some(*step)).then(|| format!("{step} was entered, and {expected:?} comes next"));
+    }
+    let (_, intent) = intent(case)?;
+    if before.verdict().is_some() {
+        return None;
+    }
+    let step = step_of(intent)?;
+    // What may have happened is settled by asking again, whatever step is on by then.
+    let is_known = before.was_entered(step) && before.journey().contains(&step)
+        || before.effects.contains_key(&intent.id);
+    (!is_known).then(|| format!("{} belongs to a step that is not on", intent.id))
+}
+
+/// New servers are closed on the way back only while an old one serves.
+pub(super) fn s14_back_needs_a_place(case: &Case<'_>) -> Option<String> {
+    let (before, intent) = intent(case)?;
+    let (Effect::CloseToNew { .. }, Leg::Back { .. }) = (&intent.effect, &before.leg) else { return None };
+    let serves = before.plan.blue.iter().any(|id| case.world.serves(id));
+    (!serves && !case.world.died_lately()).then(|| format!("{} closes, and no old server serves", intent.id))
+}
+
+/// What is launched, shared and registered is in the plan.
+pub(super) fn s20_plan_is_fixed(case: &Case<'_>) -> Option<String> {
+    let (before, intent) = intent(case)?;
+    let plan = &before.plan;
+    let follows = if let Effect::Launch(batch) = &intent.effect {
+        let planned = usize::try_from(batch.batch).ok().and_then(|batch| plan.batches.get(batch));
+        batch.image == plan.image.id
+            && batch.template == plan.service.launch.template
+            && planned.is_some_and(|planned| planned.subnet == batch.subnet)
+    } else if let Effect::SetWeights { weights, .. } = &intent.effect {
+        [&plan.weights_before, &plan.weights_shared, &plan.weights_after].contains(&weights)
+    } else if let Effect::Register { group, .. } = &intent.effect {
+        let routing = &plan.service.routing;
+        routing.forwarded().chain(routing.slot_groups()).any(|it| it == group)
+    } else if let Effect::Configure { command, .. } = &intent.effect {
+        plan.service.launch.configure.as_ref() == Some(command)
+    } else {
+        true
+    };
+    (!follows).then(|| format!("{} does not follow from the plan", intent.id))
+}
