@@ -163,8 +163,7 @@ fn event(chance: Chance) -> Event {
         33 => Event::Retries,
         34 => Event::Promotes,
         35 => Event::AsksForAnother,
-        36 => Event::EndsByHand(side),
-        37 | 38 => Event::StartsByHand,
-        _ => Event::Untags(side),
+        36 | 37 => Event::EndsByHand(side),
+        _ => Event::StartsByHand,
     }
 }

@@ -5,12 +5,16 @@ use std::time::Duration;
 use segue_domain::app::AppState;
 use segue_domain::event::Word;
 use segue_domain::ids::{BoardId, InstanceId, SubnetId};
+use segue_domain::state::{ReleaseState, Stance};
 use segue_engine::fakes::{FIRST, FakeWorld, Fate};
 use tokio::time::sleep;
 
 use crate::ground::Ground;
 use crate::happening::{At, Event, Happening, Side};
 use crate::people;
+
+/// From one try to say something to the next.
+const COMES_BACK: Duration = Duration::from_secs(10);
 
 /// Waits for its time, then lets it happen.
 pub(crate) async fn happen(ground: &Ground, happening: Happening) {
@@ -58,7 +62,7 @@ async fn befall(ground: &Ground, event: Event) {
         Event::Pauses { for_ms } => {
             say(ground, Word::Pause).await;
             sleep(Duration::from_millis(for_ms)).await;
-            say(ground, Word::Resume).await;
+            resume(ground).await;
         }
         Event::Retries => say(ground, Word::Retry).await,
         Event::Promotes => say(ground, Word::Promote).await,
@@ -71,6 +75,19 @@ async fn befall(ground: &Ground, event: Event) {
             stopped.first().into_iter().for_each(|id| world.start_by_hand(id));
         }
         Event::Untags(side) => servers(ground, side).first().into_iter().for_each(|id| world.untag(id)),
+    }
+}
+
+/// Whoever paused it comes back until it goes on.
+async fn resume(ground: &Ground) {
+    let is_paused = |state: &ReleaseState| matches!(state.stance, Stance::Paused { .. });
+    loop {
+        let paused = ground.journal.told().borrow().releases.values().any(|state| is_paused(state));
+        if !paused {
+            return;
+        }
+        say(ground, Word::Resume).await;
+        sleep(COMES_BACK).await;
     }
 }
 

@@ -13,6 +13,7 @@ use segue_domain::state::{ReleaseState, Stance};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::ground::{Ground, person};
+use crate::run::HEALS;
 use crate::script::Wish;
 
 /// From one request for a release to the next.
@@ -21,10 +22,13 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_mins(1);
 /// How long somebody asks for a release that is refused because of what the world looks like.
 const INSISTS: Duration = Duration::from_mins(10);
+/// Time for everything that was struck to be tried again.
+const TWO_TRIES: Duration = Duration::from_mins(5);
 /// From a hold, or a question, to a person's word.
 const NOTICES: Duration = Duration::from_secs(45);
-/// Words to one release that holds; then it is turned back.
+/// Words to one release that holds; then it is turned back, and at last left alone.
 const TRIES: u32 = 4;
+const GIVES_UP: u32 = 10;
 
 /// Asks for everything that the script wants, one after the other, and sees each to its end.
 pub(crate) async fn follow_the_script(ground: &Ground) {
@@ -102,6 +106,10 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
         }
         sleep(NOTICES).await;
         tries += 1;
+        // Where the world has healed and it holds all the same, nobody can help.
+        if tries > GIVES_UP && matches!(state.stance, Stance::Held { .. }) && is_healed(ground) {
+            return;
+        }
         let word = match (&state.stance, tries > TRIES) {
             (Stance::Asking { .. }, _) => Word::Promote,
             (_, false) => Word::Retry,
@@ -112,6 +120,10 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
         };
         say(ground, release, word).await;
     }
+}
+
+fn is_healed(ground: &Ground) -> bool {
+    Duration::from_millis(ground.world.elapsed_ms()) > HEALS + TWO_TRIES
 }
 
 fn waits_for_a_person(state: &ReleaseState) -> bool {

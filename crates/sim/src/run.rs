@@ -18,11 +18,11 @@ use crate::plan::Plan;
 use crate::strike::{Kind, Strikes, Struck};
 
 /// No fault strikes later.
-pub(crate) const HEALS: Duration = Duration::from_mins(40);
+pub(crate) const HEALS: Duration = Duration::from_mins(20);
 /// Everything has ended by then.
 const HORIZON: Duration = Duration::from_hours(3);
 /// Before the world is looked at for the last time: seals, leases and drains are over.
-const CALM: Duration = Duration::from_mins(2);
+const CALM: Duration = Duration::from_mins(1);
 /// From a daemon's death to its next life, at the most.
 const RESTART_MS: u64 = 20_000;
 

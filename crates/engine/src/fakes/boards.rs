@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use segue_domain::app::{AppState, AppStatus, BoardRow, Formats};
 use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 
-use super::law::Law;
 use super::state::State;
 use super::{FakePort, Method};
 use crate::ports::{
@@ -74,12 +73,8 @@ impl Boards for FakePort {
         let at = at.clone();
         self.change(Method::Drain, move |state| {
             state.obey(&at)?;
-            let app = state.app(&at.instance)?;
-            app.state = AppState::Draining;
-            if app.level > 0 {
-                let what = format!("{} was drained, and could hand its boards over", at.instance);
-                state.violation(Law::NobodyIsSentAway, what);
-            }
+            state.app(&at.instance)?.state = AppState::Draining;
+            state.watch_the_drain(&at.instance);
             state.send_away(&at.instance);
             state.watch_capacity("a server was drained");
             Ok(())

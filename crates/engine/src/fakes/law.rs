@@ -51,7 +51,7 @@ laws! {
     PlanIsFixed = "S20" "Every effect follows from the plan in the first record.";
     Audit = "S21" "Every record is there, follows from the one before, and folds.";
     ToldNeverBlocks = "S22" "What is only told holds no release and turns none back.";
-    ApiBudget = "S23" "Calls at EC2 stay within its token buckets.";
+    ApiBudget = "S23" "Readings at EC2 stay within its token buckets, on a bad day as on a good one.";
     NoSecrets = "S24" "No record holds a secret.";
     OneRelease = "S25" "A service has one release at a time.";
     EveryReleaseEnds = "L1" "When the world has healed, every release comes to its end.";

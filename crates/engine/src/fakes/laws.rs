@@ -105,6 +105,17 @@ impl State {
         }
     }
 
+    /// Nobody is sent away in a fleet whose servers can all hand boards over.
+    pub(super) fn watch_the_drain(&mut self, id: &InstanceId) {
+        let mut apps = self.machines.values().filter_map(|machine| machine.app.as_ref());
+        if apps.all(|app| app.level > 0) {
+            self.violation(
+                Law::NobodyIsSentAway,
+                format!("{id} was drained, and could hand its boards over"),
+            );
+        }
+    }
+
     /// What a release launched is got ready before clients are sent to it.
     pub(super) fn watch_readiness(&mut self, group: &GroupArn, instances: &[InstanceId]) {
         if !self.gets_ready || group.as_str().starts_with("slot-") {
