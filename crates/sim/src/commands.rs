@@ -3,6 +3,7 @@
 pub mod determinism;
 pub mod figures;
 pub mod fuzz;
+pub mod planted;
 pub mod seed;
 pub mod shrink;
 pub mod sweep;

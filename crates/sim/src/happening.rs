@@ -128,6 +128,29 @@ pub(crate) fn drawn(chance: Chance) -> Vec<Happening> {
     (0..count).map(one).collect()
 }
 
+/// The worst that can happen, soon after a step began.
+pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
+    const WORST: &[Event] = &[
+        Event::AllDie(Side::Old),
+        Event::AllDie(Side::New),
+        Event::Dies(Side::Old),
+        Event::Dies(Side::New),
+        Event::Aborts,
+        Event::Pauses { for_ms: 120_000 },
+        Event::Freezes { for_ms: 60_000 },
+        Event::Empty { for_ms: 60_000 },
+        Event::Stale { for_ms: 60_000 },
+        Event::Returns,
+    ];
+    let one = |n| {
+        let chance = chance.nth(n);
+        let nth = u32::try_from(chance.named("step").below(STEPS)).unwrap_or(0);
+        let at = At::Step { nth, after_ms: chance.named("after").below(SOON_MS / 4) };
+        Some(Happening { at, what: chance.named("worst").one_of(WORST).copied()? })
+    };
+    (0..=chance.named("count").below(3)).filter_map(one).collect()
+}
+
 fn at(chance: Chance) -> At {
     if chance.named("aimed").hits(AIMED) {
         let nth = u32::try_from(chance.named("step").below(STEPS)).unwrap_or(0);

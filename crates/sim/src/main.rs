@@ -1,6 +1,6 @@
 //! `segue-sim`: proves the engine, or finds how it can be broken.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use segue_sim::commands::figures::Figures;
 use segue_sim::commands::seed::Trace;
-use segue_sim::commands::{determinism, fuzz, seed, shrink, sweep};
+use segue_sim::commands::{determinism, fuzz, planted, seed, shrink, sweep};
 use segue_sim::plan::Plan;
+use serde::Serialize;
 
 /// Simulates releases in a world in which everything goes wrong.
 #[derive(Debug, Parser)]
@@ -52,6 +53,17 @@ enum Command {
     },
     /// Make the plan of a failing seed as small as it gets, and print it
     Shrink { seed: u64 },
+    /// Plant each known mistake, and see whether it is found
+    Planted {
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// Seeds for each mistake at the most
+        #[arg(long, default_value_t = 2_000)]
+        budget: u64,
+        /// That mistake alone
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Run each seed twice, and compare
     Determinism {
         #[arg(long, default_value_t = 1)]
@@ -76,14 +88,23 @@ fn main() -> Result<ExitCode> {
             figures
         }
         Command::Shrink { seed } => return shrunk(seed),
+        Command::Planted { from, budget, only } => {
+            let table = planted::planted(from, budget, only.as_deref());
+            println!("{table}");
+            write_json(cli.json.as_deref(), &table)?;
+            return Ok(code(table.missed().is_empty()));
+        }
         Command::Determinism { from, seeds } => return Ok(same(from, seeds)),
     };
     println!("{figures}");
-    if let Some(file) = &cli.json {
-        let text = serde_json::to_string_pretty(&figures)?;
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    }
+    write_json(cli.json.as_deref(), &figures)?;
     Ok(code(figures.violated == 0))
+}
+
+fn write_json(file: Option<&Path>, figures: &impl Serialize) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let text = serde_json::to_string_pretty(figures)?;
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn shrunk(seed: u64) -> Result<ExitCode> {

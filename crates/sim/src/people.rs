@@ -37,6 +37,20 @@ pub(crate) async fn follow_the_script(ground: &Ground) {
             see_to_its_end(ground, &release).await;
         }
     }
+    // Somebody else may have begun another one.
+    let mut seen = 0;
+    loop {
+        let all: Vec<ReleaseId> = ground.journal.told().borrow().releases.keys().cloned().collect();
+        if all.len() == seen {
+            return;
+        }
+        for release in all.iter().skip(seen) {
+            see_to_its_end(ground, release).await;
+        }
+        seen = all.len();
+        // What was asked for may come later than what was wanted.
+        sleep(ANSWER * 2).await;
+    }
 }
 
 /// The release; none when it was refused for good.
@@ -72,7 +86,10 @@ pub(crate) async fn ask_for_another(ground: &Ground) {
     let version = Some(Version::new("2"));
     let request = Request { kind: Kind::Full, version, parent: None, overrides: BTreeMap::new() };
     let asked = daemon.engine.start(&ground.service.name, request, None, person());
-    if let Some(Ok(release)) = answer(&daemon.life, asked).await {
+    let asked = answer(&daemon.life, asked).await;
+    // Whoever holds a daemon keeps it from being buried.
+    drop(daemon);
+    if let Some(Ok(release)) = asked {
         see_to_its_end(ground, &release).await;
     }
 }

@@ -197,7 +197,10 @@ impl State {
         }
         self.watch_the_move(&item.board, id);
         let clients = self.release(&owner, &item.board);
-        self.rows.insert(item.board.clone(), super::state::OwnerRow { epoch: epoch + 1, owner: id.clone() });
+        self.rows.insert(
+            item.board.clone(),
+            super::state::OwnerRow { epoch: epoch + 1, owner: id.clone(), since_ms: self.now_ms },
+        );
         let mut held = Held::active(epoch + 1, clients);
         held.moving = Some(item.id.clone());
         let app = self.app(id)?;

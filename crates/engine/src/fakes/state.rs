@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) warmed: BTreeSet<InstanceId>,
     /// The service configures and warms up what it launches.
     pub(super) gets_ready: bool,
+    /// Every server can hand its boards over.
+    pub(super) all_hand_over: bool,
     /// What was counted when the metrics system stopped to look.
     pub(super) counted: BTreeMap<InstanceId, u64>,
     pub(super) troubles: Troubles,
@@ -71,6 +73,8 @@ pub(super) struct Registration {
 pub(super) struct OwnerRow {
     pub(super) epoch: u64,
     pub(super) owner: InstanceId,
+    /// It came to its owner then.
+    pub(super) since_ms: u64,
 }
 
 /// Whether the metrics system sees anything.

@@ -27,6 +27,12 @@ pub(super) struct Troubles {
     died_at_ms: Option<u64>,
 }
 
+impl Troubles {
+    pub(super) fn deaths(&self) -> u64 {
+        self.deaths
+    }
+}
+
 impl State {
     fn until(&self, time: Duration) -> u64 {
         self.now_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))

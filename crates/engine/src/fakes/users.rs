@@ -106,7 +106,7 @@ impl State {
     pub(super) fn open_board(&mut self, id: &InstanceId) -> BoardId {
         self.users.boards_made += 1;
         let board = BoardId::new(format!("board-{:05}", self.users.boards_made));
-        self.rows.insert(board.clone(), OwnerRow { epoch: 1, owner: id.clone() });
+        self.rows.insert(board.clone(), OwnerRow { epoch: 1, owner: id.clone(), since_ms: self.now_ms });
         if let Ok(app) = self.app(id) {
             app.boards.insert(board.clone(), Held::active(1, CLIENTS));
             app.has_served = true;
@@ -134,9 +134,11 @@ impl State {
     }
 
     fn claim(&mut self, board: BoardId, to: &InstanceId) {
+        let now_ms = self.now_ms;
         let Some(row) = self.rows.get_mut(&board) else { return };
         row.epoch += 1;
         row.owner = to.clone();
+        row.since_ms = now_ms;
         let held = Held::active(row.epoch, CLIENTS);
         if let Ok(app) = self.app(to) {
             app.boards.insert(board, held);

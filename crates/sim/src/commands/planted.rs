@@ -1,0 +1,105 @@
+//! `planted`: each known mistake, put in on purpose, must be found within its budget of seeds: alone, or, where another
+//! layer of safety hides it, with that layer away too.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::played;
+use crate::bug::Bug;
+use crate::plan::Plan;
+use crate::pool;
+
+/// One mistake, perhaps with the layer that hides it away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Trial {
+    bug: Bug,
+    layer_off: Option<Bug>,
+}
+
+/// Layers that hide a mistake: without them it must be seen.
+const HIDDEN_BY: &[(Bug, Bug)] = &[
+    (Bug::UnknownIsZero, Bug::NoRecheck),
+    (Bug::StaleIsFresh, Bug::NoRecheck),
+    (Bug::NoRecheck, Bug::StaleIsFresh),
+    (Bug::OneZero, Bug::NoRecheck),
+    (Bug::RandomToken, Bug::LostIntent),
+    (Bug::NoGeneration, Bug::Unfenced),
+    (Bug::Unfenced, Bug::NoGeneration),
+    (Bug::RetireWithoutEmpty, Bug::StaysRegistered),
+    (Bug::HealthRemembered, Bug::CloseWithoutCapacity),
+];
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    pub bug: &'static str,
+    pub layer_off: Option<&'static str>,
+    /// Seeds that it took; none when it was not found.
+    pub seeds: Option<u64>,
+    /// The law that saw it, and what it said.
+    pub law: String,
+    pub what: String,
+}
+
+/// All trials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Table {
+    pub budget: u64,
+    pub rows: Vec<Found>,
+}
+
+/// Tries each mistake with seeds from `first` on, at most `budget` of them. With `only`, that one alone.
+pub fn planted(first: u64, budget: u64, only: Option<&str>) -> Table {
+    let alone = Bug::ALL.iter().map(|bug| Trial { bug: *bug, layer_off: None });
+    let layered = HIDDEN_BY.iter().map(|(bug, layer)| Trial { bug: *bug, layer_off: Some(*layer) });
+    let wanted = |trial: &Trial| only.is_none_or(|name| trial.bug.name() == name);
+    let mut trials: Vec<Trial> = alone.chain(layered).filter(wanted).collect();
+    trials.sort_by_key(|trial| (trial.bug, trial.layer_off));
+    Table { budget, rows: pool::each(&trials, |trial| search(*trial, first, budget)) }
+}
+
+fn search(trial: Trial, first: u64, budget: u64) -> Found {
+    let bugs: Vec<Bug> = std::iter::once(trial.bug).chain(trial.layer_off).collect();
+    let mut found = Found {
+        bug: trial.bug.name(),
+        layer_off: trial.layer_off.map(Bug::name),
+        seeds: None,
+        law: String::new(),
+        what: String::new(),
+    };
+    for (seed, count) in (first..).zip(1..=budget) {
+        let outcome = played(&Plan::drawn(seed).with(&bugs), &[]);
+        let Some(violation) = outcome.violations.first() else { continue };
+        let (law, what) = violation.split_once(": ").unwrap_or(("", violation));
+        (found.seeds, found.law, found.what) = (Some(count), law.to_owned(), what.to_owned());
+        break;
+    }
+    found
+}
+
+impl Table {
+    /// Mistakes that were found in none of their trials.
+    pub fn missed(&self) -> Vec<&'static str> {
+        let seen = |name: &str| self.rows.iter().any(|row| row.bug == name && row.seeds.is_some());
+        let mut missed: Vec<&str> = self.rows.iter().map(|row| row.bug).filter(|name| !seen(name)).collect();
+        missed.dedup();
+        missed
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<24} {:<24} {:>6}  {:<4} symptom", "bug", "layer off", "seeds", "law")?;
+        for row in &self.rows {
+            let seeds = row.seeds.map_or_else(|| format!(">{}", self.budget), |seeds| seeds.to_string());
+            let layer = row.layer_off.unwrap_or("");
+            writeln!(f, "{:<24} {layer:<24} {seeds:>6}  {:<4} {}", row.bug, row.law, row.what)?;
+        }
+        write!(
+            f,
+            "missed: {}",
+            if self.missed().is_empty() { "none".to_owned() } else { self.missed().join(", ") }
+        )
+    }
+}
