@@ -26,6 +26,8 @@ pub(crate) struct Told {
     pub(crate) releases: BTreeMap<ReleaseId, Arc<ReleaseState>>,
     /// Steps that were entered, over all releases.
     pub(crate) steps: u32,
+    /// It goes on for ever: nobody need look at it any longer.
+    pub(crate) is_endless: bool,
 }
 
 /// The journal, as all daemons of a run share it.
@@ -109,8 +111,10 @@ impl Telling {
             return self.court().convict(Law::Audit, &format!("{release} does not fold at {}", record.seq));
         };
         let is_step = matches!(event, Event::StepEntered { .. });
+        let is_endless = self.court().is_endless();
         self.told.send_modify(|told| {
             told.steps += u32::from(is_step);
+            told.is_endless |= is_endless;
             told.releases.insert(release.clone(), Arc::new(after));
         });
     }

@@ -17,7 +17,7 @@ use segue_journal::Record;
 /// The most violations of one run that are kept.
 const KEPT: usize = 20;
 /// More records than this, and a release goes on for ever. A long one has a few hundred.
-const RECORDS_MAX: u64 = 6_000;
+const RECORDS_MAX: u64 = 3_000;
 
 /// One event of a release, looked at where it happened.
 pub(crate) struct Case<'a> {
@@ -53,6 +53,7 @@ pub(crate) struct Court {
     active: Option<ReleaseId>,
     moved: BTreeMap<(ReleaseId, Direction, BoardId), u64>,
     records: BTreeMap<ReleaseId, u64>,
+    is_endless: bool,
     violations: Vec<String>,
 }
 
@@ -64,12 +65,17 @@ impl Court {
             active: None,
             moved: BTreeMap::new(),
             records: BTreeMap::new(),
+            is_endless: false,
             violations: Vec::new(),
         }
     }
 
     pub(crate) fn violations(&self) -> Vec<String> {
         self.violations.clone()
+    }
+
+    pub(crate) fn is_endless(&self) -> bool {
+        self.is_endless
     }
 
     pub(crate) fn convict(&mut self, law: Law, what: &str) {
@@ -140,6 +146,7 @@ impl Court {
         let records = self.records.entry(release.clone()).or_default();
         *records += 1;
         if *records == RECORDS_MAX {
+            self.is_endless = true;
             self.convict(Law::NoLivelock, &format!("{release} has {RECORDS_MAX} records"));
         }
     }

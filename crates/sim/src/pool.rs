@@ -1,19 +1,30 @@
-//! Many runs on all cores, each on a thread of its own, in the order of their numbers.
+//! Many runs on all cores, each on a thread of its own.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Does `work` for each job, on all cores; the answers in the order of the jobs.
 pub(crate) fn each<J: Sync, A: Send>(jobs: &[J], work: impl Fn(&J) -> A + Sync) -> Vec<A> {
+    let places: Vec<(usize, &J)> = jobs.iter().enumerate().collect();
+    let mut answers = Vec::new();
+    each_to(&places, |(_, job)| work(job), |(place, _), answer| answers.push((*place, answer)));
+    answers.sort_by_key(|(place, _)| *place);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// Does `work` for each job, on all cores, and hands each answer on as it comes: nothing is kept.
+pub(crate) fn each_to<J: Sync, A: Send>(
+    jobs: &[J],
+    work: impl Fn(&J) -> A + Sync,
+    take: impl FnMut(&J, A) + Send,
+) {
     let next = AtomicUsize::new(0);
-    let answers = Mutex::new(Vec::new());
+    let take = Mutex::new(take);
     let worker = || {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = jobs.get(place) else { return };
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let answer = work(job);
-            answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, answer));
+            take.lock().unwrap_or_else(PoisonError::into_inner)(job, answer);
         }
     };
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -22,7 +33,4 @@ pub(crate) fn each<J: Sync, A: Send>(jobs: &[J], work: impl Fn(&J) -> A + Sync) 
             scope.spawn(worker);
         }
     });
-    let mut answers = answers.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    answers.sort_by_key(|(place, _)| *place);
-    answers.into_iter().map(|(_, answer)| answer).collect()
 }

@@ -73,8 +73,13 @@ async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
         let nature = futures_util::future::join_all(
             plan.happenings.iter().map(|happening| nature::happen(&ground, *happening)),
         );
+        let mut told = ground.journal.told();
         let released = async {
-            people::follow_the_script(&ground).await;
+            tokio::select! {
+                biased;
+                _ = told.wait_for(|told| told.is_endless) => return,
+                () = people::follow_the_script(&ground) => {}
+            }
             // What was planned may come later than the last release: the world is looked at when all is calm.
             sleep(CALM).await;
         };

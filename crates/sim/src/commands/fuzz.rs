@@ -10,11 +10,14 @@ use crate::pool;
 /// Runs `seeds` of them, from the first on.
 pub fn fuzz(first: u64, seeds: u64, began: Instant) -> Figures {
     let jobs: Vec<u64> = (first..first.saturating_add(seeds)).collect();
-    let outcomes = pool::each(&jobs, |seed| played(&Plan::drawn(*seed), &[]));
     let mut figures = Figures::default();
-    for (seed, outcome) in jobs.iter().zip(&outcomes) {
-        figures.add(&format!("seed {seed}"), outcome);
-    }
+    pool::each_to(
+        &jobs,
+        |seed| played(&Plan::drawn(*seed), &[]),
+        |seed, outcome| {
+            figures.add(&format!("seed {seed}"), &outcome);
+        },
+    );
     figures.took(began.elapsed());
     figures
 }

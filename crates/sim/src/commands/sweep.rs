@@ -1,48 +1,86 @@
-//! `sweep` and `pairs`: a run without faults, in which the daemon dies once at each place at which it can, or
-//! twice at some pairs of them.
+//! `sweep` and `pairs`: scenarios without any other fault, in which the daemon dies once at each place at which it can,
+//! or twice at some pairs of them.
 
 use std::time::Instant;
 
 use super::figures::Figures;
 use super::played;
 use crate::chance::Chance;
+use crate::happening::{At, Event, Happening, Side};
 use crate::plan::Plan;
 use crate::pool;
 use crate::script::Script;
 
-/// Every place of every script, once.
-pub fn sweep(began: Instant) -> Figures {
-    let jobs: Vec<(Script, Vec<u64>)> =
-        Script::ALL.iter().flat_map(|script| (1..=points(*script)).map(|at| (*script, vec![at]))).collect();
-    deaths(&jobs, began)
+/// What happens in a scenario besides its script, and its place: the nth step of the run.
+const BESIDES: &[(&str, Script, u32, Event)] = &[
+    ("full, aborted in the launch", Script::Full, 2, Event::Aborts),
+    ("full, aborted in the handover", Script::Full, 8, Event::Aborts),
+    ("full, a new server never comes up", Script::Full, 1, Event::BadLaunch { way: 1 }),
+    ("full, a new server dies in the handover", Script::Full, 8, Event::Dies(Side::New)),
+    ("full, an old server dies in the handover", Script::Full, 8, Event::Dies(Side::Old)),
+    ("full, every new server dies when blue is closed", Script::Full, 8, Event::AllDie(Side::New)),
+    ("canary, aborted in the bake", Script::Canary, 6, Event::Aborts),
+];
+
+/// A scenario: its name and its plan.
+#[derive(Debug, Clone)]
+struct Scenario {
+    name: &'static str,
+    plan: Plan,
+    points: u64,
 }
 
-/// So many pairs of places, drawn from all scripts.
+/// One run: which scenario, and where the daemon dies.
+struct Job<'a> {
+    scenario: &'a Scenario,
+    dies_at: Vec<u64>,
+}
+
+/// Every place of every scenario, once.
+pub fn sweep(began: Instant) -> Figures {
+    let scenarios = scenarios();
+    let all = scenarios
+        .iter()
+        .flat_map(|scenario| (1..=scenario.points).map(move |at| Job { scenario, dies_at: vec![at] }));
+    deaths(&all.collect::<Vec<_>>(), began)
+}
+
+/// So many pairs of places, drawn from all scenarios.
 pub fn pairs(sample: u64, seed: u64, began: Instant) -> Figures {
-    let points: Vec<(Script, u64)> = Script::ALL.iter().map(|script| (*script, points(*script))).collect();
+    let scenarios = scenarios();
     let chance = Chance::of_seed(seed).named("pairs");
     let pair = |n: u64| {
         let chance = chance.nth(n);
-        let (script, points) = chance.one_of(&points).copied()?;
-        let first = 1 + chance.named("first").below(points);
+        let scenario = chance.one_of(&scenarios)?;
+        let first = 1 + chance.named("first").below(scenario.points);
         // The points after a death are numbered on: half of the second deaths come soon after the first.
-        let apart = if chance.named("soon").hits(500_000) { 20 } else { points };
-        Some((script, vec![first, first + 1 + chance.named("apart").below(apart)]))
+        let apart = if chance.named("soon").hits(500_000) { 20 } else { scenario.points };
+        Some(Job { scenario, dies_at: vec![first, first + 1 + chance.named("apart").below(apart)] })
     };
-    let jobs: Vec<(Script, Vec<u64>)> = (0..sample).filter_map(pair).collect();
-    deaths(&jobs, began)
+    deaths(&(0..sample).filter_map(pair).collect::<Vec<_>>(), began)
 }
 
-fn points(script: Script) -> u64 {
-    played(&Plan::calm(0, script), &[]).points
+fn scenarios() -> Vec<Scenario> {
+    let scripts = Script::ALL.iter().map(|script| (script.name(), Plan::calm(0, *script)));
+    let besides = BESIDES.iter().map(|(name, script, nth, what)| {
+        let at = At::Step { nth: *nth, after_ms: 300 };
+        (*name, Plan { happenings: vec![Happening { at, what: *what }], ..Plan::calm(0, *script) })
+    });
+    let all: Vec<(&str, Plan)> = scripts.chain(besides).collect();
+    let points = pool::each(&all, |(_, plan)| played(plan, &[]).points);
+    let scenario = |((name, plan), points)| Scenario { name, plan, points };
+    all.into_iter().zip(points).map(scenario).collect()
 }
 
-fn deaths(jobs: &[(Script, Vec<u64>)], began: Instant) -> Figures {
-    let outcomes = pool::each(jobs, |(script, at)| played(&Plan::calm(0, *script), at));
+fn deaths(jobs: &[Job<'_>], began: Instant) -> Figures {
     let mut figures = Figures::default();
-    for ((script, at), outcome) in jobs.iter().zip(&outcomes) {
-        figures.add(&format!("{} died at {at:?}", script.name()), outcome);
-    }
+    pool::each_to(
+        jobs,
+        |job| played(&job.scenario.plan, &job.dies_at),
+        |job, outcome| {
+            figures.add(&format!("{}, died at {:?}", job.scenario.name, job.dies_at), &outcome);
+        },
+    );
     figures.took(began.elapsed());
     figures
 }
