@@ -15,6 +15,7 @@ use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{GroupArn, InstanceId, Route};
 use crate::reading::Reading;
+use crate::service::Slot;
 use crate::state::Promoted;
 use crate::step::Step;
 use crate::target::Weights;
@@ -96,10 +97,13 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
     // The slot of one that died and was replaced is free again as soon as its group is empty.
     let ours = scope.state.routes.iter().filter(|(id, _)| green.contains(*id)).map(|(_, route)| route);
     let leased: BTreeSet<&Route> = ours.chain(scope.plan().routes.values()).collect();
-    let mut free = slots.iter().filter(|slot| {
+    let is_free = |slot: &&Slot| {
         let targets = scope.world.targets(&slot.group);
         !leased.contains(&slot.route) && targets.is_ok_and(BTreeMap::is_empty)
-    });
+    };
+    let mut free: Vec<&Slot> = slots.iter().filter(is_free).collect();
+    free.sort_by_key(|slot| registry::may_be_registered_yet(scope, &slot.group));
+    let mut free = free.into_iter();
     let mut routes = BTreeMap::new();
     for id in without {
         let Some(slot) = free.next() else {

@@ -19,7 +19,10 @@ pub fn needs(state: &ReleaseState) -> Needs {
     match step {
         Step::Resolve | Step::Launch | Step::Configure | Step::Warm => {}
         // One that was replaced may run again, and is closed and emptied like the others.
-        Step::Shut => needs.instances.extend(state.lost()),
+        Step::Shut => {
+            needs.slots = slots_of(state, &plan.blue);
+            needs.instances.extend(state.lost());
+        }
         // Whoever comes in the place of one that died gets a slot, whatever step is on.
         Step::Close => {
             needs.slots = slots_of_the_replaced(state);
@@ -51,6 +54,7 @@ pub fn needs(state: &ReleaseState) -> Needs {
             needs.ownership.clone_from(&plan.blue);
         }
         Step::Return => {
+            needs.slots = slots_of(state, &plan.blue);
             needs.instances.extend(state.lost());
             needs.board_lists = everybody.union(&state.lost()).cloned().collect();
             needs.ownership = green;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope};
 use crate::decision::Source;
-use crate::effect::Effect;
+use crate::effect::{Effect, Outcome};
 use crate::ids::{GroupArn, InstanceId, Route};
 use crate::target::TargetHealth;
 
@@ -41,6 +41,15 @@ pub(super) fn require_groups<'g>(
 /// Health of an instance in a group; none when it is not registered there.
 pub(super) fn health(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> Option<TargetHealth> {
     scope.world.targets(group).ok()?.get(id).copied()
+}
+
+/// Somebody's registration in this group was begun, and nobody saw its end: it may come after a look that finds the
+/// group empty.
+pub(super) fn may_be_registered_yet(scope: &Scope<'_>, group: &GroupArn) -> bool {
+    scope.state.effects.values().any(|record| {
+        let is_here = matches!(&record.effect, Effect::Register { group: other, .. } if other == group);
+        is_here && matches!(record.ended, None | Some((Outcome::Unknown(_), _)))
+    })
 }
 
 /// Some slot's group lists it.

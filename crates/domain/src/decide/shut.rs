@@ -4,11 +4,14 @@
 //! If killed here: closing again changes nothing.
 
 use super::scope::{Scope, Taken};
-use super::{capacity, close, launch, registry};
+use super::{capacity, close, launch, registry, reopen};
 use crate::decision::Then;
+use crate::step::Step;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
+    // What was asked of an old server on the way out may have come late and closed it again.
+    scope.require_done(Step::Reopen, reopen::take)?;
     registry::require_groups(scope, &scope.plan().groups())?;
     capacity::require(scope, &scope.plan().blue, Then::Hold)?;
     let leaving = launch::fresh(scope).union(&scope.state.lost()).cloned().collect();

@@ -92,6 +92,7 @@ impl Play {
             ["silent", id] => self.server(id).silent = true,
             ["answers", id] => self.server(id).silent = false,
             ["restarted-open", id] => self.server(id).open = segue_domain::app::AppState::Serving,
+            ["closed-late", id] => self.server(id).open = segue_domain::app::AppState::Closed,
             ["started", id] => self.server(id).instance.state = InstanceState::Running,
             ["stopped", id] => self.server(id).instance.state = InstanceState::Stopped,
             ["listed", id, name] => {
