@@ -38,18 +38,24 @@ pub(crate) async fn follow_the_script(ground: &Ground) {
         }
     }
     // Somebody else may have begun another one.
-    let mut seen = 0;
     loop {
-        let all: Vec<ReleaseId> = ground.journal.told().borrow().releases.keys().cloned().collect();
-        if all.len() == seen {
-            return;
-        }
-        for release in all.iter().skip(seen) {
+        let told = ground.journal.told().borrow().clone();
+        for release in told.releases.keys() {
             see_to_its_end(ground, release).await;
         }
-        seen = all.len();
         // What was asked for may come later than what was wanted.
         sleep(ANSWER * 2).await;
+        let told = ground.journal.told().borrow().clone();
+        if !told.releases.values().any(|state| is_on(state)) {
+            return;
+        }
+    }
+}
+
+fn is_on(state: &ReleaseState) -> bool {
+    match state.stance {
+        Stance::Going | Stance::Paused { .. } | Stance::Asking { .. } => true,
+        Stance::Held { .. } | Stance::Closed { .. } => false,
     }
 }
 

@@ -1,0 +1,45 @@
+//! Runs of every kind, as many as a change's checks have time for.
+
+use std::time::Instant;
+
+use segue_sim::commands::figures::Figures;
+use segue_sim::commands::{determinism, fuzz, planted, sweep};
+
+/// Seeds that every change is held to.
+const SEEDS: u64 = 3_000;
+/// For each mistake at the most.
+const BUDGET: u64 = 1_500;
+const TWICE: u64 = 120;
+const PAIRS: u64 = 500;
+
+fn breaks_nothing(figures: &Figures) {
+    println!("{figures}");
+    assert_eq!(figures.violated, 0, "{figures}");
+}
+
+#[test]
+fn some_thousand_seeds_break_no_law() {
+    breaks_nothing(&fuzz::fuzz(1, SEEDS, Instant::now()));
+}
+
+#[test]
+fn every_seed_goes_the_same_way_twice() {
+    assert_eq!(determinism::determinism(1, TWICE), Vec::<u64>::new());
+}
+
+#[test]
+fn every_scenario_survives_the_daemons_death_at_every_place() {
+    breaks_nothing(&sweep::sweep(Instant::now()));
+}
+
+#[test]
+fn pairs_of_deaths_are_survived() {
+    breaks_nothing(&sweep::pairs(PAIRS, 1, Instant::now()));
+}
+
+#[test]
+fn every_planted_mistake_is_found() {
+    let table = planted::planted(1, BUDGET, None);
+    println!("{table}");
+    assert_eq!(table.missed(), Vec::<&str>::new(), "{table}");
+}
