@@ -41,6 +41,13 @@ enum Command {
         #[arg(long)]
         trace: bool,
     },
+    /// Run a plan from a file: what `shrink` printed, or one of the corpus
+    Plan {
+        file: PathBuf,
+        /// Tell every call
+        #[arg(long)]
+        trace: bool,
+    },
     /// Let the daemon die at each place at which it can, in every script
     Sweep,
     /// Let the daemon die twice, at pairs of places that are drawn
@@ -80,12 +87,16 @@ fn main() -> Result<ExitCode> {
         Command::Fuzz { from, seeds } => fuzz::fuzz(from, seeds, began),
         Command::Sweep => sweep::sweep(began),
         Command::Pairs { sample, seed } => sweep::pairs(sample, seed, began),
-        Command::Seed { seed, trace } => {
-            let outcome = seed::seed(&Plan::drawn(seed), if trace { Trace::Yes } else { Trace::No });
-            let mut figures = Figures::default();
-            figures.add(&format!("seed {seed}"), &outcome);
-            figures.took(began.elapsed());
-            figures
+        Command::Seed { seed, trace } => one(&format!("seed {seed}"), &Plan::drawn(seed), trace, began),
+        Command::Plan { file, trace } => {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {name}"))?;
+            one(
+                &name,
+                &serde_json::from_str(&text).with_context(|| format!("{name} is no plan"))?,
+                trace,
+                began,
+            )
         }
         Command::Shrink { seed } => return shrunk(seed),
         Command::Planted { from, budget, only } => {
@@ -99,6 +110,14 @@ fn main() -> Result<ExitCode> {
     println!("{figures}");
     write_json(cli.json.as_deref(), &figures)?;
     Ok(code(figures.violated == 0))
+}
+
+fn one(name: &str, plan: &Plan, trace: bool, began: Instant) -> Figures {
+    let outcome = seed::seed(plan, if trace { Trace::Yes } else { Trace::No });
+    let mut figures = Figures::default();
+    figures.add(name, &outcome);
+    figures.took(began.elapsed());
+    figures
 }
 
 fn write_json(file: Option<&Path>, figures: &impl Serialize) -> Result<()> {
