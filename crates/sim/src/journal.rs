@@ -85,7 +85,7 @@ impl Telling {
             match fold(events) {
                 Ok(state) => releases.extend(state.map(|it| (it.plan.release.to_string(), it))),
                 Err(error) => {
-                    self.court().convict(Law::Audit, &format!("{} does not fold: {error}", end.stream))
+                    self.court().convict(Law::Audit, &format!("{} does not fold: {error}", end.stream));
                 }
             }
         }

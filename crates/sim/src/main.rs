@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -11,6 +10,7 @@ use segue_sim::commands::seed::Trace;
 use segue_sim::commands::{determinism, fuzz, planted, seed, shrink, sweep};
 use segue_sim::plan::Plan;
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// Simulates releases in a world in which everything goes wrong.
 #[derive(Debug, Parser)]
@@ -82,21 +82,15 @@ enum Command {
 
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
-    let began = Instant::now();
     let figures = match cli.command {
-        Command::Fuzz { from, seeds } => fuzz::fuzz(from, seeds, began),
-        Command::Sweep => sweep::sweep(began),
-        Command::Pairs { sample, seed } => sweep::pairs(sample, seed, began),
-        Command::Seed { seed, trace } => one(&format!("seed {seed}"), &Plan::drawn(seed), trace, began),
+        Command::Fuzz { from, seeds } => fuzz::fuzz(from, seeds),
+        Command::Sweep => sweep::sweep(),
+        Command::Pairs { sample, seed } => sweep::pairs(sample, seed),
+        Command::Seed { seed, trace } => one(&format!("seed {seed}"), &Plan::drawn(seed), trace),
         Command::Plan { file, trace } => {
             let name = file.display().to_string();
             let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {name}"))?;
-            one(
-                &name,
-                &serde_json::from_str(&text).with_context(|| format!("{name} is no plan"))?,
-                trace,
-                began,
-            )
+            one(&name, &serde_json::from_str(&text).with_context(|| format!("{name} is no plan"))?, trace)
         }
         Command::Shrink { seed } => return shrunk(seed),
         Command::Planted { from, budget, only } => {
@@ -112,7 +106,8 @@ fn main() -> Result<ExitCode> {
     Ok(code(figures.violated == 0))
 }
 
-fn one(name: &str, plan: &Plan, trace: bool, began: Instant) -> Figures {
+fn one(name: &str, plan: &Plan, trace: bool) -> Figures {
+    let began = Instant::now();
     let outcome = seed::seed(plan, if trace { Trace::Yes } else { Trace::No });
     let mut figures = Figures::default();
     figures.add(name, &outcome);

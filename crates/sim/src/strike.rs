@@ -188,13 +188,13 @@ impl Strikes {
             return Vec::new();
         }
         let listed = |kind: Kind| Struck { call: site.method.name().to_owned(), nth: site.nth, kind };
-        let is_struck = |kind: Kind| match &self.plan.strikes {
-            Some(strikes) => strikes.contains(&listed(kind)),
-            None => {
-                let rate = self.plan.rates.get(&kind).copied().unwrap_or(0);
-                let rate = if site.method.reads() { rate / READINGS_SPARED } else { rate };
-                chance.named(kind.name()).hits(rate) || self.plan.aimed.contains(&listed(kind))
+        let is_struck = |kind: Kind| {
+            if let Some(strikes) = &self.plan.strikes {
+                return strikes.contains(&listed(kind));
             }
+            let rate = self.plan.rates.get(&kind).copied().unwrap_or(0);
+            let rate = if site.method.reads() { rate / READINGS_SPARED } else { rate };
+            chance.named(kind.name()).hits(rate) || self.plan.aimed.contains(&listed(kind))
         };
         Kind::ALL.iter().copied().filter(|kind| kind.can_strike(site.method) && is_struck(*kind)).collect()
     }

@@ -94,7 +94,9 @@ impl FakeWorld {
             let here = state.machines.iter().filter(|(_, it)| it.instance.subnet == *subnet);
             here.filter(|(_, it)| !it.instance.state.is_down()).map(|(id, _)| id.clone()).collect()
         };
-        ids.iter().for_each(|id| self.die(id));
+        for id in &ids {
+            self.die(id);
+        }
     }
 
     /// There is no room in a zone for so long.

@@ -242,12 +242,16 @@ impl Boards for Between {
         items: &[MoveItem],
         terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError> {
-        items.iter().for_each(|item| self.moves("prepare", &item.id));
+        for item in items {
+            self.moves("prepare", &item.id);
+        }
         self.ports.boards.prepare(&self.at(at), items, terms).await
     }
 
     async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
-        offers.iter().for_each(|plan| self.moves("offer", &plan.item.id));
+        for plan in offers {
+            self.moves("offer", &plan.item.id);
+        }
         self.ports.boards.offer(&self.at(at), offers).await
     }
 
@@ -265,7 +269,9 @@ impl Boards for Between {
     }
 
     async fn end(&self, at: &Target, moves: &[(MoveId, BoardId)], outcome: EndOf) -> Result<(), CallError> {
-        moves.iter().for_each(|(id, _)| self.moves("end", id));
+        for (id, _) in moves {
+            self.moves("end", id);
+        }
         self.ports.boards.end(&self.at(at), moves, outcome).await
     }
 }

@@ -1,7 +1,7 @@
 //! `sweep` and `pairs`: scenarios without any other fault, in which the daemon dies once at each place at which it can,
 //! or twice at some pairs of them.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::figures::Figures;
 use super::played;
@@ -37,16 +37,16 @@ struct Job<'a> {
 }
 
 /// Every place of every scenario, once.
-pub fn sweep(began: Instant) -> Figures {
+pub fn sweep() -> Figures {
     let scenarios = scenarios();
     let all = scenarios
         .iter()
         .flat_map(|scenario| (1..=scenario.points).map(move |at| Job { scenario, dies_at: vec![at] }));
-    deaths(&all.collect::<Vec<_>>(), began)
+    deaths(&all.collect::<Vec<_>>())
 }
 
 /// So many pairs of places, drawn from all scenarios.
-pub fn pairs(sample: u64, seed: u64, began: Instant) -> Figures {
+pub fn pairs(sample: u64, seed: u64) -> Figures {
     let scenarios = scenarios();
     let chance = Chance::of_seed(seed).named("pairs");
     let pair = |n: u64| {
@@ -57,7 +57,7 @@ pub fn pairs(sample: u64, seed: u64, began: Instant) -> Figures {
         let apart = if chance.named("soon").hits(500_000) { 20 } else { scenario.points };
         Some(Job { scenario, dies_at: vec![first, first + 1 + chance.named("apart").below(apart)] })
     };
-    deaths(&(0..sample).filter_map(pair).collect::<Vec<_>>(), began)
+    deaths(&(0..sample).filter_map(pair).collect::<Vec<_>>())
 }
 
 fn scenarios() -> Vec<Scenario> {
@@ -72,7 +72,8 @@ fn scenarios() -> Vec<Scenario> {
     all.into_iter().zip(points).map(scenario).collect()
 }
 
-fn deaths(jobs: &[Job<'_>], began: Instant) -> Figures {
+fn deaths(jobs: &[Job<'_>]) -> Figures {
+    let began = Instant::now();
     let mut figures = Figures::default();
     pool::each_to(
         jobs,

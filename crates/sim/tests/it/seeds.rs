@@ -1,7 +1,5 @@
 //! Runs of every kind, as many as a change's checks have time for.
 
-use std::time::Instant;
-
 use segue_sim::commands::figures::Figures;
 use segue_sim::commands::{determinism, fuzz, planted, sweep};
 
@@ -19,7 +17,7 @@ fn breaks_nothing(figures: &Figures) {
 
 #[test]
 fn some_thousand_seeds_break_no_law() {
-    breaks_nothing(&fuzz::fuzz(1, SEEDS, Instant::now()));
+    breaks_nothing(&fuzz::fuzz(1, SEEDS));
 }
 
 #[test]
@@ -29,12 +27,12 @@ fn every_seed_goes_the_same_way_twice() {
 
 #[test]
 fn every_scenario_survives_the_daemons_death_at_every_place() {
-    breaks_nothing(&sweep::sweep(Instant::now()));
+    breaks_nothing(&sweep::sweep());
 }
 
 #[test]
 fn pairs_of_deaths_are_survived() {
-    breaks_nothing(&sweep::pairs(PAIRS, 1, Instant::now()));
+    breaks_nothing(&sweep::pairs(PAIRS, 1));
 }
 
 #[test]

@@ -38,7 +38,9 @@ fn step(state: &ReleaseState) -> Option<Step> {
 
 fn change(decision: Decision, change: impl Fn(&mut Intent)) -> Decision {
     let Decision::Do(mut intents) = decision else { return decision };
-    intents.iter_mut().for_each(change);
+    for intent in &mut intents {
+        change(intent);
+    }
     Decision::Do(intents)
 }
 
@@ -104,7 +106,9 @@ fn slot_twice(state: &ReleaseState, _: &World, decision: Decision) -> Decision {
         let Event::SlotsLeased { routes } = event else { continue };
         let taken = state.plan.routes.values().next().or_else(|| routes.values().next()).cloned();
         let Some(taken) = taken else { continue };
-        routes.values_mut().for_each(|route| *route = taken.clone());
+        for route in routes.values_mut() {
+            *route = taken.clone();
+        }
     }
     Decision::Record(events)
 }
@@ -154,12 +158,8 @@ fn sent_away(state: &ReleaseState, _: &World, decision: Decision) -> Decision {
 
 /// The new servers are admitted before they were warm.
 fn steps_skipped(_: &ReleaseState, _: &World, decision: Decision) -> Decision {
-    match decision {
-        Decision::Record(events) if events == [Event::StepEntered { step: Step::Warm }] => {
-            Decision::Record(vec![Event::StepEntered { step: Step::Admit }])
-        }
-        decision => decision,
-    }
+    let enter = |step| Decision::Record(vec![Event::StepEntered { step }]);
+    if decision == enter(Step::Warm) { enter(Step::Admit) } else { decision }
 }
 
 fn one_wave_is_enough(state: &ReleaseState, _: &World, decision: Decision) -> Decision {

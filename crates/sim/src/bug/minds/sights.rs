@@ -15,9 +15,12 @@ use segue_domain::world::World;
 
 use crate::bug::{Bug, Bugs};
 
+/// What is seen otherwise than it is.
+type Sight = fn(&mut ReleaseState, &mut World);
+
 /// Every mistaken sight that is planted.
 pub(super) fn mistake(bugs: &Bugs, state: &mut ReleaseState, world: &mut World) {
-    const SIGHTS: &[(Bug, fn(&mut ReleaseState, &mut World))] = &[
+    const SIGHTS: &[(Bug, Sight)] = &[
         (Bug::UnknownIsZero, unknown_is_zero),
         (Bug::NoRecheck, no_recheck),
         (Bug::OneZero, one_zero),
