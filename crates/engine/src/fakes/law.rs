@@ -67,7 +67,6 @@ laws! {
     NobodyIsSentAway = "A5" "No client is sent away where boards can be carried.";
     WordsAreKept = "A6" "A release that a person aborted is not released.";
     TheirsIsTheirs = "A7" "What belongs to others is not taken in.";
-    BadIsSeen = "A8" "A version whose servers fail passes no canary.";
 }
 
 impl std::fmt::Display for Law {
