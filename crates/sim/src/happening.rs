@@ -120,6 +120,10 @@ const SOON_MS: u64 = 20_000;
 /// Most of what happens is aimed at a step.
 const AIMED: u32 = 650_000;
 const ZONES: u64 = 3;
+/// The steps of a release in which it hurts.
+const WORST_STEPS: std::ops::Range<u64> = 4..12;
+/// Before the step has done anything.
+const AT_ONCE_MS: u64 = 80;
 
 /// Draws what happens in a run.
 pub(crate) fn drawn(chance: Chance) -> Vec<Happening> {
@@ -141,6 +145,8 @@ pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
         Event::Empty { for_ms: 60_000 },
         Event::Stale { for_ms: 60_000 },
         Event::Returns,
+        Event::MovesRefused { for_ms: 60_000 },
+        Event::Stubborn,
     ];
     let one = |n| {
         let chance = chance.nth(n);
@@ -148,7 +154,26 @@ pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
         let at = At::Step { nth, after_ms: chance.named("after").below(SOON_MS / 4) };
         Some(Happening { at, what: chance.named("worst").one_of(WORST).copied()? })
     };
-    (0..=chance.named("count").below(3)).filter_map(one).collect()
+    let mut all: Vec<Happening> = (0..=chance.named("count").below(3)).filter_map(one).collect();
+    if chance.named("in a pause").below(4) == 0 {
+        all.extend(in_a_pause(chance.named("pause")));
+    }
+    all
+}
+
+/// Somebody pauses, and meanwhile everything changes.
+fn in_a_pause(chance: Chance) -> [Happening; 2] {
+    let nth =
+        u32::try_from(WORST_STEPS.start + chance.named("step").below(WORST_STEPS.end - WORST_STEPS.start));
+    let nth = nth.unwrap_or(0);
+    let side = if chance.named("side").below(2) == 0 { Side::Old } else { Side::New };
+    let after_ms = chance.named("after").below(AT_ONCE_MS);
+    let pause = At::Step { nth, after_ms };
+    let death = At::Step { nth, after_ms: after_ms + 30_000 };
+    [
+        Happening { at: pause, what: Event::Pauses { for_ms: 90_000 } },
+        Happening { at: death, what: Event::AllDie(side) },
+    ]
 }
 
 fn at(chance: Chance) -> At {

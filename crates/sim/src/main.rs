@@ -94,7 +94,7 @@ fn main() -> Result<ExitCode> {
         }
         Command::Shrink { seed } => return shrunk(seed),
         Command::Planted { from, budget, only } => {
-            let table = planted::planted(from, budget, only.as_deref());
+            let table = planted::planted(from, budget, only.as_deref(), |found| eprintln!("{found}"));
             println!("{table}");
             write_json(cli.json.as_deref(), &table)?;
             return Ok(code(table.missed().is_empty()));

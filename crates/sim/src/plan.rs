@@ -93,7 +93,8 @@ impl Plan {
         }
     }
 
-    fn directed(seed: u64) -> Self {
+    /// Hardly any faults, and the worst in the worst moment.
+    pub(crate) fn directed(seed: u64) -> Self {
         let chance = Chance::of_seed(seed);
         let kind = chance.named("only kind").one_of(Kind::ALL).copied();
         let rate = kind.filter(|_| chance.named("any kind").hits(HALF));
@@ -103,6 +104,7 @@ impl Plan {
             rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
             happenings: happening::directed(chance.named("happenings")),
             aimed: strike::aimed(chance.named("aimed")),
+            latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             ..Self::calm(seed, Script::drawn(chance.named("script")))
         }
     }

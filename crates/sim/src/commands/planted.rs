@@ -50,13 +50,24 @@ pub struct Table {
 }
 
 /// Tries each mistake with seeds from `first` on, at most `budget` of them. With `only`, that one alone.
-pub fn planted(first: u64, budget: u64, only: Option<&str>) -> Table {
+pub fn planted(first: u64, budget: u64, only: Option<&str>, mut told: impl FnMut(&Found) + Send) -> Table {
     let alone = Bug::ALL.iter().map(|bug| Trial { bug: *bug, layer_off: None });
     let layered = HIDDEN_BY.iter().map(|(bug, layer)| Trial { bug: *bug, layer_off: Some(*layer) });
     let wanted = |trial: &Trial| only.is_none_or(|name| trial.bug.name() == name);
     let mut trials: Vec<Trial> = alone.chain(layered).filter(wanted).collect();
     trials.sort_by_key(|trial| (trial.bug, trial.layer_off));
-    Table { budget, rows: pool::each(&trials, |trial| search(*trial, first, budget)) }
+    let mut rows = Vec::new();
+    pool::each_to(
+        &trials,
+        |trial| search(*trial, first, budget),
+        |_, found| {
+            told(&found);
+            rows.push(found);
+        },
+    );
+    let place = |found: &Found| Bug::ALL.iter().position(|bug| bug.name() == found.bug);
+    rows.sort_by_key(|found| (place(found), found.layer_off));
+    Table { budget, rows }
 }
 
 fn search(trial: Trial, first: u64, budget: u64) -> Found {
@@ -69,7 +80,9 @@ fn search(trial: Trial, first: u64, budget: u64) -> Found {
         what: String::new(),
     };
     for (seed, count) in (first..).zip(1..=budget) {
-        let outcome = played(&Plan::drawn(seed).with(&bugs), &[]);
+        // Half of the plans are a mixture of everything, and half are the worst in the worst moment.
+        let plan = if seed % 2 == 0 { Plan::drawn(seed) } else { Plan::directed(seed) };
+        let outcome = played(&plan.with(&bugs), &[]);
         let Some(violation) = outcome.violations.first() else { continue };
         let (law, what) = violation.split_once(": ").unwrap_or(("", violation));
         (found.seeds, found.law, found.what) = (Some(count), law.to_owned(), what.to_owned());
@@ -88,13 +101,19 @@ impl Table {
     }
 }
 
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seeds = self.seeds.map_or_else(|| "none".to_owned(), |seeds| seeds.to_string());
+        let layer = self.layer_off.unwrap_or("");
+        write!(f, "{:<24} {layer:<24} {seeds:>6}  {:<4} {}", self.bug, self.law, self.what)
+    }
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<24} {:<24} {:>6}  {:<4} symptom", "bug", "layer off", "seeds", "law")?;
         for row in &self.rows {
-            let seeds = row.seeds.map_or_else(|| format!(">{}", self.budget), |seeds| seeds.to_string());
-            let layer = row.layer_off.unwrap_or("");
-            writeln!(f, "{:<24} {layer:<24} {seeds:>6}  {:<4} {}", row.bug, row.law, row.what)?;
+            writeln!(f, "{row}")?;
         }
         write!(
             f,

@@ -37,7 +37,7 @@ fn pairs_of_deaths_are_survived() {
 
 #[test]
 fn every_planted_mistake_is_found() {
-    let table = planted::planted(1, BUDGET, None);
+    let table = planted::planted(1, BUDGET, None, |_| {});
     println!("{table}");
     assert_eq!(table.missed(), Vec::<&str>::new(), "{table}");
 }

@@ -199,7 +199,7 @@ pub(super) fn remember(
     remembered: &mut BTreeMap<String, World>,
     key: String,
 ) {
-    if !matches!(step(state), Some(Step::Observe | Step::Close)) {
+    if !matches!(step(state), Some(Step::Observe | Step::Close | Step::Handover)) {
         return;
     }
     let first = remembered.entry(key).or_insert_with(|| world.clone());
