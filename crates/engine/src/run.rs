@@ -194,7 +194,7 @@ impl ReleaseLoop<'_> {
                 self.append(after, events).await?;
                 Ok(Next::Again)
             }
-            Decision::Do(intents) => self.begin(intents, after, world, flights).await,
+            Decision::Do(intents) => self.begin(intents, after, state, world, flights).await,
             Decision::Wait(_) => Ok(Next::Rest),
             Decision::Ask(gate) => {
                 if !matches!(&state.stance, Stance::Asking { gate: asked, .. } if *asked == gate) {
@@ -222,6 +222,7 @@ impl ReleaseLoop<'_> {
         &self,
         mut intents: Vec<Intent>,
         after: After,
+        state: &ReleaseState,
         world: &World,
         flights: &mut Flights,
     ) -> Result<Next, LedgerError> {
@@ -230,11 +231,27 @@ impl ReleaseLoop<'_> {
             return Ok(Next::Rest);
         }
         self.append(after, intents.iter().cloned().map(Event::Intended).collect()).await?;
+        // The journal may have taken long. What was seen before is then no reason any more.
+        if self.clock.now().since(world.at) > state.plan.service.patience.max_age {
+            return self.put_off(intents).await;
+        }
         let book = Arc::new(AddressBook::new(world.instances.known(), self.outside.term.epoch()));
         for intent in intents {
             flights.begin(Arc::clone(&self.outside), Arc::clone(&book), intent);
         }
         Ok(Next::Rest)
+    }
+
+    /// Ends what was not begun: the world is looked at again, and decided anew.
+    async fn put_off(&self, intents: Vec<Intent>) -> Result<Next, LedgerError> {
+        let outcome = Outcome::Unknown("not begun: the journal took too long".to_owned());
+        let ended = intents.into_iter().map(|Intent { id, attempt, .. }| Event::Ended {
+            id,
+            attempt,
+            outcome: outcome.clone(),
+        });
+        self.append(After::Anything, ended.collect()).await?;
+        Ok(Next::Again)
     }
 
     async fn append(&self, after: After, events: Vec<Event>) -> Result<(), LedgerError> {

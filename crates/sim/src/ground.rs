@@ -11,7 +11,7 @@ use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
 use segue_engine::{By, ByTheDomain, Decider, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
 use segue_journal::{Owner, Record, Scope, Store, Via};
 
-use crate::bug::{Between, Misguided};
+use crate::bug::{Between, Bug, Misguided};
 use crate::journal::Telling;
 use crate::plan::Plan;
 use crate::strike::Spells;
@@ -51,6 +51,12 @@ impl Ground {
         world.set_level(plan.script.level());
         world.users_act_every(USERS_ACT_EVERY);
         plan.script.writes_anew().iter().for_each(|version| world.write_anew(version));
+        if plan.bugs.has(Bug::NoGeneration) {
+            world.obey_anybody();
+        }
+        if plan.script.level() > 0 {
+            world.expect_handovers();
+        }
         let mut service = world.spread_service();
         service.handover.level_max = plan.script.level();
         service.handover.wave_boards = WAVE_BOARDS;

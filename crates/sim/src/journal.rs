@@ -175,8 +175,13 @@ impl Store for Telling {
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let lease = self.bugs.lease_to_append_under(lease, newest);
-        let appended = self.store.append(&lease, append).await?;
+        let epoch = newest.as_ref().map_or(0, Lease::epoch);
+        let under = self.bugs.lease_to_append_under(lease, newest);
+        let appended = self.store.append(&under, append).await?;
+        if lease.epoch() < epoch {
+            let what = format!("epoch {} appended when {epoch} was given", lease.epoch());
+            self.court().convict(Law::OneChain, &what);
+        }
         for record in &appended.records {
             self.take(record);
         }

@@ -83,7 +83,9 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
     let figures = match cli.command {
-        Command::Fuzz { from, seeds } => fuzz::fuzz(from, seeds),
+        Command::Fuzz { from, seeds } => fuzz::fuzz(from, seeds, |run, outcome| {
+            eprintln!("{run}: {}", outcome.violations.join("; "));
+        }),
         Command::Sweep => sweep::sweep(),
         Command::Pairs { sample, seed } => sweep::pairs(sample, seed),
         Command::Seed { seed, trace } => one(&format!("seed {seed}"), &Plan::drawn(seed), trace),

@@ -37,19 +37,19 @@ pub(crate) async fn follow_the_script(ground: &Ground) {
             see_to_its_end(ground, &release).await;
         }
     }
-    // Somebody else may have begun another one.
-    loop {
-        let told = ground.journal.told().borrow().clone();
-        for release in told.releases.keys() {
-            see_to_its_end(ground, release).await;
-        }
-        // What was asked for may come later than what was wanted.
-        sleep(ANSWER * 2).await;
-        let told = ground.journal.told().borrow().clone();
-        if !told.releases.values().any(|state| is_on(state)) {
-            return;
-        }
+}
+
+/// Sees every release to its end, those as well that nobody's script asked for.
+pub(crate) async fn see_all_to_their_ends(ground: &Ground) {
+    let told = ground.journal.told().borrow().clone();
+    for release in told.releases.keys() {
+        see_to_its_end(ground, release).await;
     }
+}
+
+/// Whether a release is on that nobody has given up.
+pub(crate) fn is_any_on(ground: &Ground) -> bool {
+    ground.journal.told().borrow().releases.values().any(|state| is_on(state))
 }
 
 fn is_on(state: &ReleaseState) -> bool {

@@ -80,8 +80,13 @@ async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
                 _ = told.wait_for(|told| told.is_endless) => return,
                 () = people::follow_the_script(&ground) => {}
             }
+            people::see_all_to_their_ends(&ground).await;
             // What was planned may come later than the last release: the world is looked at when all is calm.
             sleep(CALM).await;
+            while people::is_any_on(&ground) {
+                people::see_all_to_their_ends(&ground).await;
+                sleep(CALM).await;
+            }
         };
         tokio::select! {
             biased;

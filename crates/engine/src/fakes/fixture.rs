@@ -75,7 +75,8 @@ impl State {
             configured: BTreeSet::new(),
             warmed: BTreeSet::new(),
             gets_ready: false,
-            all_hand_over: true,
+            all_hand_over: false,
+            obeys_anybody: false,
             counted: BTreeMap::new(),
             troubles: Troubles::default(),
             violations: Vec::new(),
@@ -278,7 +279,6 @@ impl FakeWorld {
     /// What every server's application can do from now on.
     pub fn set_level(&self, level: u8) {
         let mut state = self.now();
-        state.all_hand_over = level > 0;
         for app in state.machines.values_mut().filter_map(|machine| machine.app.as_mut()) {
             app.level = level;
         }

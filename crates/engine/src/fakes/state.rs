@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) gets_ready: bool,
     /// Every server can hand its boards over.
     pub(super) all_hand_over: bool,
+    /// Servers do not look who calls: a mistake of the application's.
+    pub(super) obeys_anybody: bool,
     /// What was counted when the metrics system stopped to look.
     pub(super) counted: BTreeMap<InstanceId, u64>,
     pub(super) troubles: Troubles,

@@ -41,6 +41,17 @@ impl ChokedStore {
         Ok(passing)
     }
 
+    fn land_late(&self, late: Duration, lease: Lease, append: Append) {
+        let (store, life) = (Arc::clone(&self.store), self.life.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(late).await;
+            if !life.is_dead() {
+                // Nobody hears how it ended.
+                drop(store.append(&lease, &append).await);
+            }
+        });
+    }
+
     async fn after(&self, passing: &Passing) -> Result<(), CallError> {
         self.world.choke.after(&self.life, passing, || self.world.now_ms()).await
     }
@@ -101,6 +112,11 @@ impl Store for ChokedStore {
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
+        // Whoever is frozen with the request on its way: it arrives when nobody waits for it any more.
+        if let Some(late) = self.life.frozen_for() {
+            self.land_late(late, lease.clone(), append.clone());
+            return std::future::pending().await;
+        }
         let passing = self.before(Method::Append).await.map_err(not_appended)?;
         let appended = self.store.append(lease, append).await;
         self.after(&passing).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;

@@ -117,6 +117,16 @@ impl FakeWorld {
         self.now().troubles.unlisted_for_ms.push(late_ms);
     }
 
+    /// From here on servers obey whoever calls, whatever generation it is of.
+    pub fn obey_anybody(&self) {
+        self.now().obeys_anybody = true;
+    }
+
+    /// Every server can hand its boards over, and the service wants it so: nobody is sent away.
+    pub fn expect_handovers(&self) {
+        self.now().all_hand_over = true;
+    }
+
     /// Servers that died, or were ended by somebody else.
     pub fn deaths(&self) -> u64 {
         self.now().troubles.deaths

@@ -271,3 +271,20 @@ async fn a_release_that_cannot_be_written_says_so_and_goes_on_at_a_persons_word(
     lawful(&place.world);
     serves(&place.world, SECOND, "b", 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_on_a_look_that_is_old_by_the_time_its_intent_is_written() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    place.world.choke().add(Method::Append, Nth::Each, What::Late(Duration::from_secs(12)));
+    sleep(Duration::from_mins(10)).await;
+    let records = daemon.records(&release, 0).await.expect("the journal is whole");
+    let intended = |record: &&Record| matches!(record.fact.release(), Some(Event::Intended(_)));
+    assert!(records.iter().any(|record| intended(&record)), "it came to no intent");
+    assert_eq!(place.world.choke().calls(Method::Launch), 0, "it acted on what it had seen long ago");
+    place.world.choke().heal(Method::Append);
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+}

@@ -98,12 +98,6 @@ impl Between {
         }
         id.clone()
     }
-
-    /// Where nobody tells generations apart all daemons are one.
-    fn at(&self, at: &Target) -> Target {
-        let generation = if self.bugs.has(Bug::NoGeneration) { 0 } else { at.generation };
-        Target { generation, ..at.clone() }
-    }
 }
 
 #[async_trait]
@@ -207,33 +201,33 @@ impl BoardMetrics for Between {
 #[async_trait]
 impl Boards for Between {
     async fn status(&self, at: &Target) -> Result<AppStatus, CallError> {
-        self.ports.boards.status(&self.at(at)).await
+        self.ports.boards.status(at).await
     }
 
     async fn boards(&self, at: &Target) -> Result<Vec<BoardRow>, CallError> {
-        self.ports.boards.boards(&self.at(at)).await
+        self.ports.boards.boards(at).await
     }
 
     async fn owned_by(&self, at: &Target, dead: &InstanceId) -> Result<u64, CallError> {
-        self.ports.boards.owned_by(&self.at(at), dead).await
+        self.ports.boards.owned_by(at, dead).await
     }
 
     async fn open(&self, at: &Target, route: Option<&Route>) -> Result<(), CallError> {
         let wanted = Effect::Open { instance: at.instance.clone(), route: route.cloned() };
         self.s17_intent_first("open", |effect| *effect == wanted);
-        self.ports.boards.open(&self.at(at), route).await
+        self.ports.boards.open(at, route).await
     }
 
     async fn close(&self, at: &Target) -> Result<(), CallError> {
         let wanted = Effect::CloseToNew { instance: at.instance.clone() };
         self.s17_intent_first("close", |effect| *effect == wanted);
-        self.ports.boards.close(&self.at(at)).await
+        self.ports.boards.close(at).await
     }
 
     async fn drain(&self, at: &Target, id: &EffectId, rate_per_s: u32) -> Result<(), CallError> {
         let wanted = Effect::Drain { instance: at.instance.clone(), rate_per_s };
         self.s17_intent_first("drain", |effect| *effect == wanted);
-        self.ports.boards.drain(&self.at(at), id, rate_per_s).await
+        self.ports.boards.drain(at, id, rate_per_s).await
     }
 
     async fn prepare(
@@ -245,19 +239,19 @@ impl Boards for Between {
         for item in items {
             self.moves("prepare", &item.id);
         }
-        self.ports.boards.prepare(&self.at(at), items, terms).await
+        self.ports.boards.prepare(at, items, terms).await
     }
 
     async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
         for plan in offers {
             self.moves("offer", &plan.item.id);
         }
-        self.ports.boards.offer(&self.at(at), offers).await
+        self.ports.boards.offer(at, offers).await
     }
 
     async fn seal(&self, at: &Target, item: &MoveItem, ttl: Duration) -> Result<Sealed, CallError> {
         self.moves("seal", &item.id);
-        self.ports.boards.seal(&self.at(at), item, ttl).await
+        self.ports.boards.seal(at, item, ttl).await
     }
 
     async fn activate(&self, at: &Target, item: &MoveItem, sealed: &Sealed) -> Result<u64, CallError> {
@@ -265,14 +259,14 @@ impl Boards for Between {
         if self.bugs.has(Bug::ActivateDropped) {
             return Ok(item.from_epoch + 1);
         }
-        self.ports.boards.activate(&self.at(at), item, sealed).await
+        self.ports.boards.activate(at, item, sealed).await
     }
 
     async fn end(&self, at: &Target, moves: &[(MoveId, BoardId)], outcome: EndOf) -> Result<(), CallError> {
         for (id, _) in moves {
             self.moves("end", id);
         }
-        self.ports.boards.end(&self.at(at), moves, outcome).await
+        self.ports.boards.end(at, moves, outcome).await
     }
 }
 

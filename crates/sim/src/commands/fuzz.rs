@@ -6,9 +6,10 @@ use super::figures::Figures;
 use super::played;
 use crate::plan::Plan;
 use crate::pool;
+use crate::run::Outcome;
 
-/// Runs `seeds` of them, from the first on.
-pub fn fuzz(first: u64, seeds: u64) -> Figures {
+/// Runs `seeds` of them, from the first on. Each that breaks a law is told at once.
+pub fn fuzz(first: u64, seeds: u64, mut told: impl FnMut(&str, &Outcome) + Send) -> Figures {
     let jobs: Vec<u64> = (first..first.saturating_add(seeds)).collect();
     let began = Instant::now();
     let mut figures = Figures::default();
@@ -16,7 +17,11 @@ pub fn fuzz(first: u64, seeds: u64) -> Figures {
         &jobs,
         |seed| played(&Plan::drawn(*seed), &[]),
         |seed, outcome| {
-            figures.add(&format!("seed {seed}"), &outcome);
+            let run = format!("seed {seed}");
+            if !outcome.violations.is_empty() {
+                told(&run, &outcome);
+            }
+            figures.add(&run, &outcome);
         },
     );
     figures.took(began.elapsed());
