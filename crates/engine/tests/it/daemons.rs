@@ -279,7 +279,7 @@ async fn nothing_is_done_on_a_look_that_is_old_by_the_time_its_intent_is_written
     daemon.leading().await;
     let release = full_release(&daemon).await.expect("it takes it");
     place.world.choke().add(Method::Append, Nth::Each, What::Late(Duration::from_secs(12)));
-    sleep(Duration::from_mins(10)).await;
+    sleep(Duration::from_secs(100)).await;
     let records = daemon.records(&release, 0).await.expect("the journal is whole");
     let intended = |record: &&Record| matches!(record.fact.release(), Some(Event::Intended(_)));
     assert!(records.iter().any(|record| intended(&record)), "it came to no intent");
