@@ -12,8 +12,9 @@ use segue_domain::ids::ReleaseId;
 use segue_domain::state::ReleaseState;
 use segue_engine::fakes::{FakeWorld, Law};
 use segue_journal::{
-    About, AcquireError, Append, AppendError, Appended, Claim, JournalId, Lease, MemoryStore, OutboxError,
-    OutboxId, Owner, Page, ReadError, Reader, Record, RenewError, Scope, Settled, Store, Stream, StreamEnd,
+    About, AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, MemoryStore,
+    OutboxError, OutboxId, Owner, Page, ReadError, Reader, Record, RenewError, Scope, Settled, Store, Stream,
+    StreamEnd,
 };
 use tokio::sync::watch;
 
@@ -142,6 +143,10 @@ impl Reader for Telling {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.store.streams(prefix).await
+    }
+
+    async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
+        self.store.holder(scope).await
     }
 }
 

@@ -41,7 +41,9 @@ async fn befall(ground: &Ground, event: Event) {
         Event::Dies(side) => servers(ground, side).first().into_iter().for_each(|id| world.die(id)),
         Event::AllDie(side) => servers(ground, side).iter().for_each(|id| world.die(id)),
         Event::ZoneLost { zone } => world.lose_zone(&subnet(ground, zone)),
-        Event::ZoneFull { zone, for_ms } => world.fill(&subnet(ground, zone), Duration::from_millis(for_ms)),
+        Event::ZoneFull { zone, for_ms } => {
+            world.fill_for(&subnet(ground, zone), Duration::from_millis(for_ms));
+        }
         Event::Joins => world.join(FIRST),
         Event::Stale { for_ms } => blind(ground, for_ms, FakeWorld::stop_scraping).await,
         Event::Empty { for_ms } => blind(ground, for_ms, FakeWorld::forget_series).await,

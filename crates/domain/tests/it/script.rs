@@ -117,16 +117,7 @@ impl Play {
             ["boards", id, count] => {
                 self.stage.open_boards_on(&InstanceId::new(*id), count.parse().unwrap());
             }
-            ["types", types @ ..] => {
-                self.stage.service.launch.types = types.iter().map(|it| (*it).into()).collect();
-            }
-            ["full", what] => {
-                self.stage.full.insert((*what).to_owned());
-            }
-            ["room-in", what] => {
-                self.stage.full.remove(*what);
-            }
-            ["room", count] => self.stage.room = Some(count.parse().unwrap()),
+            ["types" | "full" | "room-in" | "room", ..] => self.room(words),
             ["stubborn", board] => {
                 self.stage.stubborn.insert(BoardId::new(*board));
             }
@@ -141,6 +132,23 @@ impl Play {
                 self.stage.service.workload = segue_domain::service::Workload::Requests;
             }
             ["new-format"] => self.stage.new_format = true,
+            _ => panic!("no such command: {words:?}"),
+        }
+    }
+
+    /// Where EC2 has room for instances, and of which types.
+    fn room(&mut self, words: &[&str]) {
+        match words {
+            ["types", types @ ..] => {
+                self.stage.service.launch.types = types.iter().map(|it| (*it).into()).collect();
+            }
+            ["full", what] => {
+                self.stage.full.insert((*what).to_owned());
+            }
+            ["room-in", what] => {
+                self.stage.full.remove(*what);
+            }
+            ["room", count] => self.stage.room = Some(count.parse().unwrap()),
             _ => panic!("no such command: {words:?}"),
         }
     }

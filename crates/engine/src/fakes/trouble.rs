@@ -100,7 +100,7 @@ impl FakeWorld {
     }
 
     /// There is no room in a zone for so long.
-    pub fn fill(&self, subnet: &SubnetId, time: Duration) {
+    pub fn fill_for(&self, subnet: &SubnetId, time: Duration) {
         let mut state = self.now();
         state.troubles.full = Some((subnet.clone(), state.until(time)));
     }

@@ -20,9 +20,7 @@ use segue_domain::service_state::{Adoption, ServiceState};
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
-use segue_engine::{
-    Adopted, By, ByTheDomain, Engine, Limits, Means, Rhythm, ServiceSetup, Settings, Shown,
-};
+use segue_engine::{Adopted, By, ByTheDomain, Engine, Limits, Means, Rhythm, ServiceSetup, Settings, Shown};
 use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, StreamEnd, Via};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};

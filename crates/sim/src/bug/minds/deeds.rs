@@ -116,7 +116,7 @@ fn slot_twice(state: &ReleaseState, _: &World, decision: Decision) -> Decision {
 fn waits_for_the_notifier(state: &ReleaseState, _: &World, decision: Decision) -> Decision {
     let told = |record: &segue_domain::state::EffectRecord| matches!(record.effect, Effect::Announce { .. });
     let failed = state.effects.values().filter(|it| told(it)).find_map(|record| match &record.ended {
-        Some((Outcome::Refused(why) | Outcome::Unknown(why), _)) => Some(why.clone()),
+        Some((Outcome::Refused { why, .. } | Outcome::Unknown(why), _)) => Some(why.clone()),
         Some((Outcome::Done(_), _)) | None => None,
     });
     match (step(state), failed) {
