@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use segue_domain::effect::{Effect, Intent};
+use segue_domain::effect::{Done, Effect, Intent, Lack, LaunchBatch, Outcome};
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
 use segue_domain::state::{Leg, ReleaseState};
@@ -99,15 +99,33 @@ pub(super) fn s14_back_needs_a_place(case: &Case<'_>) -> Option<String> {
     (!serves && !case.world.died_lately()).then(|| format!("{} closes, and no old server serves", intent.id))
 }
 
+/// In the batch's own subnet as the first type, or once some launch found no room in any other that is configured.
+fn is_in_its_place(before: &ReleaseState, batch: &LaunchBatch) -> bool {
+    let (plan, launch) = (&before.plan, &before.plan.service.launch);
+    let planned = usize::try_from(batch.batch).ok().and_then(|batch| plan.batches.get(batch));
+    let is_own = planned.is_some_and(|planned| planned.subnet == batch.subnet)
+        && batch.instance_type.as_ref() == launch.types.first();
+    let is_listed = launch.subnets.contains(&batch.subnet)
+        && batch.instance_type.as_ref().map_or(launch.types.is_empty(), |kind| launch.types.contains(kind));
+    let found_no_room = before.effects.values().any(|record| match (&record.effect, &record.ended) {
+        (Effect::Launch(_), Some((Outcome::Refused { lack, .. }, _))) => *lack == Some(Lack::Room),
+        (Effect::Launch(launch), Some((Outcome::Done(Done::Launched(ids)), _))) => {
+            u32::try_from(ids.len()).is_ok_and(|came| came < launch.count)
+        }
+        _ => false,
+    });
+    planned.is_some() && (is_own || (is_listed && found_no_room))
+}
+
 /// What is launched, shared and registered is in the plan.
 pub(super) fn s20_plan_is_fixed(case: &Case<'_>) -> Option<String> {
     let (before, intent) = intent(case)?;
     let plan = &before.plan;
     let follows = if let Effect::Launch(batch) = &intent.effect {
-        let planned = usize::try_from(batch.batch).ok().and_then(|batch| plan.batches.get(batch));
+        let is_repeated = before.effects.get(&intent.id).is_some_and(|it| it.effect == intent.effect);
         batch.image == plan.image.id
             && batch.template == plan.service.launch.template
-            && planned.is_some_and(|planned| planned.subnet == batch.subnet)
+            && (is_repeated || is_in_its_place(before, batch))
     } else if let Effect::SetWeights { weights, .. } = &intent.effect {
         [&plan.weights_before, &plan.weights_shared, &plan.weights_after].contains(&weights)
     } else if let Effect::Register { group, .. } = &intent.effect {
