@@ -18,6 +18,8 @@ use crate::retry::full_jitter;
 /// Pauses while the database does not answer.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// An append that has no answer by then may have been written: its lease goes on being renewed, and would be for ever.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Writes under one term of the lease.
 #[derive(Clone)]
@@ -76,9 +78,11 @@ impl Pen {
         let lease = self.term.lease();
         let mut tries = 0;
         loop {
-            let error = match self.store.append(&lease, append).await {
-                Ok(appended) => return Ok(appended.records),
-                Err(error) => error,
+            let answer = tokio::time::timeout(ANSWERS_WITHIN, self.store.append(&lease, append)).await;
+            let error = match answer {
+                Ok(Ok(appended)) => return Ok(appended.records),
+                Ok(Err(error)) => error,
+                Err(_elapsed) => AppendError::OutcomeUnknown("it gave no answer".into()),
             };
             let found = match &error {
                 AppendError::Fenced { .. } => Found::Overtaken,

@@ -48,6 +48,7 @@ bugs! {
     StaysRegistered = "stays-registered" "Deregistration is forgotten.";
     LeavesEarly = "leaves-early" "Old servers are deregistered as soon as they are closed.";
     Unfenced = "unfenced" "The journal takes an append under a lease that is over.";
+    Unplaced = "unplaced" "The journal takes an append wherever its stream ends by now.";
     NoGeneration = "no-generation" "Servers obey whoever calls.";
     RandomToken = "random-token" "Each launch has a token of its own.";
     LostIntent = "lost-intent" "A launch is begun before its intent is in the journal.";

@@ -18,7 +18,7 @@ use segue_journal::{
 };
 use tokio::sync::watch;
 
-use crate::bug::Bugs;
+use crate::bug::{Bug, Bugs};
 use crate::laws::Court;
 
 /// What the journal says of every release.
@@ -120,6 +120,20 @@ impl Telling {
         });
     }
 
+    /// The append as it would be if nobody looked where its streams end; none when somebody does.
+    async fn placed(&self, append: &Append) -> Option<Append> {
+        if !self.bugs.has(Bug::Unplaced) {
+            return None;
+        }
+        let mut placed = append.clone();
+        for part in &mut placed.streams {
+            let ends = self.store.streams(part.stream.as_str()).await.unwrap_or_default();
+            let end = ends.into_iter().find(|end| end.stream == part.stream);
+            part.expected_seq = end.map_or(0, |end| end.seq);
+        }
+        Some(placed)
+    }
+
     fn keep(&self, lease: &Lease) {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.clone());
     }
@@ -182,7 +196,8 @@ impl Store for Telling {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let epoch = newest.as_ref().map_or(0, Lease::epoch);
         let under = self.bugs.lease_to_append_under(lease, newest);
-        let appended = self.store.append(&under, append).await?;
+        let placed = self.placed(append).await;
+        let appended = self.store.append(&under, placed.as_ref().unwrap_or(append)).await?;
         if lease.epoch() < epoch {
             let what = format!("epoch {} appended when {epoch} was given", lease.epoch());
             self.court().convict(Law::OneChain, &what);

@@ -75,12 +75,16 @@ impl Kind {
         match self {
             Self::AnswerLost | Self::Refused => !method.reads() && !method.is_journal(),
             // One server takes its requests in their order: none comes after a later one was answered.
-            Self::LandsLate => !method.reads() && matches!(method.port(), "Cloud" | "LoadBalancer"),
+            Self::LandsLate => {
+                let is_aws = matches!(method.port(), "Cloud" | "LoadBalancer");
+                method == Method::Append || (is_aws && !method.reads())
+            }
             Self::Throttled | Self::Unheard | Self::Slow | Self::CrashBefore | Self::CrashAfter => true,
         }
     }
 
-    fn what(self, chance: Chance) -> What {
+    fn what(self, method: Method, chance: Chance) -> What {
+        let late_most_ms = if method == Method::Append { COMMITS_LATE_MS } else { LATE_MS };
         let late_ms = |bound| Duration::from_millis(chance.named("late").below(bound));
         match self {
             Self::Throttled => What::FailBefore(Class::Retry),
@@ -88,7 +92,7 @@ impl Kind {
             Self::AnswerLost => What::FailAfter,
             Self::Refused => What::Refuse("struck".to_owned()),
             Self::Slow => What::Late(late_ms(SLOW_MS)),
-            Self::LandsLate => What::LandsLate(late_ms(LATE_MS)),
+            Self::LandsLate => What::LandsLate(late_ms(late_most_ms)),
             Self::CrashBefore => What::CrashBefore,
             Self::CrashAfter => What::CrashAfter,
         }
@@ -99,6 +103,8 @@ impl Kind {
 const SLOW_MS: u64 = 20_000;
 /// A late one lands within this.
 const LATE_MS: u64 = 20_000;
+/// A commit may hang until its lease has long another holder.
+const COMMITS_LATE_MS: u64 = 70_000;
 /// Up to this number of a call.
 const AIMED_AT: u64 = 6;
 /// A tick reads twenty times as much as it changes: readings are struck so many times less.
@@ -221,7 +227,7 @@ impl Weather for Strikes {
         if let Some(tell) = self.tell {
             tell(site, &kinds);
         }
-        met.extend(kinds.into_iter().map(|kind| kind.what(chance.named(kind.name()))));
+        met.extend(kinds.into_iter().map(|kind| kind.what(site.method, chance.named(kind.name()))));
         let latency = chance.named("latency").below(self.plan.latency_ms_max + 1);
         if latency > 0 {
             met.push(What::Late(Duration::from_millis(latency)));

@@ -112,12 +112,14 @@ impl Store for ChokedStore {
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
-        // Whoever is frozen with the request on its way: it arrives when nobody waits for it any more.
-        if let Some(late) = self.life.frozen_for() {
+        let (choke, world) = (&self.world.choke, &self.world);
+        let passing = choke.enter(Method::Append, world.now_ms());
+        // A request that is on its way for long, or whose sender is frozen: it arrives when nobody waits for it.
+        if let Some(late) = passing.lands_late().or_else(|| self.life.frozen_for()) {
             self.land_late(late, lease.clone(), append.clone());
             return std::future::pending().await;
         }
-        let passing = self.before(Method::Append).await.map_err(not_appended)?;
+        choke.before(&self.life, &passing, || world.now_ms()).await.map_err(not_appended)?;
         let appended = self.store.append(lease, append).await;
         self.after(&passing).await.map_err(|error| AppendError::OutcomeUnknown(error.into()))?;
         appended

@@ -288,3 +288,16 @@ async fn nothing_is_done_on_a_look_that_is_old_by_the_time_its_intent_is_written
     until(&daemon, &release, |state| state.verdict().is_some()).await;
     lawful(&place.world);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_append_that_is_never_answered_is_looked_for_and_written_again() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    let next = place.world.choke().calls(Method::Append) + 3;
+    place.world.choke().add(Method::Append, Nth::Only(next), What::Late(Duration::from_hours(10)));
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+    serves(&place.world, SECOND, "b", 3);
+}

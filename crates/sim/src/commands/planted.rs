@@ -22,6 +22,9 @@ const HIDDEN_BY: &[(Bug, Bug)] = &[
     (Bug::UnknownIsZero, Bug::NoRecheck),
     (Bug::StaleIsFresh, Bug::NoRecheck),
     (Bug::NoRecheck, Bug::UnknownIsZero),
+    (Bug::Unfenced, Bug::Unplaced),
+    (Bug::Unplaced, Bug::Unfenced),
+    (Bug::WeightsDropped, Bug::CloseWithoutCapacity),
 ];
 
 /// How a trial ended.
