@@ -126,7 +126,7 @@ impl FakeWorld {
             state.open_board(id);
         }
         state.users.begin(boards);
-        state.floor = state.able();
+        state.floor = usize::try_from(servers).unwrap_or(usize::MAX);
     }
 
     /// The service that lives in this world, with policies that are over in a minute.

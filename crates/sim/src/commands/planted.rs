@@ -24,7 +24,6 @@ const HIDDEN_BY: &[(Bug, Bug)] = &[
     (Bug::NoRecheck, Bug::UnknownIsZero),
     (Bug::Unfenced, Bug::Unplaced),
     (Bug::Unplaced, Bug::Unfenced),
-    (Bug::WeightsDropped, Bug::CloseWithoutCapacity),
 ];
 
 /// How a trial ended.
