@@ -111,6 +111,9 @@ impl Telling {
         let Some(after) = after else {
             return self.court().convict(Law::Audit, &format!("{release} does not fold at {}", record.seq));
         };
+        if let Event::Planned(plan) = event {
+            self.world.expect_floor(plan.floor);
+        }
         let is_step = matches!(event, Event::StepEntered { .. });
         let is_endless = self.court().is_endless();
         self.told.send_modify(|told| {

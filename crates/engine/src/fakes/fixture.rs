@@ -126,7 +126,8 @@ impl FakeWorld {
             state.open_board(id);
         }
         state.users.begin(boards);
-        state.floor = usize::try_from(servers).unwrap_or(usize::MAX);
+        // Nobody is healthy by the load balancer's word yet: what must stay is known when a release begins.
+        state.floor = 0;
     }
 
     /// The service that lives in this world, with policies that are over in a minute.

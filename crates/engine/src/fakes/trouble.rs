@@ -122,6 +122,13 @@ impl FakeWorld {
         self.now().obeys_anybody = true;
     }
 
+    /// A release began whose plan has this floor: what serves now and is more is nobody's promise.
+    pub fn expect_floor(&self, floor: u32) {
+        let mut state = self.now();
+        let able = state.able();
+        state.floor = usize::try_from(floor).unwrap_or(usize::MAX).min(able);
+    }
+
     /// Every server can hand its boards over, and the service wants it so: nobody is sent away.
     pub fn expect_handovers(&self) {
         self.now().all_hand_over = true;
