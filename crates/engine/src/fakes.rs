@@ -143,12 +143,12 @@ impl FakePort {
         let Some(late) = passing.lands_late().or_else(|| self.life.frozen_for()) else {
             return self.carry(&passing, effect).await;
         };
-        let (world, life) = (self.world.clone(), self.life.clone());
+        let (world, life, sent_at_ms) = (self.world.clone(), self.life.clone(), self.world.now_ms());
         tokio::spawn(async move {
             tokio::time::sleep(late).await;
             // Nobody hears how it ended.
             if !life.is_dead() {
-                drop(effect(&mut world.now()));
+                drop(world.now().landing(sent_at_ms, effect));
             }
         });
         std::future::pending().await

@@ -1,7 +1,7 @@
 //! The simulation: the real engine, journal and decisions in a world of hours that is over in milliseconds, in
 //! which everything goes wrong that can.
 //!
-//! One run is a [`Plan`]: a seed, which releases are wanted, how often each kind of fault strikes a call, and
+//! One run is a [`plan::Plan`]: a seed, which releases are wanted, how often each kind of fault strikes a call, and
 //! what happens to the world besides. It is played under a paused clock on one thread, so it goes the same way
 //! each time; then the world heals, and everything must end well.
 //!

@@ -66,6 +66,9 @@ impl State {
 
     /// As many serve as did when the story began, after whatever was just done.
     pub(super) fn watch_capacity(&mut self, after: &str) {
+        if self.somebody_died_unseen() {
+            return;
+        }
         let (able, floor) = (self.able(), self.floor);
         if self.users.boards_wanted > 0 && able < floor {
             let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };

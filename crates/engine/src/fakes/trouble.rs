@@ -25,6 +25,8 @@ pub(super) struct Troubles {
     pub(super) unlisted_for_ms: Vec<u64>,
     deaths: u64,
     died_at_ms: Option<u64>,
+    /// When a request that lands late was sent, as long as it has its effect.
+    sent_at_ms: Option<u64>,
 }
 
 impl Troubles {
@@ -36,6 +38,20 @@ impl Troubles {
 impl State {
     fn until(&self, time: Duration) -> u64 {
         self.now_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// A request has its effect that was sent long ago.
+    pub(super) fn landing<T>(&mut self, sent_at_ms: u64, effect: impl FnOnce(&mut Self) -> T) -> T {
+        self.troubles.sent_at_ms = Some(sent_at_ms);
+        let done = effect(self);
+        self.troubles.sent_at_ms = None;
+        done
+    }
+
+    /// Somebody died of whom the sender of what is just done could not know yet.
+    pub(super) fn somebody_died_unseen(&self) -> bool {
+        let sent_at_ms = self.troubles.sent_at_ms.unwrap_or(self.now_ms);
+        self.troubles.died_at_ms.is_some_and(|at| sent_at_ms < at.saturating_add(LATELY_MS))
     }
 
     pub(super) fn note_a_death(&mut self) {
@@ -141,8 +157,7 @@ impl FakeWorld {
 
     /// A moment ago somebody died: whoever looked before may not know it.
     pub fn died_lately(&self) -> bool {
-        let state = self.now();
-        state.troubles.died_at_ms.is_some_and(|at| state.now_ms < at.saturating_add(LATELY_MS))
+        self.now().somebody_died_unseen()
     }
 
     /// A process answers there, and had a board once.
