@@ -6,7 +6,7 @@ use segue_sim::commands::{determinism, fuzz, planted, sweep};
 /// Seeds that every change is held to.
 const SEEDS: u64 = 3_000;
 /// For each mistake at the most.
-const BUDGET: u64 = 1_500;
+const BUDGET: u64 = 4_000;
 const TWICE: u64 = 120;
 const PAIRS: u64 = 500;
 
