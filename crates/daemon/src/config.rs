@@ -7,6 +7,7 @@
 //! Deliberately absent: reloading. A running release carries its own copy of its service's section, and a
 //! changed file is read by a restart, which costs no release anything.
 
+mod arn;
 mod document;
 mod mistake;
 mod outside;

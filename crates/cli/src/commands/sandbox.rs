@@ -1,6 +1,8 @@
 //! `segue sandbox`: the stand-in for AWS, and on request users on it and a configuration for a daemon.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use crate::demo::{CANARY_MIN_BOARDS, front_door};
 use crate::output::say;
 
 const CLIENTS_PER_BOARD: u32 = 5;
+/// A canary beside a few servers holds one board in so many, and more.
+const SERVERS_ABOUT: u32 = 8;
 const EDITS_PER_S: f64 = 2.0;
 /// Where `segue` looks for a daemon when it is told nothing.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7788);
@@ -44,20 +48,37 @@ fn crowd(ready: &Ready, clients: u32) -> Result<Crowd> {
 /// The configuration, and beside it the key, by the same name with another ending.
 fn write_config(ready: &Ready, file: &Path, clients: u32) -> Result<()> {
     let file = std::path::absolute(file).with_context(|| format!("{} is no path", file.display()))?;
-    let key_file = file.with_extension("key");
+    let (key_file, journal) = (file.with_extension("key"), file.with_extension("journal.db"));
+    // It would tell of releases that this sandbox never saw, and a release would go by them.
+    ensure!(
+        !journal.exists(),
+        "{journal} is the journal of another sandbox: remove it (rm {journal}*), or name another file with \
+         --serve-config",
+        journal = journal.display()
+    );
     let config = DaemonConfig {
         ready,
         listen: LISTEN,
-        journal: &file.with_extension("journal.db"),
+        journal: &journal,
         key_file: &key_file,
         canary_bake: CANARY_BAKE,
         // A canary that nobody uses is watched for as long, and passes when it is healthy.
-        canary_min_boards: if clients > 0 { CANARY_MIN_BOARDS } else { 0 },
+        canary_min_boards: (clients / CLIENTS_PER_BOARD / SERVERS_ABOUT).min(CANARY_MIN_BOARDS),
         patience: Patience::default(),
     };
-    for (path, text) in [(&key_file, ready.handover_key.clone()), (&file, config.text())] {
-        std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
-    }
+    write(&key_file, &ready.handover_key, OWNERS_ALONE)?;
+    write(&file, &config.text(), EVERYBODYS)?;
     say(&format!("sandbox: `segue serve --config {}` starts a daemon for it", file.display()));
     Ok(())
+}
+
+/// Modes of the two files.
+const OWNERS_ALONE: u32 = 0o600;
+const EVERYBODYS: u32 = 0o644;
+
+fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
+    let mut options = std::fs::File::options();
+    let file = options.write(true).create(true).truncate(true).mode(mode).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -10,6 +10,7 @@ use segue_domain::service::{LaunchSpec, Routing, Service, Slot, WarmSpec, Worklo
 use segue_engine::ports::ImageQuery;
 use segue_integrations::hooks::TRAFFIC_PORT;
 
+use super::arn;
 use super::policy;
 use super::shape::{self, Shape};
 use super::table::{Placed, Table};
@@ -53,13 +54,13 @@ fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceCon
         table.report_at(name, what, "give each service a name of its own");
     }
     let environment = table.required("environment", &shape::text("a name", "\"production\""));
-    let region = table.required("region", &region());
+    let region = table.required_at("region", &region());
     let workload = table.or("workload", Workload::Boards, &workload());
     let pool = table.or("pool", "main".to_owned(), &shape::text("a name", "\"main\""));
     let called = name.as_ref().map(|name| name.value.as_str());
     let images = table.table("images").and_then(|images| read_images(images, called));
     let launch = table.table("launch").and_then(read_launch);
-    let routing = table.table("routing").and_then(|routing| read_routing(routing, region.as_deref()));
+    let routing = table.table("routing").and_then(|routing| read_routing(routing, region.as_ref()));
     let canary = table.table("canary").and_then(policy::canary);
     let full = table.table("full").and_then(policy::full);
     let handover = table.table("handover").and_then(policy::handover);
@@ -69,7 +70,7 @@ fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceCon
     let service = Service {
         name: ServiceName::new(name?.value),
         environment: Environment::new(environment?),
-        region: Region::new(region?),
+        region: Region::new(region?.value),
         workload: workload?,
         pool: PoolName::new(pool?),
         launch,
@@ -126,10 +127,10 @@ fn read_launch(mut table: Table<'_>) -> Option<(LaunchSpec, u16)> {
     Some((spec, warm_port))
 }
 
-fn read_routing(mut table: Table<'_>, region: Option<&str>) -> Option<Routing> {
-    let region = region.map(str::to_owned);
-    let group = group_arn(region.clone());
-    let forward = table.required("forward", &forward_arn(region));
+fn read_routing(mut table: Table<'_>, region: Option<&Placed<String>>) -> Option<Routing> {
+    let in_region = region.map(|region| region.value.as_str());
+    let group = arn::of_group(in_region);
+    let forward = table.required_at("forward", &arn::of_forward(in_region));
     let colours = table.list("colours", &group);
     let canaries = table.list_or_empty("canaries", &group);
     let slots: Vec<_> = table.tables("slots").into_iter().map(|slot| SlotAt::read(slot, &group)).collect();
@@ -145,10 +146,13 @@ fn read_routing(mut table: Table<'_>, region: Option<&str>) -> Option<Routing> {
     let groups: Vec<_> =
         colours.iter().flatten().chain(canaries.iter().flatten()).chain(slot_groups).collect();
     distinct(&table, &groups, "target group");
+    if let Some(region) = region {
+        arn::all_are_in(&table, region, forward.as_ref(), &groups);
+    }
     table.done();
     let colours: Vec<_> = colours?.into_iter().map(|group| GroupArn::new(group.value)).collect();
     Some(Routing {
-        forward: ForwardArn::new(forward?),
+        forward: ForwardArn::new(forward?.value),
         colours: <[GroupArn; 2]>::try_from(colours).ok()?,
         canaries: canaries?.into_iter().map(|group| GroupArn::new(group.value)).collect(),
         slots: slots.into_iter().map(SlotAt::slot).collect::<Option<_>>()?,
@@ -247,39 +251,4 @@ fn route() -> Shape<String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
         ((1..=32).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
     })
-}
-
-fn group_arn(region: Option<String>) -> Shape<String> {
-    let example = example_arn(region.as_deref(), "targetgroup/boards-a/0123456789abcdef");
-    Shape::text(format!("the ARN of a target group{}", of_region(region.as_deref())), example, move |text| {
-        is_arn(text, region.as_deref(), &["targetgroup/"]).then(|| text.to_owned())
-    })
-}
-
-fn forward_arn(region: Option<String>) -> Shape<String> {
-    let example = example_arn(region.as_deref(), "listener/app/boards/0123456789abcdef/0123456789abcdef");
-    let what = format!("the ARN of a listener or listener rule{}", of_region(region.as_deref()));
-    Shape::text(what, example, move |text| {
-        is_arn(text, region.as_deref(), &["listener/", "listener-rule/"]).then(|| text.to_owned())
-    })
-}
-
-/// As it would be in the service's own region.
-fn example_arn(region: Option<&str>, resource: &str) -> String {
-    let region = region.unwrap_or("eu-west-1");
-    format!("\"arn:aws:elasticloadbalancing:{region}:123456789012:{resource}\"")
-}
-
-fn of_region(region: Option<&str>) -> String {
-    region.map_or_else(String::new, |region| format!(" in {region}"))
-}
-
-/// `arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:KIND/…`; any region while the service's is unknown.
-fn is_arn(text: &str, region: Option<&str>, kinds: &[&str]) -> bool {
-    let parts: Vec<_> = text.splitn(6, ':').collect();
-    let [arn, _partition, service, in_region, _account, resource] = parts.as_slice() else { return false };
-    *arn == "arn"
-        && *service == "elasticloadbalancing"
-        && region.is_none_or(|region| region == *in_region)
-        && kinds.iter().any(|kind| resource.starts_with(kind))
 }

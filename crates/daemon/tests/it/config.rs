@@ -134,6 +134,17 @@ fn every_mistake_is_told_at_once_with_its_place_and_a_hint() {
 }
 
 #[test]
+fn a_region_that_no_arn_is_of_is_one_mistake() {
+    let example = include_str!("../../../../deploy/segue.example.toml");
+    let elsewhere = example.replace("region = \"eu-west-1\"", "region = \"eu-west-3\"");
+    assert_ne!(elsewhere, example);
+    let told = parse(&elsewhere).expect_err("a mistake");
+    assert!(told.starts_with("segue.toml has 1 mistake\n"), "{told}");
+    assert!(told.contains("service[0].region: all ") && told.contains("ARNs under routing are of eu-west-1"));
+    assert!(told.contains("hint: write region = \"eu-west-1\""), "{told}");
+}
+
+#[test]
 fn a_text_that_is_not_toml_is_told_by_its_place() {
     let mistakes = parse("[daemon\njournal = \n").expect_err("no TOML");
     assert!(mistakes.contains("segue.toml:1:"), "{mistakes}");

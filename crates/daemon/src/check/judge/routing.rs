@@ -104,6 +104,10 @@ pub(super) fn fleet(service: &Service, aws: &Aws) -> Check {
         listed.copied().next()
     };
     let serving: Vec<_> = running.keys().filter(|id| health(id).is_some()).collect();
+    if serving.is_empty() && !aws.registered.is_empty() {
+        let sentence = format!("{} are registered, and none of them is known yet", aws.registered.len());
+        return Check::warn("fleet", sentence, "see what `strangers` says of them");
+    }
     if serving.is_empty() {
         let sentence = format!(
             "{} run with the tag segue:service={}, and none is registered in a colour group",
