@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use segue_tests::clients::Moto;
 use serde_json::Value;
 
 use crate::clients::{python, said, script};
@@ -119,32 +119,6 @@ fn the_aws_cli_makes_every_call_of_segue_with_its_waiters_and_paginators() {
     assert_all_were_made(&told("aws_cli.py", &[&ready]), "tests/clients/aws_cli.py");
 }
 
-/// moto's server, gone when it is dropped.
-struct Moto(Child);
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _ended = self.0.wait();
-    }
-}
-
-/// With what `moto_rig.py` created in it.
-fn moto() -> (Moto, Value) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let server = python().with_file_name("moto_server");
-    assert!(server.exists(), "{} is missing: `make clients` installs it", server.display());
-    let mut serve = Command::new(server);
-    serve.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdin(Stdio::null());
-    let moto = Moto(serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let url = format!("http://127.0.0.1:{port}");
-    let output = Command::new(python()).arg(script("moto_rig.py")).arg(url).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    (moto, serde_json::from_slice(&output.stdout).unwrap())
-}
-
 /// The rows of the table of differences in docs/moto.md, as cells.
 fn table() -> Vec<Vec<String>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/moto.md");
@@ -158,7 +132,8 @@ fn table() -> Vec<Vec<String>> {
 fn moto_and_the_sandbox_differ_as_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let (_sandbox, ready) = sandbox(folder.path(), &["sleep", "600"], SLOW);
-    let (_moto, created) = moto();
+    let (_moto, created) = Moto::start();
+    let created: Value = serde_json::from_slice(&created).unwrap();
     let told: Vec<[String; 3]> =
         serde_json::from_value(told("moto_differences.py", &[&created, &ready])).unwrap();
     let rows = table();

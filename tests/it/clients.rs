@@ -3,20 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use segue_tests::clients;
 use serde_json::Value;
 
-use crate::program;
+pub(crate) use clients::script;
 
 /// The interpreter with the packages of `tests/clients/requirements.txt`.
 pub(crate) fn python() -> PathBuf {
-    let profile = program::path().parent().unwrap().to_owned();
-    let python = profile.parent().unwrap().join("clients/venv/bin/python");
-    assert!(python.exists(), "{} is missing: `make clients` installs it", python.display());
-    python
-}
-
-pub(crate) fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+    clients::program("python")
 }
 
 /// What a script said on both channels.

@@ -25,17 +25,29 @@ pub(crate) async fn of_service(
 ) -> Result<BTreeMap<InstanceId, Instance>, CallError> {
     let filter = Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(service.as_str()).build();
     let mut found = BTreeMap::new();
+    each(ec2, filter, |instance| {
+        found.extend(read(instance)?.map(|instance| (instance.id.clone(), instance)));
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Hands on every instance that the filter lets through, page by page.
+pub(crate) async fn each(
+    ec2: &Ec2,
+    filter: Filter,
+    mut take: impl FnMut(&SdkInstance) -> Result<(), CallError>,
+) -> Result<(), CallError> {
     let mut token = None;
     for _ in 0..PAGES_MAX {
         let asking = ec2.client.describe_instances().filters(filter.clone());
         let asking = asking.max_results(PAGE).set_next_token(token.take());
         let page = ec2.calls.run("DescribeInstances", asking.send()).await?;
-        for instance in page.reservations().iter().flat_map(Reservation::instances) {
-            found.extend(read(instance)?.map(|instance| (instance.id.clone(), instance)));
-        }
+        page.reservations().iter().flat_map(Reservation::instances).try_for_each(&mut take)?;
         token = next_page(page.next_token());
         if token.is_none() {
-            return Ok(found);
+            return Ok(());
         }
     }
     Err(endless("DescribeInstances"))

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, Reservation, Tag};
+use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, Tag};
 use segue_domain::ids::{ImageId, InstanceId, Version};
 use segue_domain::stranger::Stranger;
 use segue_engine::ports::{CallError, Class};
 
-use crate::ec2::{Ec2, PAGE, PAGES_MAX, endless, next_page};
+use crate::ec2::Ec2;
 use crate::errors::Failure;
 use crate::lifecycle::Batches;
 use crate::{instances, tags};
@@ -26,7 +26,12 @@ pub(crate) async fn look_at(
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let mut found = BTreeMap::new();
     for some in ids.chunks(VALUES_MAX) {
-        describe(ec2, some, &mut found).await?;
+        instances::each(ec2, filter("instance-id", some), |instance| {
+            let stranger = read(instance)?;
+            found.insert(stranger.id.clone(), stranger);
+            Ok(())
+        })
+        .await?;
     }
     let images: BTreeSet<String> = found.values().map(|it: &Stranger| it.image.to_string()).collect();
     let images: Vec<String> = images.into_iter().collect();
@@ -38,29 +43,6 @@ pub(crate) async fn look_at(
         stranger.image_version = versions.get(&stranger.image).cloned();
     }
     Ok(found)
-}
-
-async fn describe(
-    ec2: &Ec2,
-    ids: &[String],
-    found: &mut BTreeMap<InstanceId, Stranger>,
-) -> Result<(), CallError> {
-    let filter = filter("instance-id", ids);
-    let mut token = None;
-    for _ in 0..PAGES_MAX {
-        let asking = ec2.client.describe_instances().filters(filter.clone());
-        let asking = asking.max_results(PAGE).set_next_token(token.take());
-        let page = ec2.calls.run("DescribeInstances", asking.send()).await?;
-        for instance in page.reservations().iter().flat_map(Reservation::instances) {
-            let stranger = read(instance)?;
-            found.insert(stranger.id.clone(), stranger);
-        }
-        token = next_page(page.next_token());
-        if token.is_none() {
-            return Ok(());
-        }
-    }
-    Err(endless("DescribeInstances"))
 }
 
 fn read(instance: &SdkInstance) -> Result<Stranger, CallError> {

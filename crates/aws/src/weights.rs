@@ -74,7 +74,7 @@ pub(crate) async fn write(
 }
 
 fn carrier(forward: &ForwardArn) -> Result<Carrier, CallError> {
-    if forward.as_str().contains(":listener-rule/") {
+    if forward.is_rule() {
         Ok(Carrier::Rule)
     } else if forward.as_str().contains(":listener/") {
         Ok(Carrier::Listener)

@@ -75,6 +75,13 @@ names! {
     CheckName;
 }
 
+impl ForwardArn {
+    /// A rule of a listener; otherwise it is a listener, whose default action is meant.
+    pub fn is_rule(&self) -> bool {
+        self.as_str().contains(":listener-rule/")
+    }
+}
+
 /// One journey of one service: `boards-12`, so that it can be said aloud.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReleaseId {

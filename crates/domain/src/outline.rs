@@ -96,7 +96,7 @@ impl Deed {
             Self::WarmUp { .. } => "warm-up",
             Self::Register { .. } | Self::RegisterInSlots { .. } => "RegisterTargets",
             Self::Open { .. } => "open",
-            Self::SetWeights { forward, .. } if forward.as_str().contains(":listener-rule/") => "ModifyRule",
+            Self::SetWeights { forward, .. } if forward.is_rule() => "ModifyRule",
             Self::SetWeights { .. } => "ModifyListener",
             Self::Bake { .. } => "bake",
             Self::CloseToNew { .. } => "close",

@@ -18,6 +18,7 @@ use segue_domain::ids::ReleaseId;
 use crate::append::{Append, AppendError, Appended, StreamAppend};
 use crate::lease::{Lease, Owner, Scope};
 use crate::outbox::OutboxItem;
+use crate::record::Hash;
 use crate::samples;
 use crate::store::Store;
 use crate::stream::Stream;
@@ -56,6 +57,7 @@ macro_rules! store_contract {
             appends: a_long_stream_reads_in_one_piece,
             appends: streams_are_listed_by_prefix,
             appends: of_two_writers_one_gets_each_place,
+            appends: one_that_is_given_up_half_way_blocks_nobody_and_is_there_or_not,
             leases: a_second_owner_waits_and_is_told_how_long,
             leases: an_expired_lease_goes_to_whoever_asks,
             leases: the_same_owner_takes_over_at_once,
@@ -101,7 +103,8 @@ fn scope() -> Scope {
     Scope::new("boards")
 }
 
-async fn lease_of(store: &dyn Store, owner: &str) -> Lease {
+/// For as long as any test takes.
+pub async fn lease_of(store: &dyn Store, owner: &str) -> Lease {
     store.acquire(&scope(), &Owner::new(owner), TTL).await.expect("the lease is free")
 }
 
@@ -131,6 +134,20 @@ fn message(key: &str) -> OutboxItem {
         body: format!("{{\"text\":\"{key}\"}}"),
         delay: Duration::ZERO,
     }
+}
+
+/// One record for the stream of the first release.
+pub fn one_record(expected_seq: u64) -> Append {
+    only(part(&samples::release_stream(), expected_seq, [event(expected_seq)]))
+}
+
+/// The text and the hash of a record that somebody changed.
+pub async fn forged(store: &dyn Store, stream: &Stream, seq: u64, how: Tamper) -> (String, Hash) {
+    let records = store.read(stream, 0).await.expect("the stream is whole");
+    let record = records.iter().find(|record| record.seq == seq).expect("the record is there");
+    let text = record.sealed().text.replace("segue", "nobody");
+    let hash = if how == Tamper::Text { record.hash } else { Hash::of(&text) };
+    (text, hash)
 }
 
 /// Appends `count` records to an empty stream.

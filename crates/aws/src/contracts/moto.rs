@@ -5,14 +5,12 @@
 //! like AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use segue_engine::ports::contract::{CLOUD, Case, LOAD_BALANCER};
+use segue_tests::clients::Moto;
 use serde::Deserialize;
 
 use super::*;
@@ -34,16 +32,6 @@ const CANNOT: [(&str, &str, &str); 6] = [
     ("one_that_is_not_in_can_be_taken_out", "that is not in is success", "it answers InvalidTarget"),
 ];
 
-/// moto's server, gone when it is dropped.
-struct Moto(Child);
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _ended = self.0.wait();
-    }
-}
-
 /// What was created in it, by the names of a sandbox's ready line.
 #[derive(Deserialize)]
 struct Created {
@@ -61,36 +49,6 @@ struct Created {
 #[derive(Deserialize)]
 struct Slot {
     target_group: String,
-}
-
-/// A program that `make clients` put beside the compiled code.
-fn client(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("this program has a path");
-    let target = test.ancestors().nth(3).expect("tests lie in TARGET/PROFILE/deps");
-    let program = target.join("clients/venv/bin").join(name);
-    assert!(program.exists(), "{} is missing: `make clients` installs it", program.display());
-    program
-}
-
-impl Moto {
-    fn start() -> (Self, Created) {
-        // Free now; nobody else takes it in the moment that is left.
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
-        let serving = Command::new(client("moto_server"))
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let moto = Self(serving.expect("it starts"));
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/clients/moto_rig.py");
-        let mut creating = Command::new(client("python"));
-        creating.arg(script).arg(format!("http://127.0.0.1:{port}")).stderr(Stdio::inherit());
-        let created = creating.output().expect("the script runs").stdout;
-        (moto, serde_json::from_slice(&created).expect("the script says what it created"))
-    }
 }
 
 /// Why a case did not hold.
@@ -117,6 +75,7 @@ fn check(name: &str, broken: Option<&str>) {
 async fn moto_keeps_the_contracts_but_for_the_cases_that_are_named() {
     let _already = rustls::crypto::ring::default_provider().install_default();
     let (_moto, created) = Moto::start();
+    let created: Created = serde_json::from_slice(&created).expect("the script says what it created");
     let stub = Stub::elsewhere(&created.aws);
     let cloud = CloudFixture {
         service: ServiceName::new(created.service.clone()),

@@ -1,35 +1,53 @@
 //! ARNs of load balancers: how they read, and whether they are of the service's region.
 
-use super::shape::Shape;
+use super::shape::{Shape, quoted};
 use super::table::{Placed, Table};
 
-/// Longer values are cut where a mistake shows them.
-const SHOWN_CHARS_MAX: usize = 80;
-const GROUP: &str = "the ARN of a target group";
-const FORWARD: &str = "the ARN of a listener or listener rule";
+/// One kind of ARN under `routing`.
+#[derive(Debug, PartialEq, Eq)]
+struct Kind {
+    what: &'static str,
+    /// What its resource begins with: any of them.
+    begins: &'static [&'static str],
+    /// A resource of it.
+    example: &'static str,
+}
+
+static GROUP: Kind = Kind {
+    what: "the ARN of a target group",
+    begins: &["targetgroup/"],
+    example: "targetgroup/boards-a/0123456789abcdef",
+};
+
+static FORWARD: Kind = Kind {
+    what: "the ARN of a listener or listener rule",
+    begins: &["listener/", "listener-rule/"],
+    example: "listener/app/boards/0123456789abcdef/0123456789abcdef",
+};
 
 /// `arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:targetgroup/…`, of any region: see [`all_are_in`].
 pub(super) fn of_group(region: Option<&str>) -> Shape<String> {
-    shape(GROUP, &["targetgroup/"], example(region, "targetgroup/boards-a/0123456789abcdef"))
+    GROUP.shape(region)
 }
 
 /// The same of a listener or one of its rules.
 pub(super) fn of_forward(region: Option<&str>) -> Shape<String> {
-    let example = example(region, "listener/app/boards/0123456789abcdef/0123456789abcdef");
-    shape(FORWARD, &["listener/", "listener-rule/"], example)
+    FORWARD.shape(region)
 }
 
-fn shape(what: &'static str, kinds: &'static [&'static str], example: String) -> Shape<String> {
-    Shape::text(what, example, move |text| {
-        let resource = parts(text)?.1;
-        kinds.iter().any(|kind| resource.starts_with(kind)).then(|| text.to_owned())
-    })
-}
+impl Kind {
+    fn shape(&'static self, region: Option<&str>) -> Shape<String> {
+        Shape::text(self.what, self.example(region), |text| {
+            let resource = parts(text)?.1;
+            self.begins.iter().any(|kind| resource.starts_with(kind)).then(|| text.to_owned())
+        })
+    }
 
-/// As it would be in the service's own region.
-fn example(region: Option<&str>, resource: &str) -> String {
-    let region = region.unwrap_or("eu-west-1");
-    format!("\"arn:aws:elasticloadbalancing:{region}:123456789012:{resource}\"")
+    /// As it would be in the service's own region.
+    fn example(&self, region: Option<&str>) -> String {
+        let region = region.unwrap_or("eu-west-1");
+        format!("\"arn:aws:elasticloadbalancing:{region}:123456789012:{}\"", self.example)
+    }
 }
 
 /// The region and the resource.
@@ -49,9 +67,9 @@ pub(super) fn all_are_in(
     forward: Option<&Placed<String>>,
     groups: &[&Placed<String>],
 ) {
-    let all: Vec<_> = forward.map(|it| (it, FORWARD)).into_iter().collect();
-    let all = all.into_iter().chain(groups.iter().map(|it| (*it, GROUP)));
-    let all: Vec<_> = all.filter_map(|(at, what)| Some((at, what, parts(&at.value)?.0))).collect();
+    let all: Vec<_> = forward.map(|it| (it, &FORWARD)).into_iter().collect();
+    let all = all.into_iter().chain(groups.iter().map(|it| (*it, &GROUP)));
+    let all: Vec<_> = all.filter_map(|(at, kind)| Some((at, kind, parts(&at.value)?.0))).collect();
     let own = region.value.as_str();
     let other = all.first().map(|(_, _, region)| *region).filter(|other| *other != own);
     if let Some(other) =
@@ -61,15 +79,8 @@ pub(super) fn all_are_in(
         let hint = format!("write region = \"{other}\", or ARNs of {own} under routing");
         return table.report_at(region, what, hint);
     }
-    for (at, what, _) in all.iter().filter(|(_, _, region)| *region != own) {
-        let shown: String = at.value.chars().take(SHOWN_CHARS_MAX).collect();
-        let cut = if shown.len() < at.value.len() { "…" } else { "" };
-        let resource = if *what == GROUP {
-            "targetgroup/boards-a/0123456789abcdef"
-        } else {
-            "listener/app/boards/0123456789abcdef/0123456789abcdef"
-        };
-        let hint = format!("write {what} in {own}, for example {}", example(Some(own), resource));
-        table.report_at(at, format!("\"{shown}\"{cut} is not {what} in {own}"), hint);
+    for (at, kind, _) in all.iter().filter(|(_, _, region)| *region != own) {
+        let hint = format!("write {} in {own}, for example {}", kind.what, kind.example(Some(own)));
+        table.report_at(at, format!("{} is not {} in {own}", quoted(&at.value), kind.what), hint);
     }
 }

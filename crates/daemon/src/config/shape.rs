@@ -111,18 +111,26 @@ pub(crate) fn word<T: Copy + 'static>(
 
 /// A value as a mistake shows it. Never called for a secret: the file names secrets, it holds none.
 pub(crate) fn shown(value: &DeValue<'_>) -> String {
-    let cut = |text: &str| match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    };
     match value {
-        DeValue::String(text) => format!("\"{}\"", cut(text)),
+        DeValue::String(text) => quoted(text),
         DeValue::Integer(number) => cut(number.as_str()),
         DeValue::Float(number) => cut(number.as_str()),
         DeValue::Boolean(is) => is.to_string(),
         DeValue::Datetime(time) => time.to_string(),
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// A text as a mistake shows it.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", cut(text))
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

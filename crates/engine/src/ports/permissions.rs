@@ -56,7 +56,7 @@ pub enum Answer {
     NotTaken(String),
     /// AWS takes them elsewhere: they were used for a region that is not this one.
     ElsewhereOnly(String),
-    /// There are none.
+    /// There are none, or their source did not answer. Nothing was sent.
     NoCredentials(String),
     /// It was refused for another reason before the permission was looked at.
     Unsaid(String),
@@ -85,7 +85,7 @@ impl Question {
             Self::Stop(_) => "StopInstances",
             Self::Terminate(_) => "TerminateInstances",
             Self::Tag(_) => "CreateTags",
-            Self::Forward(forward) if forward.as_str().contains(":listener-rule/") => "DescribeRules",
+            Self::Forward(forward) if forward.is_rule() => "DescribeRules",
             Self::Forward(_) => "DescribeListeners",
             Self::Targets(_) => "DescribeTargetHealth",
         }

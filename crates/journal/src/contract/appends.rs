@@ -1,6 +1,6 @@
 //! Appends: all or nothing, and only where the writer believes the stream to be.
 
-use super::{Subject, event, filled, lease_of, message, only, part, seqs, stream};
+use super::{Subject, event, filled, lease_of, message, one_record, only, part, seqs, stream};
 use crate::append::{APPEND_MAX, Append, AppendError, Unwritable};
 use crate::outbox::OUTBOX_MAX;
 use crate::read::StreamEnd;
@@ -136,4 +136,32 @@ pub async fn of_two_writers_one_gets_each_place(subject: &dyn Subject) {
         assert!(matches!(loser, AppendError::Conflict { .. }), "{loser:?}");
         assert_eq!(two.read(&stream(1), seq).await.expect("the stream is whole"), winner.records);
     }
+}
+
+pub async fn one_that_is_given_up_half_way_blocks_nobody_and_is_there_or_not(subject: &dyn Subject) {
+    let store = subject.store().await;
+    let lease = lease_of(&*store, "a").await;
+    let append = one_record(0);
+    for turns in 0..40 {
+        let give_up = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = store.append(&lease, &append) => break,
+            () = give_up => {}
+        }
+    }
+    // By now the first record may have been written, whole; the writer is free in any case.
+    let mut next = 1;
+    match store.append(&lease, &append).await {
+        Ok(_) => {}
+        Err(AppendError::Conflict { found, .. }) => next = found,
+        Err(error) => panic!("the writer was left in a state: {error:?}"),
+    }
+    assert_eq!(next, 1);
+    store.append(&lease, &one_record(1)).await.expect("the stream is at 1");
+    assert_eq!(seqs(&*store, &samples::release_stream()).await, [1, 2]);
 }

@@ -13,9 +13,7 @@ use segue_tests::postgres::{PASSWORD, Server};
 
 use super::*;
 use crate::address::{Address, Database};
-use crate::append::StreamAppend;
-use crate::contract::{Subject, Tamper};
-use crate::record::Hash;
+use crate::contract::{Subject, Tamper, forged, lease_of, one_record};
 use crate::samples;
 
 /// An empty database of a server that all tests share.
@@ -60,10 +58,7 @@ impl Subject for Base {
         match how {
             Tamper::Removed => self.run(&format!("DELETE FROM segue.record WHERE {place}")),
             Tamper::Text | Tamper::TextAndHash => {
-                let records = self.open().await.read(stream, 0).await.expect("the stream is whole");
-                let record = records.iter().find(|record| record.seq == seq).expect("the record is there");
-                let text = record.sealed().text.replace("segue", "nobody");
-                let hash = if how == Tamper::Text { record.hash } else { Hash::of(&text) };
+                let (text, hash) = forged(&self.open().await, stream, seq, how).await;
                 self.run(&format!("UPDATE segue.record SET text = '{text}', hash = '{hash}' WHERE {place}"))
             }
         };
@@ -71,47 +66,6 @@ impl Subject for Base {
 }
 
 crate::store_contract!(Base::new());
-
-fn one_record(expected_seq: u64) -> Append {
-    let record = samples::new_record(samples::release_events().remove(0).into());
-    let stream = samples::release_stream();
-    Append { streams: vec![StreamAppend { stream, expected_seq, records: vec![record] }], outbox: Vec::new() }
-}
-
-async fn lease_of(store: &PostgresStore) -> Lease {
-    let (scope, owner) = (Scope::new("boards"), Owner::new("a"));
-    store.acquire(&scope, &owner, Duration::from_secs(30)).await.expect("the owner is the same")
-}
-
-#[tokio::test]
-async fn an_append_that_is_given_up_half_way_blocks_nobody_and_is_there_or_not() {
-    let base = Base::new();
-    let store = base.open().await;
-    let lease = lease_of(&store).await;
-    let append = one_record(0);
-    for turns in 0..40 {
-        let give_up = async {
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = store.append(&lease, &append) => break,
-            () = give_up => {}
-        }
-    }
-    // By now the first record may have been written, whole; the writer is free in any case.
-    let mut next = 1;
-    match store.append(&lease, &append).await {
-        Ok(_) => {}
-        Err(AppendError::Conflict { found, .. }) => next = found,
-        Err(error) => panic!("the writer was left in a state: {error:?}"),
-    }
-    assert_eq!(next, 1);
-    store.append(&lease, &one_record(1)).await.expect("the stream is at 1");
-    assert_eq!(store.read(&samples::release_stream(), 0).await.expect("the stream is whole").len(), 2);
-}
 
 #[tokio::test]
 async fn a_holder_that_falls_silent_in_the_middle_of_an_append_does_not_keep_its_successor_waiting() {
@@ -142,7 +96,7 @@ async fn a_holder_that_falls_silent_in_the_middle_of_an_append_does_not_keep_its
 async fn a_connection_that_the_server_cut_while_nothing_was_asked_is_made_anew() {
     let base = Base::new();
     let store = base.open().await;
-    let lease = lease_of(&store).await;
+    let lease = lease_of(&store, "a").await;
     store.append(&lease, &one_record(0)).await.expect("it is held");
     store.read(&samples::release_stream(), 0).await.expect("it reads");
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

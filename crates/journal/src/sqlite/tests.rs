@@ -8,8 +8,7 @@ use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 use super::*;
-use crate::append::StreamAppend;
-use crate::contract::{Subject, Tamper};
+use crate::contract::{Subject, Tamper, forged, lease_of, one_record};
 use crate::open::OpenError;
 use crate::record::Hash;
 use crate::samples;
@@ -78,10 +77,7 @@ impl Subject for File {
         match how {
             Tamper::Removed => self.run(&format!("DELETE FROM record WHERE {place}")).await,
             Tamper::Text | Tamper::TextAndHash => {
-                let records = self.open().await.read(stream, 0).await.expect("the stream is whole");
-                let record = records.iter().find(|record| record.seq == seq).expect("the record is there");
-                let text = record.sealed().text.replace("segue", "nobody");
-                let hash = if how == Tamper::Text { record.hash } else { Hash::of(&text) };
+                let (text, hash) = forged(&self.open().await, stream, seq, how).await;
                 self.run(&format!("UPDATE record SET text = '{text}', hash = '{hash}' WHERE {place}")).await;
             }
         }
@@ -90,22 +86,11 @@ impl Subject for File {
 
 crate::store_contract!(File::new());
 
-fn one_record(expected_seq: u64) -> Append {
-    let record = samples::new_record(samples::release_events().remove(0).into());
-    let stream = samples::release_stream();
-    Append { streams: vec![StreamAppend { stream, expected_seq, records: vec![record] }], outbox: Vec::new() }
-}
-
-async fn lease_of(store: &SqliteStore) -> Lease {
-    let (scope, owner) = (Scope::new("boards"), Owner::new("a"));
-    store.acquire(&scope, &owner, Duration::from_secs(30)).await.expect("the owner is the same")
-}
-
 #[tokio::test]
 async fn what_was_acknowledged_is_there_when_the_process_dies_without_a_checkpoint() {
     let file = File::new();
     let store = file.open().await;
-    let lease = lease_of(&store).await;
+    let lease = lease_of(&store, "a").await;
     let mut written = Vec::new();
     for seq in 0..10 {
         written.extend(store.append(&lease, &one_record(seq)).await.expect("it is held").records);
@@ -114,44 +99,14 @@ async fn what_was_acknowledged_is_there_when_the_process_dies_without_a_checkpoi
     let store = after.open().await;
     let read = store.read(&samples::release_stream(), 0).await.expect("the stream is whole");
     assert_eq!(read, written);
-    assert_eq!(lease_of(&store).await.epoch(), lease.epoch() + 1);
-}
-
-#[tokio::test]
-async fn an_append_that_is_given_up_half_way_blocks_nobody_and_is_there_or_not() {
-    let file = File::new();
-    let store = file.open().await;
-    let lease = lease_of(&store).await;
-    let append = one_record(0);
-    for turns in 0..40 {
-        let give_up = async {
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = store.append(&lease, &append) => break,
-            () = give_up => {}
-        }
-    }
-    // By now the first record may have been written, whole; the writer is free in any case.
-    let mut next = 1;
-    match store.append(&lease, &append).await {
-        Ok(_) => {}
-        Err(AppendError::Conflict { found, .. }) => next = found,
-        Err(error) => panic!("the writer was left in a state: {error:?}"),
-    }
-    assert_eq!(next, 1);
-    store.append(&lease, &one_record(1)).await.expect("the stream is at 1");
-    assert_eq!(store.read(&samples::release_stream(), 0).await.expect("the stream is whole").len(), 2);
+    assert_eq!(lease_of(&store, "a").await.epoch(), lease.epoch() + 1);
 }
 
 #[tokio::test]
 async fn a_journal_of_a_newer_daemon_is_refused_and_not_touched() {
     let file = File::new();
     let store = file.open().await;
-    lease_of(&store).await;
+    lease_of(&store, "a").await;
     file.run("UPDATE meta SET value = 7 WHERE name = 'layout'").await;
     let killed = file.after_a_kill();
     store.close().await;
@@ -176,7 +131,7 @@ async fn a_journal_of_a_newer_daemon_is_refused_and_not_touched() {
 async fn a_record_of_a_newer_daemon_is_refused() {
     let file = File::new();
     let store = file.open().await;
-    let lease = lease_of(&store).await;
+    let lease = lease_of(&store, "a").await;
     store.append(&lease, &one_record(0)).await.expect("it is held");
     let text = r#"{"schema":9}"#;
     let hash = Hash::of(text);
@@ -206,14 +161,14 @@ async fn two_daemons_may_open_a_new_journal_at_the_same_time() {
     let path = file.path();
     let (one, two) = tokio::join!(SqliteStore::open(&path), SqliteStore::open(&path));
     let (one, two) = (one.expect("it opens"), two.expect("it opens"));
-    assert_eq!((lease_of(&one).await.epoch(), lease_of(&two).await.epoch()), (1, 2));
+    assert_eq!((lease_of(&one, "a").await.epoch(), lease_of(&two, "a").await.epoch()), (1, 2));
 }
 
 #[tokio::test]
 async fn a_reader_beside_a_daemon_sees_what_was_acknowledged_and_cannot_write() {
     let file = File::new();
     let store = file.open().await;
-    let lease = lease_of(&store).await;
+    let lease = lease_of(&store, "a").await;
     let reader = SqliteStore::open_to_read(&file.path()).await.expect("it is a journal");
     let written = store.append(&lease, &one_record(0)).await.expect("it is held");
     let read = reader.read(&samples::release_stream(), 0).await.expect("the stream is whole");

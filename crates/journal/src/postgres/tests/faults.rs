@@ -16,7 +16,7 @@ async fn cut(cut: Cut) -> (Base, PostgresStore, Lease, Fate) {
     let base = Base::new();
     let proxy = Proxy::before(base.server.port()).await;
     let store = behind(&base, &proxy).await;
-    let lease = lease_of(&store).await;
+    let lease = lease_of(&store, "a").await;
     store.append(&lease, &one_record(0)).await.expect("the network is whole");
     proxy.cut(cut);
     let answer = store.append(&lease, &one_record(1)).await;
@@ -107,7 +107,7 @@ async fn a_server_that_is_killed_during_commits_loses_none_that_it_acknowledged_
     }
     server.run("postgres", "SELECT pg_reload_conf()");
     let store = PostgresStore::open(&database(&address)).await.expect("the database is new");
-    let lease = lease_of(&store).await;
+    let lease = lease_of(&store, "a").await;
     let (tell, told) = tokio::sync::watch::channel(Tally::default());
     let writing = tokio::spawn(writer(store.clone(), lease.clone(), tell));
     // Until a death met a commit, which most do.

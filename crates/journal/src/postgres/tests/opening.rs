@@ -17,7 +17,7 @@ async fn a_look_makes_nothing_and_tells_who_holds_the_lease() {
     let reader = PostgresStore::open_to_read(&base.database).await.expect("it reads");
     let scope = Scope::new("boards");
     assert_eq!(reader.holder(&scope).await.expect("it reads"), None);
-    let lease = lease_of(&store).await;
+    let lease = lease_of(&store, "a").await;
     let holder = reader.holder(&scope).await.expect("it reads").expect("somebody holds it");
     assert!(holder.owner == Owner::new("a") && holder.left <= Duration::from_secs(30), "{holder:?}");
     store.release(&lease).await.expect("it is given back");
@@ -27,7 +27,7 @@ async fn a_look_makes_nothing_and_tells_who_holds_the_lease() {
 #[tokio::test]
 async fn a_journal_of_a_newer_daemon_is_refused() {
     let base = Base::new();
-    lease_of(&base.open().await).await;
+    lease_of(&base.open().await, "a").await;
     base.run("UPDATE segue.meta SET value = 7 WHERE name = 'layout'");
     for answer in [
         PostgresStore::open(&base.database).await.map(drop),
@@ -65,7 +65,7 @@ async fn two_daemons_may_make_one_journal_at_the_same_time() {
     let (one, two) = tokio::join!(PostgresStore::open(&base.database), PostgresStore::open(&base.database));
     let (one, two) = (one.expect("it opens"), two.expect("it opens"));
     assert_eq!(one.journal_id(), two.journal_id());
-    assert_eq!((lease_of(&one).await.epoch(), lease_of(&two).await.epoch()), (1, 2));
+    assert_eq!((lease_of(&one, "a").await.epoch(), lease_of(&two, "a").await.epoch()), (1, 2));
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_database_that_cannot_keep_what_is_written_is_refused() {
     let Err(OpenError::Unfit { why, .. }) = answer else { panic!("{answer:?}") };
     base.run(why.split_once("; run ").expect("it says what to run").1.trim_end_matches(" there"));
     let store = PostgresStore::open(&database(&address)).await.expect("it has a schema of its own");
-    lease_of(&store).await;
+    lease_of(&store, "a").await;
 }
 
 #[tokio::test]
