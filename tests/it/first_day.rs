@@ -155,10 +155,26 @@ fn here(day: &Day<'_>) {
 
 /// `segue serve` on the given configuration, and what it answers to these words.
 fn served(folder: &Path, config: &str, environment: &[(&str, &str)], words: &[&str]) -> Output {
+    served_with_a_warning(folder, config, environment, &[], words)
+}
+
+/// The same, of a daemon whose log has these warnings before anybody asks it anything.
+fn served_with_a_warning(
+    folder: &Path,
+    config: &str,
+    environment: &[(&str, &str)],
+    warnings: &[&str],
+    words: &[&str],
+) -> Output {
     std::fs::write(folder.join("served.toml"), config).unwrap();
+    let log = folder.join("served.log");
     let mut serve = segue(folder, environment);
-    let (_serving, ready) =
-        program::ready(serve.args(["serve", "--config", "served.toml"]).stderr(Stdio::null()));
+    serve.args(["serve", "--config", "served.toml"]).stderr(std::fs::File::create(&log).unwrap());
+    let (_serving, ready) = program::ready(&mut serve);
+    program::until("its warnings", || {
+        let said = std::fs::read_to_string(&log).unwrap();
+        warnings.iter().all(|warning| said.contains(warning)).then_some(())
+    });
     let url = ready["listening"].as_str().unwrap();
     segue(folder, environment).args(["--daemon", url]).args(words).output().unwrap()
 }
@@ -179,10 +195,12 @@ fn a_mistake_that_nobody_checked_is_told_by_the_daemon_and_by_its_answer() {
         }
     };
 
-    let blind = served(folder.path(), &config, &[], &canary);
-    told(&blind, 1, &["error (cannot-see)", "there are no credentials", "hint: ", "segue check"]);
+    let warnings = ["WARN", "credentials", "set AWS_ACCESS_KEY_ID"];
+    let blind = served_with_a_warning(folder.path(), &config, &[], &warnings, &canary);
+    told(&blind, 1, &["error (cannot-see)", "there are no credentials", "the daemon's own", "segue check"]);
     let other = [("AWS_ACCESS_KEY_ID", "sandbox"), ("AWS_SECRET_ACCESS_KEY", "wrong")];
-    let stranger = served(folder.path(), &config, &other, &canary);
+    let warnings = ["WARN", "check AWS_ACCESS_KEY_ID"];
+    let stranger = served_with_a_warning(folder.path(), &config, &other, &warnings, &canary);
     told(&stranger, 1, &["error (cannot-see)", "AuthFailure", "hint: "]);
     let unbuilt = config.replace("tags = { service", "tags = { application");
     let unbuilt = served(folder.path(), &unbuilt, &KEYS, &canary);
@@ -259,6 +277,15 @@ fn a_second_daemon_on_one_journal_is_told_who_is_first() {
     let itself = [("127.0.0.1:0", first.url.trim_start_matches("http://")), ("[log]", "[log]")];
     let told = check("itself.toml", itself);
     assert!(told.contains("this daemon's own name") && told.contains("a daemon answers at"), "{told}");
+
+    // The file that a daemon read is no longer what it works by, once somebody has changed it.
+    let [itself, _] = itself;
+    let told = check("changed.toml", [itself, ("bake = \"3s\"", "bake = \"4s\"")]);
+    assert!(told.contains("warn  listen") && told.contains("another configuration"), "{told}");
+    let again = program::listen(segue(folder.path(), &KEYS).args(["serve", "--config", "itself.toml"])).end();
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
+    assert!(again.stderr.contains("where a Segue daemon answers already"), "{}", again.stderr);
+    assert!(again.stderr.contains("stop it first"), "{}", again.stderr);
 
     let mut serve = segue(folder.path(), &KEYS);
     let mut waiting = program::listen(serve.args(["serve", "--config", "second.toml"]));

@@ -123,7 +123,7 @@ fn a_release_does_what_its_plan_said_call_by_call() {
     stage.refuses(
         &["release", "boards", "--plan", "early.json"],
         "plan-stale",
-        "canaries-taken-over was none",
+        "canaries-taken-over: was none",
     );
     stage.refuses(&["release", "boards", "--plan", "plan.json"], "plan-invalid", "canary release");
     stage.refuses(&["plan", "boards", "--version", "9"], "version-unknown", "9");

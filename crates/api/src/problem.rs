@@ -35,7 +35,8 @@ pub struct Problem {
 /// One of several things that are wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemItem {
-    /// Where: a JSON pointer into the body, or `query:NAME`, `header:NAME`.
+    /// Where: a JSON pointer into the body, or `query:NAME`, `header:NAME`; of a plan that was handed in, the
+    /// fact's name.
     pub place: String,
     pub detail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,6 +20,8 @@ pub(crate) struct Failure {
     pub(crate) class: Class,
     pub(crate) code: Option<String>,
     pub(crate) what: String,
+    /// Nothing was sent: there are no credentials, or their source did not answer.
+    pub(crate) unsigned: bool,
 }
 
 /// How a call can fail, SDK types left behind.
@@ -69,7 +71,8 @@ impl Failure {
             | Trouble::CredentialsLater
             | Trouble::NotBuilt => String::new(),
         };
-        Self { class, code, what: format!("{call} failed{status}, {meaning} ({details})") }
+        let unsigned = matches!(trouble, Trouble::NoCredentials | Trouble::CredentialsLater);
+        Self { class, code, what: format!("{call} failed{status}, {meaning} ({details})"), unsigned }
     }
 
     pub(crate) fn is(&self, code: &str) -> bool {

@@ -130,7 +130,10 @@ fn managed() -> Tag {
 
 /// What a failure says about permissions. One that says nothing stays a failure.
 fn judged(failure: Failure) -> Result<Answer, CallError> {
-    let Failure { class, code, what } = failure;
+    let Failure { class, code, what, unsigned } = failure;
+    if unsigned {
+        return Ok(Answer::NoCredentials(what));
+    }
     match code.as_deref() {
         Some("DryRunOperation") => Ok(Answer::Allowed),
         Some("UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException") => Ok(Answer::Denied(what)),
@@ -156,13 +159,13 @@ fn judged(failure: Failure) -> Result<Answer, CallError> {
             Class::Refused => Ok(Answer::Unsaid(what)),
             Class::Retry | Class::Unknown | Class::Bug => Err(CallError { class, what, lack: None }),
         },
-        None if class == Class::Refused => Ok(Answer::NoCredentials(what)),
         None => Err(CallError { class, what, lack: None }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::error::CredentialsError;
     use segue_domain::ids::InstanceId;
 
     use super::*;
@@ -237,6 +240,11 @@ mod tests {
             throttled.permissions().await.ask(&launch()).await.expect_err("no answer").class,
             Class::Retry
         );
+        for error in [CredentialsError::not_loaded("none"), CredentialsError::provider_error("status 403")] {
+            let asker = throttled.permissions_without_credentials(error).await;
+            let answer = asker.ask(&launch()).await.expect("nothing was sent");
+            assert_eq!(is(&answer), "none");
+        }
         let region = elb_refusal("SignatureDoesNotMatch")
             .replace("recorded", "Credential should be scoped to a valid region.");
         let stub = Stub::start([(403, region), (403, elb_refusal("AccessDenied"))]).await;

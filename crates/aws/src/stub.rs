@@ -172,7 +172,17 @@ impl Stub {
     }
 
     pub(crate) async fn permissions(&self) -> Arc<dyn Permissions> {
-        let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
+        self.asker(Credentials::new("AKIDTEST", "secret", None, None, "test")).await
+    }
+
+    pub(crate) async fn permissions_without_credentials(
+        &self,
+        error: CredentialsError,
+    ) -> Arc<dyn Permissions> {
+        self.asker(NoCredentials(Mutex::new(Some(error)))).await
+    }
+
+    async fn asker(&self, credentials: impl ProvideCredentials + 'static) -> Arc<dyn Permissions> {
         let loader = loader(&Region::new("eu-west-1"), Some(&self.endpoint), self.limits);
         asker(&loader.credentials_provider(credentials).load().await, &self.counts)
     }

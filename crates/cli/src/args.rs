@@ -15,7 +15,12 @@ use crate::demo::DemoArgs;
 
 /// Releases stateful websocket applications on AWS without anyone noticing.
 #[derive(Debug, Parser)]
-#[command(name = "segue", version, max_term_width = 100)]
+#[command(
+    name = "segue",
+    version,
+    max_term_width = 100,
+    after_help = "What is refused has a code in brackets: docs/errors/CODE.md says more about it."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -32,7 +37,8 @@ pub(crate) struct Common {
         global = true,
         env = "SEGUE_DAEMON",
         value_name = "URL",
-        default_value = "http://127.0.0.1:7788"
+        default_value = "http://127.0.0.1:7788",
+        value_parser = parse_daemon
     )]
     pub(crate) daemon: Url,
     /// How data is written to stdout
@@ -254,6 +260,13 @@ pub(crate) struct VerbArgs {
     pub(crate) wait: WaitArgs,
 }
 
+fn parse_daemon(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).ok_or_else(|| {
+        "write it as http://HOST:PORT; `segue serve` tells its own when it is ready".to_owned()
+    })
+}
+
 fn parse_journal(text: &str) -> Result<Address, String> {
     Address::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
 }
@@ -288,6 +301,16 @@ mod tests {
         assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_duration("1h30m"), Ok(Duration::from_mins(90)));
         assert!(parse_duration("-3s").is_err() && parse_duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_daemons_address_has_a_scheme_and_a_host() {
+        assert!(
+            parse_daemon("http://127.0.0.1:7788").is_ok() && parse_daemon("https://segue.internal/").is_ok()
+        );
+        for wrong in ["127.0.0.1:7788", "localhost:7788", "segue.internal", "ftp://segue.internal", ""] {
+            assert!(parse_daemon(wrong).is_err_and(|why| why.contains("http://HOST:PORT")), "{wrong:?}");
+        }
     }
 
     #[test]

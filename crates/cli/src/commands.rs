@@ -85,16 +85,29 @@ pub(crate) fn explain(error: &anyhow::Error) -> Exit {
             output::say(&text::problem(problem));
             if problem.status < 500 { Exit::Refused } else { Exit::Error }
         }
-        Some(ClientError::Unreachable { .. }) => {
+        Some(other) => {
             output::say(&format!("error: {error:#}"));
-            output::say(
-                "hint: is the daemon running? `segue serve --config FILE` starts it, --daemon names another address",
-            );
+            output::say(&format!("hint: {}", hint(other)));
             Exit::Error
         }
-        Some(_) | None => {
+        None => {
             output::say(&format!("error: {error:#}"));
             Exit::Error
+        }
+    }
+}
+
+fn hint(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Unreachable { url, .. } if url.starts_with("https:") => {
+            "is there TLS? The daemon itself speaks http; https is for a proxy in front of it"
+        }
+        ClientError::BadAnswer { .. } | ClientError::BadAddress { .. } => {
+            "is a Segue daemon of this version what answers there? --daemon or SEGUE_DAEMON names the address that \
+             `segue serve` told when it was ready"
+        }
+        ClientError::Unreachable { .. } | ClientError::Silent { .. } | ClientError::Problem(_) => {
+            "is the daemon running? `segue serve --config FILE` starts it, --daemon names another address"
         }
     }
 }

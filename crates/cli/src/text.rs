@@ -5,8 +5,8 @@ mod adoption;
 use std::fmt::Write as _;
 
 use segue_api::{
-    CheckVerdict, Count, FleetRole, FleetView, History, Problem, ReleaseState, ReleaseView, ServiceList,
-    ServiceView, StepOutcome, StepState, StepView, Time, Verdict, WaitingView,
+    BoardsView, CheckVerdict, Count, FleetRole, FleetView, History, Problem, ReleaseState, ReleaseView,
+    ServiceList, ServiceView, StepOutcome, StepState, StepView, Time, Verdict, WaitingView,
 };
 
 pub(crate) use adoption::{adopted, adoption};
@@ -32,14 +32,7 @@ pub(crate) fn release(release: &ReleaseView) -> String {
             step(&mut text, each);
         }
     }
-    let boards = &release.boards;
-    line(
-        &mut text,
-        &format!(
-            "  boards: {} on blue, {} on green, {} moved, {} failed",
-            boards.on_blue, boards.on_green, boards.moved, boards.failed
-        ),
-    );
+    line(&mut text, &format!("  boards: {}", boards_of(release)));
     if let Some(because) = &release.because {
         line(&mut text, &format!("  because: {} ({})", because.sentence, because.code));
         if let Some(hint) = &because.hint {
@@ -47,6 +40,17 @@ pub(crate) fn release(release: &ReleaseView) -> String {
         }
     }
     text
+}
+
+/// Of a release that is over nobody counts where boards are: the next one may have moved them.
+fn boards_of(release: &ReleaseView) -> String {
+    let BoardsView { moved, failed, on_blue, on_green, .. } = &release.boards;
+    match release.state {
+        ReleaseState::Closed => format!("{moved} moved, {failed} failed"),
+        ReleaseState::Running | ReleaseState::Paused | ReleaseState::Asking | ReleaseState::Held => {
+            format!("{on_blue} on blue, {on_green} on green, {moved} moved, {failed} failed")
+        }
+    }
 }
 
 /// `boards-12  full 2 after 1  running`
@@ -99,7 +103,7 @@ fn step(text: &mut String, step: &StepView) {
         StepState::Failed => '!',
     };
     let how = match step.outcome {
-        Some(StepOutcome::FoundDone) => "found done",
+        Some(StepOutcome::FoundDone) => "nothing to do",
         Some(StepOutcome::Did) => "done",
         Some(StepOutcome::TookOver) => "taken over and done",
         None => "",

@@ -9,6 +9,8 @@ mod gather;
 mod judge;
 mod place;
 
+pub(crate) use place::daemon_at;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,6 +57,22 @@ async fn all_services(config: &Config) -> Vec<Check> {
     let each: Vec<_> = config.services.iter().map(|service| one_service(config, service, &http)).collect();
     let all: Vec<Vec<Check>> = futures_util::stream::iter(each).buffered(SERVICES_AT_ONCE).collect().await;
     all.into_iter().flatten().collect()
+}
+
+/// What a daemon asks once when it starts: whether AWS takes its credentials. It serves either way, because they
+/// may come later; its log says what is wrong and how to mend it.
+pub(crate) async fn warn_of_credentials(config: &Config) {
+    let endpoint = config.aws.endpoint.as_ref().map(url::Url::as_str);
+    for ServiceConfig { service, .. } in &config.services {
+        let permissions =
+            segue_aws::permissions(&service.region, endpoint, &segue_aws::CallCounts::new()).await;
+        let asked = gather::access(service, permissions.as_ref()).await;
+        let checks = judge::access::credentials(service, &asked);
+        for check in checks.iter().filter(|check| check.state == CheckState::Fail) {
+            let hint = check.hint.as_deref().unwrap_or_default();
+            tracing::warn!(service = %service.name, check = check.name, hint, "{}", check.sentence);
+        }
+    }
 }
 
 async fn one_service(config: &Config, service: &ServiceConfig, http: &reqwest::Client) -> Vec<Check> {

@@ -21,6 +21,8 @@ mod table;
 
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 pub use self::mistake::{Mistake, Mistakes};
 pub use self::outside::{AwsConfig, HandoverConfig, PrometheusConfig};
 pub use self::process::{DaemonConfig, LogConfig, LogFormat};
@@ -35,6 +37,9 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Everything that the daemon was told.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Tells this text from every other one: the beginning of its SHA-256. Secrets are not in the text, but in
+    /// files and variables that it names.
+    pub mark: String,
     pub daemon: DaemonConfig,
     pub log: LogConfig,
     pub aws: AwsConfig,
@@ -81,7 +86,7 @@ impl Config {
     /// Checks the text of a file that is called `name` in what is reported.
     pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Self, Mistakes> {
         let document = Document::parse(name, text);
-        let read = read(&document, environment);
+        let read = read(&document, &mark(text), environment);
         match (document.finish(), read) {
             (Ok(()), Some(config)) => Ok(config),
             (Err(mistakes), _) => Err(mistakes),
@@ -90,7 +95,12 @@ impl Config {
     }
 }
 
-fn read(document: &Document<'_>, environment: &Environment) -> Option<Config> {
+fn mark(text: &str) -> String {
+    const CHARS: usize = 16;
+    hex::encode(Sha256::digest(text)).chars().take(CHARS).collect()
+}
+
+fn read(document: &Document<'_>, mark: &str, environment: &Environment) -> Option<Config> {
     let mut root = document.root();
     let daemon = root.table("daemon").and_then(|table| DaemonConfig::read(table, environment));
     let log = root.table("log").and_then(LogConfig::read);
@@ -100,6 +110,7 @@ fn read(document: &Document<'_>, environment: &Environment) -> Option<Config> {
     let services = service::read_all(&mut root);
     root.done();
     Some(Config {
+        mark: mark.to_owned(),
         daemon: daemon?,
         log: log?,
         aws: aws?,

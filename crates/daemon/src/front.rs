@@ -50,6 +50,8 @@ pub(crate) struct Front {
     looks: Looks,
     clock: Arc<dyn Clock>,
     aws: Arc<segue_aws::CallCounts>,
+    /// The mark of the configuration.
+    config: Option<String>,
 }
 
 impl Front {
@@ -59,8 +61,9 @@ impl Front {
         journal: Arc<dyn Reader>,
         clock: Arc<dyn Clock>,
         aws: Arc<segue_aws::CallCounts>,
+        config: Option<String>,
     ) -> Self {
-        Self { services, engine, past: Past::new(journal), looks: Looks::default(), clock, aws }
+        Self { services, engine, past: Past::new(journal), looks: Looks::default(), clock, aws, config }
     }
 
     /// Asks for a release; the release once its plan is in the journal.
@@ -170,7 +173,8 @@ impl Front {
         for (service, trouble) in self.troubles() {
             components.push(component(&format!("service {service}"), trouble));
         }
-        Readiness { ready, daemon: env!("CARGO_PKG_VERSION").to_owned(), components }
+        let config = self.config.clone();
+        Readiness { ready, daemon: env!("CARGO_PKG_VERSION").to_owned(), config, components }
     }
 
     fn configured(&self, name: &str) -> Result<&Service, Refusal> {

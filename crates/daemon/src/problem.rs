@@ -8,6 +8,7 @@ mod fault;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use segue_api::{PROBLEM_MEDIA_TYPE, Problem, ProblemItem};
+use segue_domain::basis::Difference;
 use segue_domain::refusal::Refusal;
 
 pub(crate) use fault::{Fault, said};
@@ -44,8 +45,19 @@ impl Refused {
             StatusCode::NOT_FOUND => StatusCode::UNPROCESSABLE_ENTITY,
             status => status,
         };
-        Self::new(status, refusal.code(), refusal.to_string(), refusal.hint())
+        let mut refused = Self::new(status, refusal.code(), refusal.to_string(), refusal.hint());
+        refused.0.errors = items(refusal);
+        refused
     }
+}
+
+/// Each fact of a plan that is another one now, on a line of its own.
+fn items(refusal: &Refusal) -> Vec<ProblemItem> {
+    /// Whoever hands in a plan says how many facts it has.
+    const ITEMS_MAX: usize = 10;
+    let Refusal::PlanStale { differences } = refusal else { return Vec::new() };
+    let item = |it: &Difference| ProblemItem { place: it.fact.clone(), detail: it.change(), hint: None };
+    differences.iter().take(ITEMS_MAX).map(item).collect()
 }
 
 impl From<Fault> for Refused {

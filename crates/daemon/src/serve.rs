@@ -19,6 +19,7 @@ use segue_journal::{Owner, ReadError, Reader, Scope, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::check;
 use crate::config::{Config, ServiceConfig};
 use crate::logging;
 use crate::server::{Parts, Server};
@@ -49,14 +50,27 @@ pub async fn serve(config: &Path) -> Result<(), StartError> {
     }
     let journal = config.daemon.journal.open().await?;
     understood(&*journal).await?;
-    let cannot_listen = |source| StartError::CannotListen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
-    let bound = listener.local_addr().map_err(cannot_listen)?;
+    let (listener, bound) = listen(address).await?;
     let told = Told::listen().map_err(StartError::Signals)?;
     let server = Server::begin(parts(&config, Arc::clone(&journal)).await?);
-    run(server, listener, bound, told).await.map_err(StartError::Ended)?;
+    run(&config, server, listener, bound, told).await.map_err(StartError::Ended)?;
     journal.close().await;
     Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    match bound.await {
+        Ok(listening) => Ok(listening),
+        Err(source) => {
+            let daemon = check::daemon_at(address).await.is_some();
+            Err(StartError::CannotListen { address, daemon, source })
+        }
+    }
 }
 
 /// The signals that stop a daemon.
@@ -80,6 +94,7 @@ impl Told {
 }
 
 async fn run(
+    config: &Config,
     server: Server,
     listener: TcpListener,
     bound: SocketAddr,
@@ -87,20 +102,7 @@ async fn run(
 ) -> std::io::Result<()> {
     let mut answering = tokio::spawn(server.answer(listener));
     let announced = async {
-        tokio::select! {
-            biased;
-            () = server.ready() => {
-                tracing::info!(%bound, "ready");
-                announce(&serde_json::json!({ "listening": format!("http://{bound}") }));
-            }
-            owner = server.waiting() => {
-                tracing::info!(%bound, %owner, "ready to take over");
-                let line = serde_json::json!({ "listening": format!("http://{bound}"), "waits_for": owner.as_str() });
-                announce(&line);
-                server.ready().await;
-                tracing::info!(%bound, "ready: it has taken over");
-            }
-        }
+        tokio::join!(announced(&server, bound), check::warn_of_credentials(config));
         std::future::pending::<()>().await;
     };
     let signal = tokio::select! {
@@ -116,6 +118,23 @@ async fn run(
     server.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn announced(server: &Server, bound: SocketAddr) {
+    tokio::select! {
+        biased;
+        () = server.ready() => {
+            tracing::info!(%bound, "ready");
+            announce(&serde_json::json!({ "listening": format!("http://{bound}") }));
+        }
+        owner = server.waiting() => {
+            tracing::info!(%bound, %owner, "ready to take over");
+            let line = serde_json::json!({ "listening": format!("http://{bound}"), "waits_for": owner.as_str() });
+            announce(&line);
+            server.ready().await;
+            tracing::info!(%bound, "ready: it has taken over");
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the one line that programs wait for")]
@@ -175,6 +194,7 @@ async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartE
         entropy: Arc::new(RandomEntropy::new()),
         aws_calls,
         hosts: config.daemon.hosts.clone(),
+        config: Some(config.mark.clone()),
     })
 }
 

@@ -13,9 +13,11 @@ use crate::config::LoadError;
 pub enum StartError {
     #[error(transparent)]
     Config(#[from] LoadError),
-    #[error("the daemon cannot listen at {address}")]
+    #[error("the daemon cannot listen at {address}{}", if *daemon { ", where a Segue daemon answers already" } else { "" })]
     CannotListen {
         address: SocketAddr,
+        /// Another daemon is what listens there.
+        daemon: bool,
         #[source]
         source: std::io::Error,
     },
@@ -66,7 +68,13 @@ impl StartError {
             Self::Config(LoadError::Unreadable { .. } | LoadError::TooLong { .. }) => {
                 "name a readable file with --config; deploy/segue.example.toml is an example"
             }
-            Self::CannotListen { .. } => "stop what listens there, or write another port in `daemon.listen`",
+            Self::CannotListen { daemon: true, .. } => {
+                "that one works already: `segue status` asks it. To start it anew, for example by another \
+                 configuration, stop it first; a release goes on where it is"
+            }
+            Self::CannotListen { daemon: false, .. } => {
+                "stop what listens there, or write another port in `daemon.listen`"
+            }
             Self::Journal(OpenError::Newer { .. }) | Self::JournalNewer { .. } => {
                 "start the newer daemon again; this one has not touched the journal"
             }
@@ -80,7 +88,9 @@ impl StartError {
             Self::Journal(
                 OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
             )
-            | Self::JournalUnreadable(_) => "see that the daemon's user may write the journal",
+            | Self::JournalUnreadable(_) => {
+                "see that the folder of `daemon.journal` is there, and that the daemon's user may write to it"
+            }
             Self::HttpClient(_) | Self::Signals(_) => {
                 "see the limits under which the daemon runs: files, memory"
             }

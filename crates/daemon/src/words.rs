@@ -42,6 +42,6 @@ impl Phrase {
     }
 }
 
-fn explained(coded: &impl codes::Coded, sentence: impl Into<String>, hint: &str) -> Explanation {
-    Explanation { code: coded.code().to_owned(), sentence: sentence.into(), hint: Some(hint.to_owned()) }
+fn explained(coded: &impl codes::Coded, sentence: impl Into<String>, hint: impl Into<String>) -> Explanation {
+    Explanation { code: coded.code().to_owned(), sentence: sentence.into(), hint: Some(hint.into()) }
 }

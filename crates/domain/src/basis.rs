@@ -65,20 +65,61 @@ impl Basis {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fact, then, now } = self;
-        let (then, now) = (in_a_line(then), in_a_line(now));
-        write!(f, "{fact} was {then} and is {now}")
+        write!(f, "{} {}", self.fact, self.change())
     }
 }
 
-/// A fact that is longer than a line is told by its beginning.
-fn in_a_line(value: &str) -> String {
-    const CHARS_MAX: usize = 120;
-    match (value.is_empty(), value.chars().count() > CHARS_MAX) {
-        (true, _) => "none".to_owned(),
-        (false, true) => format!("{}…", value.chars().take(CHARS_MAX).collect::<String>()),
-        (false, false) => value.to_owned(),
+impl Difference {
+    /// `was 1 and is 2`; of two long lists what only one of them has.
+    pub fn change(&self) -> String {
+        const CHARS_MAX: usize = 240;
+        let (then, now) = (words_of(&self.then), words_of(&self.now));
+        let whole = format!("was {} and is {}", joined(&then), joined(&now));
+        if whole.chars().count() <= CHARS_MAX {
+            return whole;
+        }
+        let (gone, came) = (only_in(&then, &now), only_in(&now, &then));
+        match (gone.is_empty(), came.is_empty()) {
+            (true, true) => "is in another order".to_owned(),
+            (true, false) => format!("also has {}", some(&came)),
+            (false, true) => format!("lost {}", some(&gone)),
+            (false, false) => format!("lost {} and has {}", some(&gone), some(&came)),
+        }
     }
+}
+
+fn words_of(value: &str) -> Vec<&str> {
+    value.split_whitespace().map(short).collect()
+}
+
+fn only_in<'a>(these: &[&'a str], those: &[&str]) -> Vec<&'a str> {
+    let those: BTreeSet<&str> = those.iter().copied().collect();
+    these.iter().copied().filter(|word| !those.contains(word)).collect()
+}
+
+fn joined(words: &[&str]) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.join(" ") }
+}
+
+/// The first of many words, none of them longer than a target group's name with its mark.
+fn some(words: &[&str]) -> String {
+    const WORDS_MAX: usize = 6;
+    const CHARS_MAX: usize = 60;
+    let cut = |word: &&str| match word.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", word.get(..end).unwrap_or(word)),
+        None => (*word).to_owned(),
+    };
+    let told: Vec<String> = words.iter().take(WORDS_MAX).map(cut).collect();
+    match words.len().saturating_sub(WORDS_MAX) {
+        0 => told.join(" "),
+        more => format!("{} and {more} more", told.join(" ")),
+    }
+}
+
+/// What tells a target group from the others of its account: `boards-a/6d0ecf831eec9f09`. Whole, two ARNs would
+/// be told by what they have in common.
+pub(crate) fn short(word: &str) -> &str {
+    word.rsplit_once(":targetgroup/").map_or(word, |(_, name)| name)
 }
 
 fn list<T: fmt::Display>(items: &BTreeSet<T>) -> String {
@@ -242,6 +283,30 @@ mod tests {
         assert_eq!(
             told,
             ["blue was i-1 i-2 and is i-1", "floor was 2 and is none", "spares was none and is none"]
+        );
+    }
+
+    #[test]
+    fn of_long_lists_what_differs_is_told_and_not_what_they_have_in_common() {
+        let group = |name: &str, share: u32| {
+            format!(
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/6d0ecf831eec9f09={share}"
+            )
+        };
+        let then = ["a", "b", "c", "d", "e", "f"].map(|name| group(name, 2)).join(" ");
+        let now = then.replace("b/6d0ecf831eec9f09=2", "b/6d0ecf831eec9f09=3");
+        let change = |then: &str, now: &str| {
+            let of = |value: &str| value.to_owned();
+            Difference { fact: of("weights-before"), then: of(then), now: of(now) }.change()
+        };
+        assert_eq!(change(&then, &now), "lost b/6d0ecf831eec9f09=2 and has b/6d0ecf831eec9f09=3");
+        let many = |from: u32| (from..99).map(|n| format!("i-{n:017}")).collect::<Vec<_>>().join(" ");
+        let told = change(&many(0), &many(20));
+        assert!(told.starts_with("lost i-00000000000000000 ") && told.ends_with("and 14 more"), "{told}");
+        assert!(
+            change(&many(98), &many(0)).starts_with("also has i-00000000000000000 "),
+            "{}",
+            change(&many(98), &many(0))
         );
     }
 }

@@ -53,8 +53,9 @@ refusals! {
     VersionUnknown { version: Version, newest: Vec<Version> } = "version-unknown";
     /// It is what runs today.
     VersionRunning { version: Version } = "version-running";
-    /// A release without a version, and there is none newer than what runs.
-    NothingNew { running: Version } = "nothing-new";
+    /// A release without a version, and there is none newer than what runs, or only such as were taken back: the
+    /// newest of them, and by which rollback.
+    NothingNew { running: Version, taken_back: Option<(Version, ReleaseId)> } = "nothing-new";
     /// No healthy fleet of the service was found.
     NothingRuns {} = "nothing-runs";
     /// Servers that do not carry the service's tags are registered in its colour groups.
@@ -111,7 +112,13 @@ impl fmt::Display for Refusal {
                 }
             }
             Self::VersionRunning { version } => write!(f, "version {version} is what runs already"),
-            Self::NothingNew { running } => write!(f, "there is no version newer than {running}, which runs"),
+            Self::NothingNew { running, taken_back: None } => {
+                write!(f, "there is no version newer than {running}, which runs")
+            }
+            Self::NothingNew { running, taken_back: Some((version, rollback)) } => write!(
+                f,
+                "version {version} is newer than {running}, which runs, and was taken back by {rollback}"
+            ),
             Self::NothingRuns {} => f.write_str("no running fleet of this service was found"),
             Self::StrangersServe { strangers, .. } => write!(
                 f,
@@ -134,7 +141,7 @@ impl fmt::Display for Refusal {
             }
             Self::ImageGone { version } => write!(f, "the image of version {version} is gone"),
             Self::TemplateGone { template } => write!(f, "there is no launch template {template}"),
-            Self::CannotSee { what } => write!(f, "the release cannot be planned: {what}"),
+            Self::CannotSee { what } => write!(f, "the daemon cannot see what runs: {what}"),
             Self::NotServed { why } => write!(f, "the service cannot be served now: {why}"),
             Self::ReleaseOver { release, verdict } => write!(f, "{release} is over: {verdict}"),
             Self::NotNow { word, state } => {
@@ -149,8 +156,8 @@ impl fmt::Display for Refusal {
             }
             Self::ReleaseUnknown { release } => write!(f, "there is no release {release:?}"),
             Self::PlanStale { differences } => {
-                let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                write!(f, "the world is not as it was when the plan was made: {}", told.join("; "))
+                let facts: Vec<&str> = differences.iter().map(|it| it.fact.as_str()).collect();
+                write!(f, "the world is not as it was when the plan was made: {}", first(&facts))
             }
             Self::RequestInvalid { what } | Self::PlanInvalid { what } => f.write_str(what),
             Self::Unfit(unfit) => unfit.fmt(f),
@@ -170,7 +177,11 @@ impl Refusal {
             Self::VersionUnknown { .. } => {
                 "check the AMI's releaseVersion tag, its service tag and the region".to_owned()
             }
-            Self::VersionRunning { .. } | Self::NothingNew { .. } => {
+            Self::NothingNew { taken_back: Some((version, rollback)), .. } => format!(
+                "build an AMI of a newer version; to try {version} once more: `segue canary {} --version {version}`",
+                rollback.service
+            ),
+            Self::VersionRunning { .. } | Self::NothingNew { taken_back: None, .. } => {
                 "build an AMI of a newer version, or name another one with --version".to_owned()
             }
             Self::NothingRuns {} => {
@@ -179,7 +190,11 @@ impl Refusal {
                     .to_owned()
             }
             Self::StrangersServe { service, .. } => {
-                format!("`segue adopt {service}` takes them in; deregister what does not belong there")
+                format!(
+                    "`segue adopt {service}` takes them in; deregister what does not belong there. Servers that \
+                     Segue launched carry its tags: if these do, see that `name` of the service is what their tag \
+                     segue:service says"
+                )
             }
             Self::AdoptionChanged { service, .. } => format!("look at it again: `segue adopt {service}`"),
             Self::TagsRefused { .. } => {
@@ -202,8 +217,9 @@ impl Refusal {
                 "make the launch template, or give the id of another one as `launch.template`".to_owned()
             }
             Self::CannotSee { .. } => {
-                "nothing was changed: mend what it names and ask again; `segue check` looks at everything \
-                 that a release needs"
+                "nothing was changed: mend what it names and ask again. Credentials are the daemon's own, in its \
+                 environment or its role; `segue check`, run as the daemon is, looks at everything that a release \
+                 needs"
                     .to_owned()
             }
             Self::NotServed { .. } => {
@@ -221,7 +237,7 @@ impl Refusal {
                  in as it is"
                     .to_owned()
             }
-            Self::RequestInvalid { .. } => "see `segue help`".to_owned(),
+            Self::RequestInvalid { .. } => "nothing was changed: mend what it names, and ask again".to_owned(),
             Self::Unfit(unfit) => unfit.hint(),
         }
     }
@@ -229,6 +245,15 @@ impl Refusal {
     /// A canary takes no `to`, a rollback takes no canary: said in one place.
     pub fn not_for(kind: Kind, what: &str) -> Self {
         Self::RequestInvalid { what: format!("a {kind} release takes no {what}") }
+    }
+}
+
+/// The first of many: whoever hands in a plan says how many facts it has.
+fn first(words: &[&str]) -> String {
+    const TOLD_MAX: usize = 10;
+    match words.split_at_checked(TOLD_MAX) {
+        Some((told, more)) if !more.is_empty() => format!("{} and {} more", list(told), more.len()),
+        Some(_) | None => list(words),
     }
 }
 

@@ -136,8 +136,14 @@ fn proven_version(facts: &Facts<'_>, running: &Version) -> Result<Version, Refus
 
 /// The version of the newest AMI that was not taken back.
 fn newest_image(facts: &Facts<'_>, running: &Version) -> Result<Version, Refusal> {
-    let newest = newer_than(facts, running).find(|version| !facts.history.was_taken_back(version));
-    newest.cloned().ok_or_else(|| Refusal::NothingNew { running: running.clone() })
+    let mut taken_back = None;
+    for version in newer_than(facts, running) {
+        match facts.history.taken_back_by(version) {
+            None => return Ok(version.clone()),
+            Some(rollback) => taken_back = taken_back.or(Some((version.clone(), rollback.release.clone()))),
+        }
+    }
+    Err(Refusal::NothingNew { running: running.clone(), taken_back })
 }
 
 fn newer_than<'a>(facts: &'a Facts<'_>, running: &Version) -> impl Iterator<Item = &'a Version> {

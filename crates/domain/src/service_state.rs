@@ -148,11 +148,11 @@ impl ServiceState {
         })
     }
 
-    /// A rollback left this version, and no release brought it since.
-    pub fn was_taken_back(&self, version: &Version) -> bool {
+    /// The rollback that left this version, if no release brought it since.
+    pub fn taken_back_by(&self, version: &Version) -> Option<&ReleaseSummary> {
         let replaced = self.releases.iter().rev().filter(|it| it.replaced_the_fleet());
         let mut of_version = replaced.filter(|it| it.version == *version || it.from_version == *version);
-        of_version.next().is_some_and(|it| it.took_back(version))
+        of_version.next().filter(|it| it.took_back(version))
     }
 
     /// The whole fleet was of this version at some time.

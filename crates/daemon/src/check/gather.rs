@@ -44,12 +44,17 @@ pub(super) type Said = Result<Answer, CallError>;
 /// Who is registered where; a group that could not be read has its error.
 pub(super) type AllTargets = BTreeMap<GroupArn, Result<Targets, CallError>>;
 
+/// The first question to each of the two, which shows what AWS thinks of the credentials.
+#[derive(Debug, Clone)]
+pub(super) struct Access {
+    pub(super) ec2: Said,
+    pub(super) elb: Said,
+}
+
 /// What everybody said.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    /// The first question to each of the two, which shows what AWS thinks of the credentials.
-    pub(super) ec2: Said,
-    pub(super) elb: Said,
+    pub(super) access: Access,
     /// Not asked where AWS does not take the credentials.
     pub(super) aws: Option<Aws>,
     /// What the metrics system says of nobody.
@@ -85,21 +90,18 @@ impl Aws {
 }
 
 pub(super) async fn gather(asked: &Asked<'_>) -> Found {
-    let describe = Question::Describe(Described::Instances);
-    let forward = Question::Forward(asked.service.routing.forward.clone());
-    let (ec2, elb, nobody) =
-        tokio::join!(ask(asked, &describe), ask(asked, &forward), count_nobody(asked.metrics.as_ref()));
+    let (access, nobody) =
+        tokio::join!(access(asked.service, asked.permissions.as_ref()), count_nobody(asked.metrics.as_ref()));
     let mut found = Found {
-        ec2,
-        elb,
+        access,
         aws: None,
         nobody,
         boards: BTreeMap::new(),
         vitals: BTreeMap::new(),
         apps: BTreeMap::new(),
     };
-    if is_taken(&found.ec2) || is_taken(&found.elb) {
-        let aws = aws(asked, keeps_dry_runs(&found.ec2)).await;
+    if is_taken(&found.access.ec2) || is_taken(&found.access.elb) {
+        let aws = aws(asked, keeps_dry_runs(&found.access.ec2)).await;
         let running: BTreeSet<InstanceId> = aws.running().into_keys().cloned().collect();
         let (counted, apps) =
             tokio::join!(counted(asked.metrics.as_ref(), &running), apps(asked.boards.as_ref(), &aws));
@@ -108,6 +110,14 @@ pub(super) async fn gather(asked: &Asked<'_>) -> Found {
         found.aws = Some(aws);
     }
     found
+}
+
+/// Asks each of the two who it thinks asks. Both questions change nothing.
+pub(super) async fn access(service: &Service, permissions: &dyn Permissions) -> Access {
+    let describe = Question::Describe(Described::Instances);
+    let forward = Question::Forward(service.routing.forward.clone());
+    let (ec2, elb) = tokio::join!(ask(permissions, &describe), ask(permissions, &forward));
+    Access { ec2, elb }
 }
 
 type Counted = (BTreeMap<InstanceId, BoardCount>, BTreeMap<InstanceId, Reading<Vital>>);
@@ -155,8 +165,8 @@ fn keeps_dry_runs(ec2: &Said) -> DryRuns {
     }
 }
 
-async fn ask(asked: &Asked<'_>, question: &Question) -> Said {
-    in_time(question.call(), asked.permissions.ask(question)).await
+async fn ask(permissions: &dyn Permissions, question: &Question) -> Said {
+    in_time(question.call(), permissions.ask(question)).await
 }
 
 async fn in_time<T>(what: &str, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
@@ -193,7 +203,7 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
     let asking: Vec<_> = reads
         .into_iter()
         .map(|question| async move {
-            let said = ask(asked, &question).await;
+            let said = ask(asked.permissions.as_ref(), &question).await;
             (question, said)
         })
         .collect();
@@ -219,7 +229,7 @@ async fn may_change(
     let mut permissions = Vec::new();
     for question in questions {
         let said = match dry_runs {
-            DryRuns::Kept => ask(asked, &question).await,
+            DryRuns::Kept => ask(asked.permissions.as_ref(), &question).await,
             DryRuns::Doubtful => Err(CallError::refused(format!(
                 "{} was not asked about: EC2 did not answer an earlier question as a dry run is answered",
                 question.call()

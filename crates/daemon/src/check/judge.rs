@@ -1,6 +1,6 @@
 //! From what everybody said to checks: pure functions, one file for each kind of question.
 
-mod access;
+pub(super) mod access;
 mod room;
 mod routing;
 mod servers;
@@ -17,7 +17,7 @@ use crate::config::Config;
 
 /// Every check of a service, in the order of docs/check.md.
 pub(super) fn all(service: &Service, images: &ImageQuery, config: &Config, found: &Found) -> Vec<Check> {
-    let mut checks = access::credentials(service, found);
+    let mut checks = access::credentials(service, &found.access);
     let prometheus = servers::prometheus(&config.prometheus.url, &found.nobody);
     let Some(aws) = &found.aws else {
         let skip = |name| Check::skip(name, "AWS was not asked, or did not say who asks");

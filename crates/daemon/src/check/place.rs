@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use segue_api::Readiness;
 use segue_journal::{Address, Looked, OpenError, Scope};
 
 use super::finding::Check;
@@ -19,7 +20,7 @@ const DAEMON_WITHIN: Duration = Duration::from_secs(2);
 /// `journal`, `lease` and `listen`.
 pub(super) async fn look(config: &Config) -> Vec<Check> {
     let address = &config.daemon.journal;
-    let (looked, listen) = tokio::join!(address.look(), listen(config.daemon.listen));
+    let (looked, listen) = tokio::join!(address.look(), listen(config));
     let (journal, lease) = match looked {
         Ok(looked) => (
             journal(address, looked).await,
@@ -108,11 +109,21 @@ async fn lease(address: &Address, name: &str) -> Check {
     }
 }
 
-async fn listen(address: SocketAddr) -> Check {
-    match tokio::net::TcpListener::bind(address).await {
-        Ok(_free) => Check::ok("listen", format!("{address} is free")),
-        Err(_) if is_daemon(address).await => Check::ok("listen", format!("a daemon answers at {address}")),
-        Err(error) => Check::fail(
+async fn listen(config: &Config) -> Check {
+    let address = config.daemon.listen;
+    let Err(error) = tokio::net::TcpListener::bind(address).await else {
+        return Check::ok("listen", format!("{address} is free"));
+    };
+    match daemon_at(address).await {
+        Some(Readiness { config: Some(mark), .. }) if mark != config.mark => Check::warn(
+            "listen",
+            format!(
+                "the daemon that answers at {address} read another configuration than this file holds now"
+            ),
+            "start it anew where this file is meant for it: a release goes on where it is",
+        ),
+        Some(_) => Check::ok("listen", format!("a daemon answers at {address}")),
+        None => Check::fail(
             "listen",
             format!("the daemon cannot listen at {address}: {error}"),
             "stop what listens there, or write another port as `daemon.listen`",
@@ -120,10 +131,11 @@ async fn listen(address: SocketAddr) -> Check {
     }
 }
 
-async fn is_daemon(address: SocketAddr) -> bool {
-    let Ok(url) = format!("http://{address}").parse() else { return false };
-    let Ok(client) = segue_api::Client::new(&url, segue_api::Limits::INTERACTIVE) else { return false };
-    matches!(tokio::time::timeout(DAEMON_WITHIN, client.readiness()).await, Ok(Ok(_)))
+/// What the Segue daemon that listens there says of itself, if one does.
+pub(crate) async fn daemon_at(address: SocketAddr) -> Option<Readiness> {
+    let url = format!("http://{address}").parse().ok()?;
+    let client = segue_api::Client::new(&url, segue_api::Limits::INTERACTIVE).ok()?;
+    tokio::time::timeout(DAEMON_WITHIN, client.readiness()).await.ok()?.ok()
 }
 
 /// `configure`: the command that gets an instance ready can be run.

@@ -104,11 +104,14 @@ fn verdict(verdict: &decision::Verdict) -> Verdict {
 
 /// What stands in its way comes first, then why it ended or turned.
 fn because(state: &state::ReleaseState) -> Option<Explanation> {
+    let release = &state.plan.release;
     match &state.stance {
-        Stance::Held { reason, .. } => Some(words::reason(reason)),
-        Stance::Asking { gate, .. } => Some(words::gate(gate)),
+        Stance::Held { reason, .. } => Some(words::reason(release, reason)),
+        Stance::Asking { gate, .. } => Some(words::gate(release, gate)),
         Stance::Closed { verdict, .. } => match verdict {
-            decision::Verdict::Refused { checks } => Some(words::refused_checks(checks)),
+            decision::Verdict::Refused { checks } => {
+                Some(words::refused_checks(&state.plan.service.name, &state.plan.image.version, checks))
+            }
             decision::Verdict::RolledBack { cause } | decision::Verdict::Aborted { cause } => {
                 Some(words::cause(cause))
             }

@@ -2,7 +2,7 @@
 
 use segue_api::Explanation;
 use segue_domain::decision::{Cause, Gate, Reason};
-use segue_domain::ids::CheckName;
+use segue_domain::ids::{CheckName, ReleaseId, ServiceName, Version};
 
 use super::codes::ChecksFailed;
 use super::explained;
@@ -10,58 +10,66 @@ use super::lists::{counted, some};
 use super::waiting::source;
 
 /// Why it holds.
-pub(crate) fn reason(reason: &Reason) -> Explanation {
+pub(crate) fn reason(release: &ReleaseId, reason: &Reason) -> Explanation {
+    let say = |verb: &str| format!("`segue {verb} {release}`");
+    let (retry, abort) = (say("retry"), say("abort"));
     match reason {
         Reason::Blind { what, why } => explained(
             reason,
             format!("{} could not be read for too long: {why}", source(what)),
-            "mend what it is read from, then `segue retry`",
+            format!("mend what it is read from, then {retry}"),
         ),
         Reason::Undecided { missing } => explained(
             reason,
             format!("the canary could not be judged: {}", missing.join("; ")),
-            "judge it yourself and `segue promote`, bake again with `segue retry`, or `segue abort`",
+            format!(
+                "judge it yourself and {}; bake again with {retry}; or {abort}. How many boards it must have held is \
+                 `service.canary.min_boards`, for canaries that begin later",
+                say("promote")
+            ),
         ),
         Reason::NoCapacity { able, floor } => explained(
             reason,
             format!("only {} able to serve, the floor is {floor}", counted(u64::from(*able), "instance")),
-            "see why the others do not serve; `segue retry` when they do, or `segue abort`",
+            format!("see why the others do not serve; {retry} when they do, or {abort}"),
         ),
         Reason::BoardFitsNowhere { board } => explained(
             reason,
             format!("board {board} fits on none of the new servers"),
-            "raise what a server can hold, or `segue abort`",
+            format!("raise what a server can hold, or {abort}"),
         ),
         Reason::BoardsStay { left, last } => explained(
             reason,
             format!("{} could not be carried across; the last one said: {last}", counted(*left, "board")),
-            "see the application's log for that board, then `segue retry`, or `segue abort`",
+            format!("see the application's log for that board, then {retry}, or {abort}"),
         ),
         Reason::MayHoldBoards { instance, why } => explained(
             reason,
             format!("{instance} may still hold boards: {why}"),
-            "bring the instance or its metrics back, then `segue retry`; nothing is stopped before",
+            format!("bring the instance or its metrics back, then {retry}; nothing is stopped before"),
         ),
         Reason::CannotGoBack { step, why } => explained(
             reason,
             format!("{step} failed on the way back: {why}"),
-            "mend what it names, then `segue retry`",
+            format!("mend what it names, then {retry}"),
         ),
         Reason::CannotGoOn { step, why } => explained(
             reason,
             format!("{step} failed, and nothing is turned back for it: {why}"),
-            "mend what it names, then `segue retry`",
+            format!("mend what it names, then {retry}"),
         ),
         Reason::Bug { what } => explained(
             reason,
             format!("a promise was broken: {what}"),
-            "everything stays as it is; keep the journal, report it, and `segue abort` if you must go back",
+            format!(
+                "everything stays as it is; keep the journal, report it, and {abort} if you must go back"
+            ),
         ),
     }
 }
 
 /// What it asks.
-pub(crate) fn gate(gate: &Gate) -> Explanation {
+pub(crate) fn gate(release: &ReleaseId, gate: &Gate) -> Explanation {
     match gate {
         Gate::NoWayBack { blue_reads, green_writes } => explained(
             gate,
@@ -70,7 +78,7 @@ pub(crate) fn gate(gate: &Gate) -> Explanation {
                  there is no way back after the first board",
                 some(blue_reads)
             ),
-            "`segue promote` to go on without a way back, or `segue abort`",
+            format!("`segue promote {release}` to go on without a way back, or `segue abort {release}`"),
         ),
     }
 }
@@ -86,12 +94,17 @@ pub(crate) fn cause(cause: &Cause) -> Explanation {
 }
 
 /// Why preflight said no.
-pub(crate) fn refused_checks(checks: &[CheckName]) -> Explanation {
-    explained(
-        &ChecksFailed,
-        format!("preflight said no: {}", some(checks)),
-        "mend what the checks name, or override one with a reason: --override CHECK=REASON",
-    )
+pub(crate) fn refused_checks(service: &ServiceName, version: &Version, checks: &[CheckName]) -> Explanation {
+    let hint = match checks.iter().any(|check| check.as_str() == "canary") {
+        true => format!(
+            "let one pass first: `segue canary {service} --version {version}`; mend what other checks name, or \
+             override one with a reason: --override CHECK=REASON"
+        ),
+        false => {
+            "mend what the checks name, or override one with a reason: --override CHECK=REASON".to_owned()
+        }
+    };
+    explained(&ChecksFailed, format!("preflight said no: {}", some(checks)), hint)
 }
 
 #[cfg(test)]
@@ -105,6 +118,8 @@ mod tests {
 
     fn all() -> Vec<Explanation> {
         let text = || "x".to_owned();
+        let service = ServiceName::new("boards");
+        let release = ReleaseId { service: service.clone(), number: 7 };
         let reasons = [
             Reason::Blind { what: Source::Weights, why: Why::Missing },
             Reason::Undecided { missing: vec![text()] },
@@ -121,10 +136,10 @@ mod tests {
             Cause::StepFailed { step: Step::Launch, why: text() },
             Cause::CanaryFailed { why: text() },
         ];
-        let mut all: Vec<_> = reasons.iter().map(reason).collect();
+        let mut all: Vec<_> = reasons.iter().map(|it| reason(&release, it)).collect();
         all.extend(causes.iter().map(cause));
-        all.push(refused_checks(&[CheckName::new("slots")]));
-        all.push(gate(&Gate::NoWayBack { blue_reads: vec![text()], green_writes: text() }));
+        all.push(refused_checks(&service, &Version::new("2"), &[CheckName::new("slots")]));
+        all.push(gate(&release, &Gate::NoWayBack { blue_reads: vec![text()], green_writes: text() }));
         all
     }
 
@@ -151,5 +166,18 @@ mod tests {
             ]
         );
         assert!(all().iter().all(|it| it.hint.is_some()));
+    }
+
+    #[test]
+    fn a_hint_is_a_command_that_can_be_pasted() {
+        let held =
+            reason(&ReleaseId::parse("boards-7").expect("a name"), &Reason::Undecided { missing: vec![] });
+        let hint = held.hint.expect("a hint");
+        for command in ["`segue promote boards-7`", "`segue retry boards-7`", "`segue abort boards-7`"] {
+            assert!(hint.contains(command), "{command} is not in {hint}");
+        }
+        let (service, version) = (ServiceName::new("boards"), Version::new("2"));
+        let refused = refused_checks(&service, &version, &[CheckName::new("canary")]);
+        assert!(refused.hint.expect("a hint").contains("`segue canary boards --version 2`"));
     }
 }

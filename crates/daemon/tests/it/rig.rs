@@ -71,6 +71,7 @@ impl Rig {
             entropy: Arc::new(SeededEntropy::new(1)),
             aws_calls: Arc::default(),
             hosts: vec!["segue.internal".to_owned()],
+            config: None,
         });
         Self { world, journal, server }
     }

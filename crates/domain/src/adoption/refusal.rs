@@ -78,7 +78,8 @@ impl Unfit {
             }
             Self::InstanceUnknown { .. } => "check the id, the region and the account",
             Self::TaggedForAnotherService { .. } => {
-                "deregister it from this service's groups, or take its segue:service tag away if it is wrong"
+                "see that `name` of the service in the daemon's configuration is right; if it is, deregister the \
+                 server from this service's groups, or take its segue:service tag away if that is wrong"
             }
             Self::InNoColourGroup { .. } => {
                 "register it in the colour group of its fleet first: what serves nobody is not taken in"

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AdoptionPlan, Newcomer};
-use crate::basis::{Basis, Difference};
-use crate::ids::GroupArn;
+use crate::basis::{Basis, Difference, short};
 
 impl AdoptionPlan {
     /// One fact for each server that is taken in, under its id: what it is, and what its tags go by. Who is known
@@ -19,17 +18,10 @@ impl AdoptionPlan {
 fn fact_of(newcomer: &Newcomer) -> String {
     let Newcomer { image, address, version, known_by: _, unread, groups, route: _ } = newcomer;
     let address = address.as_deref().unwrap_or("-");
-    let groups: Vec<&str> = groups.iter().map(short).collect();
+    let groups: Vec<&str> = groups.iter().map(|group| short(group.as_str())).collect();
     // Who was asked and who was not is a fact; the words of why not differ each time.
     let asked = if unread.is_some() { " (its application could not be asked)" } else { "" };
     format!("{image} {address} version {version}{asked} in {}", groups.join(" "))
-}
-
-/// What tells a group from the others of its account: `boards-a/6d0ecf831eec9f09`. Whole, two of them would be
-/// longer than a line and told by what they have in common.
-fn short(group: &GroupArn) -> &str {
-    let arn = group.as_str();
-    arn.rsplit_once("targetgroup/").map_or(arn, |(_, name)| name)
 }
 
 /// Who came, who went, and who is another one now.
@@ -55,13 +47,6 @@ fn change(difference: &Difference) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_group_is_told_by_what_tells_it_from_others() {
-        let arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/boards-a/6d0ecf831eec9f09";
-        assert_eq!(short(&GroupArn::new(arn)), "boards-a/6d0ecf831eec9f09");
-        assert_eq!(short(&GroupArn::new("a")), "a");
-    }
 
     #[test]
     fn of_many_changes_the_first_are_told_and_the_others_counted() {

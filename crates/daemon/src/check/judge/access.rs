@@ -4,7 +4,7 @@ use segue_domain::service::Service;
 use segue_engine::ports::{Answer, CallError, Question};
 
 use crate::check::finding::{Check, few};
-use crate::check::gather::{Found, Said};
+use crate::check::gather::{Access, Said};
 
 const NO_CREDENTIALS: &str =
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or run it where an instance role is";
@@ -13,16 +13,16 @@ const NOT_TAKEN: &str = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a se
 const NOT_AWS: &str = "whoever answers here does what it is only asked about, as neither EC2 nor `segue sandbox` does: see what `aws.endpoint` names, and look what was done. Nothing more was asked";
 
 /// `aws`, `credentials` and `region`.
-pub(super) fn credentials(service: &Service, found: &Found) -> Vec<Check> {
+pub(in crate::check) fn credentials(service: &Service, asked: &Access) -> Vec<Check> {
     let region = &service.region;
-    let said = [&found.ec2, &found.elb];
+    let said = [&asked.ec2, &asked.elb];
     let skip = |name| Check::skip(name, "AWS did not say");
     let none = said.iter().find_map(|said| match said {
         Ok(Answer::NoCredentials(what)) => Some(what),
         Ok(_) | Err(_) => None,
     });
     if let Some(what) = none {
-        let sentence = format!("there are none: {what}");
+        let sentence = format!("there are none that could be used: {what}");
         return vec![skip("aws"), Check::fail("credentials", sentence, NO_CREDENTIALS), skip("region")];
     }
     if let Some(error) = said.iter().find_map(|said| said.as_ref().err()) {
@@ -64,8 +64,9 @@ pub(super) fn credentials(service: &Service, found: &Found) -> Vec<Check> {
 
 fn unreachable(service: &Service, error: &CallError) -> Check {
     let hint = format!(
-        "is {} a region, and can this machine reach it? For a sandbox, `aws.endpoint` must name the address that \
-         `segue sandbox` told when it started. Without credentials it can take this long to find none: {NO_CREDENTIALS}",
+        "are there credentials? Without any it can take this long to find none: {NO_CREDENTIALS}. If there are: is \
+         {} a region, and can this machine reach it? For a sandbox, `aws.endpoint` must name the address that `segue \
+         sandbox` told when it started",
         service.region
     );
     Check::fail("aws", error.what.clone(), hint)

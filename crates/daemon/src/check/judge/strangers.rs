@@ -28,9 +28,13 @@ pub(super) fn strangers(service: &Service, aws: &Aws) -> Check {
                     target type `instance`";
         return Check::fail("strangers", sentence, hint);
     }
-    let unknown: Vec<&InstanceId> = described.keys().filter(|id| !known.contains_key(id)).collect();
+    let unknown: Vec<&Stranger> = described.values().filter(|it| !known.contains_key(&it.id)).collect();
+    if let Some(check) = of_others(service, &unknown) {
+        return check;
+    }
     if !unknown.is_empty() {
-        let sentence = format!("registered, and not known as a server of {}: {}", service.name, few(unknown));
+        let ids = few(unknown.iter().map(|it| &it.id));
+        let sentence = format!("registered, and not known as a server of {}: {ids}", service.name);
         return Check::fail("strangers", sentence, take_them_in(service, &owned));
     }
     if !owned.is_empty() {
@@ -40,6 +44,23 @@ pub(super) fn strangers(service: &Service, aws: &Aws) -> Check {
         return Check::warn("strangers", sentence, hint);
     }
     Check::ok("strangers", format!("whoever is registered is known as a server of {}", service.name))
+}
+
+/// Servers of another service by their tags: most often it is the configuration that has the wrong name.
+fn of_others(service: &Service, unknown: &[&Stranger]) -> Option<Check> {
+    let is_other = |it: &&&Stranger| it.service().is_some_and(|tagged| tagged != service.name.as_str());
+    let others: Vec<&&Stranger> = unknown.iter().filter(is_other).collect();
+    let tagged: BTreeSet<&str> = others.iter().filter_map(|it| it.service()).collect();
+    let first = tagged.first()?;
+    let ids = few(others.iter().map(|it| &it.id));
+    let sentence =
+        format!("registered for {}, and tagged segue:service={}: {ids}", service.name, few(&tagged));
+    let hint = format!(
+        "is `name = \"{}\"` right? They are servers of {first}: write that, or deregister them. Until then each \
+         release is refused (strangers-serve)",
+        service.name
+    );
+    Some(Check::fail("strangers", sentence, hint))
 }
 
 fn take_them_in(service: &Service, owned: &[&Stranger]) -> String {

@@ -10,7 +10,7 @@ use segue_engine::fakes::{FakeWorld, Method, Nth, What};
 use segue_engine::ports::{Answer, CallError, Class};
 
 use crate::check::finding::{Check, CheckState, names};
-use crate::check::gather::{Asked, Found, gather};
+use crate::check::gather::{Access, Asked, Found, gather};
 use crate::check::judge::all;
 use crate::config::{Config, Environment};
 
@@ -138,6 +138,12 @@ async fn whoever_is_registered_is_known_or_named() {
         "detach those of the Auto Scaling group boards-asg first",
     );
 
+    let elsewhere = fleet();
+    elsewhere.set_tag(&InstanceId::new("i-0002"), "segue:service", "whiteboards");
+    let told = checks(&elsewhere, &elsewhere.service()).await;
+    says(&told, "strangers", CheckState::Fail, "tagged segue:service=whiteboards: i-0002");
+    says(&told, "strangers", CheckState::Fail, "is `name = \"boards\"` right?");
+
     let world = fleet();
     world.set_tag(&InstanceId::new("i-0002"), SCALING_GROUP_TAG, "boards-asg");
     let told = checks(&world, &world.service()).await;
@@ -178,7 +184,7 @@ async fn credentials_that_are_not_taken_are_told_once_and_the_rest_is_skipped() 
     let world = fleet();
     let well = found(&world, &world.service()).await;
     let judged = |ec2: Result<Answer, CallError>, elb: Result<Answer, CallError>| {
-        let found = Found { ec2, elb, aws: None, ..well.clone() };
+        let found = Found { access: Access { ec2, elb }, aws: None, ..well.clone() };
         let checks = all(&world.service(), &world.images(), &config(), &found);
         let failed: Vec<&str> =
             checks.iter().filter(|it| it.state == CheckState::Fail).map(|it| it.name).collect();
