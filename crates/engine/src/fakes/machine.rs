@@ -60,11 +60,12 @@ impl Machine {
         }
     }
 
-    /// The instance as its tags name it; none when they name no service.
+    /// The instance as its tags name it; none when they name no service, or another one.
     pub(super) fn listed(&self) -> Result<Option<Instance>, CallError> {
         let stranger = self.stranger(None);
         match (stranger.service(), stranger.tagged_version()) {
             (None, _) => Ok(None),
+            (Some(service), _) if service != SERVICE => Ok(None),
             (Some(_), Some(version)) => Ok(Some(Instance { version, ..self.instance.clone() })),
             (Some(_), None) => Err(CallError::refused(format!("{} has no version in its tags", stranger.id))),
         }

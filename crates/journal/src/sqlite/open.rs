@@ -4,8 +4,9 @@
 //! touched: a daemon that was rolled back must not spoil what its successor wrote.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
@@ -20,6 +21,7 @@ const _: () = assert!(sql::MIGRATIONS.len() == 1, "every migration makes one lay
 
 /// How long a connection waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long a caller waits for a connection; longer than it may wait for a lock.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS_MAX: u32 = 4;
@@ -45,7 +47,7 @@ impl SqliteStore {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let writer = pool(1).connect_with(options).await.map_err(trouble)?;
+        let writer = connect(options).await.map_err(trouble)?;
         let id = migrate(path, &writer).await?;
         let reader = SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(path)) };
         Ok(Self { writer, reader, id })
@@ -63,6 +65,24 @@ impl SqliteStore {
         }
         Ok(SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(path)) })
     }
+}
+
+/// Giving a new file its log takes a lock for which SQLite does not wait, so of two daemons that make one journal the
+/// second one may have to ask again. Source: <https://www.sqlite.org/rescode.html#busy>.
+async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match pool(1).connect_with(options.clone()).await {
+            Err(error) if has_code(&error, "5") && Instant::now() < until => {
+                tokio::time::sleep(ASKED_AGAIN_AFTER).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(code)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -99,12 +119,7 @@ pub(super) async fn look_at(path: &Path) -> Result<Found, OpenError> {
     connection.close().await.map_err(trouble)?;
     found.map_err(|error| {
         // SQLITE_NOTADB: https://www.sqlite.org/rescode.html#notadb
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        if code.as_deref() == Some("26") {
-            OpenError::NotAJournal { place: named(path) }
-        } else {
-            trouble(error)
-        }
+        if has_code(&error, "26") { OpenError::NotAJournal { place: named(path) } } else { trouble(error) }
     })
 }
 

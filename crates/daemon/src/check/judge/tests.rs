@@ -138,7 +138,8 @@ async fn whoever_is_registered_is_known_or_named() {
         "detach those of the Auto Scaling group boards-asg first",
     );
 
-    let elsewhere = fleet();
+    let elsewhere = FakeWorld::with_strangers(2, 6);
+    elsewhere.calm_users();
     elsewhere.set_tag(&InstanceId::new("i-0002"), "segue:service", "whiteboards");
     let told = checks(&elsewhere, &elsewhere.service()).await;
     says(&told, "strangers", CheckState::Fail, "tagged segue:service=whiteboards: i-0002");
