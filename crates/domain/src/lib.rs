@@ -20,6 +20,7 @@ pub mod fold;
 pub mod ids;
 pub mod instance;
 pub mod judge;
+pub mod laws;
 pub mod moves;
 pub mod outline;
 pub mod pace;

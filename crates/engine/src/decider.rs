@@ -6,7 +6,9 @@ use std::fmt;
 
 use segue_domain::decide::{decide, decide_after};
 use segue_domain::decision::Decision;
+use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
+use segue_domain::laws::{Broken, broken};
 use segue_domain::state::ReleaseState;
 use segue_domain::world::World;
 
@@ -17,6 +19,11 @@ pub trait Decider: fmt::Debug + Send + Sync {
 
     /// For one that is over; `claimed` are instances that a later release has plans for.
     fn decide_after(&self, state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision;
+
+    /// Whether an event that was decided on would break a law: then it is not written, and the release holds.
+    fn breaks(&self, before: &ReleaseState, event: &Event) -> Option<Broken> {
+        broken(before, event).next()
+    }
 }
 
 /// The domain's own decisions.

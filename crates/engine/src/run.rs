@@ -18,7 +18,9 @@ use segue_domain::decide::needs;
 use segue_domain::decision::{Decision, Reason, Verdict, Wait};
 use segue_domain::effect::{Intent, Outcome};
 use segue_domain::event::Event;
+use segue_domain::laws::Broken;
 use segue_domain::state::{ReleaseState, Stance};
+use segue_domain::time::Timestamp;
 use segue_domain::world::World;
 use tokio::sync::watch;
 use tracing::Instrument;
@@ -173,6 +175,9 @@ impl ReleaseLoop<'_> {
             let decision = decided(self.decider, &state, &world);
             let world = Arc::new(world);
             self.ledger.saw(Arc::clone(&world), waiting(&decision));
+            if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
+                return self.hold(&broken.to_string()).await;
+            }
             self.follow(decision, seq, &state, &world, flights).await
         }
         .instrument(span)
@@ -325,6 +330,32 @@ fn decided(decider: &dyn Decider, state: &ReleaseState, world: &World) -> Decisi
     match catch_unwind(AssertUnwindSafe(|| decider.decide(state, world))) {
         Ok(decision) => decision,
         Err(_) => Decision::Park(Reason::Bug { what: "deciding broke down".to_owned() }),
+    }
+}
+
+/// The law that a decision would break.
+pub(crate) fn unlawful(
+    decider: &dyn Decider,
+    state: &ReleaseState,
+    at: Timestamp,
+    decision: &Decision,
+) -> Option<Broken> {
+    match decision {
+        Decision::Do(intents) => {
+            intents.iter().find_map(|intent| decider.breaks(state, &Event::Intended(intent.clone())))
+        }
+        // Each of them follows the one before.
+        Decision::Record(events) => {
+            let mut before = state.clone();
+            events.iter().find_map(|event| {
+                let broken = decider.breaks(&before, event);
+                // What does not fold is refused when it is to be written.
+                let _folds = before.apply(at, event);
+                broken
+            })
+        }
+        Decision::Close(verdict) => decider.breaks(state, &Event::Closed { verdict: verdict.clone() }),
+        Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Over => None,
     }
 }
 

@@ -93,7 +93,7 @@ impl Ground {
         let ports = Between::ports(self.world.ports_of(&life), &self.journal, &self.plan.bugs);
         let decider: Arc<dyn Decider> = match self.plan.bugs.is_empty() {
             true => Arc::new(ByTheDomain),
-            false => Arc::new(Misguided::new(&self.plan.bugs, ports.clone())),
+            false => Arc::new(Misguided::new(&self.plan.bugs, self.plan.asserts, ports.clone())),
         };
         let service = Service::clone(&self.service);
         let store: Arc<dyn Store> = Arc::<Telling>::clone(&self.journal);

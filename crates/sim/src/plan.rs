@@ -34,6 +34,9 @@ pub struct Plan {
     /// Mistakes that are planted.
     #[serde(default, skip_serializing_if = "Bugs::is_empty")]
     pub bugs: Bugs,
+    /// Whether whoever makes them looks at the product's own laws before anything is written, as the domain does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asserts: bool,
     /// When it is there, exactly these calls are struck, and the rates say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strikes: Option<BTreeSet<Struck>>,
@@ -60,6 +63,7 @@ impl Plan {
             happenings: Vec::new(),
             aimed: BTreeSet::new(),
             bugs: Bugs::default(),
+            asserts: false,
             strikes: None,
         }
     }
@@ -89,6 +93,7 @@ impl Plan {
             happenings: happening::drawn(chance.named("happenings")),
             aimed: strike::aimed(chance.named("aimed")),
             bugs: Bugs::default(),
+            asserts: false,
             strikes: None,
         }
     }
@@ -113,6 +118,12 @@ impl Plan {
     #[must_use]
     pub fn with(self, bugs: &[Bug]) -> Self {
         Self { bugs: Bugs::of(bugs), ..self }
+    }
+
+    /// The same, and the product's own laws are looked at.
+    #[must_use]
+    pub fn asserting(self) -> Self {
+        Self { asserts: true, ..self }
     }
 
     /// The same run as a list of what struck, which no change of the code's chance can move.

@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use segue_domain::decision::Decision;
 use segue_domain::effect::Effect;
+use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
+use segue_domain::laws::Broken;
 use segue_domain::state::ReleaseState;
 use segue_domain::world::World;
 use segue_engine::{ByTheDomain, Decider, Ports};
@@ -19,6 +21,8 @@ use super::{Bug, Bugs};
 /// The domain, with a mistake.
 pub(crate) struct Misguided {
     bugs: Bugs,
+    /// It heeds the product's laws all the same.
+    asserts: bool,
     ports: Ports,
     /// What was seen once, for who remembers it: of each release and step the first sight of a healthy server.
     remembered: Mutex<BTreeMap<String, World>>,
@@ -31,8 +35,8 @@ impl std::fmt::Debug for Misguided {
 }
 
 impl Misguided {
-    pub(crate) fn new(bugs: &Bugs, ports: Ports) -> Self {
-        Self { bugs: bugs.clone(), ports, remembered: Mutex::default() }
+    pub(crate) fn new(bugs: &Bugs, asserts: bool, ports: Ports) -> Self {
+        Self { bugs: bugs.clone(), asserts, ports, remembered: Mutex::default() }
     }
 
     fn remember(&self, state: &ReleaseState, world: &mut World) {
@@ -69,5 +73,9 @@ impl Decider for Misguided {
 
     fn decide_after(&self, state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision {
         ByTheDomain.decide_after(state, world, claimed)
+    }
+
+    fn breaks(&self, before: &ReleaseState, event: &Event) -> Option<Broken> {
+        ByTheDomain.breaks(before, event).filter(|_| self.asserts)
     }
 }

@@ -26,6 +26,16 @@ const HIDDEN_BY: &[(Bug, Bug)] = &[
     (Bug::Unplaced, Bug::Unfenced),
 ];
 
+/// Mistakes against laws that the product asserts itself, each with its law.
+const ASSERTED: &[(Bug, &str)] = &[
+    (Bug::PaceIgnored, "S10"),
+    (Bug::StepsSkipped, "S12"),
+    (Bug::TerminatesAtOnce, "S13"),
+    (Bug::GateSkipped, "S18"),
+    (Bug::PauseIgnored, "S19"),
+    (Bug::PlanReloaded, "S20"),
+];
+
 /// How a trial ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Found {
@@ -43,6 +53,26 @@ pub struct Found {
 pub struct Table {
     pub budget: u64,
     pub rows: Vec<Found>,
+}
+
+/// Makes the mistakes that the product itself would see: each must hold the release before it does anything, so that
+/// A3 and nothing else is broken, and the hold names the law. What was not so.
+pub fn asserted(first: u64, budget: u64) -> Vec<String> {
+    let is_held = |bug: Bug, law: &str| {
+        let plans = (first..).take(usize::try_from(budget).unwrap_or(usize::MAX)).map(plan);
+        let mut outcomes = plans.map(|plan| played(&plan.with(&[bug]).asserting(), &[]).violations);
+        match outcomes.find(|violations| !violations.is_empty()) {
+            None => Err(format!("{}: not made in {budget} seeds", bug.name())),
+            Some(said) if said.iter().all(|it| it.starts_with("A3") && it.contains(law)) => Ok(()),
+            Some(said) => Err(format!("{}: {}", bug.name(), said.join("; "))),
+        }
+    };
+    ASSERTED.iter().filter_map(|(bug, law)| is_held(*bug, law).err()).collect()
+}
+
+/// Half of the plans are a mixture of everything, and half are the worst in the worst moment.
+fn plan(seed: u64) -> Plan {
+    if seed.is_multiple_of(2) { Plan::drawn(seed) } else { Plan::directed(seed) }
 }
 
 /// Tries each mistake with seeds from `first` on, at most `budget` of them. With `only`, that one alone.
@@ -74,9 +104,7 @@ fn search(trial: Trial, first: u64, budget: u64) -> Found {
         what: String::new(),
     };
     for (seed, count) in (first..).zip(1..=budget) {
-        // Half of the plans are a mixture of everything, and half are the worst in the worst moment.
-        let plan = if seed % 2 == 0 { Plan::drawn(seed) } else { Plan::directed(seed) };
-        let outcome = played(&plan.with(&bugs), &[]);
+        let outcome = played(&plan(seed).with(&bugs), &[]);
         let Some(violation) = outcome.violations.first() else { continue };
         let (law, what) = violation.split_once(": ").unwrap_or(("", violation));
         (found.seeds, found.law, found.what) = (Some(count), law.to_owned(), what.to_owned());

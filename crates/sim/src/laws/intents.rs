@@ -1,45 +1,15 @@
-//! Laws of what is to be done, looked at when its intent is appended.
+//! Laws of what is to be done, looked at when its intent is appended, that the world has to tell as well.
 
-use std::collections::BTreeSet;
-
-use segue_domain::effect::{Done, Effect, Intent, Lack, LaunchBatch, Outcome};
+use segue_domain::effect::{Effect, Intent};
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
 use segue_domain::state::{Leg, ReleaseState};
-use segue_domain::step::Step;
 
 use super::Case;
 
 fn intent<'a>(case: &Case<'a>) -> Option<(&'a ReleaseState, &'a Intent)> {
     let Event::Intended(intent) = case.event else { return None };
     Some((case.before?, intent))
-}
-
-/// The step that an effect's id names.
-fn step_of(intent: &Intent) -> Option<Step> {
-    Step::named(intent.id.as_str().split('/').nth(2)?)
-}
-
-/// Whom an effect ends, closes or takes out.
-fn taken_away(effect: &Effect) -> &[InstanceId] {
-    if let Effect::CloseToNew { instance } | Effect::Drain { instance, .. } = effect {
-        return std::slice::from_ref(instance);
-    }
-    let (Effect::Stop { instances } | Effect::Terminate { instances } | Effect::Deregister { instances, .. }) =
-        effect
-    else {
-        return &[];
-    };
-    instances
-}
-
-/// Who is ended, closed or taken out is in the plan, or was launched by this release.
-pub(super) fn s5_only_ours(case: &Case<'_>) -> Option<String> {
-    let (before, intent) = intent(case)?;
-    let ours: BTreeSet<InstanceId> =
-        before.plan.blue.iter().cloned().chain(before.green()).chain(before.lost()).collect();
-    let other = taken_away(&intent.effect).iter().find(|id| !ours.contains(*id))?;
-    Some(format!("{} names {other}, which is not this release's", intent.id))
 }
 
 /// A process that answers is ended only after repeated zeros, if its server ever served.
@@ -59,82 +29,10 @@ pub(super) fn s6_unknown_is_never_zero(case: &Case<'_>) -> Option<String> {
     Some(format!("{} ends {unproven} without repeated zeros", intent.id))
 }
 
-/// A wave keeps to the policy.
-pub(super) fn s10_pace(case: &Case<'_>) -> Option<String> {
-    let (before, intent) = intent(case)?;
-    let Effect::Move(effect) = &intent.effect else { return None };
-    let policy = &before.plan.service.handover;
-    let most = usize::try_from(policy.wave_boards).unwrap_or(usize::MAX);
-    let boards = effect.wave.moves.len();
-    let is_fast = effect.attach_rate_per_s > policy.attach_rate_per_s
-        || effect.switching_at_once > policy.switching_at_once;
-    (boards > most || is_fast)
-        .then(|| format!("{} moves {boards} boards at once, {most} are allowed", intent.id))
-}
-
-/// An effect is of the step that is on, or of one that its step asks for again; a step is entered when all before
-/// it are done.
-pub(super) fn s12_order(case: &Case<'_>) -> Option<String> {
-    let before = case.before?;
-    if let Event::StepEntered { step } = case.event {
-        let expected = before.next_step();
-        return (expected != Some(*step)).then(|| format!("{step} was entered, and {expected:?} comes next"));
-    }
-    let (_, intent) = intent(case)?;
-    if before.verdict().is_some() {
-        return None;
-    }
-    let step = step_of(intent)?;
-    // What may have happened is settled by asking again, whatever step is on by then.
-    let is_known = before.was_entered(step) && before.journey().contains(&step)
-        || before.effects.contains_key(&intent.id);
-    (!is_known).then(|| format!("{} belongs to a step that is not on", intent.id))
-}
-
 /// New servers are closed on the way back only while an old one serves.
 pub(super) fn s14_back_needs_a_place(case: &Case<'_>) -> Option<String> {
     let (before, intent) = intent(case)?;
     let (Effect::CloseToNew { .. }, Leg::Back { .. }) = (&intent.effect, &before.leg) else { return None };
     let serves = before.plan.blue.iter().any(|id| case.world.serves(id));
     (!serves && !case.world.died_lately()).then(|| format!("{} closes, and no old server serves", intent.id))
-}
-
-/// In the batch's own subnet as the first type, or once some launch found no room in any other that is configured.
-fn is_in_its_place(before: &ReleaseState, batch: &LaunchBatch) -> bool {
-    let (plan, launch) = (&before.plan, &before.plan.service.launch);
-    let planned = usize::try_from(batch.batch).ok().and_then(|batch| plan.batches.get(batch));
-    let is_own = planned.is_some_and(|planned| planned.subnet == batch.subnet)
-        && batch.instance_type.as_ref() == launch.types.first();
-    let is_listed = launch.subnets.contains(&batch.subnet)
-        && batch.instance_type.as_ref().map_or(launch.types.is_empty(), |kind| launch.types.contains(kind));
-    let found_no_room = before.effects.values().any(|record| match (&record.effect, &record.ended) {
-        (Effect::Launch(_), Some((Outcome::Refused { lack, .. }, _))) => *lack == Some(Lack::Room),
-        (Effect::Launch(launch), Some((Outcome::Done(Done::Launched(ids)), _))) => {
-            u32::try_from(ids.len()).is_ok_and(|came| came < launch.count)
-        }
-        _ => false,
-    });
-    planned.is_some() && (is_own || (is_listed && found_no_room))
-}
-
-/// What is launched, shared and registered is in the plan.
-pub(super) fn s20_plan_is_fixed(case: &Case<'_>) -> Option<String> {
-    let (before, intent) = intent(case)?;
-    let plan = &before.plan;
-    let follows = if let Effect::Launch(batch) = &intent.effect {
-        let is_repeated = before.effects.get(&intent.id).is_some_and(|it| it.effect == intent.effect);
-        batch.image == plan.image.id
-            && batch.template == plan.service.launch.template
-            && (is_repeated || is_in_its_place(before, batch))
-    } else if let Effect::SetWeights { weights, .. } = &intent.effect {
-        [&plan.weights_before, &plan.weights_shared, &plan.weights_after].contains(&weights)
-    } else if let Effect::Register { group, .. } = &intent.effect {
-        let routing = &plan.service.routing;
-        routing.forwarded().chain(routing.slot_groups()).any(|it| it == group)
-    } else if let Effect::Configure { command, .. } = &intent.effect {
-        plan.service.launch.configure.as_ref() == Some(command)
-    } else {
-        true
-    };
-    (!follows).then(|| format!("{} does not follow from the plan", intent.id))
 }

@@ -41,3 +41,8 @@ fn every_planted_mistake_is_found() {
     println!("{table}");
     assert_eq!(table.missed(), Vec::<&str>::new(), "{table}");
 }
+
+#[test]
+fn a_mistake_against_a_law_that_the_product_asserts_holds_the_release_before_anything_is_done() {
+    assert_eq!(planted::asserted(1, BUDGET), Vec::<String>::new());
+}
