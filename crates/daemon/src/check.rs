@@ -15,10 +15,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use segue_config::{Config, LoadError, ServiceConfig};
 use segue_engine::ports::Clock;
 use segue_integrations::system::SystemClock;
 
-use crate::config::{Config, LoadError, ServiceConfig};
 use crate::serve;
 use crate::start::StartError;
 

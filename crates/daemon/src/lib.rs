@@ -1,10 +1,9 @@
-//! The daemon: configuration, the HTTP API, and the wiring of engine, journal and adapters.
+//! The daemon: the HTTP API, `check`, and the wiring of engine, journal and adapters.
 //!
 //! [`serve`] is the whole of it. Nothing here decides anything about a release: requests become calls of the
 //! engine, and what the engine and the journal know becomes views.
 
 mod check;
-pub mod config;
 mod front;
 mod logging;
 mod metrics;

@@ -2,11 +2,10 @@
 //!
 //! stdout stays free for what programs wait for: the line that says where the daemon listens.
 
+use segue_config::{LogConfig, LogFormat};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::config::{LogConfig, LogFormat};
 
 /// Begins the log of this process. A log that was begun before stays: a process has one.
 pub(crate) fn begin(config: &LogConfig) {

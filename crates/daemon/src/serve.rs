@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use segue_config::{Config, ServiceConfig};
 use segue_engine::ports::Clock;
 use segue_engine::{ByTheDomain, Limits, Ports, Rhythm, ServiceSetup, Settings};
 use segue_handover::auth::Key;
@@ -20,7 +21,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::check;
-use crate::config::{Config, ServiceConfig};
 use crate::logging;
 use crate::server::{Parts, Server};
 use crate::start::StartError;

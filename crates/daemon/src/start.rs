@@ -3,9 +3,8 @@
 
 use std::net::SocketAddr;
 
+use segue_config::LoadError;
 use segue_journal::{OpenError, ReadError};
-
-use crate::config::LoadError;
 
 /// A start that did not happen.
 #[derive(Debug, thiserror::Error)]

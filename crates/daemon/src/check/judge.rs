@@ -8,12 +8,12 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 
+use segue_config::Config;
 use segue_domain::service::Service;
 use segue_engine::ports::{CallError, Class, ImageQuery};
 
 use super::finding::{Check, OF_AWS, OF_SERVERS};
 use super::gather::Found;
-use crate::config::Config;
 
 /// Every check of a service, in the order of docs/check.md.
 pub(super) fn all(service: &Service, images: &ImageQuery, config: &Config, found: &Found) -> Vec<Check> {

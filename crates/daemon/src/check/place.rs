@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use segue_api::Readiness;
+use segue_config::{Config, Environment};
 use segue_journal::{Address, Looked, OpenError, Scope};
 
 use super::finding::Check;
-use crate::config::{Config, Environment};
 use crate::serve::{SCOPE, understood};
 use crate::start::StartError;
 
@@ -187,9 +187,9 @@ mod tests {
 
     #[test]
     fn a_journal_that_is_refused_is_never_told_without_a_hint() {
-        let wrong = crate::config::Config::parse("segue.toml", "nothing = 1", &Environment::process());
+        let wrong = segue_config::Config::parse("segue.toml", "nothing = 1", &Environment::process());
         let mistakes = wrong.expect_err("it is no configuration");
-        let bare = StartError::Config(crate::config::LoadError::Wrong(mistakes));
+        let bare = StartError::Config(segue_config::LoadError::Wrong(mistakes));
         assert_eq!(bare.hint(), None);
         assert_eq!(refused(&bare).hint.as_deref(), Some("docs/errors/config-invalid.md says more"));
         let foreign = StartError::Journal(OpenError::NotAJournal { place: "x".to_owned() });

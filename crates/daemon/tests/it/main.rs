@@ -1,9 +1,8 @@
-//! The daemon from outside: its configuration, its routes and its start.
+//! The daemon from outside: its routes and its start.
 
 mod adopting;
 mod answer;
 mod asking;
-mod config;
 mod following;
 mod operating;
 mod refusals;

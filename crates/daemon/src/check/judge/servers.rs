@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use segue_config::Config;
 use segue_domain::app::{AppStatus, BoardCount};
 use segue_domain::ids::InstanceId;
 use segue_domain::reading::{Reading, Why};
@@ -11,7 +12,6 @@ use url::Url;
 
 use crate::check::finding::{Check, few};
 use crate::check::gather::{Aws, Found};
-use crate::config::Config;
 
 const NOBODY_RUNS: &str = "no server of the service runs";
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use segue_config::{Config, Environment};
 use segue_domain::ids::{GroupArn, InstanceId, TemplateId};
 use segue_domain::service::Service;
 use segue_domain::stranger::SCALING_GROUP_TAG;
@@ -12,7 +13,6 @@ use segue_engine::ports::{Answer, CallError, Class};
 use crate::check::finding::{Check, CheckState, names};
 use crate::check::gather::{Access, Asked, Found, gather};
 use crate::check::judge::all;
-use crate::config::{Config, Environment};
 
 fn config() -> Config {
     let example = include_str!("../../../../../deploy/segue.example.toml");

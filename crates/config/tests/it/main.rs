@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use segue_daemon::config::{Config, Environment};
+use segue_config::{Config, Environment};
 use segue_domain::service::{NeedsCanary, Workload};
 
 const KEY: (&str, &str) = ("SEGUE_HANDOVER_KEY", "0123456789abcdef0123456789abcdef");
@@ -129,7 +129,7 @@ fn an_address_that_is_none_is_told_where_what_and_how_to_mend_it() {
 
 #[test]
 fn every_mistake_is_told_at_once_with_its_place_and_a_hint() {
-    let mistakes = parse(include_str!("config/mistakes.toml")).expect_err("it is full of them");
+    let mistakes = parse(include_str!("mistakes.toml")).expect_err("it is full of them");
     insta::assert_snapshot!(mistakes);
 }
 

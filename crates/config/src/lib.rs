@@ -2,7 +2,7 @@
 //!
 //! After [`Config::load`] nothing is unchecked: every name, address, ARN and duration is its own type, and
 //! whatever is wrong was reported at once, each mistake with its place and how to mend it. This is the only
-//! module of the workspace that reads the environment, and only for secrets that the file names.
+//! crate of the workspace that reads the environment, and only for secrets that the file names.
 //!
 //! Deliberately absent: reloading. A running release carries its own copy of its service's section, and a
 //! changed file is read by a restart, which costs no release anything.
