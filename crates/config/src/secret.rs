@@ -35,8 +35,9 @@ impl Environment {
         Self(Source::Given(variables.into_iter().collect()))
     }
 
+    /// A variable's value; none when it is not set, or is no text.
     #[expect(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
+    pub fn get(&self, name: &str) -> Option<String> {
         match &self.0 {
             Source::Process => std::env::var(name).ok(),
             Source::Given(variables) => variables.get(name).cloned(),

@@ -4,11 +4,12 @@
 //! touched: a daemon that was rolled back must not spoil what its successor wrote.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
+use tokio::time::Instant;
 
 use super::transaction::unsigned;
 use super::{SqliteReader, SqliteStore, sql};
