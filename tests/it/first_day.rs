@@ -121,9 +121,8 @@ fn each_mistake_of_a_first_day_is_told_with_the_next_step() {
     day.fails(&[(template, "lt-0123456789abcdef0")], &["template"], "lt-0123456789abcdef0");
     day.fails(&[("tags = { service", "tags = { application")], &["images"], "releaseVersion");
     day.fails(&[(&quoted(aws), &quoted(&nowhere()))], &["aws"], "segue sandbox");
-    let unread = ["prometheus", "samples", "vitals"];
-    day.fails(&[(&quoted(prometheus), &quoted(&nowhere()))], &unread, "prometheus.url");
-    day.fails(&[(&quoted(prometheus), &quoted(aws))], &unread, "as a Prometheus");
+    day.fails(&[(&quoted(prometheus), &quoted(&nowhere()))], &["prometheus"], "prometheus.url");
+    day.fails(&[(&quoted(prometheus), &quoted(aws))], &["prometheus"], "as a Prometheus");
     day.fails(&[("journal = ", "jurnal = ")], &["config"], "did you mean `journal`?");
     here(&day);
 }
@@ -147,6 +146,8 @@ fn here(day: &Day<'_>) {
     std::fs::write(day.folder.join("notes"), "not a journal, whatever its name says. ".repeat(40)).unwrap();
     day.fails(&[("segue.journal.db", "notes")], &["journal"], "journal-foreign");
     day.fails(&[("segue.journal.db", "missing/journal.db")], &["journal"], "make the folder");
+    std::fs::create_dir(day.folder.join("folder")).unwrap();
+    day.fails(&[("segue.journal.db", "folder")], &["journal"], "a folder, is not a journal");
 
     std::fs::write(day.folder.join("other.key"), "another key that is long enough to be one").unwrap();
     day.fails(&[("segue.key", "other.key")], &["control"], "the key under [handover]");
@@ -204,7 +205,7 @@ fn a_mistake_that_nobody_checked_is_told_by_the_daemon_and_by_its_answer() {
     told(&stranger, 1, &["error (cannot-see)", "AuthFailure", "hint: "]);
     let unbuilt = config.replace("tags = { service", "tags = { application");
     let unbuilt = served(folder.path(), &unbuilt, &KEYS, &canary);
-    told(&unbuilt, 2, &["refused (version-unknown)", "no image at all", "releaseVersion tag"]);
+    told(&unbuilt, 2, &["refused (no-images)", "service.images", "segue check"]);
 
     // The ARNs name the region, too: the daemon does not even start, and says what to write instead.
     let elsewhere = config.replace(ready["region"].as_str().unwrap(), "sa-east-1");
@@ -283,6 +284,11 @@ fn a_second_daemon_on_one_journal_is_told_who_is_first() {
     // The file that a daemon read is no longer what it works by, once somebody has changed it.
     let told = check("changed.toml", &[("bake = \"3s\"", "bake = \"4s\"")]);
     assert!(told.contains("warn  listen") && told.contains("another configuration"), "{told}");
+    let key = folder.path().join("segue.key");
+    let before = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "another key that is long enough to be one").unwrap();
+    assert!(check("itself.toml", &[]).contains("or another key"), "a key that was changed is not noticed");
+    std::fs::write(&key, before).unwrap();
     let again = program::listen(segue(folder.path(), &KEYS).args(["serve", "--config", "itself.toml"])).end();
     assert_eq!(again.code, Some(1), "{}", again.stderr);
     assert!(again.stderr.contains("where a Segue daemon answers already"), "{}", again.stderr);

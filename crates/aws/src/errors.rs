@@ -75,6 +75,11 @@ impl Failure {
         Self { class, code, what: format!("{call} failed{status}, {meaning} ({details})"), unsigned }
     }
 
+    /// With the one thing that the call was about: AWS's own text does not name it.
+    pub(crate) fn about(self, thing: impl std::fmt::Display) -> Self {
+        Self { what: format!("{thing}: {}", self.what), ..self }
+    }
+
     pub(crate) fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }

@@ -108,12 +108,13 @@ impl Asker {
             let asking = client.describe_listeners().listener_arns(forward.as_str());
             calls.run(call, asking.send()).await.map(drop)
         };
-        answered(read)
+        answered(read.map_err(|failure| failure.about(forward)))
     }
 
     async fn targets(&self, call: &'static str, group: &GroupArn) -> Result<Answer, CallError> {
         let asking = self.balancer.client.describe_target_health().target_group_arn(group.as_str());
-        answered(self.balancer.calls.run(call, asking.send()).await.map(drop))
+        let read = self.balancer.calls.run(call, asking.send()).await.map(drop);
+        answered(read.map_err(|failure| failure.about(group)))
     }
 }
 

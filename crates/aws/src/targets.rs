@@ -14,7 +14,8 @@ use crate::lifecycle::Batches;
 /// Every target of a group. The call has no pages: a group has at most a thousand targets.
 pub(crate) async fn of_group(balancer: &Balancer, group: &GroupArn) -> Result<Targets, CallError> {
     let asking = balancer.client.describe_target_health().target_group_arn(group.as_str());
-    let answer = balancer.calls.run("DescribeTargetHealth", asking.send()).await?;
+    let answer = balancer.calls.run("DescribeTargetHealth", asking.send()).await;
+    let answer = answer.map_err(|failure| failure.about(group))?;
     let mut targets = Targets::new();
     for described in answer.target_health_descriptions() {
         let Some((id, health)) = read(described)? else { continue };

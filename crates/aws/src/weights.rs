@@ -91,7 +91,8 @@ async fn actions(
     let found = match carrier {
         Carrier::Listener => {
             let asking = balancer.client.describe_listeners().listener_arns(forward.as_str());
-            let answer = balancer.calls.run("DescribeListeners", asking.send()).await?;
+            let answer = balancer.calls.run("DescribeListeners", asking.send()).await;
+            let answer = answer.map_err(|failure| failure.about(forward))?;
             let listeners = answer.listeners.unwrap_or_default().into_iter();
             listeners
                 .map(|l| (l.listener_arn, l.default_actions))
@@ -99,7 +100,8 @@ async fn actions(
         }
         Carrier::Rule => {
             let asking = balancer.client.describe_rules().rule_arns(forward.as_str());
-            let answer = balancer.calls.run("DescribeRules", asking.send()).await?;
+            let answer = balancer.calls.run("DescribeRules", asking.send()).await;
+            let answer = answer.map_err(|failure| failure.about(forward))?;
             let rules = answer.rules.unwrap_or_default().into_iter();
             rules.map(|r| (r.rule_arn, r.actions)).find(|(arn, _)| is(arn.as_deref(), forward))
         }

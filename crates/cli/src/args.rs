@@ -220,7 +220,8 @@ pub(crate) struct Signed {
 impl Signed {
     /// Nobody where the name of who is logged in is none that the daemon takes: it is not worth a refusal.
     pub(crate) fn actor(&self) -> Option<Actor> {
-        self.actor.clone().or_else(|| self.logged_in.as_deref()?.parse().ok())
+        let logged_in = || self.logged_in.clone().or_else(|| whoami::username().ok());
+        self.actor.clone().or_else(|| logged_in()?.parse().ok())
     }
 }
 
@@ -282,7 +283,7 @@ fn parse_override(text: &str) -> Result<Override, String> {
 
 /// A span as people write it: `10s`, `5m`, `4h`, `1h30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|error| format!("write 10s, 5m or 4h: {error}"))?;
+    let span: jiff::SignedDuration = text.parse().map_err(|_unread| "write 10s, 5m or 4h".to_owned())?;
     Duration::try_from(span).map_err(|error| format!("a time span is not negative: {error}"))
 }
 

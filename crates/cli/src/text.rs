@@ -5,8 +5,8 @@ mod adoption;
 use std::fmt::Write as _;
 
 use segue_api::{
-    BoardsView, CheckVerdict, Count, FleetRole, FleetView, History, Problem, ReleaseState, ReleaseView,
-    ServiceList, ServiceView, StepOutcome, StepState, StepView, Time, Verdict, WaitingView,
+    BoardsView, CheckVerdict, Count, FleetRole, FleetView, Health, History, Problem, ReleaseState,
+    ReleaseView, ServiceList, ServiceView, StepOutcome, StepState, StepView, Time, Verdict, WaitingView,
 };
 
 pub(crate) use adoption::{adopted, adoption};
@@ -73,6 +73,15 @@ pub(crate) fn accepted(release: &ReleaseView) -> String {
 /// One line: where a release is now.
 pub(crate) fn now(release: &ReleaseView) -> String {
     let id = &release.id;
+    if let (ReleaseState::Held | ReleaseState::Asking | ReleaseState::Paused, because) =
+        (release.state, &release.because)
+    {
+        let why = because.as_ref().map_or_else(
+            || format!("`segue resume {id}` goes on"),
+            |because| format!("{} ({})", because.sentence, because.code),
+        );
+        return format!("{id}: {} and needs a person: {why}", state(release));
+    }
     let Some(step) = release.current_step() else { return format!("{id}: {}", state(release)) };
     match &step.waiting {
         Some(wait) => format!("{id}: {}: {}", step.name, wait.on),
@@ -138,20 +147,23 @@ pub(crate) fn history(history: &History) -> String {
     history.releases.iter().map(row).collect::<Vec<_>>().join("\n")
 }
 
-pub(crate) fn services(list: &ServiceList) -> String {
-    let services: Vec<String> = list.services.iter().map(service).collect();
+pub(crate) fn services(list: &ServiceList, active: &[ReleaseView]) -> String {
+    let services: Vec<String> = list.services.iter().map(|it| service(it, active)).collect();
     if services.is_empty() { "no services are configured".to_owned() } else { services.join("\n") }
 }
 
-pub(crate) fn service(service: &ServiceView) -> String {
+/// With those of the active releases that are its own.
+pub(crate) fn service(service: &ServiceView, active: &[ReleaseView]) -> String {
     let version = service.version.as_deref().unwrap_or("unknown");
     let mut text =
         format!("{}  {} in {}  version {version}\n", service.name, service.environment, service.region);
-    for id in &service.active {
-        line(&mut text, &format!("  release {id} is on: `segue status {id} --watch`"));
+    for release in active.iter().filter(|release| release.service == service.name) {
+        line(&mut text, &format!("  {}", now(release)));
+        line(&mut text, &format!("    `segue status {} --watch` says more", release.id));
     }
     if let Some(why) = &service.unknown {
         line(&mut text, &format!("  the fleets are unknown: {why}"));
+        line(&mut text, "  hint: `segue check`, run as the daemon is, says what is to be mended");
     }
     for each in &service.fleets {
         fleet(&mut text, each);
@@ -171,10 +183,11 @@ fn fleet(text: &mut String, fleet: &FleetView) {
         FleetRole::Spare => "spare",
     };
     let count = fleet.instances.len();
+    let plural = if count == 1 { "" } else { "s" };
     line(
         text,
         &format!(
-            "  {role:<7} version {}  {count} instances  {} boards",
+            "  {role:<7} version {}  {count} instance{plural}  {} boards",
             fleet.version,
             boards(&fleet.boards)
         ),
@@ -187,11 +200,23 @@ fn fleet(text: &mut String, fleet: &FleetView) {
                 "    {:<20} {:<10} {:<14} slot {slot:<5} {} boards, {} clients",
                 instance.id,
                 format!("{:?}", instance.state).to_lowercase(),
-                format!("{:?}", instance.health).to_lowercase(),
+                health(instance.health),
                 instance.boards,
                 instance.clients
             ),
         );
+    }
+}
+
+fn health(health: Health) -> &'static str {
+    match health {
+        Health::Initial => "initial",
+        Health::Healthy => "healthy",
+        Health::Unhealthy => "unhealthy",
+        Health::Draining => "draining",
+        Health::Unused => "unused",
+        Health::NotRegistered => "not registered",
+        Health::Unknown => "unknown",
     }
 }
 

@@ -21,7 +21,9 @@ mod table;
 
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::ExposeSecret as _;
+use sha2::Sha256;
 
 pub use self::mistake::{Mistake, Mistakes};
 pub use self::outside::{AwsConfig, HandoverConfig, PrometheusConfig};
@@ -37,8 +39,8 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Everything that the daemon was told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Tells this text from every other one: the beginning of its SHA-256. Secrets are not in the text, but in
-    /// files and variables that it names.
+    /// Tells this text with its handover key from every other one, and tells nothing of the key: the beginning of the
+    /// text's HMAC-SHA-256 under it.
     pub mark: String,
     pub daemon: DaemonConfig,
     pub log: LogConfig,
@@ -86,7 +88,7 @@ impl Config {
     /// Checks the text of a file that is called `name` in what is reported.
     pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Self, Mistakes> {
         let document = Document::parse(name, text);
-        let read = read(&document, &mark(text), environment);
+        let read = read(&document, text, environment);
         match (document.finish(), read) {
             (Ok(()), Some(config)) => Ok(config),
             (Err(mistakes), _) => Err(mistakes),
@@ -95,12 +97,7 @@ impl Config {
     }
 }
 
-fn mark(text: &str) -> String {
-    const CHARS: usize = 16;
-    hex::encode(Sha256::digest(text)).chars().take(CHARS).collect()
-}
-
-fn read(document: &Document<'_>, mark: &str, environment: &Environment) -> Option<Config> {
+fn read(document: &Document<'_>, text: &str, environment: &Environment) -> Option<Config> {
     let mut root = document.root();
     let daemon = root.table("daemon").and_then(|table| DaemonConfig::read(table, environment));
     let log = root.table("log").and_then(LogConfig::read);
@@ -109,13 +106,22 @@ fn read(document: &Document<'_>, mark: &str, environment: &Environment) -> Optio
     let handover = root.table("handover").and_then(|table| HandoverConfig::read(table, environment));
     let services = service::read_all(&mut root);
     root.done();
+    let handover = handover?;
     Some(Config {
-        mark: mark.to_owned(),
+        mark: mark(text, &handover),
         daemon: daemon?,
         log: log?,
         aws: aws?,
         prometheus: prometheus?,
-        handover: handover?,
+        handover,
         services: services?,
     })
+}
+
+fn mark(text: &str, handover: &HandoverConfig) -> String {
+    const CHARS: usize = 16;
+    let key = Hmac::<Sha256>::new_from_slice(handover.key.expose_secret().as_bytes());
+    let mut mac = key.expect("a key may have any length");
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes()).chars().take(CHARS).collect()
 }

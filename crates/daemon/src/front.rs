@@ -77,7 +77,7 @@ impl Front {
         let service = self.configured(&request.service).map_err(refused)?;
         let (asked, key) = ask::read(request, key).map_err(refused)?;
         let by = who.with(request.reason.as_deref());
-        let basis = request.plan.as_ref().map(plans::basis).transpose().map_err(refused)?;
+        let basis = request.plan.as_ref().map(plans::basis_of_release).transpose().map_err(refused)?;
         let started = match basis {
             None => self.engine.start(&service.name, asked, key, by).await,
             Some(basis) => self.engine.start_as_planned(&service.name, asked, basis, key, by).await,

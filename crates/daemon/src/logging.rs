@@ -2,6 +2,8 @@
 //!
 //! stdout stays free for what programs wait for: the line that says where the daemon listens.
 
+use std::io::IsTerminal as _;
+
 use segue_config::{LogConfig, LogFormat};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -11,7 +13,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub(crate) fn begin(config: &LogConfig) {
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for whoever looks at it, and not for a file.
+    let coloured = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(coloured);
     let begun = match config.format {
         LogFormat::Human => registry.with(lines.with_target(false)).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),

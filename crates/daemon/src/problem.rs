@@ -88,7 +88,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::StrangersServe { .. }
         | Refusal::TagsRefused { .. }
         | Refusal::Unfit(_)
-        | Refusal::NothingBefore {}
+        | Refusal::NothingBefore { .. }
+        | Refusal::NoImages {}
         | Refusal::NoFreeColour { .. }
         | Refusal::NoFreeCanaryGroup {}
         | Refusal::GroupNotForwarded { .. }

@@ -37,7 +37,7 @@ use crate::world::World;
 
 pub use after::decide_after;
 pub use needs::{needs, needs_after};
-pub use preflight::checks as preflight;
+pub use preflight::{check_names, checks as preflight};
 
 use scope::{Progress, Scope};
 

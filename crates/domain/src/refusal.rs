@@ -1,5 +1,7 @@
 //! Why a request was not taken: a stable code, a sentence and a hint. Nothing was changed.
 
+mod hint;
+
 use std::fmt;
 
 use crate::adoption::{self, Unfit};
@@ -51,8 +53,10 @@ refusals! {
     ReleaseActive { active: ReleaseId } = "release-active";
     /// No AMI of the service carries this version.
     VersionUnknown { version: Version, newest: Vec<Version> } = "version-unknown";
-    /// It is what runs today.
-    VersionRunning { version: Version } = "version-running";
+    /// It is what runs today, or for a canary what one that passed serves already.
+    VersionRunning { service: ServiceName, version: Version, kind: Kind, is_canary: bool } = "version-running";
+    /// No AMI at all carries what the configuration asks for.
+    NoImages {} = "no-images";
     /// A release without a version, and there is none newer than what runs, or only such as were taken back: the
     /// newest of them, and by which rollback.
     NothingNew { running: Version, taken_back: Option<(Version, ReleaseId)> } = "nothing-new";
@@ -64,8 +68,8 @@ refusals! {
     AdoptionChanged { service: ServiceName, differences: Vec<Difference> } = "adoption-changed";
     /// EC2 did not let the tags be written.
     TagsRefused { why: String } = "tags-refused";
-    /// No earlier version is known to go back to.
-    NothingBefore {} = "nothing-before";
+    /// No earlier version is known to go back to by itself; these served the whole fleet at some time.
+    NothingBefore { service: ServiceName, served: Vec<Version> } = "nothing-before";
     /// Both colours serve: which one is green cannot be told.
     NoFreeColour { groups: Vec<GroupArn> } = "no-free-colour";
     /// Every canary group has targets.
@@ -83,7 +87,7 @@ refusals! {
     /// The release is over.
     ReleaseOver { release: ReleaseId, verdict: &'static str } = "release-over";
     /// The word makes no sense in this state.
-    NotNow { word: Word, state: &'static str } = "not-now";
+    NotNow { release: ReleaseId, word: Word, state: &'static str } = "not-now";
     /// Instances were terminated already.
     NoWayBack { release: ReleaseId } = "no-way-back";
     /// The same `Idempotency-Key` came with another body.
@@ -111,7 +115,13 @@ impl fmt::Display for Refusal {
                     false => write!(f, "; the newest are {}", list(newest)),
                 }
             }
-            Self::VersionRunning { version } => write!(f, "version {version} is what runs already"),
+            Self::VersionRunning { version, is_canary: false, .. } => {
+                write!(f, "version {version} is what runs already")
+            }
+            Self::VersionRunning { version, is_canary: true, .. } => {
+                write!(f, "version {version} serves already, as a canary")
+            }
+            Self::NoImages {} => f.write_str("no AMI of this service was found at all"),
             Self::NothingNew { running, taken_back: None } => {
                 write!(f, "there is no version newer than {running}, which runs")
             }
@@ -131,7 +141,7 @@ impl fmt::Display for Refusal {
                 adoption::changes(differences)
             ),
             Self::TagsRefused { why } => write!(f, "the tags were not written: {why}"),
-            Self::NothingBefore {} => f.write_str("no earlier version is known to go back to"),
+            Self::NothingBefore { .. } => f.write_str("no earlier version is known to go back to"),
             Self::NoFreeColour { groups } => {
                 write!(f, "both colour groups have targets that serve: {}", list(groups))
             }
@@ -144,8 +154,8 @@ impl fmt::Display for Refusal {
             Self::CannotSee { what } => write!(f, "the daemon cannot see what runs: {what}"),
             Self::NotServed { why } => write!(f, "the service cannot be served now: {why}"),
             Self::ReleaseOver { release, verdict } => write!(f, "{release} is over: {verdict}"),
-            Self::NotNow { word, state } => {
-                write!(f, "{} makes no sense while the release is {state}", word.name())
+            Self::NotNow { release, word, state } => {
+                write!(f, "{} makes no sense while {release} is {state}", word.name())
             }
             Self::NoWayBack { release } => {
                 write!(f, "{release} is past its point of no return: there is no way back")
@@ -168,80 +178,6 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    /// What the asker can do.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::ReleaseActive { active } => {
-                format!("wait for it (`segue status {active} --watch`) or end it (`segue abort {active}`)")
-            }
-            Self::VersionUnknown { .. } => {
-                "check the AMI's releaseVersion tag, its service tag and the region".to_owned()
-            }
-            Self::NothingNew { taken_back: Some((version, rollback)), .. } => format!(
-                "build an AMI of a newer version; to try {version} once more: `segue canary {} --version {version}`",
-                rollback.service
-            ),
-            Self::VersionRunning { .. } | Self::NothingNew { taken_back: None, .. } => {
-                "build an AMI of a newer version, or name another one with --version".to_owned()
-            }
-            Self::NothingRuns {} => {
-                "register the running servers in a colour group; `segue adopt` takes in what Segue did not \
-                 launch"
-                    .to_owned()
-            }
-            Self::StrangersServe { service, .. } => {
-                format!(
-                    "`segue adopt {service}` takes them in; deregister what does not belong there. Servers that \
-                     Segue launched carry its tags: if these do, see that `name` of the service is what their tag \
-                     segue:service says"
-                )
-            }
-            Self::AdoptionChanged { service, .. } => format!("look at it again: `segue adopt {service}`"),
-            Self::TagsRefused { .. } => {
-                "allow the daemon's role ec2:CreateTags on instances, then ask again".to_owned()
-            }
-            Self::NothingBefore {} => "name the version with --to".to_owned(),
-            Self::NoFreeColour { .. } => {
-                "one of the two must be empty: deregister what does not belong there".to_owned()
-            }
-            Self::NoFreeCanaryGroup {} => {
-                "a full release of another version frees the groups of canaries that are still up; or configure \
-                 one more group (three at most)"
-                    .to_owned()
-            }
-            Self::GroupNotForwarded { .. } => {
-                "add the group to the forward action with weight 0, so that its health is checked".to_owned()
-            }
-            Self::ImageGone { .. } => "build the AMI again, or name another version".to_owned(),
-            Self::TemplateGone { .. } => {
-                "make the launch template, or give the id of another one as `launch.template`".to_owned()
-            }
-            Self::CannotSee { .. } => {
-                "nothing was changed: mend what it names and ask again. Credentials are the daemon's own, in its \
-                 environment or its role; `segue check`, run as the daemon is, looks at everything that a release \
-                 needs"
-                    .to_owned()
-            }
-            Self::NotServed { .. } => {
-                "ask again in a moment; where another daemon holds the lease, ask that one".to_owned()
-            }
-            Self::ReleaseOver { release, .. } => format!("`segue history` lists what came after {release}"),
-            Self::NotNow { .. } => "`segue status` says what the release waits for".to_owned(),
-            Self::NoWayBack { .. } => "let it end, then release the earlier version again".to_owned(),
-            Self::KeyReused { .. } => "send a new Idempotency-Key for a new request".to_owned(),
-            Self::ServiceUnknown { .. } => "`segue status` lists the services".to_owned(),
-            Self::ReleaseUnknown { .. } => "`segue history` lists the releases".to_owned(),
-            Self::PlanStale { .. } => "make the plan again with `segue plan`, and look at it".to_owned(),
-            Self::PlanInvalid { .. } => {
-                "make the plan again (`segue plan SERVICE --out FILE`, `segue adopt SERVICE`), and hand it \
-                 in as it is"
-                    .to_owned()
-            }
-            Self::RequestInvalid { .. } => "nothing was changed: mend what it names, and ask again".to_owned(),
-            Self::Unfit(unfit) => unfit.hint(),
-        }
-    }
-
     /// A canary takes no `to`, a rollback takes no canary: said in one place.
     pub fn not_for(kind: Kind, what: &str) -> Self {
         Self::RequestInvalid { what: format!("a {kind} release takes no {what}") }

@@ -50,7 +50,7 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
     refuse_workload(facts.service)?;
     let survey = Survey::of(facts)?;
     let image = choose_image(request, facts, &survey)?;
-    refuse_what_runs(request.kind, &image.version, &survey)?;
+    refuse_what_runs(request.kind, &image.version, facts, &survey)?;
 
     let leaving = survey.serving_other_than(&image.version);
     let takeover = match request.kind {
@@ -102,16 +102,27 @@ fn refuse_workload(service: &Service) -> Result<(), Refusal> {
 }
 
 fn choose_image(request: &Request, facts: &Facts<'_>, survey: &Survey) -> Result<Image, Refusal> {
+    if facts.images.is_empty() {
+        return Err(Refusal::NoImages {});
+    }
+    let service = &facts.service.name;
+    let other_served = || {
+        let served = facts.history.served().into_iter();
+        served.filter(|version| *version != survey.running).collect()
+    };
     let version = match (&request.version, request.kind) {
         (Some(version), _) => version.clone(),
         (None, Kind::Rollback) => {
-            facts.history.version_before(&survey.running).cloned().ok_or(Refusal::NothingBefore {})?
+            let nothing = || Refusal::NothingBefore { service: service.clone(), served: other_served() };
+            facts.history.version_before(&survey.running).cloned().ok_or_else(nothing)?
         }
         (None, Kind::Canary) => newest_image(facts, &survey.running)?,
         (None, Kind::Full) => proven_version(facts, &survey.running)?,
     };
     if request.kind == Kind::Rollback && !facts.history.has_served(&version) {
-        let what = format!("version {version} never served here: a rollback goes to one that did");
+        let served: Vec<String> = facts.history.served().iter().map(ToString::to_string).collect();
+        let served = if served.is_empty() { "none yet".to_owned() } else { served.join(", ") };
+        let what = format!("version {version} never served here: a rollback goes to one that did ({served})");
         return Err(Refusal::RequestInvalid { what });
     }
     let image = facts.images.iter().find(|image| image.version == version);
@@ -150,12 +161,19 @@ fn newer_than<'a>(facts: &'a Facts<'_>, running: &Version) -> impl Iterator<Item
     facts.images.iter().map(|image| &image.version).take_while(move |version| *version != running)
 }
 
-fn refuse_what_runs(kind: Kind, version: &Version, survey: &Survey) -> Result<(), Refusal> {
-    let runs = match kind {
-        Kind::Canary => *version == survey.running || !survey.serving(version).is_empty(),
-        Kind::Full | Kind::Rollback => *version == survey.running,
-    };
-    if runs { Err(Refusal::VersionRunning { version: version.clone() }) } else { Ok(()) }
+fn refuse_what_runs(
+    kind: Kind,
+    version: &Version,
+    facts: &Facts<'_>,
+    survey: &Survey,
+) -> Result<(), Refusal> {
+    let is_running = *version == survey.running;
+    let is_canary = kind == Kind::Canary && !is_running && !survey.serving(version).is_empty();
+    let (service, version) = (facts.service.name.clone(), version.clone());
+    match is_running || is_canary {
+        true => Err(Refusal::VersionRunning { service, version, kind, is_canary }),
+        false => Ok(()),
+    }
 }
 
 /// As many as blue runs, or the configured size; a canary as many as its policy says.

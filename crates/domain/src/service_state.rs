@@ -155,6 +155,20 @@ impl ServiceState {
         of_version.next().filter(|it| it.took_back(version))
     }
 
+    /// Versions that the whole fleet was of at some time, the newest release's first.
+    pub fn served(&self) -> Vec<Version> {
+        let mut served: Vec<Version> = Vec::new();
+        for it in self.releases.iter().rev() {
+            let brought = Some(&it.version).filter(|_| it.replaced_the_fleet());
+            for version in brought.into_iter().chain([&it.from_version]) {
+                if !served.contains(version) {
+                    served.push(version.clone());
+                }
+            }
+        }
+        served
+    }
+
     /// The whole fleet was of this version at some time.
     pub fn has_served(&self, version: &Version) -> bool {
         self.releases

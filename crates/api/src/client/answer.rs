@@ -58,7 +58,11 @@ impl Answer {
         }
         let body = String::from_utf8_lossy(&self.body);
         let excerpt: String = body.chars().take(EXCERPT_CHARS_MAX).collect();
-        Err(self.bad(&format!("no problem document, but `{}`", excerpt.trim())))
+        let excerpt = excerpt.trim();
+        Err(match excerpt.is_empty() {
+            true => self.bad("it says nothing"),
+            false => self.bad(&format!("no problem document, but `{excerpt}`")),
+        })
     }
 
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {

@@ -31,12 +31,12 @@ pub(super) async fn run(common: &Common, args: PlanArgs) -> Result<Exit> {
     if let Some(file) = &out {
         let text = serde_json::to_string_pretty(&plan)? + "\n";
         std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))?;
-        say(&format!(
-            "kept in {}; `segue {} --plan {}` does it",
-            file.display(),
-            order(&plan),
-            file.display()
-        ));
+        let (kept, order) = (file.display(), order(&plan));
+        let then = match plan.checks.iter().any(|check| check.verdict == CheckVerdict::Failed) {
+            true => "would be refused as things are now",
+            false => "does it",
+        };
+        say(&format!("kept in {kept}; `segue {order} --plan {kept}` {then}"));
     }
     output::data(common.output, &plan, text)?;
     Ok(Exit::Done)
@@ -76,8 +76,12 @@ pub(super) fn read(file: &Path, service: &str, kind: ReleaseKind) -> Result<Plan
         return Err(unfit(format!("is longer than {FILE_BYTES_MAX} bytes")));
     }
     let text = std::fs::read_to_string(file).map_err(|error| unfit(format!("cannot be read: {error}")))?;
-    let plan: PlanView =
-        serde_json::from_str(&text).map_err(|error| unfit(format!("is no plan: {error}")))?;
+    let plan: PlanView = serde_json::from_str(&text).map_err(|error| {
+        match serde_json::from_str::<segue_api::AdoptionPlan>(&text) {
+            Ok(_) => unfit("is the plan of an adoption".to_owned()),
+            Err(_) => unfit(format!("is no plan: {error}")),
+        }
+    })?;
     if plan.service != service || plan.kind != kind {
         let hint = format!("`segue {} --plan {}` is what it is for", order(&plan), file.display());
         let what = format!("{} is the plan of a {} release of {}", file.display(), plan.kind, plan.service);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use console::Term;
-use segue_api::{Client, HistoryQuery, Patience, ReleaseId, ReleaseView};
+use segue_api::{Client, HistoryQuery, Patience, ReleaseId, ReleaseView, ServiceView};
 
 use super::client;
 use crate::args::{Common, Output};
@@ -23,15 +23,30 @@ pub(super) async fn run(common: &Common, what: Option<&str>, watch: bool) -> Res
     }
     match what {
         None => {
-            let services = client.services().await?;
-            output::data(common.output, &services, text::services)?;
+            let list = client.services().await?;
+            let active = active(&client, &list.services).await?;
+            output::data(common.output, &list, |list| text::services(list, &active))?;
         }
-        Some(what) => match what.parse::<ReleaseId>() {
-            Ok(id) => output::data(common.output, &client.release(&id).await?.value, text::release)?,
-            Err(_) => output::data(common.output, &client.service(what).await?, text::service)?,
-        },
+        Some(what) => {
+            if let Ok(id) = what.parse::<ReleaseId>() {
+                output::data(common.output, &client.release(&id).await?.value, text::release)?;
+            } else {
+                let service = client.service(what).await?;
+                let active = active(&client, std::slice::from_ref(&service)).await?;
+                output::data(common.output, &service, |service| text::service(service, &active))?;
+            }
+        }
     }
     Ok(Exit::Done)
+}
+
+/// What is under way there: whether it waits for a person is what one wants to see first.
+async fn active(client: &Client, services: &[ServiceView]) -> Result<Vec<ReleaseView>> {
+    let mut active = Vec::new();
+    for id in services.iter().flat_map(|service| &service.active) {
+        active.push(client.release(id).await?.value);
+    }
+    Ok(active)
 }
 
 /// The release that was named, or the newest of the service, or of all.

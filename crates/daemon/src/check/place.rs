@@ -118,9 +118,10 @@ async fn listen(config: &Config) -> Check {
         Some(Readiness { config: Some(mark), .. }) if mark != config.mark => Check::warn(
             "listen",
             format!(
-                "the daemon that answers at {address} read another configuration than this file holds now"
+                "the daemon that answers at {address} read another configuration, or another key, than this file and \
+                 what it names hold now"
             ),
-            "start it anew where this file is meant for it: a release goes on where it is",
+            "start that daemon anew, and it reads this file; a release goes on where it is",
         ),
         Some(_) => Check::ok("listen", format!("a daemon answers at {address}")),
         None => Check::fail(

@@ -41,7 +41,8 @@ impl Front {
         let AdoptionRequest { plan, instances, version, reason } = request;
         let asked = read(instances.iter().map(String::as_str), version.as_deref()).map_err(refused)?;
         ask::bounded("reason", reason.as_deref()).map_err(refused)?;
-        let shown = Shown { basis: plans::basis(plan).map_err(refused)?, digest: plan.digest.clone() };
+        let shown =
+            Shown { basis: plans::basis_of_adoption(plan).map_err(refused)?, digest: plan.digest.clone() };
         let by = who.with(reason.as_deref());
         let adopted = self.engine.adopt(&service.name, asked, shown, by).await.map_err(refused)?;
         let outcome = match adopted.end {

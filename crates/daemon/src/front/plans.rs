@@ -8,11 +8,14 @@ use segue_domain::state::ReleaseState;
 use sha2::{Digest, Sha256};
 
 use super::{Front, ask};
-use crate::problem::Refused;
+use crate::problem::{Refused, said};
 use crate::views;
 
 /// More facts than any plan has: an adoption's has one for each server. Each is bounded by the size of the body.
 const FACTS_MAX: usize = 2_000;
+
+/// A fact that every release's plan has, and no adoption's.
+const KIND: &str = "kind";
 
 impl Front {
     /// The plan that such a request would be carried out by. Nothing is done, and nothing is kept.
@@ -20,7 +23,7 @@ impl Front {
         let refused = |refusal: Refusal| Refused::of_body(&refusal);
         let service = self.configured(&request.service).map_err(refused)?;
         let (asked, _no_key) = ask::read(request, None).map_err(refused)?;
-        let handed_in = request.plan.as_ref().map(basis).transpose().map_err(refused)?;
+        let handed_in = request.plan.as_ref().map(basis_of_release).transpose().map_err(refused)?;
         let (plan, world) = self.engine.foresee(&service.name, &asked).await.map_err(refused)?;
         let facts = plan.basis();
         let differences = handed_in.map(|it| it.differences(&facts)).unwrap_or_default();
@@ -40,8 +43,28 @@ pub(super) fn given_out(facts: Basis) -> PlanBasis {
     PlanBasis { format: PLAN_FORMAT, digest: digest(&facts), facts: facts.0 }
 }
 
+/// The facts of a release's plan.
+pub(super) fn basis_of_release(handed_in: &PlanBasis) -> Result<Basis, Refusal> {
+    let basis = basis(handed_in)?;
+    match basis.0.contains_key(KIND) {
+        true => Ok(basis),
+        false => Err(Refusal::PlanInvalid { what: "it is the plan of no release".to_owned() }),
+    }
+}
+
+/// The facts of an adoption's plan.
+pub(super) fn basis_of_adoption(handed_in: &PlanBasis) -> Result<Basis, Refusal> {
+    let basis = basis(handed_in)?;
+    match basis.0.get(KIND) {
+        Some(kind) => {
+            Err(Refusal::PlanInvalid { what: format!("it is the plan of a {} release", said(kind)) })
+        }
+        None => Ok(basis),
+    }
+}
+
 /// The facts that were handed in, if they are as this version wrote them.
-pub(super) fn basis(handed_in: &PlanBasis) -> Result<Basis, Refusal> {
+fn basis(handed_in: &PlanBasis) -> Result<Basis, Refusal> {
     let invalid = |what: String| Err(Refusal::PlanInvalid { what });
     if handed_in.format != PLAN_FORMAT {
         let found = handed_in.format;

@@ -3,6 +3,7 @@
 use segue_api::Explanation;
 use segue_domain::decision::{Cause, Gate, Reason};
 use segue_domain::ids::{CheckName, ReleaseId, ServiceName, Version};
+use segue_domain::step::Step;
 
 use super::codes::ChecksFailed;
 use super::explained;
@@ -87,6 +88,9 @@ pub(crate) fn gate(release: &ReleaseId, gate: &Gate) -> Explanation {
 pub(crate) fn cause(cause: &Cause) -> Explanation {
     let hint = match cause {
         Cause::AbortedBy(_) => "release again when you are ready",
+        Cause::StepFailed { step: Step::Launch, .. } => {
+            "see EC2's console and the instances' own logs for why they ended; mend that and release again"
+        }
         Cause::StepFailed { .. } => "mend what it names and release again",
         Cause::CanaryFailed { .. } => "see the canary's errors; build a new version",
     };
@@ -112,7 +116,6 @@ mod tests {
     use segue_domain::decision::Source;
     use segue_domain::ids::{Actor, BoardId, InstanceId};
     use segue_domain::reading::Why;
-    use segue_domain::step::Step;
 
     use super::*;
 

@@ -56,6 +56,10 @@ async fn a_request_for_a_release_that_cannot_be_is_refused_with_a_reason() {
             "/v1/releases",
             r#"{"service":"boards","kind":"full","overrides":[{"check":"slots","reason":""}]}"#,
         ),
+        post(
+            "/v1/releases",
+            r#"{"service":"boards","kind":"full","overrides":[{"check":"canray","reason":"hot fix"}]}"#,
+        ),
     ];
     insta::assert_snapshot!(told(&rig, &cases).await);
     let history: segue_api::History = rig.get("/v1/releases").await.json();

@@ -51,6 +51,11 @@ const CHECKS: [(&str, Check); 7] = [
     ("targets", targets),
 ];
 
+/// The names by which checks can be set aside.
+pub fn check_names() -> impl Iterator<Item = &'static str> {
+    CHECKS.into_iter().map(|(name, _)| name)
+}
+
 /// What each check of the release's preflight would say in this world, in the order in which they are told; none
 /// waits for what may be otherwise in a moment.
 pub fn checks(state: &ReleaseState, world: &World) -> Vec<(CheckName, CheckResult)> {
@@ -128,7 +133,7 @@ fn canary(scope: &Scope<'_>) -> Answer {
     let plan = scope.plan();
     match (plan.kind, plan.service.full.needs_canary, &plan.passed_canary) {
         (Kind::Full, NeedsCanary::Yes, None) => {
-            Answer::No(format!("no canary of version {} has passed", plan.image.version))
+            Answer::No(format!("no canary of version {} has passed that still counts", plan.image.version))
         }
         (Kind::Full, _, Some(canary)) => Answer::Yes(format!("{canary} passed for this version")),
         (Kind::Full, NeedsCanary::No, None) | (Kind::Canary | Kind::Rollback, _, _) => {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::effect::{Done, Effect, Lack, LaunchBatch, Outcome};
-use crate::ids::{InstanceType, SubnetId};
+use crate::ids::{InstanceId, InstanceType, SubnetId};
 use crate::plan::{BatchPlan, Plan};
 use crate::state::{EffectRecord, ReleaseState};
 
@@ -99,8 +99,32 @@ impl Failed<'_> {
             return (roomless.len() >= enough).then(|| self.nowhere());
         }
         let in_vain = usize::try_from(self.attempt).unwrap_or(usize::MAX).saturating_sub(roomless.len());
-        let did_not_stay = || format!("{} instances of batch {} did not stay", self.missing, self.index);
+        let did_not_stay = || {
+            let ended: Vec<&str> = self.ended().iter().map(|id| id.as_str()).collect();
+            format!(
+                "{} of batch {} are missing, for these ended by themselves: {}",
+                self.missing,
+                self.index,
+                ended.join(", ")
+            )
+        };
         (in_vain >= ATTEMPTS).then(|| self.refused.clone().unwrap_or_else(did_not_stay))
+    }
+
+    /// Whom this batch launched, of all attempts, the last ones first.
+    fn ended(&self) -> Vec<&InstanceId> {
+        const TOLD_MAX: usize = 5;
+        let launched =
+            self.state.effects.values().rev().filter_map(|record| match (&record.effect, &record.ended) {
+                (Effect::Launch(launch), Some((Outcome::Done(Done::Launched(ids)), _)))
+                    if launch.batch == self.index =>
+                {
+                    Some(ids)
+                }
+                _ => None,
+            });
+        let lost = self.state.lost();
+        launched.flatten().filter(|id| lost.contains(*id)).take(TOLD_MAX).collect()
     }
 
     /// What was tried where.

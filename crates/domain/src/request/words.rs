@@ -13,11 +13,12 @@ pub fn may_say(
     actor: &Actor,
     reason: Option<&str>,
 ) -> Result<Vec<Event>, Refusal> {
+    let release = &state.plan.release;
     if let Some(verdict) = state.verdict() {
-        return Err(Refusal::ReleaseOver { release: state.plan.release.clone(), verdict: verdict.name() });
+        return Err(Refusal::ReleaseOver { release: release.clone(), verdict: verdict.name() });
     }
     let said = Event::Said { actor: actor.clone(), word, reason: reason.map(str::to_owned) };
-    let not_now = || Refusal::NotNow { word, state: stance_name(state) };
+    let not_now = |state| Refusal::NotNow { release: release.clone(), word, state };
     match (word, &state.stance) {
         (Word::Pause, Stance::Going)
         | (Word::Resume, Stance::Paused { .. })
@@ -27,10 +28,10 @@ pub fn may_say(
             (Leg::Out, None) => {
                 Ok(vec![said, Event::WayBackBegan { cause: Cause::AbortedBy(actor.clone()) }])
             }
-            (Leg::Out, Some(_)) => Err(Refusal::NoWayBack { release: state.plan.release.clone() }),
-            (Leg::Back { .. }, _) => Err(Refusal::NotNow { word, state: "on its way back" }),
+            (Leg::Out, Some(_)) => Err(Refusal::NoWayBack { release: release.clone() }),
+            (Leg::Back { .. }, _) => Err(not_now("on its way back")),
         },
-        (Word::Pause | Word::Resume | Word::Promote | Word::Retry, _) => Err(not_now()),
+        (Word::Pause | Word::Resume | Word::Promote | Word::Retry, _) => Err(not_now(stance_name(state))),
     }
 }
 

@@ -72,8 +72,13 @@ pub(crate) fn brief(text: impl Into<String>, max_bytes: usize) -> String {
 /// An error and its causes in one line; what is said twice in a row is said once.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
-    let mut lines: Vec<String> = causes.map(ToString::to_string).collect();
-    lines.dedup();
+    let mut lines: Vec<String> = Vec::new();
+    for cause in causes.map(ToString::to_string) {
+        // Some errors tell their cause themselves.
+        if !lines.last().is_some_and(|told| told.ends_with(&cause)) {
+            lines.push(cause);
+        }
+    }
     lines.join(": ")
 }
 

@@ -48,7 +48,7 @@ impl Prometheus {
         let limit = self.limits.timeout;
         match tokio::time::timeout(limit, self.exchange(query, at)).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(Why::Unreachable(format!("nothing within {} ms", limit.as_millis()))),
+            Err(_elapsed) => Err(self.away(&format!("nothing within {} ms", limit.as_millis()))),
         }
     }
 
@@ -60,17 +60,24 @@ impl Prometheus {
             .finish();
         let asking = self.http.post(self.endpoint.clone());
         let asking = asking.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
-        let response = asking.send().await.map_err(|error| Why::Unreachable(chain(&error.without_url())))?;
+        let response = asking.send().await.map_err(|error| self.away(&chain(&error.without_url())))?;
         let status = response.status();
         let body = http::body(response, BODY_MAX).await.map_err(|error| match error {
-            http::BodyError::Broken(_) => Why::Unreachable(chain(&error)),
+            http::BodyError::Broken(_) => self.away(&chain(&error)),
             http::BodyError::TooLong { .. } => Why::Unusable(error.to_string()),
         })?;
         if status == StatusCode::OK {
             return answer::read(&body).map_err(Why::from);
         }
         let said = format!("{status}: {}", answer::refusal(&body));
-        if status.is_client_error() { Err(Why::Refused(said)) } else { Err(Why::Unreachable(said)) }
+        if status.is_client_error() { Err(Why::Refused(said)) } else { Err(self.away(&said)) }
+    }
+
+    /// Readings of Prometheus stand beside those of others: the reason says whose it is.
+    fn away(&self, what: &str) -> Why {
+        let host = self.endpoint.host_str().unwrap_or_default();
+        let port = self.endpoint.port_or_known_default().unwrap_or_default();
+        Why::Unreachable(format!("Prometheus at {host}:{port}: {what}"))
     }
 }
 

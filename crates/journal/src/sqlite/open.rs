@@ -111,6 +111,9 @@ fn pool(connections_max: u32) -> SqlitePoolOptions {
 /// SQLite from making one (<https://www.sqlite.org/wal.html#readonly>). Should somebody begin to write at
 /// this very moment, the second look, under the write lock, is the one that counts.
 pub(super) async fn look_at(path: &Path) -> Result<Found, OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::NotAJournal { place: format!("{}, a folder,", named(path)) });
+    }
     let trouble = |source: sqlx::Error| unavailable(path, source);
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

@@ -64,9 +64,9 @@ pub(in crate::check) fn credentials(service: &Service, asked: &Access) -> Vec<Ch
 
 fn unreachable(service: &Service, error: &CallError) -> Check {
     let hint = format!(
-        "are there credentials? Without any it can take this long to find none: {NO_CREDENTIALS}. If there are: is \
-         {} a region, and can this machine reach it? For a sandbox, `aws.endpoint` must name the address that `segue \
-         sandbox` told when it started",
+        "can this machine reach AWS, and is {} a region? For a sandbox, `aws.endpoint` must name the address that \
+         `segue sandbox` told when it started. Where an instance role is looked for in vain it can take this long, too: \
+         {NO_CREDENTIALS}",
         service.region
     );
     Check::fail("aws", error.what.clone(), hint)
@@ -102,7 +102,7 @@ pub(super) fn permissions(asked: &[(Question, Said)]) -> Vec<Check> {
     ]
 }
 
-const NO_SERVER: &str = "no server of the service runs, and a dry run must name one";
+const NO_SERVER: &str = "no server is known to be the service's and to run, and a dry run must name one";
 
 fn one(name: &'static str, said: &[(&Question, &Said)], of_none: &str) -> Check {
     let mut denied = Vec::new();

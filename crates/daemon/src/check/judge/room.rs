@@ -32,7 +32,10 @@ pub(super) fn images(
         Ok(images) => images,
         Err(error) => return unread("images", error),
     };
-    let tags = few(query.tags.iter().map(|(key, value)| format!("{key}={value}")));
+    let tags = match query.tags.is_empty() {
+        true => "of no particular service".to_owned(),
+        false => few(query.tags.iter().map(|(key, value)| format!("{key}={value}"))),
+    };
     let Some(newest) = images.first() else {
         let sentence = format!("no AMI of owner {} has the tags {tags} and releaseVersion", query.owner);
         let hint = "build one with these tags in this region, or say in `images` which tags the AMIs have";

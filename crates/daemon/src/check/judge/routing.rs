@@ -24,7 +24,7 @@ pub(super) fn forward(service: &Service, weights: &Result<Weights, CallError>) -
     let ours: BTreeSet<&GroupArn> = service.routing.forwarded().collect();
     let missing: Vec<&GroupArn> = ours.iter().copied().filter(|group| !weights.contains_key(group)).collect();
     if !missing.is_empty() {
-        let hint = "add each to the forward action with weight 0, so that its health is checked";
+        let hint = "add each to the forward action with weight 0, so that its health is checked; or mend its ARN under `routing`";
         return Check::fail("forward", format!("it does not forward to {}", few(missing)), hint);
     }
     let strangers: Vec<&GroupArn> = weights.keys().filter(|group| !ours.contains(group)).collect();

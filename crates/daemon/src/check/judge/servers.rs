@@ -13,7 +13,7 @@ use url::Url;
 use crate::check::finding::{Check, few};
 use crate::check::gather::{Aws, Found};
 
-const NOBODY_RUNS: &str = "no server of the service runs";
+const NOBODY_RUNS: &str = "no server is known to be the service's and to run";
 
 /// It was asked about a server that does not exist, and should know nothing of it.
 pub(super) fn prometheus(url: &Url, nobody: &BoardCount) -> Check {
@@ -48,6 +48,10 @@ fn shown(url: &Url) -> String {
 
 /// `samples` and `vitals`: each server that runs is counted, and freshly.
 pub(super) fn samples(config: &Config, service: &Service, found: &Found) -> [Check; 2] {
+    // Whose fault it is stands under `prometheus` already.
+    if let Reading::Unknown(Why::Unreachable(_) | Why::Refused(_) | Why::Unusable(_)) = &found.nobody {
+        return ["samples", "vitals"].map(|name| Check::skip(name, "Prometheus was not read"));
+    }
     let metrics = &config.prometheus.metrics;
     let max_age_s = service.patience.max_age.as_secs();
     let boards = readings(found.boards.iter().map(|(id, reading)| (id, reading.why())));
@@ -59,7 +63,7 @@ pub(super) fn samples(config: &Config, service: &Service, found: &Found) -> [Che
         }
         Some(unknown) => Check::fail(
             name,
-            format!("{metrics} is unknown: {}", few(unknown)),
+            format!("not known: {metrics} ({})", few(unknown)),
             format!(
                 "the application must export it with the label instance_id, the EC2 instance's id, and be scraped \
                  more often than `patience.max_age` ({max_age_s} s); {then}"
@@ -70,7 +74,7 @@ pub(super) fn samples(config: &Config, service: &Service, found: &Found) -> [Che
         check("samples", metrics.boards.to_string(), boards, "no release begins without it"),
         check(
             "vitals",
-            format!("{} or {}", metrics.errors, metrics.started),
+            format!("{} and {}", metrics.errors, metrics.started),
             vitals,
             "no canary can be judged without it",
         ),
