@@ -22,6 +22,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     registry::require_groups(scope, &scope.plan().groups())?;
     turn_where_nobody_serves(scope)?;
+    let (green, lost) = (scope.state.green(), scope.state.lost());
+    registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&lost))?;
     replace_the_dead(scope)?;
     capacity::require(scope, &scope.state.green(), Then::WayBack)?;
     let shares = admit::share(scope, &scope.plan().weights_after)?;
@@ -33,10 +35,11 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 /// without any server, and nobody launches new ones in their place. After the point of no return only waiting is left.
 fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     let any_serves = |ids: &BTreeSet<InstanceId>| ids.iter().any(|id| capacity::is_healthy(scope, id));
-    let has_way_back = scope.state.no_return.is_none();
-    if has_way_back && !any_serves(&scope.state.green()) && any_serves(&scope.plan().blue) {
+    let green = scope.state.green();
+    let any_may_serve = any_serves(&green) || registry::hidden(scope, &green).next().is_some();
+    if scope.state.no_return.is_none() && !any_may_serve && any_serves(&scope.plan().blue) {
         return Err(Progress::Failed(
-            "none of the new servers serves any more, and the old ones do".to_owned(),
+            "none of the new servers serves any more, and the old ones can".to_owned(),
         ));
     }
     Ok(())
