@@ -237,26 +237,15 @@ impl ReleaseLoop<'_> {
         }
         self.append(after, intents.iter().cloned().map(Event::Intended).collect()).await?;
         // The journal may have taken long. What was seen before is then no reason any more.
-        if self.clock.now().since(world.at) > state.plan.service.patience.max_age {
-            return self.put_off(intents).await;
+        if is_too_old(world, state, self.clock.as_ref()) {
+            self.append(After::Anything, put_off(intents)).await?;
+            return Ok(Next::Again);
         }
         let book = Arc::new(AddressBook::new(world.instances.known(), self.outside.term.epoch()));
         for intent in intents {
             flights.begin(Arc::clone(&self.outside), Arc::clone(&book), intent);
         }
         Ok(Next::Rest)
-    }
-
-    /// Ends what was not begun: the world is looked at again, and decided anew.
-    async fn put_off(&self, intents: Vec<Intent>) -> Result<Next, LedgerError> {
-        let outcome = Outcome::Unknown("not begun: the journal took too long".to_owned());
-        let ended = intents.into_iter().map(|Intent { id, attempt, .. }| Event::Ended {
-            id,
-            attempt,
-            outcome: outcome.clone(),
-        });
-        self.append(After::Anything, ended.collect()).await?;
-        Ok(Next::Again)
     }
 
     async fn append(&self, after: After, events: Vec<Event>) -> Result<(), LedgerError> {
@@ -313,6 +302,22 @@ impl ReleaseLoop<'_> {
             }
         }
     }
+}
+
+/// What was seen is no reason any more to do anything.
+pub(crate) fn is_too_old(world: &World, state: &ReleaseState, clock: &dyn Clock) -> bool {
+    clock.now().since(world.at) > state.plan.service.patience.max_age
+}
+
+/// Ends what was not begun: the world is looked at again, and decided anew.
+pub(crate) fn put_off(intents: Vec<Intent>) -> Vec<Event> {
+    let outcome = Outcome::Unknown("not begun: the journal took too long".to_owned());
+    let ended = intents.into_iter().map(|Intent { id, attempt, .. }| Event::Ended {
+        id,
+        attempt,
+        outcome: outcome.clone(),
+    });
+    ended.collect()
 }
 
 /// The ends of effects that nobody saw.

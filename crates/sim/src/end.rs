@@ -20,7 +20,7 @@ pub(crate) async fn look(ground: &Ground, ended: bool) -> Outcome {
         violations.push("L1: the run did not end".to_owned());
     }
     let instances = ground.world.instances();
-    violations.extend(instances.values().filter_map(|it| l2_no_orphans(it, &releases)));
+    violations.extend(instances.values().filter_map(|it| l2_no_orphans(ground, it, &releases)));
     violations.extend(l3_back_is_as_before(ground, &releases));
     let mut ends = BTreeMap::new();
     for state in releases.values() {
@@ -50,8 +50,13 @@ fn l1_every_release_ends(ground: &Ground, state: &ReleaseState) -> Option<String
     Some(format!("L1: {} did not end: {what} in step {step}", state.plan.release))
 }
 
-/// L2: what a release launched serves, or is gone.
-fn l2_no_orphans(instance: &Instance, releases: &BTreeMap<String, ReleaseState>) -> Option<String> {
+/// L2: what a release launched serves, or is gone. One whose tags a person had taken away when the release ended is
+/// that person's: it was in no group, so it was not waited for, and what has no tag of the service may not be ended (S5).
+fn l2_no_orphans(
+    ground: &Ground,
+    instance: &Instance,
+    releases: &BTreeMap<String, ReleaseState>,
+) -> Option<String> {
     let Origin::Release { release, .. } = &instance.origin else { return None };
     if instance.state.is_gone() || instance.state == InstanceState::Stopped {
         return None;
@@ -62,6 +67,11 @@ fn l2_no_orphans(instance: &Instance, releases: &BTreeMap<String, ReleaseState>)
             instance.id
         ));
     };
+    if let Stance::Closed { at, .. } = state.stance
+        && ground.world.was_untagged_at(&instance.id, at)
+    {
+        return None;
+    }
     match state.verdict() {
         Some(Verdict::RolledBack { .. } | Verdict::Aborted { .. } | Verdict::Refused { .. }) => {
             Some(format!("L2: {} is left of {release}, which went back", instance.id))

@@ -105,8 +105,11 @@ pub enum Event {
     EndsByHand(Side),
     /// A person starts a stopped server in the console.
     StartsByHand,
-    /// A person takes a server's tags away.
-    Untags(Side),
+    /// A person takes a server's tags away for so long.
+    Untags {
+        side: Side,
+        for_ms: u64,
+    },
 }
 
 /// Happenings of one run at the most.
@@ -147,6 +150,8 @@ pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
         Event::Returns,
         Event::MovesRefused { for_ms: 60_000 },
         Event::Stubborn,
+        Event::Untags { side: Side::Old, for_ms: 180_000 },
+        Event::Untags { side: Side::New, for_ms: 180_000 },
     ];
     let one = |n| {
         let chance = chance.nth(n);
@@ -212,6 +217,7 @@ fn event(chance: Chance) -> Event {
         34 => Event::Promotes,
         35 => Event::AsksForAnother,
         36 | 37 => Event::EndsByHand(side),
-        _ => Event::StartsByHand,
+        38 => Event::StartsByHand,
+        _ => Event::Untags { side, for_ms: for_ms(600_000) },
     }
 }

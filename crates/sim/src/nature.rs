@@ -76,7 +76,7 @@ async fn befall(ground: &Ground, event: Event) {
             let stopped = world.fleet(FIRST, "stopped");
             stopped.first().into_iter().for_each(|id| world.start_by_hand(id));
         }
-        Event::Untags(side) => servers(ground, side).first().into_iter().for_each(|id| world.untag(id)),
+        Event::Untags { side, for_ms } => untag(ground, side, Duration::from_millis(for_ms)).await,
     }
 }
 
@@ -91,6 +91,14 @@ async fn resume(ground: &Ground) {
         say(ground, Word::Resume).await;
         sleep(COMES_BACK).await;
     }
+}
+
+/// Whoever took them away gives them back when it is told who is missing.
+async fn untag(ground: &Ground, side: Side, time: Duration) {
+    let Some(id) = servers(ground, side).into_iter().next() else { return };
+    let tags = ground.world.untag(&id);
+    sleep(time).await;
+    ground.world.tag_again(&id, tags);
 }
 
 async fn blind(ground: &Ground, for_ms: u64, how: fn(&FakeWorld)) {

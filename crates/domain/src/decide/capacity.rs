@@ -29,6 +29,7 @@ pub(super) fn require(
     {
         return Err(Scope::blind(Source::App(id.clone()), why));
     }
+    registry::require_tagged(scope, able_ones)?;
     let able = u32::try_from(able).unwrap_or(u32::MAX);
     Err(Progress::Wait(WaitingOn::Capacity { able, floor: scope.plan().floor }, then))
 }

@@ -3,7 +3,8 @@
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live
 //! sockets stay where they are; who joins a board that still lives on blue is led there.
 //! A new server that died since all were admitted is replaced, as long as another one of them serves; whether the
-//! release can go on without it is what the floor says, and nothing else.
+//! release can go on without it is what the floor says, and nothing else. When none of them serves and the old ones
+//! could, it turns back at once.
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 
@@ -20,11 +21,28 @@ use crate::step::Step;
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     registry::require_groups(scope, &scope.plan().groups())?;
+    turn_where_nobody_serves(scope)?;
+    let (green, lost) = (scope.state.green(), scope.state.lost());
+    registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&lost))?;
     replace_the_dead(scope)?;
     capacity::require(scope, &scope.state.green(), Then::WayBack)?;
     let shares = admit::share(scope, &scope.plan().weights_after)?;
     let leaving = scope.plan().blue.union(&scope.state.lost()).cloned().collect();
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
+}
+
+/// None of the new servers serves any more, and old ones could: whoever waits for the new ones leaves the users
+/// without any server, and nobody launches new ones in their place. After the point of no return only waiting is left.
+fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
+    let any_serves = |ids: &BTreeSet<InstanceId>| ids.iter().any(|id| capacity::is_healthy(scope, id));
+    let green = scope.state.green();
+    let any_may_serve = any_serves(&green) || registry::hidden(scope, &green).next().is_some();
+    if scope.state.no_return.is_none() && !any_may_serve && any_serves(&scope.plan().blue) {
+        return Err(Progress::Failed(
+            "none of the new servers serves any more, and the old ones can".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// One that died is no reason to turn back: the others prove the version. Whoever comes in its place is got

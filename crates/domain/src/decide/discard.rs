@@ -24,6 +24,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let groups = registry::all_groups(scope);
     registry::require_groups(scope, &groups)?;
     let fresh = brought(scope);
+    registry::require_tagged(scope, &fresh)?;
     if scope.state.was_entered(Step::Admit) {
         // One that took a board again is emptied again, and blue must be able to serve still.
         scope.require_done(Step::Return, carry::back)?;

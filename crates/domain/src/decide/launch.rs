@@ -9,8 +9,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::room;
 use super::scope::{Acts, Progress, Scope, Taken, Try, next_try};
+use super::{registry, room};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, LaunchBatch, Outcome};
 use crate::event::Event;
@@ -31,6 +31,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if !strays.is_empty() {
         return Ok(Progress::Record(strays));
     }
+    registry::require_tagged(scope, &scope.state.green())?;
     if let Some(lost) = lost_for_good(scope) {
         return Ok(Progress::Failed(format!("{lost} was to be part of the new fleet and is gone")));
     }

@@ -16,8 +16,10 @@ use crate::ids::InstanceId;
 /// Takes whoever is down out of the load balancer at once: its slot is free for another, and nobody is sent to it
 /// should it start again. One that runs is closed and emptied first, like an old server.
 pub(super) fn leave(scope: &Scope<'_>) -> Result<(), Progress> {
-    let down: BTreeSet<InstanceId> =
-        scope.state.lost().into_iter().filter(|id| launch::has_died(scope, id)).collect();
+    let lost = scope.state.lost();
+    let hidden: BTreeSet<&InstanceId> = registry::hidden(scope, &lost).collect();
+    let is_down = |id: &&InstanceId| launch::has_died(scope, id) && !hidden.contains(id);
+    let down: BTreeSet<InstanceId> = lost.iter().filter(is_down).cloned().collect();
     let mut acts = Acts::new(scope);
     let listed = registry::deregister(&mut acts, scope, &down);
     // Whether it was taken is seen when they are cleared away: nothing waits for it here.
@@ -33,6 +35,7 @@ pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
     }
     scope.require_instances()?;
     registry::require_groups(scope, &registry::all_groups(scope))?;
+    registry::require_tagged(scope, &lost)?;
     let here = |id: &&InstanceId| scope.world.instance(id).is_some_and(|it| !it.state.is_gone());
     let staying: BTreeSet<InstanceId> = lost.iter().filter(here).cloned().collect();
     empty::watch(scope, &staying)?;

@@ -20,6 +20,7 @@ use crate::target::TargetHealth;
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     registry::require_groups(scope, [&scope.plan().green_group])?;
+    registry::require_tagged(scope, &scope.state.green())?;
     if let Some(why) = sick(scope) {
         return Ok(failed(scope, why));
     }

@@ -6,6 +6,7 @@ use super::scope::{Acts, Progress, Scope};
 use crate::decision::Source;
 use crate::effect::{Effect, Outcome};
 use crate::ids::{GroupArn, InstanceId, Route};
+use crate::reading::{Reading, Why};
 use crate::target::TargetHealth;
 
 /// The group of a route slot, when the plan's service has it.
@@ -41,6 +42,31 @@ pub(super) fn require_groups<'g>(
 /// Health of an instance in a group; none when it is not registered there.
 pub(super) fn health(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> Option<TargetHealth> {
     scope.world.targets(group).ok()?.get(id).copied()
+}
+
+/// Who of these is hidden: EC2 does not list it under the service's tags, and some group takes it for one that runs.
+/// A server that is stopped or terminated is unused there.
+pub(super) fn hidden<'i>(
+    scope: &'i Scope<'_>,
+    instances: impl IntoIterator<Item = &'i InstanceId>,
+) -> impl Iterator<Item = &'i InstanceId> {
+    let may_run = |id: &InstanceId| {
+        let known = scope.world.targets.values().filter_map(Reading::known);
+        known.filter_map(|targets| targets.get(id)).any(|health| *health != TargetHealth::Unused)
+    };
+    let is_listed = |id: &InstanceId| scope.world.instances.known().is_none_or(|all| all.contains_key(id));
+    instances.into_iter().filter(move |id| !is_listed(id) && may_run(id))
+}
+
+/// A person took their tags away, or changed them: such a server is not gone for that. It may have boards, and cannot
+/// be asked; nothing is done to it and nobody takes its place. It is said who it is, and a person is waited for.
+pub(super) fn require_tagged<'i>(
+    scope: &'i Scope<'_>,
+    instances: impl IntoIterator<Item = &'i InstanceId>,
+) -> Result<(), Progress> {
+    let Some(id) = hidden(scope, instances).next() else { return Ok(()) };
+    let why = format!("{id} is not listed under the service's tags, and the load balancer still has it");
+    Err(Scope::blind(Source::Instances, &Why::Unusable(why)))
 }
 
 /// Somebody's registration in this group was begun, and nobody saw its end: it may come after a look that finds the

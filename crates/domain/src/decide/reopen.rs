@@ -39,7 +39,12 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }
     capacity::require(scope, &scope.plan().blue, Then::Hold)?;
-    admit::share(scope, &scope.plan().weights_before)
+    let shared = admit::share(scope, &scope.plan().weights_before)?;
+    if shared.is_done() {
+        // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
+        registry::require_tagged(scope, &scope.plan().blue)?;
+    }
+    Ok(shared)
 }
 
 fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {

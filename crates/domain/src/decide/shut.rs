@@ -15,5 +15,6 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     registry::require_groups(scope, &scope.plan().groups())?;
     capacity::require(scope, &scope.plan().blue, Then::Hold)?;
     let leaving = launch::fresh(scope).union(&scope.state.lost()).cloned().collect();
+    registry::require_tagged(scope, &leaving)?;
     close::close_to_new(scope, &leaving)
 }

@@ -109,6 +109,12 @@ impl Play {
                 self.server(id).instance.state = InstanceState::Terminated;
                 self.stage.forgotten.insert(InstanceId::new(*id));
             }
+            ["untagged", id] => {
+                self.stage.forgotten.insert(InstanceId::new(*id));
+            }
+            ["tagged", id] => {
+                self.stage.forgotten.remove(&InstanceId::new(*id));
+            }
             ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
             ["unhealthy", id] => self.server(id).health = TargetHealth::Unhealthy,
             ["healthy", id] => self.server(id).health = TargetHealth::Healthy,

@@ -48,7 +48,8 @@ impl Stage {
             let vital = Vital { errors: server.errors, started_at_ms: server.started_at_ms };
             world.boards.insert(id.clone(), reading(seen, boards));
             world.vitals.insert(id.clone(), reading(seen, vital));
-            let answers = up && !server.silent;
+            // Nobody knows the address of one that is not listed.
+            let answers = up && !server.silent && !self.forgotten.contains(id);
             world.apps.insert(id.clone(), reading(answers, self.status(server)));
             world.board_lists.insert(id.clone(), reading(answers && self.level > 0, rows(server)));
             world.ownership.insert(id.clone(), self.witnesses(id).map(|it| reading(it, boards)).collect());

@@ -57,7 +57,7 @@ pub(crate) struct Stage {
     pub(crate) bytes: u64,
     /// EC2's list does not show yet what was launched.
     pub(crate) hides_new: bool,
-    /// Ended so long ago that EC2 does not list them any more.
+    /// Ended so long ago that EC2 does not list them any more, or without the service's tags.
     pub(crate) forgotten: BTreeSet<InstanceId>,
     pub(crate) fates: crate::fate::Fates,
     launched: u32,

@@ -53,7 +53,10 @@ impl LoadBalancer for FakePort {
                 target.drained_at_ms.get_or_insert(gone_at);
             }
             state.watch_the_leave(&instances);
-            state.watch_capacity("somebody was taken out of a group");
+            // Who is dead serves nobody: nothing is taken away with it, however few the others are.
+            if instances.iter().any(|id| !state.is_dead(id)) {
+                state.watch_capacity("somebody was taken out of a group");
+            }
             Ok(())
         })
         .await

@@ -33,7 +33,7 @@ laws! {
     NoEndWithBoards = "S2" "No instance is stopped or terminated while a board lives on it.";
     NoEndInTraffic = "S3" "No instance is stopped or terminated while a target group lists it, and none with boards is taken out of one.";
     NoEndWhileOpen = "S4" "No instance that served is stopped or terminated while it takes new boards.";
-    OnlyOurs = "S5" "Only what the plan names, or the release launched, is stopped, terminated, closed or deregistered.";
+    OnlyOurs = "S5" "Only what the plan names, or the release launched, is stopped, terminated, closed or deregistered, and nothing whose tags a person took away while it serves.";
     UnknownIsNeverZero = "S6" "Whoever served is ended on repeated fresh zeros only.";
     SomebodyServes = "S7" "Nothing that a daemon does leaves the users without any server.";
     Capacity = "S8" "Nothing that a daemon does leaves fewer servers than the floor.";

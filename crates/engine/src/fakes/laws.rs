@@ -40,6 +40,7 @@ impl State {
                 self.violation(Law::NoEndWhileOpen, format!("{id} was {how} while it takes new boards"));
             }
         }
+        self.watch_the_untagged(how, instances);
         self.watch_capacity(&format!("before somebody was {how}"));
     }
 
@@ -109,8 +110,24 @@ impl State {
         }
     }
 
+    /// What lives, is in a group and has no tag of the service any more is nobody's to take away. Whoever took the tags
+    /// away wants something with it; that it was ours yesterday gives nobody a right to it.
+    fn watch_the_untagged(&mut self, how: &str, instances: &[InstanceId]) {
+        for id in instances {
+            let Some(machine) = self.machines.get(id).filter(|machine| machine.app.is_some()) else {
+                continue;
+            };
+            let since = machine.untagged.filter(|it| it.to_ms.is_none());
+            let is_known = since.is_some_and(|it| self.could_be_known(it.from_ms));
+            if is_known && self.groups.values().any(|targets| targets.contains_key(id)) {
+                self.violation(Law::OnlyOurs, format!("{id} was {how}, and has no tag of the service"));
+            }
+        }
+    }
+
     /// Nobody is taken out of traffic while boards live on it and a process serves them.
     pub(super) fn watch_the_leave(&mut self, instances: &[InstanceId]) {
+        self.watch_the_untagged("deregistered", instances);
         for id in instances {
             let serves = self.machines.get(id).is_some_and(|machine| machine.app.is_some());
             let owned = self.settled_on(id);

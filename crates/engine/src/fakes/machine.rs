@@ -29,11 +29,21 @@ pub enum Fate {
     Mute,
 }
 
+/// The time without tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Untagged {
+    pub(super) from_ms: u64,
+    /// None while it has none.
+    pub(super) to_ms: Option<u64>,
+}
+
 /// One instance.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) instance: Instance,
     pub(super) tags: BTreeMap<String, String>,
+    /// When a person took its tags away, the last time that one did.
+    pub(super) untagged: Option<Untagged>,
     /// When the state that it is on its way to is reached.
     due_ms: Option<u64>,
     /// None while no process answers.
@@ -52,6 +62,7 @@ impl Machine {
         Self {
             instance,
             tags,
+            untagged: None,
             due_ms: Some(due),
             app: None,
             listed_at_ms: now_ms,

@@ -1,17 +1,19 @@
 //! What befalls the small world by somebody else's hand, and what a simulation sees of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use segue_domain::app::AppState;
 use segue_domain::ids::{BoardId, GroupArn, InstanceId, SubnetId};
 use segue_domain::instance::Origin;
+use segue_domain::time::Timestamp;
 
-use super::FakeWorld;
 use super::fixture::{COLOUR, SUBNETS};
-use super::machine::{Fate, Machine};
+use super::machine::{Fate, Machine, Untagged};
 use super::state::{Registration, State};
+use super::{FakeWorld, at};
 
-/// For so long after a death nobody can be expected to know of it.
+/// For so long after a death, or a person's deed, nobody can be expected to know of it.
 const LATELY_MS: u64 = 20_000;
 
 /// Troubles that last for a while, and deaths.
@@ -50,8 +52,12 @@ impl State {
 
     /// Somebody died of whom the sender of what is just done could not know yet.
     pub(super) fn somebody_died_unseen(&self) -> bool {
-        let sent_at_ms = self.troubles.sent_at_ms.unwrap_or(self.now_ms);
-        self.troubles.died_at_ms.is_some_and(|at| sent_at_ms < at.saturating_add(LATELY_MS))
+        self.troubles.died_at_ms.is_some_and(|at| !self.could_be_known(at))
+    }
+
+    /// The sender of what is just done could know what happened then.
+    pub(super) fn could_be_known(&self, at_ms: u64) -> bool {
+        self.troubles.sent_at_ms.unwrap_or(self.now_ms) >= at_ms.saturating_add(LATELY_MS)
     }
 
     pub(super) fn note_a_death(&mut self) {
@@ -96,11 +102,30 @@ impl FakeWorld {
         }
     }
 
-    /// A person takes its tags away: the service does not list it any more.
-    pub fn untag(&self, id: &InstanceId) {
-        if let Some(machine) = self.now().machines.get_mut(id) {
-            machine.tags.clear();
+    /// A person takes its tags away: the service does not list it any more. Those that it had.
+    pub fn untag(&self, id: &InstanceId) -> BTreeMap<String, String> {
+        let mut state = self.now();
+        let now_ms = state.now_ms;
+        let Some(machine) = state.machines.get_mut(id) else { return BTreeMap::new() };
+        machine.untagged = Some(Untagged { from_ms: now_ms, to_ms: None });
+        std::mem::take(&mut machine.tags)
+    }
+
+    /// Whoever took its tags away gives them back.
+    pub fn tag_again(&self, id: &InstanceId, tags: BTreeMap<String, String>) {
+        let mut state = self.now();
+        let now_ms = state.now_ms;
+        if let Some(machine) = state.machines.get_mut(id) {
+            machine.untagged = machine.untagged.map(|it| Untagged { to_ms: Some(now_ms), ..it });
+            machine.tags.extend(tags);
         }
+    }
+
+    /// It had no tags then, by a person's hand.
+    pub fn was_untagged_at(&self, id: &InstanceId, when: Timestamp) -> bool {
+        let state = self.now();
+        let untagged = state.machines.get(id).and_then(|machine| machine.untagged);
+        untagged.is_some_and(|it| at(it.from_ms) <= when && it.to_ms.is_none_or(|to| when <= at(to)))
     }
 
     /// Everything in one zone is gone at once.

@@ -86,6 +86,9 @@ impl State {
             }
             // Where all died nobody can be found.
             None if self.floor == 0 => {}
+            // The new servers may have died while the shares were on their way to them: for as long as that is not
+            // held against whoever sent them (`watch_capacity`), neither is what users find meanwhile.
+            None if self.somebody_died_unseen() => {}
             None => self.violation(Law::SomebodyServes, "a user finds no server"),
         }
     }

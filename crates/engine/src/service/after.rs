@@ -27,7 +27,7 @@ use crate::observe::observe;
 use crate::outside::Outside;
 use crate::pen::{By, Pen};
 use crate::ports::Clock;
-use crate::run::unseen_ends;
+use crate::run::{is_too_old, put_off, unseen_ends};
 use crate::service::book::ServiceBook;
 
 /// Releases that are looked after; older ones left nothing that is still kept.
@@ -198,6 +198,11 @@ impl Round<'_> {
                 Decision::Record(events) => append(ledger, events).await?,
                 Decision::Do(intents) => {
                     append(ledger, intents.iter().cloned().map(Event::Intended).collect()).await?;
+                    // The journal may have taken long, and somebody may have started an old server meanwhile.
+                    if is_too_old(&world, &state, self.clock) {
+                        append(ledger, put_off(intents)).await?;
+                        continue;
+                    }
                     let book = AddressBook::new(world.instances.known(), self.outside.term.epoch());
                     for intent in intents {
                         self.act(ledger, &book, intent).await?;

@@ -11,7 +11,7 @@ use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
 use segue_domain::state::ReleaseState;
 use segue_engine::Engine;
-use segue_engine::fakes::{FakeWorld, Life, Method, Nth, SECOND, What};
+use segue_engine::fakes::{FIRST, FakeWorld, Life, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
 use segue_journal::{MemoryStore, Reader, Record, Stream};
 use tokio::time::{sleep, timeout};
@@ -286,6 +286,32 @@ async fn nothing_is_done_on_a_look_that_is_old_by_the_time_its_intent_is_written
     assert_eq!(place.world.choke().calls(Method::Launch), 0, "it acted on what it had seen long ago");
     place.world.choke().heal(Method::Append);
     until(&daemon, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_server_that_was_started_while_its_end_was_written_down_is_not_ended() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    place.world.choke().add(Method::Append, Nth::Each, What::Late(Duration::from_secs(12)));
+    let appends = place.world.choke().calls(Method::Append);
+    let mut intents_at = appends;
+    // The point of no return is one append, the intent the next.
+    while intents_at < appends + 2 {
+        sleep(Duration::from_secs(1)).await;
+        intents_at = place.world.choke().calls(Method::Append);
+    }
+    let started = place.world.fleet(FIRST, "stopped").first().cloned().expect("they are kept");
+    place.world.start_by_hand(&started);
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(place.world.choke().calls(Method::Terminate), 0, "it acted on what it had seen long ago");
+    place.world.choke().heal(Method::Append);
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(place.world.fleet(FIRST, "running"), [started], "somebody wants it");
+    assert_eq!(place.world.fleet(FIRST, "terminated").len(), 2);
     lawful(&place.world);
 }
 

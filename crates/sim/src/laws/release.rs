@@ -1,20 +1,36 @@
 //! Laws of a release as a whole that its own state does not tell.
 
 use segue_domain::decision::{Cause, Reason};
+use segue_domain::effect::{Effect, Outcome};
 use segue_domain::event::Event;
+use segue_domain::state::{EffectRecord, ReleaseState};
 use segue_domain::step::Step;
 
 use super::Case;
 
-/// An announcement that was not heard holds nothing.
+/// An announcement that was not heard holds nothing. A canary clears up behind itself in the same step, and what it
+/// lost and cannot take out of the load balancer is not told but done: that may hold it.
 pub(super) fn s22_told_never_blocks(case: &Case<'_>) -> Option<String> {
     if let Event::Held { reason: Reason::CannotGoOn { step: Step::Announce, why } } = case.event {
-        return Some(format!("what could not be told holds the release: {why}"));
+        let is_of_telling =
+            case.before.is_none_or(|before| before.lost().is_empty() || was_not_told(before, why));
+        return is_of_telling.then(|| format!("what could not be told holds the release: {why}"));
     }
     let Event::WayBackBegan { cause: Cause::StepFailed { step: Step::Announce, why } } = case.event else {
         return None;
     };
     Some(format!("what could not be told turned the release back: {why}"))
+}
+
+/// An announcement ended with these words, and nothing else of its step did.
+fn was_not_told(before: &ReleaseState, words: &str) -> bool {
+    let ended_so = |record: &&EffectRecord| match &record.ended {
+        Some((Outcome::Refused { why, .. } | Outcome::Unknown(why), _)) => why == words,
+        Some((Outcome::Done(_), _)) | None => false,
+    };
+    let of_the_step = before.effects.iter().filter(|(id, _)| id.as_str().contains("/announce/"));
+    let mut ended = of_the_step.map(|(_, record)| record).filter(ended_so).peekable();
+    ended.peek().is_some() && ended.all(|record| matches!(record.effect, Effect::Announce { .. }))
 }
 
 /// The product found its own mistake.
