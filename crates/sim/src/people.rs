@@ -49,14 +49,13 @@ pub(crate) async fn see_all_to_their_ends(ground: &Ground) {
 
 /// Whether a release is on that nobody has given up.
 pub(crate) fn is_any_on(ground: &Ground) -> bool {
-    ground.journal.told().borrow().releases.values().any(|state| is_on(state))
-}
-
-fn is_on(state: &ReleaseState) -> bool {
-    match state.stance {
+    // While faults may strike nobody gives one up that holds, whoever asked for it.
+    let holds_on = !is_healed(ground);
+    ground.journal.told().borrow().releases.values().any(|state| match state.stance {
         Stance::Going | Stance::Paused { .. } | Stance::Asking { .. } => true,
-        Stance::Held { .. } | Stance::Closed { .. } => false,
-    }
+        Stance::Held { .. } => holds_on,
+        Stance::Closed { .. } => false,
+    })
 }
 
 /// The release; none when it was refused for good.

@@ -87,11 +87,23 @@ impl State {
         let key = (release.to_owned(), batch);
         let live = self.launched().remove(&key).unwrap_or(0);
         let asked = self.asked.get(&key).copied().unwrap_or(0);
-        // A batch brings more than it was planned with in the place of others that died.
-        if u64::from(live) > u64::from(asked) + self.troubles.deaths() {
+        // A batch brings more than it was planned with in the place of others that died, and of others whose tags a
+        // person took away before any group had them: nobody can tell those from what never came.
+        if u64::from(live) > u64::from(asked) + self.troubles.deaths() + self.taken_away_at_once(&key) {
             let what = format!("{release} has {live} instances of batch {batch}, and asked for {asked}");
             self.violation(Law::NoDoubleLaunch, what);
         }
+    }
+
+    /// Those of a batch that have no tags and are in no group.
+    fn taken_away_at_once(&self, (release, batch): &(String, u32)) -> u64 {
+        let is_of_batch = |origin: &Origin| matches!(origin, Origin::Release { release: by, batch: of, .. } if by == release && of == batch);
+        let is_in_a_group = |id: &InstanceId| self.groups.values().any(|targets| targets.contains_key(id));
+        let hidden = self.machines.iter().filter(|(id, machine)| {
+            let is_untagged = machine.untagged.is_some_and(|it| it.to_ms.is_none());
+            is_untagged && is_of_batch(&machine.instance.origin) && !is_in_a_group(id)
+        });
+        u64::try_from(hidden.count()).unwrap_or(u64::MAX)
     }
 
     /// A slot leads to one server.
