@@ -12,10 +12,10 @@ pub struct Readiness {
     pub ready: bool,
     /// The version of the daemon itself.
     pub daemon: String,
-    /// The mark of the configuration that it read when it started: another file has another one. Absent from
+    /// The digest of the configuration that it read when it started: another file has another one. Absent from
     /// daemons that tell none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub config: Option<String>,
+    pub config_digest: Option<String>,
     pub components: Vec<Component>,
 }
 

@@ -103,10 +103,13 @@ fn hint(error: &ClientError) -> &'static str {
             "is there TLS? The daemon itself speaks http; https is for a proxy in front of it"
         }
         ClientError::BadAnswer { .. } | ClientError::BadAddress { .. } => {
-            "is a Segue daemon of this version what answers there? --daemon or SEGUE_DAEMON names the address that \
+            "does a Segue daemon of this version answer there? --daemon or SEGUE_DAEMON names the address that \
              `segue serve` told when it was ready"
         }
-        ClientError::Unreachable { .. } | ClientError::Silent { .. } | ClientError::Problem(_) => {
+        ClientError::Silent { .. } => {
+            "the network, or a proxy, may have cut it off: ask again with `segue status`"
+        }
+        ClientError::Unreachable { .. } | ClientError::Problem(_) => {
             "is the daemon running? `segue serve --config FILE` starts it, --daemon names another address"
         }
     }

@@ -73,14 +73,15 @@ pub(crate) fn accepted(release: &ReleaseView) -> String {
 /// One line: where a release is now.
 pub(crate) fn now(release: &ReleaseView) -> String {
     let id = &release.id;
-    if let (ReleaseState::Held | ReleaseState::Asking | ReleaseState::Paused, because) =
-        (release.state, &release.because)
-    {
-        let why = because.as_ref().map_or_else(
-            || format!("`segue resume {id}` goes on"),
-            |because| format!("{} ({})", because.sentence, because.code),
-        );
-        return format!("{id}: {} and needs a person: {why}", state(release));
+    match (release.state, &release.because) {
+        (ReleaseState::Paused, _) => {
+            return format!("{id}: paused and needs a person: `segue resume {id}` goes on");
+        }
+        (ReleaseState::Held | ReleaseState::Asking, Some(because)) => {
+            let (sentence, code) = (&because.sentence, &because.code);
+            return format!("{id}: {} and needs a person: {sentence} ({code})", state(release));
+        }
+        (ReleaseState::Held | ReleaseState::Asking | ReleaseState::Running | ReleaseState::Closed, _) => {}
     }
     let Some(step) = release.current_step() else { return format!("{id}: {}", state(release)) };
     match &step.waiting {
@@ -112,7 +113,7 @@ fn step(text: &mut String, step: &StepView) {
         StepState::Failed => '!',
     };
     let how = match step.outcome {
-        Some(StepOutcome::FoundDone) => "nothing to do",
+        Some(StepOutcome::FoundDone) => "found done",
         Some(StepOutcome::Did) => "done",
         Some(StepOutcome::TookOver) => "taken over and done",
         None => "",
@@ -163,7 +164,10 @@ pub(crate) fn service(service: &ServiceView, active: &[ReleaseView]) -> String {
     }
     if let Some(why) = &service.unknown {
         line(&mut text, &format!("  the fleets are unknown: {why}"));
-        line(&mut text, "  hint: `segue check`, run as the daemon is, says what is to be mended");
+        line(
+            &mut text,
+            "  hint: `segue check --config FILE`, run as the daemon is, says what is to be mended",
+        );
     }
     for each in &service.fleets {
         fleet(&mut text, each);

@@ -1,8 +1,9 @@
 //! The daemon's configuration: one TOML file, read once, checked as a whole.
 //!
 //! After [`Config::load`] nothing is unchecked: every name, address, ARN and duration is its own type, and
-//! whatever is wrong was reported at once, each mistake with its place and how to mend it. This is the only
-//! crate of the workspace that reads the environment, and only for secrets that the file names.
+//! whatever is wrong was reported at once, each mistake with its place and how to mend it. It alone
+//! reads the environment, but for what clap reads for the command line: secrets that the file names, and PATH for
+//! `segue check`.
 //!
 //! Deliberately absent: reloading. A running release carries its own copy of its service's section, and a
 //! changed file is read by a restart, which costs no release anything.
@@ -21,9 +22,7 @@ mod table;
 
 use std::path::Path;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use secrecy::ExposeSecret as _;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 pub use self::mistake::{Mistake, Mistakes};
 pub use self::outside::{AwsConfig, HandoverConfig, PrometheusConfig};
@@ -39,9 +38,8 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Everything that the daemon was told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Tells this text with its handover key from every other one, and tells nothing of the key: the beginning of the
-    /// text's HMAC-SHA-256 under it.
-    pub mark: String,
+    /// Identifies the file's text: the first 16 hex digits of its SHA-256. Secrets are not in the text.
+    pub digest: String,
     pub daemon: DaemonConfig,
     pub log: LogConfig,
     pub aws: AwsConfig,
@@ -106,22 +104,18 @@ fn read(document: &Document<'_>, text: &str, environment: &Environment) -> Optio
     let handover = root.table("handover").and_then(|table| HandoverConfig::read(table, environment));
     let services = service::read_all(&mut root);
     root.done();
-    let handover = handover?;
     Some(Config {
-        mark: mark(text, &handover),
+        digest: digest(text),
         daemon: daemon?,
         log: log?,
         aws: aws?,
         prometheus: prometheus?,
-        handover,
+        handover: handover?,
         services: services?,
     })
 }
 
-fn mark(text: &str, handover: &HandoverConfig) -> String {
+fn digest(text: &str) -> String {
     const CHARS: usize = 16;
-    let key = Hmac::<Sha256>::new_from_slice(handover.key.expose_secret().as_bytes());
-    let mut mac = key.expect("a key may have any length");
-    mac.update(text.as_bytes());
-    hex::encode(mac.finalize().into_bytes()).chars().take(CHARS).collect()
+    hex::encode(Sha256::digest(text)).chars().take(CHARS).collect()
 }

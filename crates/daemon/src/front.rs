@@ -50,8 +50,8 @@ pub(crate) struct Front {
     looks: Looks,
     clock: Arc<dyn Clock>,
     aws: Arc<segue_aws::CallCounts>,
-    /// The mark of the configuration.
-    config: Option<String>,
+    /// The digest of the configuration.
+    config_digest: Option<String>,
 }
 
 impl Front {
@@ -61,9 +61,17 @@ impl Front {
         journal: Arc<dyn Reader>,
         clock: Arc<dyn Clock>,
         aws: Arc<segue_aws::CallCounts>,
-        config: Option<String>,
+        config_digest: Option<String>,
     ) -> Self {
-        Self { services, engine, past: Past::new(journal), looks: Looks::default(), clock, aws, config }
+        Self {
+            services,
+            engine,
+            past: Past::new(journal),
+            looks: Looks::default(),
+            clock,
+            aws,
+            config_digest,
+        }
     }
 
     /// Asks for a release; the release once its plan is in the journal.
@@ -173,8 +181,8 @@ impl Front {
         for (service, trouble) in self.troubles() {
             components.push(component(&format!("service {service}"), trouble));
         }
-        let config = self.config.clone();
-        Readiness { ready, daemon: env!("CARGO_PKG_VERSION").to_owned(), config, components }
+        let config_digest = self.config_digest.clone();
+        Readiness { ready, daemon: env!("CARGO_PKG_VERSION").to_owned(), config_digest, components }
     }
 
     fn configured(&self, name: &str) -> Result<&Service, Refusal> {

@@ -194,7 +194,7 @@ async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartE
         entropy: Arc::new(RandomEntropy::new()),
         aws_calls,
         hosts: config.daemon.hosts.clone(),
-        config: Some(config.mark.clone()),
+        config_digest: Some(config.digest.clone()),
     })
 }
 

@@ -30,8 +30,8 @@ pub struct Parts {
     pub aws_calls: Arc<segue_aws::CallCounts>,
     /// Names by which the API may be asked, besides addresses and `localhost`; in lower case.
     pub hosts: Vec<String>,
-    /// The mark of the configuration that all this was made from.
-    pub config: Option<String>,
+    /// The digest of the configuration that all this was made from.
+    pub config_digest: Option<String>,
 }
 
 /// A running daemon. Dropping it is dying: everything stops, and the next one takes over.
@@ -64,13 +64,13 @@ impl Drop for Server {
 impl Server {
     /// Begins to work as soon as the lease is this daemon's. Must be called within a runtime.
     pub fn begin(parts: Parts) -> Self {
-        let Parts { settings, services, journal, clock, entropy, aws_calls, hosts, config } = parts;
+        let Parts { settings, services, journal, clock, entropy, aws_calls, hosts, config_digest } = parts;
         let listed: Vec<Service> = services.iter().map(|setup| setup.service.clone()).collect();
         let means = Means { store: Arc::clone(&journal), services, clock: Arc::clone(&clock), entropy };
         let engine = Arc::new(Engine::begin(settings, means));
         let metrics = Arc::new(Metrics::new());
         let counting = tokio::spawn(count(engine.events(), Arc::clone(&metrics)));
-        let front = Front::new(listed, Arc::clone(&engine), journal, clock, aws_calls, config);
+        let front = Front::new(listed, Arc::clone(&engine), journal, clock, aws_calls, config_digest);
         let stopping = CancellationToken::new();
         let router = routes::router(App::new(Arc::new(front), metrics, Hosts::new(hosts), stopping.clone()));
         Self { engine, router, stopping, counting }

@@ -68,7 +68,7 @@ impl StartError {
                 "name a readable file with --config; deploy/segue.example.toml is an example"
             }
             Self::CannotListen { daemon: true, .. } => {
-                "that one works already: `segue status` asks it. To start it anew, for example by another \
+                "that one works already: `segue status --daemon URL` asks it. To start it again with another \
                  configuration, stop it first; a release goes on where it is"
             }
             Self::CannotListen { daemon: false, .. } => {
@@ -86,9 +86,11 @@ impl StartError {
             }
             Self::Journal(
                 OpenError::Older { .. } | OpenError::Missing { .. } | OpenError::Unavailable { .. },
-            )
-            | Self::JournalUnreadable(_) => {
-                "see that the folder of `daemon.journal` is there, and that the daemon's user may write to it"
+            ) => {
+                "of a file: see that the folder of `daemon.journal` is there, and that the daemon's user may write to it"
+            }
+            Self::JournalUnreadable(_) => {
+                "see that the daemon's user may read `daemon.journal`, and that what it names is not damaged"
             }
             Self::HttpClient(_) | Self::Signals(_) => {
                 "see the limits under which the daemon runs: files, memory"

@@ -109,11 +109,11 @@ impl fmt::Display for Refusal {
         match self {
             Self::ReleaseActive { active } => write!(f, "{active} is not over yet"),
             Self::VersionUnknown { version, newest } => {
-                write!(f, "no image of this service carries version {version}")?;
-                match newest.is_empty() {
-                    true => f.write_str("; there is no image at all"),
-                    false => write!(f, "; the newest are {}", list(newest)),
-                }
+                write!(
+                    f,
+                    "no image of this service carries version {version}; the newest are {}",
+                    list(newest)
+                )
             }
             Self::VersionRunning { version, is_canary: false, .. } => {
                 write!(f, "version {version} is what runs already")

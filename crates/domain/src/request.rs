@@ -5,6 +5,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::decide::check_names;
 use crate::ids::{CheckName, GroupArn, InstanceId, ReleaseId, Version};
 use crate::instance::{Image, Instance};
 use crate::plan::{BatchPlan, Kind, Plan};
@@ -16,6 +17,9 @@ use crate::target::{Targets, Weights};
 pub use words::may_say;
 
 use survey::Survey;
+
+/// What somebody called a check is told no longer than this.
+const NAME_CHARS_MAX: usize = 100;
 
 /// What somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,7 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
         return Err(Refusal::ReleaseActive { active: active.release.clone() });
     }
     refuse_workload(facts.service)?;
+    refuse_unknown_checks(&request.overrides)?;
     let survey = Survey::of(facts)?;
     let image = choose_image(request, facts, &survey)?;
     refuse_what_runs(request.kind, &image.version, facts, &survey)?;
@@ -98,6 +103,16 @@ fn refuse_workload(service: &Service) -> Result<(), Refusal> {
         Workload::None => "none",
     };
     let what = format!("workload {unserved:?} is not served yet: only \"boards\" is");
+    Err(Refusal::RequestInvalid { what })
+}
+
+/// A name that is misspelt would set nothing aside, and nobody would be told.
+fn refuse_unknown_checks(overrides: &BTreeMap<CheckName, String>) -> Result<(), Refusal> {
+    let is_known = |check: &&CheckName| check_names().any(|name| name == check.as_str());
+    let Some(unknown) = overrides.keys().find(|check| !is_known(check)) else { return Ok(()) };
+    let names: Vec<&str> = check_names().collect();
+    let unknown: String = unknown.as_str().chars().take(NAME_CHARS_MAX).collect();
+    let what = format!("there is no check {unknown:?}; the checks are {}", names.join(", "));
     Err(Refusal::RequestInvalid { what })
 }
 

@@ -47,6 +47,15 @@ struct Entry {
     state: Arc<ReleaseState>,
 }
 
+impl Entry {
+    fn is_at(&self, after: After) -> Result<(), LedgerError> {
+        match after {
+            After::Seq(seq) if seq != self.seq => Err(LedgerError::Moved),
+            After::Seq(_) | After::Anything => Ok(()),
+        }
+    }
+}
+
 /// Where the stream must end for an append to make sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
@@ -130,10 +139,7 @@ impl Ledger {
         others: Vec<StreamAppend>,
     ) -> Result<(), LedgerError> {
         let mut entry = self.entry.lock().await;
-        match after {
-            After::Seq(seq) if seq != entry.seq => return Err(LedgerError::Moved),
-            After::Seq(_) | After::Anything => {}
-        }
+        entry.is_at(after)?;
         self.write(&mut entry, by, events, others).await
     }
 
@@ -154,7 +160,17 @@ impl Ledger {
     /// A broken invariant, ours or another's: everything stays as it is, and a person is called. A release that
     /// is held already says so once.
     pub(crate) async fn hold(&self, what: &str) -> Result<(), LedgerError> {
+        self.hold_after(After::Anything, what).await
+    }
+
+    /// The same, unless something was said meanwhile: then it is decided again.
+    pub(crate) async fn hold_at(&self, seq: u64, what: &str) -> Result<(), LedgerError> {
+        self.hold_after(After::Seq(seq), what).await
+    }
+
+    async fn hold_after(&self, after: After, what: &str) -> Result<(), LedgerError> {
         let mut entry = self.entry.lock().await;
+        entry.is_at(after)?;
         if matches!(entry.state.stance, Stance::Held { .. } | Stance::Closed { .. }) {
             return Ok(());
         }

@@ -176,7 +176,7 @@ impl ReleaseLoop<'_> {
             let world = Arc::new(world);
             self.ledger.saw(Arc::clone(&world), waiting(&decision));
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
-                return self.hold(&broken.to_string()).await;
+                return self.ledger.hold_at(seq, &broken.to_string()).await.map(|()| Next::Rest);
             }
             self.follow(decision, seq, &state, &world, flights).await
         }

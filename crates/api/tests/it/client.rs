@@ -140,7 +140,7 @@ async fn a_service_name_cannot_leave_its_place_in_the_path() {
 #[tokio::test]
 async fn a_daemon_that_is_not_ready_is_an_answer() {
     let not_ready = Readiness {
-        config: None,
+        config_digest: None,
         ready: false,
         daemon: "0.1.0".to_owned(),
         components: vec![Component {

@@ -196,7 +196,7 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
     let registered = registered(service, &targets);
     let described = in_time("DescribeInstances", cloud.strangers(&registered)).await;
     let (reads, changes): (Vec<_>, Vec<_>) =
-        questions(service, images.as_deref().unwrap_or_default(), &instances, &registered)
+        questions(service, images.as_deref().unwrap_or_default(), &instances, &described)
             .into_iter()
             .partition(Question::only_reads);
     // Made before they are polled, because a closure inside the stream would have to be as general as it.
@@ -269,7 +269,7 @@ fn questions(
     service: &Service,
     images: &[Image],
     instances: &Result<BTreeMap<InstanceId, Instance>, CallError>,
-    registered: &BTreeSet<InstanceId>,
+    registered: &Result<BTreeMap<InstanceId, Stranger>, CallError>,
 ) -> Vec<Question> {
     let described = [Described::Images, Described::Instances, Described::Templates, Described::Subnets];
     let mut questions: Vec<Question> = described.map(Question::Describe).into();
@@ -277,15 +277,18 @@ fn questions(
         questions.extend(launches(service, image));
     }
     let running = instances.iter().flatten().find(|(_, instance)| instance.state == InstanceState::Running);
-    match running {
-        Some((id, _)) => questions.extend([
+    if let Some((id, _)) = running {
+        questions.extend([
             Question::Start(id.clone()),
             Question::Stop(id.clone()),
             Question::Terminate(id.clone()),
             Question::Tag(id.clone()),
-        ]),
-        // Adopting them is what comes next, and takes no more than this.
-        None => questions.extend(registered.first().map(|id| Question::Tag(id.clone()))),
+        ]);
+    } else {
+        // Adopting comes next, and takes no more than this. What is another's is not even asked about.
+        let mut nobodys = registered.iter().flatten();
+        let nobodys = nobodys.find(|(_, it)| it.service().is_none() && it.scaling_group().is_none());
+        questions.extend(nobodys.map(|(id, _)| Question::Tag(id.clone())));
     }
     questions.push(Question::Forward(service.routing.forward.clone()));
     let [first, _] = &service.routing.colours;

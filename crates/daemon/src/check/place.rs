@@ -115,11 +115,10 @@ async fn listen(config: &Config) -> Check {
         return Check::ok("listen", format!("{address} is free"));
     };
     match daemon_at(address).await {
-        Some(Readiness { config: Some(mark), .. }) if mark != config.mark => Check::warn(
+        Some(Readiness { config_digest: Some(digest), .. }) if digest != config.digest => Check::warn(
             "listen",
             format!(
-                "the daemon that answers at {address} read another configuration, or another key, than this file and \
-                 what it names hold now"
+                "the daemon that answers at {address} read another configuration than this file holds now"
             ),
             "start that daemon anew, and it reads this file; a release goes on where it is",
         ),

@@ -48,7 +48,7 @@ pub(super) fn basis_of_release(handed_in: &PlanBasis) -> Result<Basis, Refusal> 
     let basis = basis(handed_in)?;
     match basis.0.contains_key(KIND) {
         true => Ok(basis),
-        false => Err(Refusal::PlanInvalid { what: "it is the plan of no release".to_owned() }),
+        false => Err(Refusal::PlanInvalid { what: "it is not the plan of a release".to_owned() }),
     }
 }
 

@@ -24,8 +24,8 @@ pub(crate) fn reason(release: &ReleaseId, reason: &Reason) -> Explanation {
             reason,
             format!("the canary could not be judged: {}", missing.join("; ")),
             format!(
-                "judge it yourself and {}; bake again with {retry}; or {abort}. How many boards it must have held is \
-                 `service.canary.min_boards`, for canaries that begin later",
+                "judge it yourself and {}; bake again with {retry}; or {abort}. `min_boards` under [service.canary] says how \
+                 many boards a canary must hold; a change counts for canaries that begin later",
                 say("promote")
             ),
         ),
@@ -89,7 +89,7 @@ pub(crate) fn cause(cause: &Cause) -> Explanation {
     let hint = match cause {
         Cause::AbortedBy(_) => "release again when you are ready",
         Cause::StepFailed { step: Step::Launch, .. } => {
-            "see EC2's console and the instances' own logs for why they ended; mend that and release again"
+            "mend what it names and release again; of instances that ended, EC2's console and their own logs say why"
         }
         Cause::StepFailed { .. } => "mend what it names and release again",
         Cause::CanaryFailed { .. } => "see the canary's errors; build a new version",
@@ -101,7 +101,7 @@ pub(crate) fn cause(cause: &Cause) -> Explanation {
 pub(crate) fn refused_checks(service: &ServiceName, version: &Version, checks: &[CheckName]) -> Explanation {
     let hint = match checks.iter().any(|check| check.as_str() == "canary") {
         true => format!(
-            "let one pass first: `segue canary {service} --version {version}`; mend what other checks name, or \
+            "let a canary pass first: `segue canary {service} --version {version}`; mend what other checks name, or \
              override one with a reason: --override CHECK=REASON"
         ),
         false => {

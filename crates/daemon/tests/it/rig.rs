@@ -71,7 +71,7 @@ impl Rig {
             entropy: Arc::new(SeededEntropy::new(1)),
             aws_calls: Arc::default(),
             hosts: vec!["segue.internal".to_owned()],
-            config: None,
+            config_digest: None,
         });
         Self { world, journal, server }
     }

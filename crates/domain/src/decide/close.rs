@@ -3,8 +3,8 @@
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live
 //! sockets stay where they are; who joins a board that still lives on blue is led there.
 //! A new server that died since all were admitted is replaced, as long as another one of them serves; whether the
-//! release can go on without it is what the floor says, and nothing else. When none of them serves and the old ones
-//! could, it turns back at once.
+//! release can go on without it is what the floor says, and nothing else. When all of them are known to be down and the
+//! old ones serve, it turns back at once; when they only say nothing it waits, as for any reading.
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 
@@ -16,7 +16,10 @@ use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::InstanceId;
+use crate::instance::InstanceState;
+use crate::moves::Direction;
 use crate::step::Step;
+use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
@@ -31,18 +34,29 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
-/// None of the new servers serves any more, and old ones could: whoever waits for the new ones leaves the users
-/// without any server, and nobody launches new ones in their place. After the point of no return only waiting is left.
+/// All new servers are known to be down, and old ones serve: whoever waits for the new ones leaves the users without
+/// any server, and nobody launches new ones in their place. After the point of no return only waiting is left.
 fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
-    let any_serves = |ids: &BTreeSet<InstanceId>| ids.iter().any(|id| capacity::is_healthy(scope, id));
     let green = scope.state.green();
-    let any_may_serve = any_serves(&green) || registry::hidden(scope, &green).next().is_some();
-    if scope.state.no_return.is_none() && !any_may_serve && any_serves(&scope.plan().blue) {
+    let all_are_down = !green.is_empty() && green.iter().all(|id| is_known_to_be_down(scope, id));
+    let any_old_serves = scope.plan().blue.iter().any(|id| capacity::is_healthy(scope, id));
+    if scope.state.no_return.is_none() && all_are_down && any_old_serves {
         return Err(Progress::Failed(
             "none of the new servers serves any more, and the old ones can".to_owned(),
         ));
     }
     Ok(())
+}
+
+/// By EC2's list; until boards have moved by the load balancer's as well. Neither silence nor absence is a word, and
+/// boards that have moved are not sent back because one check was missed.
+fn is_known_to_be_down(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let is_ended = scope.world.instance(id).is_some_and(|it| it.state != InstanceState::Running);
+    let groups = scope.plan().groups();
+    let mut told = groups.iter().filter_map(|group| registry::health(scope, group, id)).peekable();
+    let is_sick = told.peek().is_some() && told.all(|health| health == TargetHealth::Unhealthy);
+    let has_boards = scope.state.tally(Direction::Out).boards_moved > 0;
+    is_ended || (is_sick && !has_boards)
 }
 
 /// One that died is no reason to turn back: the others prove the version. Whoever comes in its place is got

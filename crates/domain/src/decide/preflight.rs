@@ -133,7 +133,7 @@ fn canary(scope: &Scope<'_>) -> Answer {
     let plan = scope.plan();
     match (plan.kind, plan.service.full.needs_canary, &plan.passed_canary) {
         (Kind::Full, NeedsCanary::Yes, None) => {
-            Answer::No(format!("no canary of version {} has passed that still counts", plan.image.version))
+            Answer::No(format!("no canary of version {} that still counts has passed", plan.image.version))
         }
         (Kind::Full, _, Some(canary)) => Answer::Yes(format!("{canary} passed for this version")),
         (Kind::Full, NeedsCanary::No, None) | (Kind::Canary | Kind::Rollback, _, _) => {

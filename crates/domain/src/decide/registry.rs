@@ -64,7 +64,14 @@ pub(super) fn require_tagged<'i>(
     scope: &'i Scope<'_>,
     instances: impl IntoIterator<Item = &'i InstanceId>,
 ) -> Result<(), Progress> {
-    let Some(id) = hidden(scope, instances).next() else { return Ok(()) };
+    let is_listed = |id: &InstanceId| scope.world.instances.known().is_some_and(|all| all.contains_key(id));
+    let unlisted: Vec<&InstanceId> = instances.into_iter().filter(|id| !is_listed(id)).collect();
+    if unlisted.is_empty() {
+        return Ok(());
+    }
+    // A group that was not read may be the one that has it.
+    require_groups(scope, &scope.plan().groups())?;
+    let Some(id) = hidden(scope, unlisted).next() else { return Ok(()) };
     let why = format!("{id} is not listed under the service's tags, and the load balancer still has it");
     Err(Scope::blind(Source::Instances, &Why::Unusable(why)))
 }

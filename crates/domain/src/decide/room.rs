@@ -100,18 +100,15 @@ impl Failed<'_> {
         }
         let in_vain = usize::try_from(self.attempt).unwrap_or(usize::MAX).saturating_sub(roomless.len());
         let did_not_stay = || {
-            let ended: Vec<&str> = self.ended().iter().map(|id| id.as_str()).collect();
-            format!(
-                "{} of batch {} are missing, for these ended by themselves: {}",
-                self.missing,
-                self.index,
-                ended.join(", ")
-            )
+            let ended: Vec<&str> = self.ended().into_iter().map(InstanceId::as_str).collect();
+            let plural = if self.missing == 1 { "" } else { "s" };
+            let (missing, batch, ended) = (self.missing, self.index, ended.join(" "));
+            format!("{missing} instance{plural} of batch {batch} did not stay; the last that ended: {ended}")
         };
         (in_vain >= ATTEMPTS).then(|| self.refused.clone().unwrap_or_else(did_not_stay))
     }
 
-    /// Whom this batch launched, of all attempts, the last ones first.
+    /// Who of this batch, of all attempts, is gone: a few, the newest first.
     fn ended(&self) -> Vec<&InstanceId> {
         const TOLD_MAX: usize = 5;
         let launched =

@@ -3,6 +3,7 @@
 use crate::decision::{Cause, Verdict};
 use crate::effect::{Effect, Intent};
 use crate::event::{Event, Word};
+use crate::ids::InstanceId;
 use crate::state::{Leg, Promoted, ReleaseState, Stance};
 use crate::step::Step;
 
@@ -29,15 +30,23 @@ pub(super) fn s12_order(before: &ReleaseState, event: &Event) -> Option<String> 
     (!is_known).then(|| format!("{} belongs to a step that is not on", intent.id))
 }
 
-/// Nothing is terminated on the way out before the point of no return, and nothing turns back after it.
+/// No old server is terminated before the point of no return, no new one that serves on the way out, and nothing turns
+/// back after it.
 pub(super) fn s13_no_return(before: &ReleaseState, event: &Event) -> Option<String> {
     if let (Event::WayBackBegan { cause }, Some(_)) = (event, before.no_return) {
         return Some(format!("it turned back after the point of no return: {cause}"));
     }
     let Event::Intended(intent) = event else { return None };
     let Effect::Terminate { instances } = &intent.effect else { return None };
-    let old = instances.iter().find(|id| before.plan.blue.contains(*id))?;
-    before.no_return.is_none().then(|| format!("{old} is to be terminated, and there was a way back"))
+    let old = instances.iter().find(|id| before.plan.blue.contains(*id));
+    if let Some(old) = old.filter(|_| before.no_return.is_none()) {
+        return Some(format!("{old} is to be terminated, and there was a way back"));
+    }
+    let is_on_the_way_out = matches!(before.leg, Leg::Out) && before.verdict().is_none();
+    let lost = before.lost();
+    let kept = |id: &&InstanceId| !before.plan.blue.contains(*id) && !lost.contains(*id);
+    let serves = instances.iter().find(kept).filter(|_| is_on_the_way_out)?;
+    Some(format!("{serves} is to be terminated, and is of the new fleet"))
 }
 
 /// Behind a gate nothing is begun, and the gate opens at a person's word only.

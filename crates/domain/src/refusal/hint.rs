@@ -6,8 +6,8 @@ use crate::plan::Kind;
 
 const VERSION_UNKNOWN: &str = "check the AMI's releaseVersion tag, its service tag and the region";
 const NO_IMAGES: &str = "AMIs are found by the tags that `service.images` names and by releaseVersion, in the service's \
-                         region: `segue check` says which; build one, or mend the tags";
-const NOTHING_RUNS: &str = "register the running servers in a colour group; `segue adopt` takes in what Segue did not \
+                         region: `segue check --config FILE` says which; build one, or mend the tags";
+const NOTHING_RUNS: &str = "register the running servers in a colour group; `segue adopt SERVICE` takes in what Segue did not \
                             launch";
 const TAGS_REFUSED: &str = "allow the daemon's role ec2:CreateTags on instances, then ask again";
 const NO_FREE_COLOUR: &str = "one of the two must be empty: deregister what does not belong there";
@@ -18,7 +18,7 @@ const GROUP_NOT_FORWARDED: &str =
 const IMAGE_GONE: &str = "build the AMI again, or name another version";
 const TEMPLATE_GONE: &str = "make the launch template, or give the id of another one as `launch.template`";
 const CANNOT_SEE: &str = "nothing was changed: mend what it names and ask again. Credentials are the daemon's own, in its \
-                          environment or its role; `segue check`, run as the daemon is, looks at everything that a \
+                          environment or its role; `segue check --config FILE`, run as the daemon is, looks at everything that a \
                           release needs";
 const NOT_SERVED: &str = "ask again in a moment; where another daemon holds the lease, ask that one";
 const NO_WAY_BACK: &str = "let it end, then release the earlier version again";
@@ -26,8 +26,8 @@ const KEY_REUSED: &str = "send a new Idempotency-Key for a new request";
 const SERVICE_UNKNOWN: &str = "`segue status` lists the services";
 const RELEASE_UNKNOWN: &str = "`segue history` lists the releases";
 const PLAN_STALE: &str =
-    "make the plan again (`segue plan SERVICE --out FILE`), look at it, and hand that one in";
-const PLAN_INVALID: &str = "make the plan again (`segue plan SERVICE --out FILE`, `segue adopt SERVICE`), and hand it in \
+    "make the plan again (`segue plan SERVICE --kind KIND --out FILE`), look at it, and hand that one in";
+const PLAN_INVALID: &str = "make the plan again (`segue plan SERVICE --kind KIND --out FILE`, `segue adopt SERVICE`), and hand it in \
                             as it is";
 const REQUEST_INVALID: &str = "nothing was changed: mend what it names, and ask again";
 
@@ -122,10 +122,13 @@ fn release_over(release: &ReleaseId, verdict: &str) -> String {
     let service = &release.service;
     match verdict {
         "passed" => format!(
-            "a canary that passed serves until a release ends it: `segue release {service}` carries the whole service to \
-             its version, one of another version takes it away"
+            "a canary that passed serves until a release of another version takes it away (`segue status {service}` shows \
+             whether it is up); `segue release {service} --version VERSION` carries the whole service to it"
         ),
-        "released" => format!("`segue rollback {service}` goes back to the version before"),
+        "released" => format!(
+            "`segue history {service}` lists what came after {release}; if nothing did, `segue rollback {service}` goes back \
+             from it"
+        ),
         _ => format!("`segue history {service}` lists what came after {release}"),
     }
 }

@@ -27,7 +27,7 @@ use crate::observe::observe;
 use crate::outside::Outside;
 use crate::pen::{By, Pen};
 use crate::ports::Clock;
-use crate::run::{is_too_old, put_off, unseen_ends};
+use crate::run::{is_too_old, put_off, unlawful, unseen_ends};
 use crate::service::book::ServiceBook;
 
 /// Releases that are looked after; older ones left nothing that is still kept.
@@ -194,7 +194,12 @@ impl Round<'_> {
             let (_, state) = ledger.now().await;
             let (service, needs) = (&state.plan.service, needs_after(&state));
             let world = observe(self.outside, service, &needs, self.clock.now()).await;
-            match self.decider.decide_after(&state, &world, claimed) {
+            let decision = self.decider.decide_after(&state, &world, claimed);
+            if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
+                tracing::error!(%broken, release = %state.plan.release, "a broken invariant: nothing is done");
+                return Ok(false);
+            }
+            match decision {
                 Decision::Record(events) => append(ledger, events).await?,
                 Decision::Do(intents) => {
                     append(ledger, intents.iter().cloned().map(Event::Intended).collect()).await?;

@@ -77,7 +77,9 @@ impl ProblemCode {
         match self {
             Self::BadRequest => "the call cannot be read",
             Self::MissingCredentials => "a credential header is missing",
-            Self::BadSignature => "the signature does not fit the call",
+            Self::BadSignature => {
+                "the signature does not fit the call: the keys differ, or the call was changed"
+            }
             Self::ClockSkew => "the call's time is too far from this server's",
             Self::Replayed => "this very call was seen before",
             Self::WrongInstance => "the call is for another server",

@@ -32,21 +32,19 @@ pub(super) fn images(
         Ok(images) => images,
         Err(error) => return unread("images", error),
     };
-    let tags = match query.tags.is_empty() {
-        true => "of no particular service".to_owned(),
-        false => few(query.tags.iter().map(|(key, value)| format!("{key}={value}"))),
+    let with = if query.tags.is_empty() {
+        "the tag releaseVersion".to_owned()
+    } else {
+        let tags = few(query.tags.iter().map(|(key, value)| format!("{key}={value}")));
+        format!("the tags {tags} and releaseVersion")
     };
     let Some(newest) = images.first() else {
-        let sentence = format!("no AMI of owner {} has the tags {tags} and releaseVersion", query.owner);
+        let sentence = format!("no AMI of owner {} has {with}", query.owner);
         let hint = "build one with these tags in this region, or say in `images` which tags the AMIs have";
         return Check::fail("images", sentence, hint);
     };
-    let sentence = format!(
-        "{} with the tags {tags}; the newest is version {} ({})",
-        images.len(),
-        newest.version,
-        newest.id
-    );
+    let sentence =
+        format!("{} with {with}; the newest is version {} ({})", images.len(), newest.version, newest.id);
     let running = instances.iter().flatten().filter(|(_, it)| it.state == InstanceState::Running);
     let versions: BTreeSet<&Version> = running.map(|(_, instance)| &instance.version).collect();
     let gone: Vec<_> =

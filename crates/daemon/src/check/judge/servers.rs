@@ -63,7 +63,7 @@ pub(super) fn samples(config: &Config, service: &Service, found: &Found) -> [Che
         }
         Some(unknown) => Check::fail(
             name,
-            format!("not known: {metrics} ({})", few(unknown)),
+            format!("{metrics}: unknown of {}", few(unknown)),
             format!(
                 "the application must export it with the label instance_id, the EC2 instance's id, and be scraped \
                  more often than `patience.max_age` ({max_age_s} s); {then}"
