@@ -116,8 +116,9 @@ impl Play {
                 self.stage.forgotten.remove(&InstanceId::new(*id));
             }
             ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
-            ["unhealthy", id] => self.server(id).health = TargetHealth::Unhealthy,
-            ["healthy", id] => self.server(id).health = TargetHealth::Healthy,
+            ["healthy" | "unhealthy" | "unavailable" | "unread" | "read", what] => {
+                self.load_balancer(words[0], what);
+            }
             ["errors", id, count] => self.server(id).errors += count.parse::<u64>().unwrap(),
             ["restarted", id] => self.server(id).started_at_ms += 1,
             ["boards", id, count] => {
@@ -139,6 +140,21 @@ impl Play {
             }
             ["new-format"] => self.stage.new_format = true,
             _ => panic!("no such command: {words:?}"),
+        }
+    }
+
+    /// What the load balancer says, and whether it says anything.
+    fn load_balancer(&mut self, word: &str, what: &str) {
+        match word {
+            "healthy" => self.server(what).health = TargetHealth::Healthy,
+            "unhealthy" => self.server(what).health = TargetHealth::Unhealthy,
+            "unavailable" => self.server(what).health = TargetHealth::Unavailable,
+            "unread" => {
+                self.stage.unread.insert(group(what));
+            }
+            _ => {
+                self.stage.unread.remove(&group(what));
+            }
         }
     }
 

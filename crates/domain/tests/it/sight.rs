@@ -39,8 +39,7 @@ impl Stage {
         world.weights = Reading::fresh(self.weights.clone());
         let subnets = self.service.launch.subnets.iter();
         world.subnets = Reading::fresh(subnets.map(|subnet| (subnet.clone(), 100)).collect());
-        world.targets =
-            self.groups.keys().map(|name| (name.clone(), Reading::fresh(self.targets(name)))).collect();
+        world.targets = self.groups.keys().map(|name| (name.clone(), self.targets_as_read(name))).collect();
         for (id, server) in &self.servers {
             let up = server.instance.state == InstanceState::Running;
             let seen = up && self.prometheus_up;
@@ -64,6 +63,13 @@ impl Stage {
             .iter()
             .filter(move |(id, it)| *id != dead && it.instance.state == InstanceState::Running);
         living.map(|(_, it)| !it.silent).take(WITNESSES)
+    }
+
+    fn targets_as_read(&self, name: &GroupArn) -> Reading<Targets> {
+        match self.unread.contains(name) {
+            true => Reading::Unknown(Why::Unreachable("throttled".to_owned())),
+            false => Reading::fresh(self.targets(name)),
+        }
     }
 
     pub(crate) fn targets(&self, name: &GroupArn) -> Targets {

@@ -59,6 +59,8 @@ pub(crate) struct Stage {
     pub(crate) hides_new: bool,
     /// Ended so long ago that EC2 does not list them any more, or without the service's tags.
     pub(crate) forgotten: BTreeSet<InstanceId>,
+    /// Groups that nobody can read.
+    pub(crate) unread: BTreeSet<GroupArn>,
     pub(crate) fates: crate::fate::Fates,
     launched: u32,
 }
@@ -89,6 +91,7 @@ impl Stage {
             level: 2,
             hides_new: false,
             forgotten: BTreeSet::new(),
+            unread: BTreeSet::new(),
             bytes: 1 << 30,
             fates: crate::fate::Fates::default(),
             launched: 0,

@@ -69,7 +69,7 @@ pub(crate) fn brief(text: impl Into<String>, max_bytes: usize) -> String {
     text
 }
 
-/// An error and its causes in one line; what is said twice in a row is said once.
+/// An error and its causes in one line; a cause that the line before it ends with is left out.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     let mut lines: Vec<String> = Vec::new();
