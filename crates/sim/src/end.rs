@@ -68,7 +68,7 @@ fn l2_no_orphans(
         ));
     };
     if let Stance::Closed { at, .. } = state.stance
-        && ground.world.was_untagged_at(&instance.id, at)
+        && ground.world.was_out_of_sight_at(&instance.id, at)
     {
         return None;
     }

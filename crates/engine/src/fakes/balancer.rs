@@ -36,6 +36,9 @@ impl LoadBalancer for FakePort {
                 if target.drained_at_ms.is_some() {
                     *target = fresh;
                 }
+                if let Some(machine) = state.machines.get_mut(id) {
+                    machine.was_registered = true;
+                }
             }
             state.watch_slots();
             state.watch_readiness(&group, &instances);

@@ -95,13 +95,13 @@ impl State {
         }
     }
 
-    /// Those of a batch that have no tags and are in no group.
+    /// Live ones of a batch that have no tags and never were in any group.
     fn taken_away_at_once(&self, (release, batch): &(String, u32)) -> u64 {
         let is_of_batch = |origin: &Origin| matches!(origin, Origin::Release { release: by, batch: of, .. } if by == release && of == batch);
-        let is_in_a_group = |id: &InstanceId| self.groups.values().any(|targets| targets.contains_key(id));
-        let hidden = self.machines.iter().filter(|(id, machine)| {
+        let hidden = self.machines.values().filter(|machine| {
             let is_untagged = machine.untagged.is_some_and(|it| it.to_ms.is_none());
-            is_untagged && is_of_batch(&machine.instance.origin) && !is_in_a_group(id)
+            let lives = !machine.instance.state.is_gone();
+            lives && is_untagged && !machine.was_registered && is_of_batch(&machine.instance.origin)
         });
         u64::try_from(hidden.count()).unwrap_or(u64::MAX)
     }

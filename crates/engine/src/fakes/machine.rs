@@ -44,6 +44,8 @@ pub(super) struct Machine {
     pub(super) tags: BTreeMap<String, String>,
     /// When a person took its tags away, the last time that one did.
     pub(super) untagged: Option<Untagged>,
+    /// Some group has had it.
+    pub(super) was_registered: bool,
     /// When the state that it is on its way to is reached.
     due_ms: Option<u64>,
     /// None while no process answers.
@@ -63,6 +65,7 @@ impl Machine {
             instance,
             tags,
             untagged: None,
+            was_registered: false,
             due_ms: Some(due),
             app: None,
             listed_at_ms: now_ms,

@@ -121,11 +121,13 @@ impl FakeWorld {
         }
     }
 
-    /// It had no tags then, by a person's hand.
-    pub fn was_untagged_at(&self, id: &InstanceId, when: Timestamp) -> bool {
+    /// It had no tags then, by a person's hand, and no group has it: nobody could see it.
+    pub fn was_out_of_sight_at(&self, id: &InstanceId, when: Timestamp) -> bool {
         let state = self.now();
         let untagged = state.machines.get(id).and_then(|machine| machine.untagged);
-        untagged.is_some_and(|it| at(it.from_ms) <= when && it.to_ms.is_none_or(|to| when <= at(to)))
+        let is_in_a_group = state.groups.values().any(|targets| targets.contains_key(id));
+        !is_in_a_group
+            && untagged.is_some_and(|it| at(it.from_ms) <= when && it.to_ms.is_none_or(|to| when <= at(to)))
     }
 
     /// Everything in one zone is gone at once.
