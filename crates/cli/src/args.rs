@@ -19,7 +19,7 @@ use crate::demo::DemoArgs;
     name = "segue",
     version,
     max_term_width = 100,
-    after_help = "What is refused has a code in brackets: docs/errors/CODE.md says more about it."
+    after_help = "What is refused has a code in brackets: docs/errors/README.md says what each means."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
