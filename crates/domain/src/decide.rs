@@ -13,6 +13,7 @@ mod close;
 mod configure;
 mod discard;
 mod empty;
+mod late;
 mod launch;
 mod lost;
 mod needs;
@@ -69,6 +70,10 @@ fn between_steps(state: &ReleaseState, world: &World) -> Decision {
     }
     if let Some(step) = state.next_step() {
         return Decision::Record(vec![Event::StepEntered { step }]);
+    }
+    // The next release may do the opposite at once.
+    if let Err(Progress::WaitUntil(on, until, then)) = late::require_landed(state, world.at) {
+        return Decision::Wait(Wait { on, since: state.progress_at, until, then });
     }
     match &state.leg {
         Leg::Out => Decision::Close(match state.plan.kind {

@@ -163,12 +163,14 @@ impl ReleaseState {
         }
         let before = self.effects.get(&intent.id);
         let was_done = before.is_some_and(|it| it.succeeded() || it.repeated == Repeated::Yes);
+        let unseen = before.and_then(|it| it.unseen);
         let record = EffectRecord {
             effect: intent.effect.clone(),
             attempt: intent.attempt,
             intended_at: at,
             ended: None,
             repeated: if was_done { Repeated::Yes } else { Repeated::No },
+            unseen,
         };
         self.effects.insert(intent.id.clone(), record);
     }
@@ -194,7 +196,11 @@ impl ReleaseState {
                 }
                 self.take_in(&effect, done)
             }
-            Outcome::Refused { .. } | Outcome::Unknown(_) => Ok(()),
+            Outcome::Unknown(_) => {
+                record.unseen = Some(at);
+                Ok(())
+            }
+            Outcome::Refused { .. } => Ok(()),
         }
     }
 

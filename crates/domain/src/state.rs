@@ -93,6 +93,8 @@ pub struct EffectRecord {
     pub ended: Option<(Outcome, Timestamp)>,
     /// It was done before this try, and the world did not show it: done again is no progress.
     pub repeated: Repeated,
+    /// When the last try was given up whose end nobody saw. A later one that was done does not take that call back.
+    pub unseen: Option<Timestamp>,
 }
 
 /// Whether an earlier try of an effect was done.

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{configure, lost, registry};
+use super::{configure, late, lost, registry};
 use crate::app::{AppState, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
@@ -61,7 +61,7 @@ pub(super) fn share(scope: &Scope<'_>, shares: &Weights) -> Taken {
     Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
 }
 
-/// Opens whoever is not, or does not know its slot.
+/// Opens whoever is not, may not stay so, or does not know its slot.
 pub(super) fn open(
     acts: &mut Acts<'_>,
     scope: &Scope<'_>,
@@ -71,7 +71,7 @@ pub(super) fn open(
         let app = scope.require_app(id)?;
         let route = scope.state.route(id);
         let knows_route = route.is_none() || app.route.as_ref() == route;
-        if app.state != AppState::Serving || !knows_route {
+        if app.state != AppState::Serving || !knows_route || late::may_be_closed_yet(scope, id) {
             acts.want(id.as_str(), Effect::Open { instance: id.clone(), route: route.cloned() });
         }
     }

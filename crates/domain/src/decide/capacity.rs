@@ -41,6 +41,11 @@ pub(super) fn is_healthy(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.runs(id) && groups.iter().any(healthy)
 }
 
+/// Gets new clients, if its group has a share.
+pub(super) fn serves(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    is_healthy(scope, id) && is_open(scope, id)
+}
+
 fn is_open(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.app(id).is_ok_and(|app| app.state == AppState::Serving)
 }

@@ -6,7 +6,7 @@ use super::scope::{Acts, Progress, Scope};
 use crate::decision::Source;
 use crate::effect::{Effect, Outcome};
 use crate::ids::{GroupArn, InstanceId, Route};
-use crate::reading::{Reading, Why};
+use crate::reading::Why;
 use crate::target::TargetHealth;
 
 /// The group of a route slot, when the plan's service has it.
@@ -44,18 +44,20 @@ pub(super) fn health(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> Op
     scope.world.targets(group).ok()?.get(id).copied()
 }
 
-/// Who of these is hidden: EC2 does not list it under the service's tags, and some group takes it for one that runs.
-/// A server that is stopped or terminated is unused there.
+/// Who of these is hidden: EC2 does not list it under the service's tags, and some group takes it for one that runs, or
+/// was asked and did not answer. A server that is stopped or terminated is unused there.
 pub(super) fn hidden<'i>(
     scope: &'i Scope<'_>,
     instances: impl IntoIterator<Item = &'i InstanceId>,
 ) -> impl Iterator<Item = &'i InstanceId> {
-    let may_run = |id: &InstanceId| {
-        let known = scope.world.targets.values().filter_map(Reading::known);
-        known.filter_map(|targets| targets.get(id)).any(|health| *health != TargetHealth::Unused)
+    let is_listed = |id: &InstanceId| scope.world.instances.known().is_some_and(|all| all.contains_key(id));
+    let does_not_run = |id: &InstanceId| {
+        let mut told = groups_looked_at(scope).map(|group| scope.world.targets(group));
+        told.all(|said| {
+            said.is_ok_and(|all| all.get(id).is_none_or(|health| *health == TargetHealth::Unused))
+        })
     };
-    let is_listed = |id: &InstanceId| scope.world.instances.known().is_none_or(|all| all.contains_key(id));
-    instances.into_iter().filter(move |id| !is_listed(id) && may_run(id))
+    instances.into_iter().filter(move |id| !is_listed(id) && !does_not_run(id))
 }
 
 /// A person took their tags away, or changed them: such a server is not gone for that. It may have boards, and cannot
@@ -64,16 +66,16 @@ pub(super) fn require_tagged<'i>(
     scope: &'i Scope<'_>,
     instances: impl IntoIterator<Item = &'i InstanceId>,
 ) -> Result<(), Progress> {
-    let is_listed = |id: &InstanceId| scope.world.instances.known().is_some_and(|all| all.contains_key(id));
-    let unlisted: Vec<&InstanceId> = instances.into_iter().filter(|id| !is_listed(id)).collect();
-    if unlisted.is_empty() {
-        return Ok(());
-    }
+    let Some(id) = hidden(scope, instances).next() else { return Ok(()) };
     // A group that was not read may be the one that has it.
-    require_groups(scope, &scope.plan().groups())?;
-    let Some(id) = hidden(scope, unlisted).next() else { return Ok(()) };
+    require_groups(scope, groups_looked_at(scope))?;
     let why = format!("{id} is not listed under the service's tags, and the load balancer still has it");
     Err(Scope::blind(Source::Instances, &Why::Unusable(why)))
+}
+
+/// The groups of the forward, and the slots that this step looks at.
+fn groups_looked_at<'s>(scope: &'s Scope<'_>) -> impl Iterator<Item = &'s GroupArn> {
+    scope.plan().service.routing.forwarded().chain(scope.world.targets.keys())
 }
 
 /// Somebody's registration in this group was begun, and nobody saw its end: it may come after a look that finds the

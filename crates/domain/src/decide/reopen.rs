@@ -1,13 +1,14 @@
 //! Way back, step `reopen`: blue runs, is healthy and open, and has its old share.
 //!
-//! Guarantees: new clients go to blue only when blue is healthy and open by the word of both.
+//! Guarantees: new clients go to blue only when blue is healthy and open by the word of both; where no new server
+//! serves any more, to whoever of blue is, at once. What the way out began can land no more when this is done.
 //! Assumptions: what the journey stopped can be started again.
 //! If killed here: everything is looked at again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{admit, capacity, registry};
+use super::{admit, capacity, late, registry};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
@@ -17,6 +18,9 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
+    let_the_users_in(scope)?;
+    // One that may be stopped any moment is led nobody to: until then the new servers have the users.
+    late::require_stopped(scope.state, scope.world.at)?;
 
     let mut acts = Acts::new(scope);
     let stopped: Vec<InstanceId> = with_state(scope, InstanceState::Stopped);
@@ -43,8 +47,24 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shared.is_done() {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
         registry::require_tagged(scope, &scope.plan().blue)?;
+        // Until then what the way out began may be done here, and is undone by the next look.
+        late::require_landed(scope.state, scope.world.at)?;
     }
     Ok(shared)
+}
+
+/// Where all new servers are known to serve nobody any more, whoever of the old ones does is better than nobody: that
+/// all of them come is waited for with the users let in.
+fn let_the_users_in(scope: &Scope<'_>) -> Result<(), Progress> {
+    let all_are_read = registry::require_groups(scope, &scope.plan().groups()).is_ok();
+    let any_new_serves = || scope.state.green().iter().any(|id| capacity::is_healthy(scope, id));
+    let any_old_serves = || scope.plan().blue.iter().any(|id| capacity::serves(scope, id));
+    if !all_are_read || any_new_serves() || !any_old_serves() {
+        return Ok(());
+    }
+    let shared = admit::share(scope, &scope.plan().weights_before)?;
+    // Whether it was taken is looked at when all are up.
+    if matches!(shared, Progress::Do(_)) { Err(shared) } else { Ok(()) }
 }
 
 fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {

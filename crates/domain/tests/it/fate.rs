@@ -15,6 +15,8 @@ pub(crate) enum Fate {
     Refuse,
     /// It is done, and nobody hears of it.
     Unsure,
+    /// It is not done, and nobody hears of it.
+    Lost,
     /// It is said to be done, and is not.
     Ignore,
     /// It is never heard of again.
@@ -33,6 +35,7 @@ impl Fates {
         let fate = match what {
             "refuse" => Some(Fate::Refuse),
             "unsure" => Some(Fate::Unsure),
+            "lost" => Some(Fate::Lost),
             "ignore" => Some(Fate::Ignore),
             "hang" => Some(Fate::Hang),
             "none" => None,
@@ -49,6 +52,7 @@ impl Stage {
         match self.fates.verbs.get(intent.effect.verb()) {
             Some(Fate::Refuse) => Some(Outcome::refused("not permitted")),
             Some(Fate::Ignore) => Some(Outcome::Done(Done::Nothing)),
+            Some(Fate::Lost) => Some(Outcome::Unknown("it gave no answer".to_owned())),
             Some(Fate::Unsure) => {
                 self.by_token(intent);
                 Some(Outcome::Unknown("the answer was lost".to_owned()))
