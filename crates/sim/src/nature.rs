@@ -7,7 +7,7 @@ use segue_domain::event::Word;
 use segue_domain::ids::{BoardId, InstanceId, SubnetId};
 use segue_domain::state::{ReleaseState, Stance};
 use segue_engine::fakes::{FIRST, FakeWorld, Fate};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::ground::Ground;
 use crate::happening::{At, Event, Happening, Side};
@@ -15,6 +15,8 @@ use crate::people;
 
 /// From one try to say something to the next.
 const COMES_BACK: Duration = Duration::from_secs(10);
+/// What a daemon was asked before it froze may be written when it has thawed, whatever it answered.
+const COMES_LATE: Duration = Duration::from_mins(3);
 
 /// Waits for its time, then lets it happen.
 pub(crate) async fn happen(ground: &Ground, happening: Happening) {
@@ -60,14 +62,21 @@ async fn befall(ground: &Ground, event: Event) {
         Event::Freezes { for_ms } => {
             ground.leader().iter().for_each(|it| it.life.freeze(Duration::from_millis(for_ms)));
         }
-        Event::Aborts => say(ground, Word::Abort).await,
-        Event::Pauses { for_ms } => {
-            say(ground, Word::Pause).await;
-            sleep(Duration::from_millis(for_ms)).await;
-            resume(ground).await;
+        Event::Aborts => {
+            say(ground, Word::Abort).await;
         }
-        Event::Retries => say(ground, Word::Retry).await,
-        Event::Promotes => say(ground, Word::Promote).await,
+        Event::Pauses { for_ms } => {
+            let taken = say(ground, Word::Pause).await;
+            let until = if taken { Instant::now() } else { Instant::now() + COMES_LATE };
+            sleep(Duration::from_millis(for_ms)).await;
+            resume(ground, until).await;
+        }
+        Event::Retries => {
+            say(ground, Word::Retry).await;
+        }
+        Event::Promotes => {
+            say(ground, Word::Promote).await;
+        }
         Event::AsksForAnother => people::ask_for_another(ground).await,
         Event::EndsByHand(side) => {
             servers(ground, side).first().into_iter().for_each(|id| world.terminate_by_hand(id));
@@ -80,15 +89,18 @@ async fn befall(ground: &Ground, event: Event) {
     }
 }
 
-/// Whoever paused it comes back until it goes on.
-async fn resume(ground: &Ground) {
+/// Whoever paused it comes back until it goes on; and was it not told that it is paused, looks until then whether it was all the same.
+async fn resume(ground: &Ground, until: Instant) {
     let is_paused = |state: &ReleaseState| matches!(state.stance, Stance::Paused { .. });
     loop {
         let paused = ground.journal.told().borrow().releases.values().any(|state| is_paused(state));
-        if !paused {
-            return;
+        match (paused, Instant::now() < until) {
+            (true, _) => {
+                say(ground, Word::Resume).await;
+            }
+            (false, true) => {}
+            (false, false) => return,
         }
-        say(ground, Word::Resume).await;
         sleep(COMES_BACK).await;
     }
 }
@@ -138,10 +150,11 @@ fn some_board(ground: &Ground) -> Option<BoardId> {
     servers(ground, Side::Old).iter().find_map(|id| ground.world.some_board_on(id))
 }
 
-/// To whatever release is on; nobody minds if there is none, or if it is refused.
-async fn say(ground: &Ground, word: Word) {
+/// To whatever release is on; nobody minds if there is none, or if it is refused. Whether it was taken.
+async fn say(ground: &Ground, word: Word) -> bool {
     let last = ground.journal.told().borrow().releases.keys().next_back().cloned();
-    if let Some(release) = last {
-        people::say(ground, &release, word).await;
+    match last {
+        Some(release) => people::say(ground, &release, word).await,
+        None => false,
     }
 }

@@ -224,7 +224,7 @@ impl FakeWorld {
             machine.die();
         }
         state.claim_orphans(id);
-        state.note_a_death();
+        state.note_a_death(id);
     }
 
     /// The metrics system answers, and its samples are no longer new.

@@ -12,7 +12,7 @@ use super::FakeWorld;
 use super::app::App;
 use super::fixture::SERVICE;
 use super::law::Law;
-use super::state::State;
+use super::state::{Registration, State};
 
 /// From a look to what is done on it, with all tries of a call: nobody can know what came since.
 const JUST_NOW_MS: u64 = 10_000;
@@ -65,12 +65,10 @@ impl State {
         }
     }
 
-    /// As many serve as did when the story began, after whatever was just done.
+    /// As many serve as did when the story began, after whatever was just done. Who died a moment ago, and has a share,
+    /// is counted: whoever did it could not know.
     pub(super) fn watch_capacity(&mut self, after: &str) {
-        if self.somebody_died_unseen() {
-            return;
-        }
-        let (able, floor) = (self.able(), self.floor);
+        let (able, floor) = (self.able() + self.led_to_the_dead(), self.floor);
         if self.users.boards_wanted > 0 && able < floor {
             let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
             self.violation(law, format!("{after}: {able} serve, and the floor is {floor}"));
@@ -80,6 +78,11 @@ impl State {
     /// How many servers get new clients.
     pub(super) fn able(&self) -> usize {
         self.front_door().into_iter().collect::<BTreeSet<_>>().len()
+    }
+
+    /// How many of those to whom new clients are led died a moment ago.
+    pub(super) fn led_to_the_dead(&self) -> usize {
+        self.shared().filter(|(id, _)| self.died_unseen(id)).map(|(id, _)| id).collect::<BTreeSet<_>>().len()
     }
 
     /// A batch never has more live instances than were asked for at one time.
@@ -106,13 +109,16 @@ impl State {
         u64::try_from(hidden.count()).unwrap_or(u64::MAX)
     }
 
-    /// A slot leads to one server.
+    /// A slot leads to one server. The load balancer leads nobody to a dead one.
     pub(super) fn watch_slots(&mut self) {
         let crowded: Vec<String> = self
             .groups
             .iter()
             .filter(|(group, targets)| {
-                let staying = targets.values().filter(|target| target.drained_at_ms.is_none()).count();
+                let leads = |(id, target): &(&InstanceId, &Registration)| {
+                    target.drained_at_ms.is_none() && !self.is_dead(id)
+                };
+                let staying = targets.iter().filter(leads).count();
                 group.as_str().starts_with("slot-") && staying > 1
             })
             .map(|(group, _)| format!("{group} leads to several servers"))

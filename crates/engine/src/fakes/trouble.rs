@@ -26,7 +26,8 @@ pub(super) struct Troubles {
     /// How long the next launched instances are not listed, in order.
     pub(super) unlisted_for_ms: Vec<u64>,
     deaths: u64,
-    died_at_ms: Option<u64>,
+    /// Who died, and when.
+    dead: BTreeMap<InstanceId, u64>,
     /// When a request that lands late was sent, as long as it has its effect.
     sent_at_ms: Option<u64>,
 }
@@ -52,7 +53,12 @@ impl State {
 
     /// Somebody died of whom the sender of what is just done could not know yet.
     pub(super) fn somebody_died_unseen(&self) -> bool {
-        self.troubles.died_at_ms.is_some_and(|at| !self.could_be_known(at))
+        self.troubles.dead.keys().any(|id| self.died_unseen(id))
+    }
+
+    /// This one did.
+    pub(super) fn died_unseen(&self, id: &InstanceId) -> bool {
+        self.troubles.dead.get(id).is_some_and(|at| !self.could_be_known(*at))
     }
 
     /// The sender of what is just done could know what happened then.
@@ -60,9 +66,9 @@ impl State {
         self.troubles.sent_at_ms.unwrap_or(self.now_ms) >= at_ms.saturating_add(LATELY_MS)
     }
 
-    pub(super) fn note_a_death(&mut self) {
+    pub(super) fn note_a_death(&mut self, id: &InstanceId) {
         self.troubles.deaths += 1;
-        self.troubles.died_at_ms = Some(self.now_ms);
+        self.troubles.dead.insert(id.clone(), self.now_ms);
         // Nobody took it away: what is left is what must stay.
         self.floor = self.floor.min(self.able());
     }
@@ -90,7 +96,7 @@ impl FakeWorld {
             machine.terminate(now_ms);
         }
         state.claim_orphans(id);
-        state.note_a_death();
+        state.note_a_death(id);
     }
 
     /// A person starts it in the console.

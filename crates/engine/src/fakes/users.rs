@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use segue_domain::app::{AppState, BoardState};
-use segue_domain::ids::{BoardId, InstanceId};
+use segue_domain::ids::{BoardId, GroupArn, InstanceId};
 use segue_domain::target::TargetHealth;
 
 use super::app::Held;
 use super::law::Law;
-use super::state::{OwnerRow, State};
+use super::state::{OwnerRow, Registration, State};
 
 /// One board is opened and one is left this often, unless it is set.
 const EVERY_MS: u64 = 500;
@@ -86,24 +86,27 @@ impl State {
             }
             // Where all died nobody can be found.
             None if self.floor == 0 => {}
-            // The new servers may have died while the shares were on their way to them: for as long as that is not
-            // held against whoever sent them (`watch_capacity`), neither is what users find meanwhile.
-            None if self.somebody_died_unseen() => {}
+            // Those with a share died a moment ago: for as long as that is not held against whoever gave it to them
+            // (`watch_capacity`), neither is what users find meanwhile.
+            None if self.led_to_the_dead() > 0 => {}
             None => self.violation(Law::SomebodyServes, "a user finds no server"),
         }
     }
 
     /// Servers that get new clients: healthy in a group with a share, and open.
     pub(super) fn front_door(&self) -> Vec<InstanceId> {
-        let shared =
-            self.groups.iter().filter(|(group, _)| self.weights.get(*group).is_some_and(|it| *it > 0));
-        let targets = shared.flat_map(|(_, targets)| targets);
-        let able = targets.filter(|(id, target)| {
+        let able = self.shared().filter(|(id, target)| {
             let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());
             self.health(id, **target) == TargetHealth::Healthy
                 && app.is_some_and(|app| app.state == AppState::Serving)
         });
         able.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The targets of all groups that have a share.
+    pub(super) fn shared(&self) -> impl Iterator<Item = (&InstanceId, &Registration)> {
+        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
+        self.groups.iter().filter(move |(group, _)| has_share(group)).flat_map(|(_, targets)| targets)
     }
 
     pub(super) fn open_board(&mut self, id: &InstanceId) -> BoardId {
