@@ -8,7 +8,7 @@ mod fault;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use segue_api::{PROBLEM_MEDIA_TYPE, Problem, ProblemItem};
-use segue_domain::basis::Difference;
+use segue_domain::basis::{Difference, TOLD_MAX};
 use segue_domain::refusal::Refusal;
 
 pub(crate) use fault::{Fault, said};
@@ -53,11 +53,9 @@ impl Refused {
 
 /// Each fact of a plan that is another one now, on a line of its own.
 fn items(refusal: &Refusal) -> Vec<ProblemItem> {
-    /// Whoever hands in a plan says how many facts it has.
-    const ITEMS_MAX: usize = 10;
     let Refusal::PlanStale { differences } = refusal else { return Vec::new() };
     let item = |it: &Difference| ProblemItem { place: it.fact.clone(), detail: it.change(), hint: None };
-    differences.iter().take(ITEMS_MAX).map(item).collect()
+    differences.iter().take(TOLD_MAX).map(item).collect()
 }
 
 impl From<Fault> for Refused {

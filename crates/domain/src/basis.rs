@@ -26,6 +26,16 @@ pub struct Difference {
     pub now: String,
 }
 
+/// So many of many differences are told: whoever hands in a plan says how many facts it has.
+pub const TOLD_MAX: usize = 10;
+
+/// The first of many, and how many more there are.
+pub(crate) fn first<T>(all: &[T], between: &str, say: impl Fn(&T) -> String) -> String {
+    let more = all.len().saturating_sub(TOLD_MAX);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    all.iter().take(TOLD_MAX).map(say).chain(more).collect::<Vec<_>>().join(between)
+}
+
 impl Plan {
     pub fn basis(&self) -> Basis {
         let facts = [

@@ -10,6 +10,8 @@ mod turns;
 
 use std::fmt;
 
+pub use effects::ended_unproven;
+
 use crate::event::Event;
 use crate::state::ReleaseState;
 

@@ -5,7 +5,8 @@ mod hint;
 use std::fmt;
 
 use crate::adoption::{self, Unfit};
-use crate::basis::Difference;
+use crate::basis::{self, Difference};
+use crate::decision::Verdict;
 use crate::event::Word;
 use crate::ids::{GroupArn, InstanceId, ReleaseId, ServiceName, TemplateId, Version};
 use crate::plan::Kind;
@@ -85,9 +86,9 @@ refusals! {
     /// This daemon cannot act for the service now.
     NotServed { why: String } = "not-served";
     /// The release is over.
-    ReleaseOver { release: ReleaseId, verdict: &'static str } = "release-over";
+    ReleaseOver { release: ReleaseId, verdict: Verdict } = "release-over";
     /// The word makes no sense in this state.
-    NotNow { release: ReleaseId, word: Word, state: &'static str } = "not-now";
+    NotNow { release: ReleaseId, word: Word, state: Standing } = "not-now";
     /// Instances were terminated already.
     NoWayBack { release: ReleaseId } = "no-way-back";
     /// The same `Idempotency-Key` came with another body.
@@ -102,6 +103,30 @@ refusals! {
     PlanInvalid { what: String } = "plan-invalid";
     /// A request that contradicts itself.
     RequestInvalid { what: String } = "request-invalid";
+}
+
+/// What a release does when a word to it makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    GoesOn,
+    Paused,
+    Asks,
+    Holds,
+    Over,
+    GoesBack,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GoesOn => "going on",
+            Self::Paused => "paused",
+            Self::Asks => "asking",
+            Self::Holds => "held",
+            Self::Over => "over",
+            Self::GoesBack => "on its way back",
+        })
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -153,7 +178,7 @@ impl fmt::Display for Refusal {
             Self::TemplateGone { template } => write!(f, "there is no launch template {template}"),
             Self::CannotSee { what } => write!(f, "the daemon cannot see what runs: {what}"),
             Self::NotServed { why } => write!(f, "the service cannot be served now: {why}"),
-            Self::ReleaseOver { release, verdict } => write!(f, "{release} is over: {verdict}"),
+            Self::ReleaseOver { release, verdict } => write!(f, "{release} is over: {}", verdict.name()),
             Self::NotNow { release, word, state } => {
                 write!(f, "{} makes no sense while {release} is {state}", word.name())
             }
@@ -166,8 +191,8 @@ impl fmt::Display for Refusal {
             }
             Self::ReleaseUnknown { release } => write!(f, "there is no release {release:?}"),
             Self::PlanStale { differences } => {
-                let facts: Vec<&str> = differences.iter().map(|it| it.fact.as_str()).collect();
-                write!(f, "the world is not as it was when the plan was made: {}", first(&facts))
+                let facts = basis::first(differences, ", ", |it| it.fact.clone());
+                write!(f, "the world is not as it was when the plan was made: {facts}")
             }
             Self::RequestInvalid { what } | Self::PlanInvalid { what } => f.write_str(what),
             Self::Unfit(unfit) => unfit.fmt(f),
@@ -181,15 +206,6 @@ impl Refusal {
     /// A canary takes no `to`, a rollback takes no canary: said in one place.
     pub fn not_for(kind: Kind, what: &str) -> Self {
         Self::RequestInvalid { what: format!("a {kind} release takes no {what}") }
-    }
-}
-
-/// The first of many: whoever hands in a plan says how many facts it has.
-fn first(words: &[&str]) -> String {
-    const TOLD_MAX: usize = 10;
-    match words.split_at_checked(TOLD_MAX) {
-        Some((told, more)) if !more.is_empty() => format!("{} and {} more", list(told), more.len()),
-        Some(_) | None => list(words),
     }
 }
 

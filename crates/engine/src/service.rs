@@ -240,9 +240,7 @@ impl Desk {
         }
         let known = self.history().releases.into_iter().find(|it| it.release == *release);
         match known.and_then(|it| it.ended) {
-            Some((verdict, _)) => {
-                Err(Refusal::ReleaseOver { release: release.clone(), verdict: verdict.name() })
-            }
+            Some((verdict, _)) => Err(Refusal::ReleaseOver { release: release.clone(), verdict }),
             None => Err(Refusal::ReleaseUnknown { release: release.to_string() }),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AdoptionPlan, Newcomer};
-use crate::basis::{Basis, Difference, short};
+use crate::basis::{self, Basis, Difference, short};
 
 impl AdoptionPlan {
     /// One fact for each server that is taken in, under its id: what it is, and what its tags go by. Who is known
@@ -26,13 +26,7 @@ fn fact_of(newcomer: &Newcomer) -> String {
 
 /// Who came, who went, and who is another one now.
 pub(crate) fn changes(differences: &[Difference]) -> String {
-    const TOLD_MAX: usize = 10;
-    let told: Vec<String> = differences.iter().take(TOLD_MAX).map(change).collect();
-    let told = told.join("; ");
-    match differences.len().saturating_sub(TOLD_MAX) {
-        0 => told,
-        more => format!("{told}; and {more} more"),
-    }
+    basis::first(differences, "; ", change)
 }
 
 fn change(difference: &Difference) -> String {

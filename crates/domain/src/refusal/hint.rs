@@ -1,6 +1,7 @@
 //! What whoever was refused can do: a command that can be pasted, wherever there is one.
 
-use super::{Refusal, list};
+use super::{Refusal, Standing, list};
+use crate::decision::Verdict;
 use crate::ids::{ReleaseId, ServiceName, Version};
 use crate::plan::Kind;
 
@@ -46,7 +47,7 @@ impl Refusal {
             }
             Self::NothingBefore { service, served } => return nothing_before(service, served),
             Self::ReleaseOver { release, verdict } => return release_over(release, verdict),
-            Self::NotNow { release, state, .. } => return not_now(release, state),
+            Self::NotNow { release, state, .. } => return not_now(release, *state),
             Self::Unfit(unfit) => return unfit.hint(),
             Self::VersionUnknown { .. } => VERSION_UNKNOWN,
             Self::NoImages {} => NO_IMAGES,
@@ -118,24 +119,28 @@ fn nothing_before(service: &ServiceName, served: &[Version]) -> String {
     }
 }
 
-fn release_over(release: &ReleaseId, verdict: &str) -> String {
+fn release_over(release: &ReleaseId, verdict: &Verdict) -> String {
     let service = &release.service;
     match verdict {
-        "passed" => format!(
+        Verdict::Passed => format!(
             "a canary that passed serves until a release of another version takes it away (`segue status {service}` shows \
              whether it is up); `segue release {service} --version VERSION` carries the whole service to it"
         ),
-        "released" => format!(
+        Verdict::Released => format!(
             "`segue history {service}` lists what came after {release}; if nothing did, `segue rollback {service}` goes back \
              from it"
         ),
-        _ => format!("`segue history {service}` lists what came after {release}"),
+        Verdict::Refused { .. } | Verdict::RolledBack { .. } | Verdict::Aborted { .. } => {
+            format!("`segue history {service}` lists what came after {release}")
+        }
     }
 }
 
-fn not_now(release: &ReleaseId, state: &str) -> String {
+fn not_now(release: &ReleaseId, state: Standing) -> String {
     match state {
-        "paused" => format!("`segue resume {release}` goes on"),
-        _ => format!("`segue status {release}` says what it waits for"),
+        Standing::Paused => format!("`segue resume {release}` goes on"),
+        Standing::GoesOn | Standing::Asks | Standing::Holds | Standing::Over | Standing::GoesBack => {
+            format!("`segue status {release}` says what it waits for")
+        }
     }
 }

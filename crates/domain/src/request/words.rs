@@ -3,7 +3,7 @@
 use crate::decision::{Cause, Reason};
 use crate::event::{Event, Word};
 use crate::ids::Actor;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Standing};
 use crate::state::{Leg, ReleaseState, Stance};
 
 /// The events that a word leads to, or why it leads to none.
@@ -15,7 +15,7 @@ pub fn may_say(
 ) -> Result<Vec<Event>, Refusal> {
     let release = &state.plan.release;
     if let Some(verdict) = state.verdict() {
-        return Err(Refusal::ReleaseOver { release: release.clone(), verdict: verdict.name() });
+        return Err(Refusal::ReleaseOver { release: release.clone(), verdict: verdict.clone() });
     }
     let said = Event::Said { actor: actor.clone(), word, reason: reason.map(str::to_owned) };
     let not_now = |state| Refusal::NotNow { release: release.clone(), word, state };
@@ -29,18 +29,18 @@ pub fn may_say(
                 Ok(vec![said, Event::WayBackBegan { cause: Cause::AbortedBy(actor.clone()) }])
             }
             (Leg::Out, Some(_)) => Err(Refusal::NoWayBack { release: release.clone() }),
-            (Leg::Back { .. }, _) => Err(not_now("on its way back")),
+            (Leg::Back { .. }, _) => Err(not_now(Standing::GoesBack)),
         },
-        (Word::Pause | Word::Resume | Word::Promote | Word::Retry, _) => Err(not_now(stance_name(state))),
+        (Word::Pause | Word::Resume | Word::Promote | Word::Retry, _) => Err(not_now(standing(state))),
     }
 }
 
-fn stance_name(state: &ReleaseState) -> &'static str {
+fn standing(state: &ReleaseState) -> Standing {
     match state.stance {
-        Stance::Going => "going on",
-        Stance::Paused { .. } => "paused",
-        Stance::Asking { .. } => "asking",
-        Stance::Held { .. } => "held",
-        Stance::Closed { .. } => "over",
+        Stance::Going => Standing::GoesOn,
+        Stance::Paused { .. } => Standing::Paused,
+        Stance::Asking { .. } => Standing::Asks,
+        Stance::Held { .. } => Standing::Holds,
+        Stance::Closed { .. } => Standing::Over,
     }
 }
