@@ -89,7 +89,7 @@ async fn one_service(config: &Config, service: &ServiceConfig, http: &reqwest::C
         permissions,
         cloud,
         balancer,
-        metrics: Arc::new(serve::prometheus(config, service, http, &clock)),
+        metrics: Arc::new(serve::prometheus(config, service, http)),
         boards: Arc::new(serve::boards(config, http, &clock)),
     };
     let found = gather::gather(&asked).await;

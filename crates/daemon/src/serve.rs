@@ -15,7 +15,7 @@ use segue_integrations::boards::ContractBoards;
 use segue_integrations::hooks::SystemHooks;
 use segue_integrations::log::LogNotifier;
 use segue_integrations::prometheus::{Prometheus, QueryLimits};
-use segue_integrations::system::{RandomEntropy, SystemClock};
+use segue_integrations::system::{RandomEntropy, SteadyClock, SystemClock};
 use segue_journal::{Owner, ReadError, Reader, Scope, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -158,7 +158,9 @@ pub(crate) async fn understood(journal: &dyn Reader) -> Result<(), StartError> {
 }
 
 async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    // Control calls are signed with the time that the servers have.
+    let wall: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting(wall.as_ref()));
     let aws_calls = segue_aws::CallCounts::new();
     let http = segue_integrations::http::client().map_err(StartError::HttpClient)?;
     let mut services = Vec::new();
@@ -170,8 +172,8 @@ async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartE
         let ports = Ports {
             cloud,
             balancer,
-            metrics: Arc::new(prometheus(config, service, &http, &clock)),
-            boards: Arc::new(boards(config, &http, &clock)),
+            metrics: Arc::new(prometheus(config, service, &http)),
+            boards: Arc::new(boards(config, &http, &wall)),
             hooks: Arc::new(
                 SystemHooks::new(http.clone())
                     .with_port(service.warm_port)
@@ -198,22 +200,17 @@ async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartE
     })
 }
 
-pub(crate) fn prometheus(
-    config: &Config,
-    service: &ServiceConfig,
-    http: &reqwest::Client,
-    clock: &Arc<dyn Clock>,
-) -> Prometheus {
+pub(crate) fn prometheus(config: &Config, service: &ServiceConfig, http: &reqwest::Client) -> Prometheus {
     let limits = QueryLimits { timeout: QUERY_WITHIN, max_age: service.service.patience.max_age };
     let names = config.prometheus.metrics.clone();
-    Prometheus::new(http.clone(), &config.prometheus.url, names, limits, Arc::clone(clock))
+    Prometheus::new(http.clone(), &config.prometheus.url, names, limits)
 }
 
-pub(crate) fn boards(config: &Config, http: &reqwest::Client, clock: &Arc<dyn Clock>) -> ContractBoards {
+pub(crate) fn boards(config: &Config, http: &reqwest::Client, wall: &Arc<dyn Clock>) -> ContractBoards {
     let key = Key::new(config.handover.key.expose_secret().as_bytes());
     let key = key.expect("the configuration refuses a key that is too short");
     let timeouts = ControlTimeouts { ordinary: CONTROL_WITHIN, ..ControlTimeouts::default() };
-    let boards = ContractBoards::new(http.clone(), key, Arc::clone(clock));
+    let boards = ContractBoards::new(http.clone(), key, Arc::clone(wall));
     boards.with_port(config.handover.port).with_timeouts(timeouts)
 }
 

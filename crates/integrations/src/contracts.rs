@@ -99,7 +99,7 @@ pub(crate) fn prometheus(base: &Url) -> Prometheus {
         started: name("process_start_time_seconds"),
     };
     let limits = QueryLimits { timeout: PATIENCE, max_age: PATIENCE };
-    Prometheus::new(stub::client(), base, names, limits, Arc::new(SystemClock))
+    Prometheus::new(stub::client(), base, names, limits)
 }
 
 /// An instance on which three boards were opened.

@@ -1,11 +1,12 @@
 //! Open boards and vital signs of instances, as Prometheus counts them.
 //!
-//! Three queries, evaluated at the same moment: how old the samples are, then their values, and whether Prometheus
-//! reaches the servers at all. In that order, because a scrape may be taken in between them: then a new value is
-//! called old, which costs a look; an old zero called new would cost a server with boards. (The time in an instant answer is that of the evaluation; a sample with a timestamp of
-//! its own stays visible for minutes after its server died.) Only an answer without any doubt is a number; everything
-//! else is unknown, each doubt with its own reason, never zero. There is deliberately no `or vector(0)`, no sum and
-//! no maximum: they turn "no sample" into "no boards", and two series into one.
+//! Three queries: how old the samples are and whether Prometheus reaches the servers at all, then the values of the
+//! moment that the ages are of. In that order, because a scrape may be taken in between them: then a new value is
+//! called old, which costs a look; an old zero called new would cost a server with boards. That moment is Prometheus'
+//! own word: asked with the time of a machine whose clock was set back, it answers with old samples as if they were
+//! new. (A sample with a timestamp of its own stays visible for minutes after its server died.) Only an answer without
+//! any doubt is a number; everything else is unknown, each doubt with its own reason, never zero. There is deliberately
+//! no `or vector(0)`, no sum and no maximum: they turn "no sample" into "no boards", and two series into one.
 
 mod answer;
 mod metric;
@@ -13,7 +14,6 @@ mod query;
 mod readings;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,8 +22,7 @@ use segue_domain::app::BoardCount;
 use segue_domain::event::Vital;
 use segue_domain::ids::InstanceId;
 use segue_domain::reading::Reading;
-use segue_domain::time::Timestamp;
-use segue_engine::ports::{BoardMetrics, Clock};
+use segue_engine::ports::BoardMetrics;
 use url::Url;
 
 pub use metric::{BadMetricName, MetricName};
@@ -61,7 +60,6 @@ pub struct Prometheus {
     endpoint: Url,
     names: MetricNames,
     limits: QueryLimits,
-    clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for Prometheus {
@@ -77,31 +75,26 @@ impl std::fmt::Debug for Prometheus {
 
 impl Prometheus {
     /// `base` may have a path, as behind a gateway: `https://HOST/prometheus`.
-    pub fn new(
-        http: reqwest::Client,
-        base: &Url,
-        names: MetricNames,
-        limits: QueryLimits,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(http: reqwest::Client, base: &Url, names: MetricNames, limits: QueryLimits) -> Self {
         let mut endpoint = base.clone();
         endpoint.set_path(&format!("{}/api/v1/query", base.path().trim_end_matches('/')));
-        Self { http, endpoint, names, limits, clock }
+        Self { http, endpoint, names, limits }
     }
 
     /// One metric of all these instances.
     async fn column(&self, metric: &MetricName, instances: &BTreeSet<InstanceId>) -> Column {
         let ids: Vec<InstanceId> = instances.iter().cloned().collect();
-        let at = self.clock.now();
         // Made before they are polled, because a closure inside the stream would have to be as general as it.
-        let chunks: Vec<_> = ids.chunks(CHUNK).map(|chunk| self.chunk(metric, chunk, at)).collect();
+        let chunks: Vec<_> = ids.chunks(CHUNK).map(|chunk| self.chunk(metric, chunk)).collect();
         let columns: Vec<Column> = stream::iter(chunks).buffer_unordered(AT_ONCE).collect().await;
         columns.into_iter().flatten().collect()
     }
 
-    async fn chunk(&self, metric: &MetricName, ids: &[InstanceId], at: Timestamp) -> Column {
+    /// The values are asked for last, of the moment that the ages are of.
+    async fn chunk(&self, metric: &MetricName, ids: &[InstanceId]) -> Column {
         let [value, age, up] = [query::value(metric, ids), query::age(metric, ids), query::up(ids)];
-        let (ages, ups) = tokio::join!(self.ask(&age, at), self.ask(&up, at));
+        let (ages, ups) = tokio::join!(self.ask(&age, None), self.ask(&up, None));
+        let at = ages.as_ref().ok().and_then(|ages| ages.evaluated_at);
         let values = self.ask(&value, at).await;
         Answers { values, ages, ups }.joined(ids, self.limits.max_age)
     }

@@ -19,6 +19,26 @@ impl Clock for SystemClock {
     }
 }
 
+/// What the wall clock showed when this was made, and what has passed since: a clock that is set meanwhile moves no
+/// deadline and makes no sample newer. What others check against their own clocks (signatures) takes [`SystemClock`].
+#[derive(Debug, Clone, Copy)]
+pub struct SteadyClock {
+    began_at: Timestamp,
+    began: tokio::time::Instant,
+}
+
+impl SteadyClock {
+    pub fn starting(wall: &dyn Clock) -> Self {
+        Self { began_at: wall.now(), began: tokio::time::Instant::now() }
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        self.began_at.after(self.began.elapsed())
+    }
+}
+
 /// Numbers for jitter. Not for secrets.
 #[derive(Debug)]
 pub struct RandomEntropy(Mutex<fastrand::Rng>);
@@ -58,6 +78,22 @@ mod tests {
     fn the_clock_stands_after_this_was_written_and_before_its_reader_retires() {
         let (written, retired) = (1_795_000_000_000, 4_000_000_000_000);
         assert!((written..retired).contains(&SystemClock.now().as_ms()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_moves_no_steady_clock() {
+        /// Shows what was set.
+        struct Set(std::sync::atomic::AtomicI64);
+        impl Clock for Set {
+            fn now(&self) -> Timestamp {
+                Timestamp::from_ms(self.0.load(std::sync::atomic::Ordering::SeqCst))
+            }
+        }
+        let wall = Set(1_000_000.into());
+        let steady = SteadyClock::starting(&wall);
+        wall.0.store(400, std::sync::atomic::Ordering::SeqCst);
+        tokio::time::advance(std::time::Duration::from_secs(3)).await;
+        assert_eq!(steady.now(), Timestamp::from_ms(1_003_000));
     }
 
     #[test]

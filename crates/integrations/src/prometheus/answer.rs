@@ -1,6 +1,7 @@
 //! Reading an instant answer: the series of each instance, or the reason why they are none.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use segue_domain::reading::Why;
 use serde::Deserialize;
@@ -8,8 +9,24 @@ use serde::Deserialize;
 /// Characters of somebody else's text that go into one of our sentences.
 const TEXT_MAX: usize = 200;
 
-/// Every series of each instance that an answer names. A series without the label belongs to nobody.
-pub(super) type Answer = BTreeMap<String, Vec<Sample>>;
+/// What an instant answer says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Answer {
+    /// Every series of each instance that it names. A series without the label belongs to nobody.
+    pub(super) series: BTreeMap<String, Vec<Sample>>,
+    /// When it was evaluated, by Prometheus' own clock; none where it has no series.
+    pub(super) evaluated_at: Option<Moment>,
+}
+
+/// Seconds since 1970, as Prometheus says them and takes them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Moment(f64);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Sample {
@@ -109,10 +126,11 @@ pub(super) fn read(body: &[u8]) -> Result<Answer, Doubt> {
     }
     let series: Vec<Series> =
         serde_json::from_value(data.result).map_err(|error| Doubt::Series(error.to_string()))?;
-    let mut answer = Answer::new();
+    let mut answer = Answer::default();
     for one in series {
+        answer.evaluated_at = answer.evaluated_at.or(one.value.as_ref().map(|(at, _)| Moment(*at)));
         if let Some(id) = one.metric.instance_id {
-            answer.entry(id).or_default().push(sample(one.value));
+            answer.series.entry(id).or_default().push(sample(one.value));
         }
     }
     Ok(answer)

@@ -8,10 +8,12 @@ use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 use segue_domain::reading::Why;
+use segue_engine::ports::Clock as _;
 use segue_engine::ports::Target;
 use segue_engine::ports::contract::metrics;
 use tokio::net::TcpListener;

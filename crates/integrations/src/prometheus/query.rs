@@ -7,11 +7,10 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use segue_domain::ids::InstanceId;
 use segue_domain::reading::Why;
-use segue_domain::time::Timestamp;
 use segue_engine::ports::chain;
 use url::form_urlencoded::Serializer;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Moment};
 use super::{MetricName, Prometheus};
 use crate::http;
 
@@ -43,8 +42,9 @@ fn is_plain(id: &str) -> bool {
 }
 
 impl Prometheus {
-    /// One query, evaluated at `at`.
-    pub(super) async fn ask(&self, query: &str, at: Timestamp) -> Result<Answer, Why> {
+    /// One query, evaluated at `at`, or now: that is for Prometheus to say, since a clock of ours that was set back would
+    /// make old samples fresh.
+    pub(super) async fn ask(&self, query: &str, at: Option<Moment>) -> Result<Answer, Why> {
         let limit = self.limits.timeout;
         match tokio::time::timeout(limit, self.exchange(query, at)).await {
             Ok(answer) => answer,
@@ -53,11 +53,10 @@ impl Prometheus {
     }
 
     /// By POST: a query of two hundred ids is longer than some gateways let a URL be.
-    async fn exchange(&self, query: &str, at: Timestamp) -> Result<Answer, Why> {
-        let form = Serializer::new(String::new())
-            .append_pair("query", query)
-            .append_pair("time", &seconds(at))
-            .finish();
+    async fn exchange(&self, query: &str, at: Option<Moment>) -> Result<Answer, Why> {
+        let pairs = [("query", Some(query.to_owned())), ("time", at.map(|at| at.to_string()))];
+        let pairs = pairs.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let form = Serializer::new(String::new()).extend_pairs(pairs).finish();
         let asking = self.http.post(self.endpoint.clone());
         let asking = asking.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
         let response = asking.send().await.map_err(|error| self.away(&chain(&error.without_url())))?;
@@ -81,12 +80,6 @@ impl Prometheus {
     }
 }
 
-/// Seconds since 1970 with milliseconds, as the API takes them.
-fn seconds(at: Timestamp) -> String {
-    let ms = at.as_ms();
-    format!("{}.{:03}", ms.div_euclid(1_000), ms.rem_euclid(1_000))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,10 +98,5 @@ mod tests {
         let metric = MetricName::parse("m").expect("a name");
         let ids = [InstanceId::new("i-a"), InstanceId::new(".*"), InstanceId::new("i-\"}) or vector(0)")];
         assert_eq!(value(&metric, &ids), r#"m{instance_id=~"i-a"}"#);
-    }
-
-    #[test]
-    fn a_moment_is_told_in_seconds() {
-        assert_eq!(seconds(Timestamp::from_ms(1_795_301_700_005)), "1795301700.005");
     }
 }

@@ -42,13 +42,13 @@ impl Answers {
 
     /// A server may be several targets; one that does not answer explains enough.
     fn is_down(&self, id: &InstanceId) -> bool {
-        let ups = self.ups.as_ref().ok().and_then(|ups| ups.get(id.as_str()));
+        let ups = self.ups.as_ref().ok().and_then(|ups| ups.series.get(id.as_str()));
         ups.is_some_and(|ups| ups.contains(&Sample::Number(0.0)))
     }
 }
 
 fn number(id: &InstanceId, answer: &Result<Answer, Why>) -> Result<f64, Why> {
-    let series = answer.as_ref().map_err(Clone::clone)?.get(id.as_str());
+    let series = answer.as_ref().map_err(Clone::clone)?.series.get(id.as_str());
     match series.map(Vec::as_slice).unwrap_or_default() {
         [] => Err(Why::Missing),
         [Sample::Number(number)] => Ok(*number),
