@@ -97,7 +97,12 @@ impl FakeWorld {
     }
 
     pub fn clock(&self) -> FakeClock {
-        FakeClock::new(self.began)
+        self.clock_ahead(0)
+    }
+
+    /// The clock of a machine that was set wrong.
+    pub fn clock_ahead(&self, ms: i64) -> FakeClock {
+        FakeClock::new(self.began, ms)
     }
 
     /// The world as it is now: everything that was due by now has happened.

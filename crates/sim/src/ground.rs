@@ -80,8 +80,8 @@ impl Ground {
         self.spells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a daemon in its place, on its way to the lease.
-    pub(crate) fn start(&self, place: usize) -> Life {
+    /// Starts a daemon in its place, on its way to the lease; its nth life there.
+    pub(crate) fn start(&self, place: usize, nth: u64) -> Life {
         let life = Life::new();
         let settings = Settings {
             scope: Scope::new("segue"),
@@ -100,12 +100,20 @@ impl Ground {
         let means = Means {
             store: Arc::new(self.world.store_of(store, &life)),
             services: vec![ServiceSetup { service, images: self.world.images(), ports, decider }],
-            clock: Arc::new(self.world.clock()),
+            clock: Arc::new(self.world.clock_ahead(self.clock_ahead_ms(place, nth))),
             entropy: Arc::new(SeededEntropy::new(self.plan.seed)),
         };
         let engine = Arc::new(Engine::begin(settings, means));
         self.settle(place, Some(Daemon { engine, life: life.clone() }));
         life
+    }
+
+    /// How wrong the clock of such a life is.
+    fn clock_ahead_ms(&self, place: usize, nth: u64) -> i64 {
+        let off = self.plan.clocks_off_ms;
+        let chance = self.plan.chance().named("clock").nth(u64::try_from(place).unwrap_or(0)).nth(nth);
+        let drawn = i64::try_from(chance.below(off.saturating_mul(2) + 1)).unwrap_or(0);
+        drawn - i64::try_from(off).unwrap_or(0)
     }
 
     /// Nobody is left in a place: what is dropped here is the daemon with everything in its memory.

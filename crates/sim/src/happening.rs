@@ -103,6 +103,8 @@ pub enum Event {
     AsksForAnother,
     /// A person terminates a server in the console.
     EndsByHand(Side),
+    /// An autoscaler of somebody else's takes a server out of the load balancer and terminates it.
+    Leaves(Side),
     /// A person starts a stopped server in the console.
     StartsByHand,
     /// A person takes a server's tags away for so long.
@@ -194,7 +196,7 @@ fn event(chance: Chance) -> Event {
     let side = if chance.named("side").below(2) == 0 { Side::Old } else { Side::New };
     let for_ms = |most: u64| chance.named("for").below(most);
     let zone = u8::try_from(chance.named("zone").below(ZONES)).unwrap_or(0);
-    match chance.named("event").below(40) {
+    match chance.named("event").below(41) {
         0..=3 => Event::Dies(side),
         4 | 5 => Event::AllDie(side),
         6 => Event::ZoneLost { zone },
@@ -218,6 +220,7 @@ fn event(chance: Chance) -> Event {
         35 => Event::AsksForAnother,
         36 | 37 => Event::EndsByHand(side),
         38 => Event::StartsByHand,
+        39 => Event::Leaves(side),
         _ => Event::Untags { side, for_ms: for_ms(600_000) },
     }
 }

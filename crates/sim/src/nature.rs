@@ -81,6 +81,7 @@ async fn befall(ground: &Ground, event: Event) {
         Event::EndsByHand(side) => {
             servers(ground, side).first().into_iter().for_each(|id| world.terminate_by_hand(id));
         }
+        Event::Leaves(side) => servers(ground, side).first().into_iter().for_each(|id| world.leave(id)),
         Event::StartsByHand => {
             let stopped = world.fleet(FIRST, "stopped");
             stopped.first().into_iter().for_each(|id| world.start_by_hand(id));

@@ -24,6 +24,9 @@ pub struct Plan {
     pub latency_ms_max: u64,
     /// From one look of the engine to the next.
     pub tick_ms: u64,
+    /// By so much a daemon's wall clock is before or after the true one, at the most; each life has its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clocks_off_ms: u64,
     /// How often each kind of fault strikes, in a million calls. A kind that is not named never does.
     pub rates: BTreeMap<Kind, u32>,
     /// What happens to the world, in the order in which it was drawn.
@@ -47,8 +50,16 @@ const LEFT_OUT: u32 = 333_333;
 /// Half of the runs have two daemons, and in half of them a call takes its time.
 const HALF: u32 = 500_000;
 const TICKS_MS: [u64; 3] = [2_000, 3_000, 5_000];
+/// Most machines have the time; some are seconds off. Minutes are not simulated: how long EC2 may not list what it has
+/// launched is told from the wall clock.
+const CLOCKS_OFF_MS: [u64; 5] = [0, 0, 0, 2_000, 10_000];
 /// What a call takes within one region.
 const LATENCY_MS_MAX: u64 = 60;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_zero(ms: &u64) -> bool {
+    *ms == 0
+}
 
 impl Plan {
     /// A run without any fault.
@@ -59,6 +70,7 @@ impl Plan {
             script,
             latency_ms_max: 0,
             tick_ms: 2_000,
+            clocks_off_ms: 0,
             rates: BTreeMap::new(),
             happenings: Vec::new(),
             aimed: BTreeSet::new(),
@@ -89,6 +101,7 @@ impl Plan {
             script: Script::drawn(chance.named("script")),
             latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
+            clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
             rates: Kind::ALL.iter().copied().filter_map(rate).collect(),
             happenings: happening::drawn(chance.named("happenings")),
             aimed: strike::aimed(chance.named("aimed")),
@@ -106,6 +119,7 @@ impl Plan {
         Self {
             daemons: if chance.named("daemons").hits(HALF) { 2 } else { 1 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
+            clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
             rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
             happenings: happening::directed(chance.named("happenings")),
             aimed: strike::aimed(chance.named("aimed")),

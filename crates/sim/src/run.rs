@@ -110,7 +110,7 @@ async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
 async fn keep(ground: &Ground, place: usize) {
     let chance = ground.plan.chance().named("restart").nth(u64::try_from(place).unwrap_or(0));
     for life in 0.. {
-        ground.start(place).death().await;
+        ground.start(place, life).death().await;
         ground.bury(place);
         sleep(Duration::from_millis(chance.nth(life).below(RESTART_MS))).await;
     }

@@ -7,21 +7,23 @@ use tokio::time::Instant;
 
 use crate::ports::{Clock, Entropy};
 
-/// The world's beginning plus what tokio's clock has run since.
+/// The world's beginning plus what tokio's clock has run since, and what this clock is ahead of the true one.
 #[derive(Debug, Clone, Copy)]
 pub struct FakeClock {
     began: Instant,
+    ahead_ms: i64,
 }
 
 impl FakeClock {
-    pub(super) fn new(began: Instant) -> Self {
-        Self { began }
+    pub(super) fn new(began: Instant, ahead_ms: i64) -> Self {
+        Self { began, ahead_ms }
     }
 }
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        super::at(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+        let right = super::at(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        Timestamp::from_ms(right.as_ms().saturating_add(self.ahead_ms))
     }
 }
 

@@ -15,6 +15,8 @@ use super::{FakeWorld, at};
 
 /// For so long after a death, or a person's deed, nobody can be expected to know of it.
 const LATELY_MS: u64 = 20_000;
+/// The deregistration delay of a server that an autoscaler takes away.
+const LEAVES_MS: u64 = 30_000;
 
 /// Troubles that last for a while, and deaths.
 #[derive(Debug, Default)]
@@ -97,6 +99,18 @@ impl FakeWorld {
         }
         state.claim_orphans(id);
         state.note_a_death(id);
+    }
+
+    /// An autoscaler of somebody else's takes it away: out of its groups, and terminated, whatever it has.
+    pub fn leave(&self, id: &InstanceId) {
+        {
+            let mut state = self.now();
+            let gone_at = state.now_ms.saturating_add(LEAVES_MS);
+            for target in state.groups.values_mut().filter_map(|targets| targets.get_mut(id)) {
+                target.drained_at_ms.get_or_insert(gone_at);
+            }
+        }
+        self.terminate_by_hand(id);
     }
 
     /// A person starts it in the console.

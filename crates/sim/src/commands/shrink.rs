@@ -25,6 +25,7 @@ pub fn shrink(plan: &Plan) -> Option<Shrunk> {
     let mut shrunk = Shrunk { plan: plan.clone(), violations: first.violations, runs: 1 };
     shrunk.try_smaller(plan.as_struck(&first.struck));
     shrunk.try_smaller(Plan { daemons: 1, ..shrunk.plan.clone() });
+    shrunk.try_smaller(Plan { clocks_off_ms: 0, ..shrunk.plan.clone() });
     shrunk.leave_happenings_out();
     shrunk.leave_strikes_out();
     shrunk.leave_happenings_out();
