@@ -16,7 +16,7 @@ SEEDS ?= 1 2 3 4 5
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos kills test check clients page-tools postgresql tools
+.PHONY: help demo chaos kills test check clients faketime page-tools postgresql tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ check: tools ## format, lints and documents, without running a test
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-clients: $(VENV)/installed $(CLIENTS)/prometheus page-tools postgresql ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus, PostgreSQL
+clients: $(VENV)/installed $(CLIENTS)/prometheus faketime page-tools postgresql ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus, PostgreSQL, faketime
 
 $(VENV)/installed: tests/clients/requirements.txt
 	@echo "installing other people's clients into $(VENV)"
@@ -86,6 +86,13 @@ page-tools:
 		command -v $$tool >/dev/null || apt-get install --yes --no-install-recommends $$tool >/dev/null || { \
 			echo "$$tool is missing: install it, then try again" >&2; exit 1; }; \
 	done
+
+# Sets the clock of one process.
+faketime:
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { \
+		apt-get install --yes --no-install-recommends libfaketime \
+		|| { apt-get update && apt-get install --yes --no-install-recommends libfaketime; }; } >/dev/null || { \
+		echo "libfaketime is missing: install it, then try again" >&2; exit 1; }
 
 # The server's programs alone: a test makes its own server and ends it. Debian would make one that runs for ever.
 postgresql:

@@ -7,6 +7,7 @@ mod aws;
 mod by_hand;
 mod chaos;
 mod clients;
+mod clock;
 mod demo;
 mod first_day;
 mod killed;
