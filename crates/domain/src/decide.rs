@@ -26,6 +26,7 @@ mod retire;
 mod room;
 mod scope;
 mod shut;
+mod waves;
 
 use crate::decision::Cause;
 use crate::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};

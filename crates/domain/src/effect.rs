@@ -1,6 +1,7 @@
 //! What can be done to the outside world, and how it ended.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{
@@ -53,7 +54,8 @@ pub enum Effect {
         instance: InstanceId,
         spec: WarmSpec,
     },
-    Move(Box<MoveWave>),
+    /// Shared: a state is copied for every append, and remembers every wave.
+    Move(Arc<MoveWave>),
     /// Level 0: the server sends its clients away at this pace, and they come back elsewhere.
     Drain {
         instance: InstanceId,

@@ -134,12 +134,17 @@ pub fn wave<'a>(
     };
     // A trial is never bolder than what comes after it.
     let size = trial.min(most);
-    if number <= 3 {
+    if is_trial(number) {
         queue.reverse();
     } else {
         queue = in_turn(queue);
     }
     within_pace(queue, size, policy)
+}
+
+/// The first waves show that boards can be carried at all.
+pub fn is_trial(number: u32) -> bool {
+    number <= 3
 }
 
 /// One board of each old server in turn; the order within a server stays.

@@ -143,6 +143,17 @@ pub struct HandoverPolicy {
     pub switching_at_once: u32,
 }
 
+/// One wave at a time for so many new servers.
+const SERVERS_OF_A_WAVE: u32 = 100;
+
+impl HandoverPolicy {
+    /// Waves that may be under way at one time: a fleet of thousands is carried across like many fleets of a hundred
+    /// servers side by side, each at the pace that the policy gives to one.
+    pub fn waves_at_once(&self, new_servers: u32) -> u32 {
+        (new_servers / SERVERS_OF_A_WAVE).max(1)
+    }
+}
+
 /// How long to wait without progress, and how sure to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {

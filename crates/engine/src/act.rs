@@ -44,6 +44,9 @@ pub(crate) async fn act(outside: &Outside, book: &AddressBook, intent: &Intent) 
 
 async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Result<Done, CallError> {
     let ports = &outside.ports;
+    if is_for_the_balancer(&intent.effect) {
+        outside.pacer.balancer_turn().await;
+    }
     let (cloud, balancer, boards, hooks) = (&ports.cloud, &ports.balancer, &ports.boards, &ports.hooks);
     match &intent.effect {
         Effect::Move(effect) => return wave::carry(outside, book, effect).await.map(Done::Moved),
@@ -97,6 +100,10 @@ async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Re
         }
     }
     Ok(Done::Nothing)
+}
+
+fn is_for_the_balancer(effect: &Effect) -> bool {
+    matches!(effect, Effect::Register { .. } | Effect::Deregister { .. } | Effect::SetWeights { .. })
 }
 
 impl Acted {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use segue_domain::adoption::{AdoptionPlan, AdoptionRequest};
 use segue_domain::basis::Basis;
 use segue_domain::event::{RequestKey, Word};
-use segue_domain::ids::{ReleaseId, ServiceName};
+use segue_domain::ids::{Region, ReleaseId, ServiceName};
 use segue_domain::plan::Plan;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 
 use crate::herald::Herald;
 use crate::ledger::{self, OpenError, Watch};
-use crate::outside::{Call, CallStat, CallStats, Limits};
+use crate::outside::{Call, CallStat, CallStats, Limits, Pacer};
 use crate::pen::By;
 use crate::ports::{Clock, Entropy};
 use crate::run::Rhythm;
@@ -90,6 +90,8 @@ struct Shared {
     means: Means,
     herald: Herald,
     stats: Arc<CallStats>,
+    /// Tokens belong to an account and its region, not to a service.
+    pacers: BTreeMap<Region, Arc<Pacer>>,
     tenure: watch::Sender<Option<Arc<Tenure>>>,
     /// Whom this daemon waits for, by the database's word.
     other: watch::Sender<Option<Owner>>,
@@ -123,11 +125,14 @@ impl Engine {
             settings.lease_ttl = shortest;
         }
         let stop = watch::Sender::new(false);
+        let regions = means.services.iter().map(|it| it.service.region.clone());
+        let pacers = regions.map(|region| (region, Arc::default())).collect();
         let shared = Arc::new(Shared {
             settings,
             means,
             herald: Herald::new(),
             stats: Arc::default(),
+            pacers,
             tenure: watch::Sender::new(None),
             other: watch::Sender::new(None),
         });

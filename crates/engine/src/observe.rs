@@ -20,7 +20,7 @@ use segue_domain::time::Timestamp;
 use segue_domain::world::{Needs, World};
 
 use crate::book::AddressBook;
-use crate::outside::{Call, Outside};
+use crate::outside::{Call, Lane, Outside};
 use crate::ports::{CallError, Class};
 
 pub(crate) use apps::status_at;
@@ -28,7 +28,7 @@ pub(crate) use apps::status_at;
 use fresh::{only_fresh, within};
 
 /// Readings of one kind that run at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 
 /// Reads everything that `needs` names. `at` becomes the world's time: it was read from the clock just before.
 pub(crate) async fn observe(outside: &Outside, service: &Service, needs: &Needs, at: Timestamp) -> World {
@@ -72,7 +72,8 @@ pub(crate) async fn instances(
     service: &Service,
 ) -> Reading<BTreeMap<InstanceId, Instance>> {
     let call = Call::new("cloud", "instances");
-    reading(outside.read(call, outside.ports.cloud.instances(&service.name)).await)
+    let answer = outside.ports.cloud.instances(&service.name);
+    reading(outside.ask(Lane::Reading, call, outside.limits.list_timeout, answer).await)
 }
 
 pub(crate) async fn targets(
@@ -80,6 +81,7 @@ pub(crate) async fn targets(
     groups: BTreeSet<GroupArn>,
 ) -> BTreeMap<GroupArn, Reading<Targets>> {
     let readings = stream::iter(groups).map(|group| async move {
+        outside.pacer.balancer_turn().await;
         let answer = outside.ports.balancer.targets(&group);
         let targets = reading(outside.read(Call::new("balancer", "targets"), answer).await);
         (group, targets)
@@ -88,6 +90,7 @@ pub(crate) async fn targets(
 }
 
 pub(crate) async fn weights(outside: &Outside, service: &Service) -> Reading<Weights> {
+    outside.pacer.balancer_turn().await;
     let answer = outside.ports.balancer.weights(&service.routing.forward);
     reading(outside.read(Call::new("balancer", "weights"), answer).await)
 }

@@ -3,6 +3,7 @@
 //!
 //! It deliberately does not repeat anything: [`crate::retry`] does, and nothing else may.
 
+mod pacer;
 mod ports;
 mod stats;
 mod term;
@@ -16,6 +17,7 @@ use tracing::Instrument;
 
 use crate::ports::{CallError, Entropy};
 
+pub(crate) use pacer::Pacer;
 pub use ports::Ports;
 pub use stats::{CallStat, CallStats};
 pub use term::Term;
@@ -25,6 +27,8 @@ pub use term::Term;
 pub struct Limits {
     /// One reading of one source.
     pub read_timeout: Duration,
+    /// One listing of all instances: thousands come in many pages, one after the other.
+    pub list_timeout: Duration,
     /// One try of one mutating call.
     pub write_timeout: Duration,
     /// One run of an operator's command or of the warm-up requests.
@@ -47,12 +51,13 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             read_timeout: Duration::from_secs(5),
+            list_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(8),
             hook_timeout: Duration::from_mins(10),
             tries: 4,
             pause_first: Duration::from_millis(200),
             pause_max: Duration::from_secs(5),
-            calls_at_once: 64,
+            calls_at_once: 256,
             attach_poll: Duration::from_millis(50),
             items_at_once: 200,
         }
@@ -89,6 +94,8 @@ pub struct Outside {
     pub term: Arc<Term>,
     pub entropy: Arc<dyn Entropy>,
     pub stats: Arc<CallStats>,
+    /// Shared by everybody who spends the same tokens.
+    pub(crate) pacer: Arc<Pacer>,
     readings: Semaphore,
     deeds: Semaphore,
 }
@@ -111,7 +118,12 @@ impl Outside {
         stats: Arc<CallStats>,
     ) -> Self {
         let (readings, deeds) = (Semaphore::new(limits.calls_at_once), Semaphore::new(limits.calls_at_once));
-        Self { ports, limits, term, entropy, stats, readings, deeds }
+        Self { ports, limits, term, entropy, stats, pacer: Arc::default(), readings, deeds }
+    }
+
+    /// Spends the tokens of others as well.
+    pub(crate) fn paced_by(self, pacer: Arc<Pacer>) -> Self {
+        Self { pacer, ..self }
     }
 
     /// One try of one call, over within `limit`, its wait for a place included. A call that gives no answer in

@@ -33,18 +33,22 @@ use crate::outside::Outside;
 use crate::pen::{By, WriteError};
 use crate::ports::Clock;
 
-use flights::Flights;
+use flights::{Flights, is_hook};
 
 /// Decisions in a row without any wait. A release has a few dozen steps and checks; more means that it turns
 /// in a circle.
 const PASSES_MAX: u32 = 200;
+
+/// Events in one append, and effects in flight at one time: enough for a fleet of thousands to be closed in a few
+/// looks, and below what an append takes with what comes beside it.
+const AT_ONCE: usize = 500;
 
 /// How a release's loop goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rhythm {
     /// From one look to the next, when nothing makes it earlier.
     pub tick: Duration,
-    /// Effects of one release that may be in flight at once.
+    /// Commands and warm-ups of one release that may be in flight at once: they run on the daemon's own machine.
     pub effects_at_once: usize,
 }
 
@@ -195,10 +199,7 @@ impl ReleaseLoop<'_> {
     ) -> Result<Next, LedgerError> {
         let after = After::Seq(seq);
         match decision {
-            Decision::Record(events) => {
-                self.append(after, events).await?;
-                Ok(Next::Again)
-            }
+            Decision::Record(events) => self.record(seq, events).await,
             Decision::Do(intents) => self.begin(intents, after, state, world, flights).await,
             Decision::Wait(_) => Ok(Next::Rest),
             Decision::Ask(gate) => {
@@ -221,17 +222,44 @@ impl ReleaseLoop<'_> {
         }
     }
 
-    /// Appends the intents, then acts: as many as may be in flight, the rest is decided again when some have
-    /// landed.
+    /// Appends facts. Those of thousands of servers go into several appends: each of them is true by itself, and what
+    /// is left is found again.
+    async fn record(&self, seq: u64, events: Vec<Event>) -> Result<Next, LedgerError> {
+        let mut after = seq;
+        for some in events.chunks(AT_ONCE) {
+            self.append(After::Seq(after), some.to_vec()).await?;
+            after = after.saturating_add(u64::try_from(some.len()).unwrap_or(u64::MAX));
+        }
+        Ok(Next::Again)
+    }
+
+    /// Those that may be begun now: as many as may be in flight, and as AWS has tokens for. The others are decided
+    /// again.
+    fn admitted(&self, intents: Vec<Intent>, flights: &Flights) -> Vec<Intent> {
+        let mut places = AT_ONCE.saturating_sub(flights.len());
+        let mut hooks = self.rhythm.effects_at_once.saturating_sub(flights.hooks());
+        let is_admitted = |intent: &Intent| {
+            let is_hook = is_hook(&intent.effect);
+            if places == 0 || (is_hook && hooks == 0) || !self.outside.pacer.takes(&intent.effect) {
+                return false;
+            }
+            places -= 1;
+            hooks -= usize::from(is_hook);
+            true
+        };
+        intents.into_iter().filter(is_admitted).collect()
+    }
+
+    /// Appends the intents, then acts.
     async fn begin(
         &self,
-        mut intents: Vec<Intent>,
+        intents: Vec<Intent>,
         after: After,
         state: &ReleaseState,
         world: &World,
         flights: &mut Flights,
     ) -> Result<Next, LedgerError> {
-        intents.truncate(self.rhythm.effects_at_once.saturating_sub(flights.len()));
+        let intents = self.admitted(intents, flights);
         if intents.is_empty() {
             return Ok(Next::Rest);
         }
@@ -252,8 +280,28 @@ impl ReleaseLoop<'_> {
         self.ledger.append(after, &By::engine(), events).await
     }
 
-    /// Appends how effects ended. An outcome that makes no sense is unknown, and somebody is called.
+    /// Appends how effects ended, all that have by now in one append. Where one of them makes no sense each goes by
+    /// itself.
     async fn append_landings(&self, landings: Vec<flights::Landing>) -> Result<(), LedgerError> {
+        let mut landings = landings.into_iter().peekable();
+        while landings.peek().is_some() {
+            let some: Vec<flights::Landing> = landings.by_ref().take(AT_ONCE).collect();
+            let ends = some.iter().map(flights::Landing::event).collect();
+            match self.append(After::Anything, ends).await {
+                Ok(()) => {
+                    for bug in some.iter().filter_map(|landing| landing.acted.bug.as_ref()) {
+                        self.hold(bug).await?;
+                    }
+                }
+                Err(LedgerError::Illegal(_)) => self.append_one_by_one(some).await?,
+                Err(error @ (LedgerError::Moved | LedgerError::Write(_))) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// An outcome that makes no sense is unknown, and somebody is called.
+    async fn append_one_by_one(&self, landings: Vec<flights::Landing>) -> Result<(), LedgerError> {
         for landing in landings {
             let flights::Landing { id, attempt, acted } = landing;
             let ended = Event::Ended { id: id.clone(), attempt, outcome: acted.outcome };

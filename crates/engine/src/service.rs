@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::decider::Decider;
 use crate::ledger::{self, After, Ledger, LedgerError, OpenError, Watch};
 use crate::observe;
-use crate::outside::{Limits, Outside, Ports};
+use crate::outside::{Limits, Outside, Pacer, Ports};
 use crate::pen::{By, Pen};
 use crate::ports::ImageQuery;
 use crate::run::{Closer, Ended, ReleaseLoop, Rhythm};
@@ -94,9 +94,11 @@ impl Desk {
         limits: Limits,
         rhythm: Rhythm,
         stats: Arc<crate::outside::CallStats>,
+        pacer: Arc<Pacer>,
     ) -> Result<Self, DeskError> {
         let (term, entropy) = (Arc::clone(&pen.term), Arc::clone(&pen.entropy));
-        let outside = Arc::new(Outside::new(setup.ports.clone(), limits, term, entropy, stats));
+        let outside = Outside::new(setup.ports.clone(), limits, term, entropy, stats);
+        let outside = Arc::new(outside.paced_by(pacer));
         let book = ServiceBook::open(pen.store.as_ref(), &setup.service.name).await?;
         let active = match book.state.active() {
             None => None,

@@ -142,11 +142,16 @@ fn formats(scope: &Scope<'_>) -> Result<(), Progress> {
     }
 }
 
-/// What the running ones read and write. One that is silent may be the one that cannot.
+/// What the running ones read and write, each answer once: thousands of servers say the same. One that is silent
+/// may be the one that cannot.
 fn spoken<'a>(scope: &Scope<'a>, ids: &BTreeSet<InstanceId>) -> Result<Vec<&'a Formats>, Progress> {
-    let said = scope.running(ids).into_iter().map(|id| match scope.world.app(&id) {
-        Ok(app) => Ok(&app.formats),
-        Err(why) => Err(Scope::blind(Source::App(id), why)),
-    });
-    said.collect()
+    let mut said = Vec::new();
+    for id in scope.running(ids) {
+        match scope.world.app(&id) {
+            Ok(app) if said.contains(&&app.formats) => {}
+            Ok(app) => said.push(&app.formats),
+            Err(why) => return Err(Scope::blind(Source::App(id), why)),
+        }
+    }
+    Ok(said)
 }

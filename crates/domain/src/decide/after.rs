@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::registry;
-use super::scope::{Scope, Try, next_try};
+use super::scope::{IDS_AT_ONCE, Scope, Try, next_try};
 use crate::decision::{Decision, Then, Verdict, Wait, WaitingOn};
 use crate::effect::{Effect, Intent};
 use crate::event::Event;
@@ -58,12 +58,32 @@ pub fn decide_after(state: &ReleaseState, world: &World, claimed: &BTreeSet<Inst
     if state.no_return.is_none() {
         return Decision::Record(vec![Event::PointOfNoReturn]);
     }
-    let effect = Effect::Terminate { instances };
-    let id = scope.id("kept", &effect);
-    match next_try(state, &id, world.at).or_after_refusal(state, &id, world.at) {
-        Try::Now(attempt) => Decision::Do(vec![Intent { id, attempt, effect }]),
-        Try::Later | Try::Refused(_) => later(state, "the old servers' end", due),
+    let calls = calls(&scope, &instances);
+    if calls.is_empty() { later(state, "the old servers' end", due) } else { Decision::Do(calls) }
+}
+
+/// As many by one call as one takes. Who is ended by which call is fixed by the plan.
+fn calls(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
+    let (state, now) = (scope.state, scope.world.at);
+    let blue: Vec<&InstanceId> = state.plan.blue.iter().collect();
+    let mut calls = Vec::new();
+    for (number, some) in blue.chunks(IDS_AT_ONCE).enumerate() {
+        let some: BTreeSet<&InstanceId> = some.iter().copied().collect();
+        let instances: Vec<InstanceId> = ending.iter().filter(|id| some.contains(id)).cloned().collect();
+        if instances.is_empty() {
+            continue;
+        }
+        let effect = Effect::Terminate { instances };
+        let id = match number {
+            0 => scope.id("kept", &effect),
+            _ => scope.id(&format!("kept/{number}"), &effect),
+        };
+        match next_try(state, &id, now).or_after_refusal(state, &id, now) {
+            Try::Now(attempt) => calls.push(Intent { id, attempt, effect }),
+            Try::Later | Try::Refused(_) => {}
+        }
     }
+    calls
 }
 
 impl Try {

@@ -3,19 +3,19 @@
 //! Guarantees: a board is moved only to a server that is healthy and open in this very pass; the step is done
 //! when every server that is left is empty by fresh, repeated zeros and its own word.
 //! Assumptions: the servers that are left were closed.
-//! If killed here: the wave in flight is tried again under its ids and finds in what state each move is.
+//! If killed here: the waves in flight are tried again under their ids and find in what state each move is.
 
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{capacity, close, empty, launch, registry, scope, shut};
+use super::{capacity, close, empty, launch, registry, shut, waves};
 use crate::app::{AppState, BoardRow, BoardState};
-use crate::decision::{Reason, Source, Then, WaitingOn};
-use crate::effect::{Effect, Intent, MoveWave, Outcome};
+use crate::decision::{Source, Then, WaitingOn};
+use crate::effect::Effect;
 use crate::event::Event;
-use crate::ids::{EffectId, InstanceId, MoveId};
-use crate::moves::{Direction, Move, Wave};
-use crate::planner::{self, Assignment, Located, Room};
+use crate::ids::InstanceId;
+use crate::moves::Direction;
+use crate::planner::{Located, Room};
 use crate::state::Promoted;
 use crate::step::Step;
 
@@ -48,7 +48,7 @@ struct Crossing {
 
 fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     scope.require_instances()?;
-    if let Some(progress) = unfinished(scope, crossing.direction) {
+    if let Some(progress) = waves::unfinished(scope) {
         return Ok(progress);
     }
     let leaving = scope.running(&crossing.from);
@@ -79,7 +79,7 @@ fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     let joined = joined(scope, &crossing.to)?;
     match level(scope, &joined)?.min(best) {
         0 => Ok(drain(scope, &leaving, left)),
-        level => next_wave(scope, crossing.direction, &boards, &rooms(scope, joined)?, level),
+        level => waves::next(scope, crossing.direction, &boards, &rooms(scope, joined)?, level),
     }
 }
 
@@ -120,25 +120,6 @@ fn before_a_board_leaves(
         events.push(Event::PointOfNoReturn);
     }
     events
-}
-
-/// A wave whose end is not known yet.
-fn unfinished(scope: &Scope<'_>, direction: Direction) -> Option<Progress> {
-    let begun = scope.state.tally(direction).begun;
-    let (id, record) = scope.state.effects.get_key_value(&wave_id(scope, begun))?;
-    match &record.ended {
-        None => Some(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::WayBack)),
-        Some((Outcome::Done(_), _)) => None,
-        Some((Outcome::Refused { .. } | Outcome::Unknown(_), _)) => {
-            let mut acts = Acts::new(scope);
-            acts.want(&begun.to_string(), record.effect.clone());
-            Some(acts.or_wait(WaitingOn::Settling { what: "the wave", missing: Vec::new() }))
-        }
-    }
-}
-
-fn wave_id(scope: &Scope<'_>, number: u32) -> EffectId {
-    EffectId::new(format!("{}move/{number}", scope.id_prefix()))
 }
 
 /// The boards of some servers, by the servers' own lists.
@@ -183,54 +164,6 @@ fn drain(scope: &Scope<'_>, leaving: &BTreeSet<InstanceId>, left: u64) -> Progre
     acts.or_wait_then(WaitingOn::Boards { left }, Then::Hold)
 }
 
-fn next_wave(
-    scope: &Scope<'_>,
-    direction: Direction,
-    boards: &[Located<'_>],
-    rooms: &[Room],
-    level: u8,
-) -> Taken {
-    let tally = scope.state.tally(direction);
-    let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
-    if let Some(progress) = stuck(scope, direction, left) {
-        return Err(progress);
-    }
-    let assignments = planner::assign(boards, rooms)
-        .map_err(|planner::FitsNowhere(board)| Progress::Park(Reason::BoardFitsNowhere { board }))?;
-    let at_start = left.saturating_add(tally.boards_moved);
-    let policy = &scope.plan().service.handover;
-    let number = tally.begun + 1;
-    let chosen = planner::wave(assignments, number, at_start, policy);
-    let moves = chosen.into_iter().map(|it| a_move(scope, direction, it)).collect();
-    let effect = Effect::Move(Box::new(MoveWave {
-        release: scope.plan().release.clone(),
-        wave: Wave { number, direction, moves },
-        level,
-        seal_ttl: policy.seal_ttl,
-        attach_deadline: policy.attach_deadline,
-        attach_rate_per_s: policy.attach_rate_per_s,
-        switching_at_once: policy.switching_at_once,
-    }));
-    Ok(Progress::Do(vec![Intent { id: wave_id(scope, number), attempt: 1, effect }]))
-}
-
-/// After waves that moved nothing: a pause before the next, twice as long each time, and a person when that
-/// goes on for too long.
-fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress> {
-    let tally = scope.state.tally(direction);
-    let (_, ended_at) = scope.state.effects.get(&wave_id(scope, tally.begun))?.ended.as_ref()?;
-    if tally.fruitless == 0 {
-        return None;
-    }
-    let now = scope.world.at;
-    if now >= scope.state.progress_at.after(scope.patience().step) {
-        let last = tally.last_exception.unwrap_or_else(|| "no reason was given".to_owned());
-        return Some(Progress::Park(Reason::BoardsStay { left, last }));
-    }
-    let rested = now.since(*ended_at) >= scope::rest(tally.fruitless + 2);
-    (!rested).then_some(Progress::Wait(WaitingOn::Boards { left }, Then::Hold))
-}
-
 /// The servers that boards may go to now: healthy, and open.
 fn joined(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, Progress> {
     let mut joined = BTreeSet::new();
@@ -255,17 +188,4 @@ fn rooms(scope: &Scope<'_>, joined: BTreeSet<InstanceId>) -> Result<Vec<Room>, P
         rooms.push(Room { instance, caps, boards, clients, bytes });
     }
     Ok(rooms)
-}
-
-/// The id says which board leaves under which epoch; to whom it goes may change when it stayed the first time.
-fn a_move(scope: &Scope<'_>, direction: Direction, assignment: Assignment<'_>) -> Move {
-    let row = assignment.board.row;
-    let release = &scope.plan().release;
-    Move {
-        id: MoveId::of(release, direction, &row.board, row.epoch),
-        board: row.board.clone(),
-        epoch: row.epoch,
-        from: assignment.board.on.clone(),
-        to: assignment.to,
-    }
 }

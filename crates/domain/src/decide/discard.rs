@@ -82,15 +82,11 @@ fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, fresh: &BTreeSet<Instan
     let spares = &scope.plan().spares;
     let stop: Vec<InstanceId> =
         fresh.iter().filter(|id| spares.contains(*id) && scope.runs(id)).cloned().collect();
-    if !stop.is_empty() {
-        acts.want("spares", Effect::Stop { instances: stop });
-    }
+    acts.want_each("spares", spares, &stop, |instances| Effect::Stop { instances });
     let staying = fresh.iter().filter(|id| !spares.contains(*id) && !is_ended(scope, id));
     let (listed, unseen): (Vec<_>, Vec<_>) =
         staying.cloned().partition(|id| scope.world.instance(id).is_some());
-    if !listed.is_empty() {
-        acts.want("new", Effect::Terminate { instances: listed });
-    }
+    acts.want_each("new", fresh, &listed, |instances| Effect::Terminate { instances });
     // One that EC2 does not know fails the whole call: each alone.
     for id in unseen {
         acts.want(id.as_str(), Effect::Terminate { instances: vec![id.clone()] });

@@ -4,6 +4,8 @@
 //! metrics system, repeated, and its own word. One that is down can give neither: then the ownership table,
 //! read through two other servers, names no board on it. Where only one other runs, its word is all there is.
 
+use std::collections::BTreeSet;
+
 use super::scope::{Progress, Scope};
 use crate::decision::{Reason, Source, Then, WaitingOn};
 use crate::effect::Effect;
@@ -23,10 +25,11 @@ pub(super) fn watch<'i>(
 ) -> Result<(), Progress> {
     let mut events = Vec::new();
     let mut waiting = Vec::new();
+    let asked_to_end = asked_to_end(scope);
     // What keeps one from being looked at throws away nothing that was seen of the others.
     let mut obstacle = None;
     for id in instances {
-        if was_ended(scope, id) {
+        if asked_to_end.contains(id) && !is_up(scope, id) {
             continue;
         }
         if scope.is_down(id) {
@@ -82,20 +85,35 @@ fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
     (sampled_at > earliest).then(|| Event::FoundEmpty { instance: id.clone(), sampled_at })
 }
 
-/// This release asked for its end, when it was empty and out of every group, and it does not run any more. One
-/// that runs, whatever was asked for, is looked at like the others.
-fn was_ended(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let is_up = scope.world.instance(id).is_some_and(|it| match it.state {
+/// Whose end this release asked for, when they were empty and out of every group. One that runs all the same is
+/// looked at like the others.
+fn asked_to_end<'a>(scope: &Scope<'a>) -> BTreeSet<&'a InstanceId> {
+    let asked = scope.state.effects.values().filter_map(|record| match &record.effect {
+        Effect::Stop { instances } | Effect::Terminate { instances } => Some(instances),
+        Effect::Launch(_)
+        | Effect::Start { .. }
+        | Effect::Register { .. }
+        | Effect::Deregister { .. }
+        | Effect::SetWeights { .. }
+        | Effect::Open { .. }
+        | Effect::CloseToNew { .. }
+        | Effect::Configure { .. }
+        | Effect::WarmUp { .. }
+        | Effect::Move(_)
+        | Effect::Drain { .. }
+        | Effect::Announce { .. } => None,
+    });
+    asked.flatten().collect()
+}
+
+fn is_up(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    scope.world.instance(id).is_some_and(|it| match it.state {
         InstanceState::Pending | InstanceState::Running => true,
         InstanceState::Stopping
         | InstanceState::Stopped
         | InstanceState::ShuttingDown
         | InstanceState::Terminated => false,
-    });
-    let asked = scope.state.effects.values().any(|record| {
-        matches!(&record.effect, Effect::Stop { instances } | Effect::Terminate { instances } if instances.contains(id))
-    });
-    asked && !is_up
+    })
 }
 
 /// The ownership table names no board on a dead server, by the reading of others. Boards that it does name have

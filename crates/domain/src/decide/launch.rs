@@ -6,7 +6,7 @@
 //! Assumptions: EC2's list may not show for minutes what it has launched.
 //! If killed here: the same ids bring the same instances.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::scope::{Acts, Progress, Scope, Taken, Try, next_try};
@@ -15,7 +15,7 @@ use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, LaunchBatch, Outcome};
 use crate::event::Event;
 use crate::ids::{EffectId, InstanceId};
-use crate::instance::{Instance, InstanceState, Origin};
+use crate::instance::{InstanceState, Origin};
 use crate::state::{BatchState, EffectRecord};
 use crate::step::Step;
 
@@ -82,9 +82,7 @@ fn start_spares(acts: &mut Acts<'_>, scope: &Scope<'_>) {
         .filter(|id| scope.world.instance(id).is_some_and(|it| it.state == InstanceState::Stopped))
         .cloned()
         .collect();
-    if !stopped.is_empty() {
-        acts.want("spares", Effect::Start { instances: stopped });
-    }
+    acts.want_each("spares", &scope.plan().spares, &stopped, |instances| Effect::Start { instances });
 }
 
 fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState) -> Result<(), Progress> {
@@ -143,7 +141,11 @@ pub(super) fn require_visible(scope: &Scope<'_>, id: &EffectId) -> Result<(), Pr
 /// with an intent of this very journal, and never what the plan knows in another role: a journal that was lost
 /// counts releases from the beginning.
 pub(super) fn strays(scope: &Scope<'_>) -> Vec<Event> {
+    let unheard_of = unheard_of(scope);
     let mut events = Vec::new();
+    if unheard_of.is_empty() {
+        return events;
+    }
     for (id, record) in &scope.state.effects {
         let (Effect::Launch(batch), Some((outcome, _))) = (&record.effect, &record.ended) else { continue };
         let mut ids: Vec<InstanceId> = match outcome {
@@ -153,7 +155,7 @@ pub(super) fn strays(scope: &Scope<'_>) -> Vec<Event> {
             Outcome::Unknown(_) => continue,
         };
         let known = ids.len();
-        ids.extend(unheard_of(scope, batch));
+        ids.extend(unheard_of.get(&(batch.batch, batch.attempt)).into_iter().flatten().cloned());
         if ids.len() > known {
             let outcome = Outcome::Done(Done::Launched(ids));
             events.push(Event::Ended { id: id.clone(), attempt: record.attempt, outcome });
@@ -162,20 +164,19 @@ pub(super) fn strays(scope: &Scope<'_>) -> Vec<Event> {
     events
 }
 
-fn unheard_of(scope: &Scope<'_>, launch: &LaunchBatch) -> Vec<InstanceId> {
+/// By batch and attempt: the list is gone through once, however many batches there are.
+fn unheard_of(scope: &Scope<'_>) -> BTreeMap<(u32, u32), Vec<InstanceId>> {
     let (plan, brought) = (scope.plan(), scope.state.brought());
-    let mine = |it: &Instance| match &it.origin {
-        Origin::Release { release, batch, attempt } => {
-            *release == launch.release.to_string() && *batch == launch.batch && *attempt == launch.attempt
-        }
-        Origin::Adopted => false,
-    };
+    let mine = plan.release.to_string();
     let known = |id| [&plan.blue, &plan.spares, &plan.takeover, &brought].iter().any(|ids| ids.contains(id));
-    let listed = scope.world.instances.known().into_iter().flatten();
-    let fresh = listed.filter(|(id, it)| {
-        mine(it) && !known(*id) && it.launched_at.after(CLOCKS_APART) >= scope.state.began_at
-    });
-    fresh.map(|(id, _)| id.clone()).collect()
+    let mut unheard_of: BTreeMap<(u32, u32), Vec<InstanceId>> = BTreeMap::new();
+    for (id, it) in scope.world.instances.known().into_iter().flatten() {
+        let Origin::Release { release, batch, attempt } = &it.origin else { continue };
+        if *release == mine && !known(id) && it.launched_at.after(CLOCKS_APART) >= scope.state.began_at {
+            unheard_of.entry((*batch, *attempt)).or_default().push(id.clone());
+        }
+    }
+    unheard_of
 }
 
 /// The end of some launch is not known.
@@ -224,6 +225,10 @@ pub(super) fn has_died(scope: &Scope<'_>, id: &InstanceId) -> bool {
 
 /// This release launched it a moment ago.
 pub(super) fn may_be_invisible(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    // Looked for among the launches alone: of other effects there are thousands.
+    if !scope.state.batches.iter().any(|batch| batch.launched.contains(id) || batch.lost.contains(id)) {
+        return false;
+    }
     let launched_at = scope.state.effects.values().find_map(|record| match &record.ended {
         Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => Some(*at),
         Some(_) | None => None,

@@ -92,15 +92,17 @@ pub(super) fn is_in_a_slot(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.plan().service.routing.slot_groups().any(|group| health(scope, group, id).is_some())
 }
 
-/// Registers whoever is missing, one call for each group.
+/// Registers whoever is missing, by as few calls for each group as AWS takes.
 pub(super) fn register(
     acts: &mut Acts<'_>,
     scope: &Scope<'_>,
     wanted: &BTreeMap<InstanceId, BTreeSet<GroupArn>>,
 ) {
+    let mut all: BTreeMap<&GroupArn, Vec<&InstanceId>> = BTreeMap::new();
     let mut missing: BTreeMap<&GroupArn, Vec<InstanceId>> = BTreeMap::new();
     for (id, groups) in wanted {
         for group in groups {
+            all.entry(group).or_default().push(id);
             match health(scope, group, id) {
                 None | Some(TargetHealth::Draining) => missing.entry(group).or_default().push(id.clone()),
                 Some(
@@ -114,7 +116,9 @@ pub(super) fn register(
         }
     }
     for (group, instances) in missing {
-        acts.want(group.as_str(), Effect::Register { group: group.clone(), instances });
+        let all = all.remove(group).unwrap_or_default();
+        let register = |instances| Effect::Register { group: group.clone(), instances };
+        acts.want_each(group.as_str(), all, &instances, register);
     }
 }
 
@@ -154,9 +158,8 @@ pub(super) fn deregister(
             .filter(|id| health(scope, &group, id) != Some(TargetHealth::Draining))
             .cloned()
             .collect();
-        if !staying.is_empty() {
-            acts.want(group.as_str(), Effect::Deregister { group: group.clone(), instances: staying });
-        }
+        let deregister = |instances| Effect::Deregister { group: group.clone(), instances };
+        acts.want_each(group.as_str(), instances, &staying, deregister);
         listed.extend(here);
     }
     listed.into_iter().collect()

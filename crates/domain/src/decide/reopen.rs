@@ -25,9 +25,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let mut acts = Acts::new(scope);
     let stopped: Vec<InstanceId> = with_state(scope, InstanceState::Stopped);
     let stopping = with_state(scope, InstanceState::Stopping);
-    if !stopped.is_empty() {
-        acts.want("old", Effect::Start { instances: stopped.clone() });
-    }
+    acts.want_each("old", &scope.plan().blue, &stopped, |instances| Effect::Start { instances });
     let rising: Vec<InstanceId> = [stopped, stopping, with_state(scope, InstanceState::Pending)].concat();
     if !rising.is_empty() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "the old servers' start", missing: rising }));

@@ -24,9 +24,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "deregistration", missing: listed }));
     }
     let running: Vec<InstanceId> = scope.running(blue).into_iter().collect();
-    if !running.is_empty() {
-        acts.want("old", Effect::Stop { instances: running });
-    }
+    acts.want_each("old", blue, &running, |instances| Effect::Stop { instances });
     let stopping: Vec<InstanceId> = blue.iter().filter(|id| !scope.is_down(id)).cloned().collect();
     if stopping.is_empty() && acts.is_idle() {
         lost::clear(scope)?;

@@ -16,6 +16,10 @@ use crate::step::Step;
 use crate::time::Timestamp;
 use crate::world::World;
 
+/// Instances in one call at AWS: an effect is one call, which takes its tokens when it is begun. AWS takes more, and
+/// advises fewer. Source: EC2 API, TerminateInstances: one bad id fails the whole call.
+pub(super) const IDS_AT_ONCE: usize = 100;
+
 /// One step, looked at in one world.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
@@ -141,6 +145,32 @@ impl<'a> Acts<'a> {
             }
             Try::Refused(why) => {
                 self.refused.get_or_insert(why);
+            }
+        }
+    }
+
+    /// Wants it done for each of `wanted`, as many by one call as one call takes. `all` are those of whom some may be
+    /// wanted: each of them has its call for good, whoever else is done already.
+    pub(super) fn want_each<'i>(
+        &mut self,
+        subject: &str,
+        all: impl IntoIterator<Item = &'i InstanceId>,
+        wanted: &[InstanceId],
+        effect: impl Fn(Vec<InstanceId>) -> Effect,
+    ) {
+        let wanted: BTreeSet<&InstanceId> = wanted.iter().collect();
+        let all: BTreeSet<&InstanceId> = all.into_iter().collect();
+        let all: Vec<&InstanceId> = all.into_iter().collect();
+        for (number, some) in all.chunks(IDS_AT_ONCE).enumerate() {
+            let some: Vec<InstanceId> =
+                some.iter().filter(|id| wanted.contains(**id)).map(|id| InstanceId::clone(id)).collect();
+            if some.is_empty() {
+                continue;
+            }
+            // Where one call is enough it has no number, as before there were several.
+            match number {
+                0 => self.want(subject, effect(some)),
+                _ => self.want(&format!("{subject}/{number}"), effect(some)),
             }
         }
     }

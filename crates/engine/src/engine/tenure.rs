@@ -83,7 +83,8 @@ async fn open_desk(shared: &Shared, setup: &ServiceSetup, term: &Arc<Term>) -> R
         };
         let (limits, rhythm) = (settings.limits.clone(), settings.rhythm.clone());
         tries += 1;
-        match Desk::open(setup.clone(), pen, limits, rhythm, Arc::clone(&shared.stats)).await {
+        let pacer = shared.pacers.get(&setup.service.region).cloned().unwrap_or_default();
+        match Desk::open(setup.clone(), pen, limits, rhythm, Arc::clone(&shared.stats), pacer).await {
             Err(error) if error.may_pass() && tries < OPEN_TRIES => tokio::time::sleep(OPEN_PAUSE).await,
             opened => return opened,
         }

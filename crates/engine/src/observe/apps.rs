@@ -27,10 +27,17 @@ pub(super) async fn read(
     instances: &Reading<BTreeMap<InstanceId, Instance>>,
     book: &AddressBook,
 ) -> Apps {
+    let witnesses = Witnesses::new(needs, instances, book);
+    let asked = needs.ownership.iter().enumerate().map(|(nth, dead)| (dead.clone(), witnesses.of(nth, dead)));
+    let asked: BTreeMap<InstanceId, Vec<Target>> = asked.collect();
     let (statuses, board_lists, ownership) = tokio::join!(
         each(&needs.instances, |id| status(outside, instances, book, id)),
         each(&needs.board_lists, |id| board_list(outside, instances, book, id)),
-        each(&needs.ownership, |dead| ownership(outside, needs, instances, book, dead)),
+        each(&needs.ownership, |dead| ownership(
+            outside,
+            asked.get(&dead).cloned().unwrap_or_default(),
+            dead
+        )),
     );
     Apps { statuses, board_lists, ownership }
 }
@@ -80,14 +87,7 @@ async fn board_list(
 }
 
 /// The ownership table's word on a dead server, through servers that this release looks at and that live.
-async fn ownership(
-    outside: &Outside,
-    needs: &Needs,
-    instances: &Reading<BTreeMap<InstanceId, Instance>>,
-    book: &AddressBook,
-    dead: InstanceId,
-) -> Vec<Reading<u64>> {
-    let witnesses = witnesses(needs, instances, book, &dead);
+async fn ownership(outside: &Outside, witnesses: Vec<Target>, dead: InstanceId) -> Vec<Reading<u64>> {
     let readings = witnesses.iter().map(|at| async {
         let answer = outside.ports.boards.owned_by(at, &dead);
         reading(outside.read(Call::new("boards", "owned_by"), answer).await)
@@ -95,20 +95,41 @@ async fn ownership(
     futures_util::future::join_all(readings).await
 }
 
-/// Who is asked about a dead server: those that run first, and of them those that are not being left themselves.
-pub(super) fn witnesses(
-    needs: &Needs,
-    instances: &Reading<BTreeMap<InstanceId, Instance>>,
-    book: &AddressBook,
-    dead: &InstanceId,
-) -> Vec<Target> {
-    let runs = |id: &InstanceId| {
-        let instance = instances.known().and_then(|all| all.get(id));
-        instance.is_some_and(|it| it.state == InstanceState::Running)
-    };
-    let mut others: Vec<&InstanceId> = book.everyone().filter(|id| *id != dead).collect();
-    others.sort_by_key(|id| (!runs(id), needs.ownership.contains(*id)));
-    others.into_iter().filter_map(|id| book.target(id)).take(WITNESSES).collect()
+/// Who is asked about dead servers: those that run first, and of them those that are not being left themselves. They
+/// are put in order once, and each dead server has others to ask about it: nobody is asked about all.
+pub(super) struct Witnesses<'a> {
+    book: &'a AddressBook,
+    ranked: Vec<&'a InstanceId>,
+    /// So many at the beginning are as good as the first.
+    best: usize,
+}
+
+impl<'a> Witnesses<'a> {
+    pub(super) fn new(
+        needs: &Needs,
+        instances: &Reading<BTreeMap<InstanceId, Instance>>,
+        book: &'a AddressBook,
+    ) -> Self {
+        let runs = |id: &InstanceId| {
+            let instance = instances.known().and_then(|all| all.get(id));
+            instance.is_some_and(|it| it.state == InstanceState::Running)
+        };
+        let rank = |id: &InstanceId| (!runs(id), needs.ownership.contains(id));
+        let mut ranked: Vec<&InstanceId> = book.everyone().collect();
+        ranked.sort_by_key(|id| rank(id));
+        let first = ranked.first().map(|id| rank(id));
+        let best = ranked.iter().take_while(|id| Some(rank(id)) == first).count();
+        Self { book, ranked, best }
+    }
+
+    /// Those to ask about the nth of the dead.
+    pub(super) fn of(&self, nth: usize, dead: &InstanceId) -> Vec<Target> {
+        let (best, others) = self.ranked.split_at(self.best);
+        let skipped = nth.saturating_mul(WITNESSES).checked_rem(best.len()).unwrap_or(0);
+        let in_turn = best.iter().cycle().skip(skipped).take(best.len()).chain(others);
+        let others = in_turn.filter(|id| **id != dead);
+        others.filter_map(|id| self.book.target(id)).take(WITNESSES).collect()
+    }
 }
 
 fn address(

@@ -83,7 +83,7 @@ async fn whoever_runs_is_asked_about_a_dead_server_before_one_that_comes_up_or_g
     }
     let book = AddressBook::new(Some(&instances), 1);
     let needs = Needs { ownership: BTreeSet::from([ids[0].clone(), ids[3].clone()]), ..Needs::default() };
-    let asked = apps::witnesses(&needs, &Reading::fresh(instances), &book, &ids[0]);
+    let asked = apps::Witnesses::new(&needs, &Reading::fresh(instances), &book).of(0, &ids[0]);
     let asked: Vec<InstanceId> = asked.into_iter().map(|target| target.instance).collect();
     assert_eq!(asked, [ids[4].clone(), ids[3].clone()]);
 }

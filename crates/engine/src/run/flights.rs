@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use segue_domain::effect::Intent;
+use segue_domain::effect::{Effect, Intent};
+use segue_domain::event::Event;
 use segue_domain::ids::EffectId;
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::Instrument;
@@ -26,6 +27,13 @@ pub(super) struct Landing {
     pub(super) acted: Acted,
 }
 
+impl Landing {
+    pub(super) fn event(&self) -> Event {
+        let Self { id, attempt, acted } = self;
+        Event::Ended { id: id.clone(), attempt: *attempt, outcome: acted.outcome.clone() }
+    }
+}
+
 impl Flights {
     pub(super) fn new() -> Self {
         Self { tasks: JoinSet::new(), intents: BTreeMap::new() }
@@ -33,6 +41,11 @@ impl Flights {
 
     pub(super) fn len(&self) -> usize {
         self.tasks.len()
+    }
+
+    /// Those of them that run somebody's command, or send requests for minutes.
+    pub(super) fn hooks(&self) -> usize {
+        self.intents.values().filter(|intent| is_hook(&intent.effect)).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,6 +88,11 @@ impl Flights {
         let acted = acted.for_effect(&intent.effect);
         Some(Landing { id: intent.id.clone(), attempt: intent.attempt, acted })
     }
+}
+
+/// It runs on the daemon's own machine.
+pub(super) fn is_hook(effect: &Effect) -> bool {
+    matches!(effect, Effect::Configure { .. } | Effect::WarmUp { .. })
 }
 
 /// An executor that panicked. A panic's message can have any length.

@@ -202,6 +202,12 @@ impl Round<'_> {
             match decision {
                 Decision::Record(events) => append(ledger, events).await?,
                 Decision::Do(intents) => {
+                    // What AWS has no tokens for now has its turn at the next round.
+                    let intents: Vec<Intent> =
+                        intents.into_iter().filter(|it| self.outside.pacer.takes(&it.effect)).collect();
+                    if intents.is_empty() {
+                        return Ok(false);
+                    }
                     append(ledger, intents.iter().cloned().map(Event::Intended).collect()).await?;
                     // The journal may have taken long, and somebody may have started an old server meanwhile.
                     if is_too_old(&world, &state, self.clock) {

@@ -30,7 +30,9 @@ async fn desk(world: &FakeWorld, store: Arc<MemoryStore>) -> Desk {
         ports: world.ports(),
         decider: Arc::new(ByTheDomain),
     };
-    Desk::open(setup, pen, Limits::default(), Rhythm::default(), Arc::default()).await.unwrap()
+    Desk::open(setup, pen, Limits::default(), Rhythm::default(), Arc::default(), Arc::default())
+        .await
+        .unwrap()
 }
 
 async fn start(desk: &Desk, key: &str) -> ReleaseId {

@@ -1,6 +1,7 @@
 //! Every effect, and every way in which one can end.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::effect::{Done, Effect, Intent, LaunchBatch, MoveWave, Outcome};
@@ -88,7 +89,7 @@ pub(super) fn launch() -> LaunchBatch {
 
 fn wave(direction: Direction) -> Effect {
     let one = Move { id: "m-1".into(), board: "b-1".into(), epoch: 7, from: "i-1".into(), to: "i-5".into() };
-    Effect::Move(Box::new(MoveWave {
+    Effect::Move(Arc::new(MoveWave {
         release: release_id(),
         wave: Wave { number: 1, direction, moves: vec![one] },
         level: 2,

@@ -1,5 +1,7 @@
 //! Any effect, and any way in which one can end.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use segue_domain::effect::{Done, Effect, Intent, Lack, LaunchBatch, MoveWave, Outcome};
 use segue_domain::moves::{Direction, Move, MoveException, Wave, WaveResult};
@@ -24,7 +26,7 @@ fn effect() -> impl Strategy<Value = Effect> {
         name().prop_map(|instance| Effect::CloseToNew { instance }),
         (name(), list(text())).prop_map(|(instance, command)| Effect::Configure { instance, command }),
         (name(), warm()).prop_map(|(instance, spec)| Effect::WarmUp { instance, spec }),
-        wave().prop_map(|wave| Effect::Move(Box::new(wave))),
+        wave().prop_map(|wave| Effect::Move(Arc::new(wave))),
         (name(), any::<u32>()).prop_map(|(instance, rate_per_s)| Effect::Drain { instance, rate_per_s }),
         text().prop_map(|line| Effect::Announce { line }),
     ]

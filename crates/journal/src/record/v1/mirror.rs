@@ -5,6 +5,7 @@
 //! compile until somebody has decided how it looks on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -39,6 +40,16 @@ impl<D, R: Mirrors<D>> Mirrors<Box<D>> for Box<R> {
 
     fn read(self) -> Result<Box<D>, Unreadable> {
         R::read(*self).map(Box::new)
+    }
+}
+
+impl<D, R: Mirrors<D>> Mirrors<Arc<D>> for Box<R> {
+    fn write(value: &Arc<D>) -> Self {
+        Self::new(R::write(value))
+    }
+
+    fn read(self) -> Result<Arc<D>, Unreadable> {
+        R::read(*self).map(Arc::new)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a misguided one asks for instead of what the domain would.
 
+use std::sync::Arc;
+
 use segue_domain::decision::{Cause, Decision, Reason};
 use segue_domain::effect::{Effect, Intent, Outcome};
 use segue_domain::event::Event;
@@ -71,7 +73,7 @@ fn leaves_early(state: &ReleaseState, world: &World, decision: Decision) -> Deci
 fn moves_to_closed(state: &ReleaseState, _: &World, decision: Decision) -> Decision {
     change(decision, |intent| {
         let Effect::Move(effect) = &mut intent.effect else { return };
-        for one in &mut effect.wave.moves {
+        for one in &mut Arc::make_mut(effect).wave.moves {
             let other = state.plan.blue.iter().find(|id| **id != one.from);
             one.to = other.unwrap_or(&one.to).clone();
         }

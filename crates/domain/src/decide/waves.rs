@@ -1,0 +1,144 @@
+//! The waves of a handover: those whose end is not known yet, and those that come next.
+//!
+//! A fleet of a few hundred servers is carried across by one wave at a time. A larger one is cut into lanes, some old
+//! servers and some new ones each: a lane has one wave at a time as well, so that no server ever meets more than it
+//! would in a small fleet, and all lanes go side by side. The trial waves come before, alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::scope::{self, Acts, Progress, Scope, Taken};
+use crate::decision::{Reason, Then, WaitingOn};
+use crate::effect::{Effect, Intent, MoveWave, Outcome};
+use crate::ids::{EffectId, InstanceId, MoveId};
+use crate::moves::{Direction, Move, Wave};
+use crate::planner::{self, Assignment, FitsNowhere, Located, Room};
+
+/// Waves whose end is not known yet: nothing else is begun before. One that failed is asked for again.
+pub(super) fn unfinished(scope: &Scope<'_>) -> Option<Progress> {
+    let prefix = format!("{}move/", scope.id_prefix());
+    let begun = scope.state.effects.range(EffectId::new(&prefix)..);
+    let waves = begun.take_while(|(id, _)| id.as_str().starts_with(&prefix));
+    let mut acts = Acts::new(scope);
+    let mut under_way = None;
+    for (id, record) in waves {
+        match &record.ended {
+            None => {
+                under_way.get_or_insert(id);
+            }
+            Some((Outcome::Done(_), _)) => {}
+            Some((Outcome::Refused { .. } | Outcome::Unknown(_), _)) => {
+                let number = id.as_str().strip_prefix(&prefix).unwrap_or_default();
+                acts.want(number, record.effect.clone());
+            }
+        }
+    }
+    match (acts.is_idle(), under_way) {
+        (true, None) => None,
+        (true, Some(id)) => Some(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::WayBack)),
+        (false, _) => Some(acts.or_wait(WaitingOn::Settling { what: "the wave", missing: Vec::new() })),
+    }
+}
+
+fn wave_id(scope: &Scope<'_>, number: u32) -> EffectId {
+    EffectId::new(format!("{}move/{number}", scope.id_prefix()))
+}
+
+/// The next wave, or one for each lane.
+pub(super) fn next(
+    scope: &Scope<'_>,
+    direction: Direction,
+    boards: &[Located<'_>],
+    rooms: &[Room],
+    level: u8,
+) -> Taken {
+    let tally = scope.state.tally(direction);
+    let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
+    if let Some(progress) = stuck(scope, direction, left) {
+        return Err(progress);
+    }
+    let first = tally.begun + 1;
+    let at_start = left.saturating_add(tally.boards_moved);
+    let policy = &scope.plan().service.handover;
+    let assigned = match in_lanes(scope, first, boards, rooms) {
+        Some(lanes) => lanes,
+        None => vec![assigned(boards, rooms)?],
+    };
+    let wave = |(number, assigned): (u32, Vec<Assignment<'_>>)| {
+        let chosen = planner::wave(assigned, number, at_start, policy);
+        let moves = chosen.into_iter().map(|it| a_move(scope, direction, it)).collect();
+        let effect = Effect::Move(Arc::new(MoveWave {
+            release: scope.plan().release.clone(),
+            wave: Wave { number, direction, moves },
+            level,
+            seal_ttl: policy.seal_ttl,
+            attach_deadline: policy.attach_deadline,
+            attach_rate_per_s: policy.attach_rate_per_s,
+            switching_at_once: policy.switching_at_once,
+        }));
+        Intent { id: wave_id(scope, number), attempt: 1, effect }
+    };
+    Ok(Progress::Do((first..).zip(assigned).map(wave).collect()))
+}
+
+fn assigned<'a>(boards: &[Located<'a>], rooms: &[Room]) -> Result<Vec<Assignment<'a>>, Progress> {
+    planner::assign(boards, rooms)
+        .map_err(|FitsNowhere(board)| Progress::Park(Reason::BoardFitsNowhere { board }))
+}
+
+/// The boards of each lane with where they go; none while the trials are on, where one wave at a time is enough, and
+/// where a lane has no room for its own: then the whole fleet has to be looked at.
+fn in_lanes<'a>(
+    scope: &Scope<'_>,
+    number: u32,
+    boards: &[Located<'a>],
+    rooms: &[Room],
+) -> Option<Vec<Vec<Assignment<'a>>>> {
+    let new_servers = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
+    let lanes = scope.plan().service.handover.waves_at_once(new_servers);
+    if planner::is_trial(number) || lanes < 2 {
+        return None;
+    }
+    let lanes = usize::try_from(lanes).unwrap_or(1);
+    // In turn: who has boards left is spread over the lanes however few of them there are.
+    let mut lane_of: BTreeMap<&InstanceId, usize> = BTreeMap::new();
+    let mut theirs: Vec<Vec<Located<'a>>> = vec![Vec::new(); lanes];
+    for board in boards {
+        let next = lane_of.len() % lanes;
+        let lane = *lane_of.entry(board.on).or_insert(next);
+        theirs.get_mut(lane)?.push(*board);
+    }
+    let room_of = |lane: usize| rooms.iter().skip(lane).step_by(lanes).cloned().collect::<Vec<Room>>();
+    let filled = theirs.into_iter().enumerate().filter(|(_, boards)| !boards.is_empty());
+    filled.map(|(lane, boards)| planner::assign(&boards, &room_of(lane)).ok()).collect()
+}
+
+/// After waves that moved nothing: a pause before the next, twice as long each time, and a person when that
+/// goes on for too long.
+fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress> {
+    let tally = scope.state.tally(direction);
+    let (_, ended_at) = scope.state.effects.get(&wave_id(scope, tally.begun))?.ended.as_ref()?;
+    if tally.fruitless == 0 {
+        return None;
+    }
+    let now = scope.world.at;
+    if now >= scope.state.progress_at.after(scope.patience().step) {
+        let last = tally.last_exception.unwrap_or_else(|| "no reason was given".to_owned());
+        return Some(Progress::Park(Reason::BoardsStay { left, last }));
+    }
+    let rested = now.since(*ended_at) >= scope::rest(tally.fruitless + 2);
+    (!rested).then_some(Progress::Wait(WaitingOn::Boards { left }, Then::Hold))
+}
+
+/// The id says which board leaves under which epoch; to whom it goes may change when it stayed the first time.
+fn a_move(scope: &Scope<'_>, direction: Direction, assignment: Assignment<'_>) -> Move {
+    let row = assignment.board.row;
+    let release = &scope.plan().release;
+    Move {
+        id: MoveId::of(release, direction, &row.board, row.epoch),
+        board: row.board.clone(),
+        epoch: row.epoch,
+        from: assignment.board.on.clone(),
+        to: assignment.to,
+    }
+}
