@@ -19,7 +19,7 @@ use segue_journal::{
 use tokio::sync::watch;
 
 use crate::bug::{Bug, Bugs};
-use crate::laws::Court;
+use crate::laws::{Court, RECORDS_MAX};
 
 /// What the journal says of every release.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +49,7 @@ impl Telling {
         Self {
             store: world.store(),
             told: watch::Sender::new(Told::default()),
-            court: Mutex::new(Court::new(world.clone())),
+            court: Mutex::new(Court::new(Arc::new(world.clone()), RECORDS_MAX)),
             bugs,
             newest: Mutex::new(None),
             tell,

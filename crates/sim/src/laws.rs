@@ -1,11 +1,13 @@
 //! The laws that can be seen in the journal, each looked at in the moment of the append. Those that can only be
 //! seen in the world are looked at there, in the moment of the deed (`engine::fakes`); those of the end, at the end.
 
+mod eyes;
 mod intents;
 mod release;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use segue_domain::effect::{Done, Outcome};
 use segue_domain::event::{Event, ServiceEvent};
@@ -13,20 +15,22 @@ use segue_domain::ids::{BoardId, ReleaseId};
 use segue_domain::laws::{Broken, broken};
 use segue_domain::moves::Direction;
 use segue_domain::state::ReleaseState;
-use segue_engine::fakes::{FakeWorld, Law};
+use segue_engine::fakes::Law;
 use segue_journal::Record;
+
+pub(crate) use eyes::Eyes;
 
 /// The most violations of one run that are kept.
 const KEPT: usize = 20;
-/// More records than this, and a release goes on for ever. A long one has a few hundred.
-const RECORDS_MAX: u64 = 3_000;
+/// More records than this, and a release of a few servers goes on for ever. A long one has a few hundred.
+pub(crate) const RECORDS_MAX: u64 = 3_000;
 
 /// One event of a release, looked at where it happened.
 pub(crate) struct Case<'a> {
     /// None for the first event.
     pub(crate) before: Option<&'a ReleaseState>,
     pub(crate) event: &'a Event,
-    pub(crate) world: &'a FakeWorld,
+    pub(crate) world: &'a dyn Eyes,
 }
 
 /// A law of the journal: what is wrong, if anything.
@@ -42,7 +46,9 @@ const CHECKS: &[(Law, Check)] = &[
 
 /// Hears everything that is appended.
 pub(crate) struct Court {
-    world: FakeWorld,
+    world: Arc<dyn Eyes>,
+    /// A release with more goes on for ever.
+    records_max: u64,
     highest_epoch: u64,
     active: Option<ReleaseId>,
     moved: BTreeMap<(ReleaseId, Direction, BoardId), u64>,
@@ -52,9 +58,10 @@ pub(crate) struct Court {
 }
 
 impl Court {
-    pub(crate) fn new(world: FakeWorld) -> Self {
+    pub(crate) fn new(world: Arc<dyn Eyes>, records_max: u64) -> Self {
         Self {
             world,
+            records_max,
             highest_epoch: 0,
             active: None,
             moved: BTreeMap::new(),
@@ -80,8 +87,8 @@ impl Court {
 
     pub(crate) fn hear_release(&mut self, before: Option<&ReleaseState>, record: &Record, event: &Event) {
         self.s15_one_chain(record);
-        let world = self.world.clone();
-        let case = Case { before, event, world: &world };
+        let world = Arc::clone(&self.world);
+        let case = Case { before, event, world: world.as_ref() };
         for (law, check) in CHECKS {
             if let Some(what) = check(&case) {
                 self.convict(*law, &what);
@@ -142,9 +149,9 @@ impl Court {
     fn l4_no_livelock(&mut self, release: &ReleaseId) {
         let records = self.records.entry(release.clone()).or_default();
         *records += 1;
-        if *records == RECORDS_MAX {
+        if *records == self.records_max {
             self.is_endless = true;
-            self.convict(Law::NoLivelock, &format!("{release} has {RECORDS_MAX} records"));
+            self.convict(Law::NoLivelock, &format!("{release} has {} records", self.records_max));
         }
     }
 }

@@ -22,5 +22,6 @@ mod people;
 pub mod plan;
 mod pool;
 pub mod run;
+pub mod scale;
 pub mod script;
 pub mod strike;

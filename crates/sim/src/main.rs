@@ -9,6 +9,7 @@ use segue_sim::commands::figures::Figures;
 use segue_sim::commands::seed::Trace;
 use segue_sim::commands::{determinism, fuzz, planted, seed, shrink, sweep};
 use segue_sim::plan::Plan;
+use segue_sim::scale::{self, Sizes};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -71,6 +72,13 @@ enum Command {
         #[arg(long)]
         only: Option<String>,
     },
+    /// Release a large fleet under AWS's published limits, and compare with the shortest time that they allow
+    Scale {
+        #[arg(long, default_value_t = 5_000)]
+        instances: u32,
+        #[arg(long, default_value_t = 1_000_000)]
+        boards: u32,
+    },
     /// Run each seed twice, and compare
     Determinism {
         #[arg(long, default_value_t = 1)]
@@ -100,6 +108,12 @@ fn main() -> Result<ExitCode> {
             println!("{table}");
             write_json(cli.json.as_deref(), &table)?;
             return Ok(code(table.missed().is_empty()));
+        }
+        Command::Scale { instances, boards } => {
+            let report = scale::scale(Sizes::new(instances, boards))?;
+            println!("{report}");
+            write_json(cli.json.as_deref(), &report)?;
+            return Ok(code(report.is_well()));
         }
         Command::Determinism { from, seeds } => return Ok(same(from, seeds)),
     };

@@ -1,5 +1,7 @@
-//! What is simulated at every change: the corpus, fixed seeds, every planted mistake, every place of every scenario.
+//! What is simulated at every change: the corpus, fixed seeds, every planted mistake, every place of every scenario, and
+//! a fleet of hundreds.
 //! The long runs are commands (`docs/simulation.md`).
 
 mod corpus;
+mod scale;
 mod seeds;

@@ -1,0 +1,139 @@
+//! The shortest time in which a release can be done: from the configuration's numbers, AWS's published buckets and
+//! what this world's machines take, and from nothing that the engine does.
+//!
+//! The steps of a release are goals, each reached before the next begins: their times are added up. Within a step
+//! everything that may happen at one time does.
+
+use segue_domain::service::Service;
+use serde::Serialize;
+
+use super::Sizes;
+use super::buckets::{ELB_TARGETS, RUN_CALLS, RUN_INSTANCES, STOP_CALLS, STOP_INSTANCES};
+use super::server::{APP_START_MS, BOOT_MS, CHECK_MS, DEREGISTRATION_DELAY_MS, DOWN_MS, SCRAPE_MS};
+use super::world::{CLIENTS, CONTROL_MS};
+
+/// Source: EC2 API, RunInstances: at most 100 instances in one call.
+const BATCH: u64 = 100;
+
+/// What one part of a release takes at the least.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    pub name: &'static str,
+    pub ms: u64,
+    /// From which numbers.
+    pub because: String,
+}
+
+/// All parts, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Bound {
+    pub parts: Vec<Part>,
+}
+
+impl Bound {
+    pub fn ms(&self) -> u64 {
+        self.parts.iter().map(|part| part.ms).sum()
+    }
+}
+
+pub(super) fn bound(sizes: Sizes, service: &Service) -> Bound {
+    let parts = vec![launch(sizes), boot(), registration(sizes), bake(service)];
+    let rest = [handover(sizes, service), zeros(service), deregistration(sizes), stop(sizes)];
+    Bound { parts: parts.into_iter().chain(rest).collect() }
+}
+
+fn launch(sizes: Sizes) -> Part {
+    let instances = u64::from(sizes.instances);
+    let calls = instances.div_ceil(BATCH);
+    let (by_calls, by_instances) = (RUN_CALLS.1.ms_for(calls), RUN_INSTANCES.1.ms_for(instances));
+    let because = format!(
+        "{calls} calls and {instances} instances: {:.0} s and {:.0} s from full buckets of RunInstances",
+        s(by_calls),
+        s(by_instances)
+    );
+    Part { name: "launch", ms: by_calls.max(by_instances), because }
+}
+
+fn boot() -> Part {
+    let because = format!("{:.0} s to run, {:.0} s to answer", s(BOOT_MS), s(APP_START_MS));
+    Part { name: "boot", ms: BOOT_MS + APP_START_MS, because }
+}
+
+/// Calls that register or deregister everybody of one fleet.
+fn target_calls(sizes: Sizes) -> u64 {
+    let balancers = u64::from(sizes.balancers.max(1));
+    u64::from(sizes.instances).div_ceil(balancers).div_ceil(BATCH).saturating_mul(balancers)
+}
+
+fn registration(sizes: Sizes) -> Part {
+    let calls = target_calls(sizes);
+    let because = format!("{calls} calls from a full bucket, then a health check of {:.0} s", s(CHECK_MS));
+    Part { name: "registration", ms: ELB_TARGETS.1.ms_for(calls) + CHECK_MS, because }
+}
+
+fn bake(service: &Service) -> Part {
+    let ms = u64::try_from(service.full.bake.as_millis()).unwrap_or(u64::MAX);
+    Part { name: "bake", ms, because: "configured".to_owned() }
+}
+
+/// Waves of the configured size, as many at one time as the policy says for so many new servers; each takes until its
+/// clients are let in, or until its boards are switched, whichever is longer.
+fn handover(sizes: Sizes, service: &Service) -> Part {
+    let policy = &service.handover;
+    let servers = u64::from(sizes.instances);
+    let at_once = u64::from(policy.waves_at_once(sizes.instances));
+    let size = u64::from(policy.wave_boards);
+    let boards = u64::from(sizes.boards);
+    let trials = [1, 10, boards.div_ceil(100)].map(|trial: u64| trial.min(size));
+    let wave_ms = |boards: u64, servers: u64| {
+        let attach_ms = (boards * CLIENTS).div_ceil(servers.min(boards).max(1)) * 1_000;
+        let rounds = boards.div_ceil(u64::from(policy.switching_at_once.max(1)));
+        (attach_ms / u64::from(policy.attach_rate_per_s.max(1))).max(rounds * 2 * CONTROL_MS)
+    };
+    let trials_ms: u64 = trials.iter().map(|trial| wave_ms(*trial, servers)).sum();
+    let left = boards.saturating_sub(trials.iter().sum());
+    let rounds = left.div_ceil(size.saturating_mul(at_once).max(1));
+    let round_ms = wave_ms(size.min(left.div_ceil(at_once)), servers / at_once);
+    let because = format!(
+        "3 trials, then {rounds} times {at_once} waves of {size} boards, {:.2} s each: {} attaches a second at a \
+         server, {} boards switched at one time in a wave",
+        s(round_ms),
+        policy.attach_rate_per_s,
+        policy.switching_at_once
+    );
+    Part { name: "handover", ms: trials_ms + rounds * round_ms, because }
+}
+
+/// The last of many servers is scraped one interval after it was emptied, and the sample that counts is so far apart.
+fn zeros(service: &Service) -> Part {
+    let apart_ms = u64::try_from(service.patience.zeros_apart.as_millis()).unwrap_or(u64::MAX);
+    let because = format!("scraped every {:.0} s, two samples {:.0} s apart", s(SCRAPE_MS), s(apart_ms));
+    Part { name: "zeros", ms: SCRAPE_MS + apart_ms.next_multiple_of(SCRAPE_MS), because }
+}
+
+fn deregistration(sizes: Sizes) -> Part {
+    let calls = target_calls(sizes);
+    let because = format!(
+        "{calls} calls from a full bucket, then a deregistration delay of {:.0} s",
+        s(DEREGISTRATION_DELAY_MS)
+    );
+    Part { name: "deregistration", ms: ELB_TARGETS.1.ms_for(calls) + DEREGISTRATION_DELAY_MS, because }
+}
+
+fn stop(sizes: Sizes) -> Part {
+    let instances = u64::from(sizes.instances);
+    let calls = instances.div_ceil(BATCH);
+    let ms = STOP_CALLS.1.ms_for(calls).max(STOP_INSTANCES.1.ms_for(instances));
+    let because = format!(
+        "{calls} calls, {instances} instances: {:.0} s from full buckets of StopInstances, {:.0} s to be down",
+        s(ms),
+        s(DOWN_MS)
+    );
+    Part { name: "stop", ms: ms + DOWN_MS, because }
+}
+
+/// For people.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "no time here has 52 bits")]
+pub(super) fn s(ms: u64) -> f64 {
+    ms as f64 / 1_000.0
+}
