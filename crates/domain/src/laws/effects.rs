@@ -1,7 +1,5 @@
 //! Laws of what is to be done, looked at when its intent is to be written.
 
-use std::collections::BTreeSet;
-
 use crate::effect::{Done, Effect, Intent, Lack, LaunchBatch, Outcome};
 use crate::event::Event;
 use crate::ids::InstanceId;
@@ -27,12 +25,12 @@ fn taken_away(effect: &Effect) -> &[InstanceId] {
 /// Who is ended, closed or taken out is in the plan, or was launched by this release.
 pub(super) fn s5_only_ours(before: &ReleaseState, event: &Event) -> Option<String> {
     let intent = intent(event)?;
-    if taken_away(&intent.effect).is_empty() {
-        return None;
-    }
-    let ours: BTreeSet<InstanceId> =
-        before.plan.blue.iter().cloned().chain(before.green()).chain(before.lost()).collect();
-    let other = taken_away(&intent.effect).iter().find(|id| !ours.contains(*id))?;
+    let plan = &before.plan;
+    let is_named =
+        |id: &InstanceId| [&plan.blue, &plan.spares, &plan.takeover].iter().any(|it| it.contains(id));
+    let is_launched =
+        |id: &InstanceId| before.batches.iter().any(|it| it.launched.contains(id) || it.lost.contains(id));
+    let other = taken_away(&intent.effect).iter().find(|id| !is_named(id) && !is_launched(id))?;
     Some(format!("{} names {other}, which is not this release's", intent.id))
 }
 
