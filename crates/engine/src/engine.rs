@@ -126,7 +126,8 @@ impl Engine {
         }
         let stop = watch::Sender::new(false);
         let regions = means.services.iter().map(|it| it.service.region.clone());
-        let pacers = regions.map(|region| (region, Arc::default())).collect();
+        let pacing = settings.limits.pacing;
+        let pacers = regions.map(|region| (region, Arc::new(Pacer::new(pacing)))).collect();
         let shared = Arc::new(Shared {
             settings,
             means,

@@ -27,7 +27,7 @@ pub mod fakes;
 pub use decider::{ByTheDomain, Decider};
 pub use engine::{Engine, Means, ServiceView, Settings};
 pub use ledger::{OpenError, Watch};
-pub use outside::{Call, CallStat, Limits, Ports};
+pub use outside::{Call, CallStat, Limits, Pacing, Ports};
 pub use pen::By;
 pub use run::Rhythm;
 pub use service::{Adopted, AdoptionEnd, BookError, ServiceSetup, Shown};

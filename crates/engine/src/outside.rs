@@ -18,6 +18,7 @@ use tracing::Instrument;
 use crate::ports::{CallError, Entropy};
 
 pub(crate) use pacer::Pacer;
+pub use pacer::Pacing;
 pub use ports::Ports;
 pub use stats::{CallStat, CallStats};
 pub use term::Term;
@@ -45,6 +46,8 @@ pub struct Limits {
     pub attach_poll: Duration,
     /// Items of one plural control call.
     pub items_at_once: usize,
+    /// Whether calls at AWS keep to its token buckets.
+    pub pacing: Pacing,
 }
 
 impl Default for Limits {
@@ -60,6 +63,7 @@ impl Default for Limits {
             calls_at_once: 256,
             attach_poll: Duration::from_millis(50),
             items_at_once: 200,
+            pacing: Pacing::Published,
         }
     }
 }
@@ -118,7 +122,8 @@ impl Outside {
         stats: Arc<CallStats>,
     ) -> Self {
         let (readings, deeds) = (Semaphore::new(limits.calls_at_once), Semaphore::new(limits.calls_at_once));
-        Self { ports, limits, term, entropy, stats, pacer: Arc::default(), readings, deeds }
+        let pacer = Arc::new(Pacer::new(limits.pacing));
+        Self { ports, limits, term, entropy, stats, pacer, readings, deeds }
     }
 
     /// Spends the tokens of others as well.

@@ -87,7 +87,7 @@ impl Ground {
             scope: Scope::new("segue"),
             owner: Owner::new(format!("daemon-{place}")),
             lease_ttl: LEASE_TTL,
-            limits: Limits::default(),
+            limits: Limits { pacing: self.plan.buckets.pacing(), ..Limits::default() },
             rhythm: Rhythm { tick: Duration::from_millis(self.plan.tick_ms), effects_at_once: 32 },
         };
         let ports = Between::ports(self.world.ports_of(&life), &self.journal, &self.plan.bugs);

@@ -24,6 +24,9 @@ pub(crate) use eyes::Eyes;
 const KEPT: usize = 20;
 /// More records than this, and a release of a few servers goes on for ever. A long one has a few hundred.
 pub(crate) const RECORDS_MAX: u64 = 3_000;
+/// More waves in a row that moved nothing, and a release does not rest between them: with its pauses it begins some
+/// dozen in the time after which it holds.
+const FRUITLESS_MAX: u32 = 60;
 
 /// One event of a release, looked at where it happened.
 pub(crate) struct Case<'a> {
@@ -53,6 +56,8 @@ pub(crate) struct Court {
     active: Option<ReleaseId>,
     moved: BTreeMap<(ReleaseId, Direction, BoardId), u64>,
     records: BTreeMap<ReleaseId, u64>,
+    /// Waves in a row that moved nothing.
+    fruitless: BTreeMap<ReleaseId, u32>,
     is_endless: bool,
     violations: Vec<String>,
 }
@@ -66,6 +71,7 @@ impl Court {
             active: None,
             moved: BTreeMap::new(),
             records: BTreeMap::new(),
+            fruitless: BTreeMap::new(),
             is_endless: false,
             violations: Vec::new(),
         }
@@ -100,6 +106,7 @@ impl Court {
             }
             self.s11_moved_once(before, event);
             self.l4_no_livelock(&before.plan.release);
+            self.l4_no_hurry(&before.plan.release, event);
         }
     }
 
@@ -152,6 +159,23 @@ impl Court {
         if *records == self.records_max {
             self.is_endless = true;
             self.convict(Law::NoLivelock, &format!("{release} has {} records", self.records_max));
+        }
+    }
+
+    /// Nor does it begin one wave after another that moves nothing. A person's word begins the count anew.
+    fn l4_no_hurry(&mut self, release: &ReleaseId, event: &Event) {
+        let row = self.fruitless.entry(release.clone()).or_default();
+        if let Event::Said { .. } = event {
+            *row = 0;
+        }
+        let Event::Ended { outcome: Outcome::Done(Done::Moved(result)), .. } = event else { return };
+        let is_fruitless = result.boards_moved + result.boards_gone == 0;
+        *row = if is_fruitless { *row + 1 } else { 0 };
+        if *row == FRUITLESS_MAX {
+            self.convict(
+                Law::NoLivelock,
+                &format!("{release} began {FRUITLESS_MAX} waves in a row for nothing"),
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use segue_engine::Pacing;
 use serde::{Deserialize, Serialize};
 
 use crate::bug::{Bug, Bugs};
@@ -27,6 +28,8 @@ pub struct Plan {
     /// By so much a daemon's wall clock is before or after the true one, at the most; each life has its own.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clocks_off_ms: u64,
+    #[serde(default)]
+    pub buckets: Buckets,
     /// How often each kind of fault strikes, in a million calls. A kind that is not named never does.
     pub rates: BTreeMap<Kind, u32>,
     /// What happens to the world, in the order in which it was drawn.
@@ -61,6 +64,30 @@ fn is_zero(ms: &u64) -> bool {
     *ms == 0
 }
 
+/// Whether the daemons keep to AWS's token buckets. Where they do, a look at a dozen groups takes a second; where they
+/// do not, one follows the other at once, and other moments meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Buckets {
+    Published,
+    /// As in every plan that says nothing of it.
+    #[default]
+    None,
+}
+
+impl Buckets {
+    fn drawn(chance: Chance) -> Self {
+        if chance.named("buckets").hits(HALF) { Self::Published } else { Self::None }
+    }
+
+    pub(crate) fn pacing(self) -> Pacing {
+        match self {
+            Self::Published => Pacing::Published,
+            Self::None => Pacing::Off,
+        }
+    }
+}
+
 impl Plan {
     /// A run without any fault.
     pub fn calm(seed: u64, script: Script) -> Self {
@@ -71,6 +98,7 @@ impl Plan {
             latency_ms_max: 0,
             tick_ms: 2_000,
             clocks_off_ms: 0,
+            buckets: Buckets::Published,
             rates: BTreeMap::new(),
             happenings: Vec::new(),
             aimed: BTreeSet::new(),
@@ -102,6 +130,7 @@ impl Plan {
             latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
+            buckets: Buckets::drawn(chance),
             rates: Kind::ALL.iter().copied().filter_map(rate).collect(),
             happenings: happening::drawn(chance.named("happenings")),
             aimed: strike::aimed(chance.named("aimed")),
@@ -120,6 +149,7 @@ impl Plan {
             daemons: if chance.named("daemons").hits(HALF) { 2 } else { 1 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
+            buckets: Buckets::drawn(chance),
             rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
             happenings: happening::directed(chance.named("happenings")),
             aimed: strike::aimed(chance.named("aimed")),
