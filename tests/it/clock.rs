@@ -28,7 +28,8 @@ fn set_clock(folder: &Path, off: &str) {
 fn in_step(url: &str, step: &str) -> Value {
     until(step, || {
         let view = program::get(url, "/v1/releases/boards-2");
-        let is_here = view["steps"].as_array()?.iter().any(|it| it["name"] == step && it["state"] == "running");
+        let is_here =
+            view["steps"].as_array()?.iter().any(|it| it["name"] == step && it["state"] == "running");
         is_here.then_some(view)
     })
 }

@@ -110,6 +110,10 @@ async fn resume(ground: &Ground, until: Instant) {
 async fn untag(ground: &Ground, side: Side, time: Duration) {
     let Some(id) = servers(ground, side).into_iter().next() else { return };
     let tags = ground.world.untag(&id);
+    // Somebody else did already, and gives them back.
+    if tags.is_empty() {
+        return;
+    }
     sleep(time).await;
     ground.world.tag_again(&id, tags);
 }

@@ -55,7 +55,11 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 /// all of them come is waited for with the users let in.
 fn let_the_users_in(scope: &Scope<'_>) -> Result<(), Progress> {
     let all_are_read = registry::require_groups(scope, &scope.plan().groups()).is_ok();
-    let any_new_serves = || scope.state.green().iter().any(|id| capacity::is_healthy(scope, id));
+    let green = scope.state.green();
+    // One that EC2 does not list may serve all the same.
+    let may_serve =
+        |id: &InstanceId| capacity::is_healthy(scope, id) || registry::hidden(scope, [id]).next().is_some();
+    let any_new_serves = || green.iter().any(may_serve);
     let any_old_serves = || scope.plan().blue.iter().any(|id| capacity::serves(scope, id));
     if !all_are_read || any_new_serves() || !any_old_serves() {
         return Ok(());

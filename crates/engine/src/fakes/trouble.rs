@@ -126,7 +126,8 @@ impl FakeWorld {
     pub fn untag(&self, id: &InstanceId) -> BTreeMap<String, String> {
         let mut state = self.now();
         let now_ms = state.now_ms;
-        let Some(machine) = state.machines.get_mut(id) else { return BTreeMap::new() };
+        let tagged = state.machines.get_mut(id).filter(|machine| !machine.tags.is_empty());
+        let Some(machine) = tagged else { return BTreeMap::new() };
         machine.untagged = Some(Untagged { from_ms: now_ms, to_ms: None });
         std::mem::take(&mut machine.tags)
     }
