@@ -4,6 +4,7 @@
 
 mod adopt;
 mod aws;
+mod bench;
 mod by_hand;
 mod chaos;
 mod clients;

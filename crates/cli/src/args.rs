@@ -11,6 +11,7 @@ use segue_sandbox::app::AppArgs;
 use segue_sandbox::store::StoreArgs;
 use url::Url;
 
+use crate::bench::BenchArgs;
 use crate::demo::DemoArgs;
 
 /// Releases stateful websocket applications on AWS without anyone noticing.
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     },
     /// Show it all on this machine: a canary and a full release under live users
     Demo(DemoArgs),
+    /// Measure a release of thousands of servers on this machine; the servers are simulated, the daemon is not
+    Bench(BenchArgs),
     /// Run a stand-in for AWS on this machine
     Sandbox(SandboxCommand),
     /// Tell what a release would do, call by call; nothing is done

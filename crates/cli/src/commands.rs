@@ -15,7 +15,7 @@ use segue_api::{Client, Error as ClientError, HistoryQuery, Limits, ReleaseKind,
 
 use crate::args::{Cli, Command, Common, JournalCommand, Signed};
 use crate::exit::Exit;
-use crate::{demo, output, text};
+use crate::{bench, demo, output, text};
 
 pub(crate) async fn run(cli: Cli) -> Result<Exit> {
     let common = cli.common;
@@ -23,6 +23,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Serve { config } => serve(&config).await,
         Command::Check { config } => check::run(&common, &config).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Bench(args) => bench::run(&common, args).await,
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::DemoApp(args) => done(segue_sandbox::app::run(args).await),
         Command::DemoStore(args) => done(segue_sandbox::store::run(args).await.map_err(Into::into)),

@@ -19,18 +19,39 @@ pub(crate) struct DaemonConfig<'a> {
     pub(crate) patience: Patience,
 }
 
-/// How patient it is with boards and steps.
+/// How patient it is with boards and steps, and how much it does at a time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     /// Without progress.
     pub(crate) step: Duration,
+    /// From one look at the world to the next.
+    pub(crate) tick: Duration,
+    /// A number from Prometheus that is older is unknown.
+    pub(crate) max_age: Duration,
     /// Boards that are carried at a time.
     pub(crate) wave_boards: u32,
+    /// Of those, the ones whose clients wait at a time.
+    pub(crate) switching_at_once: u32,
+    pub(crate) needs_canary: NeedsCanary,
+}
+
+/// Whether a full release wants a canary before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NeedsCanary {
+    Yes,
+    No,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { step: Duration::from_mins(1), wave_boards: 40 }
+        Self {
+            step: Duration::from_mins(1),
+            tick: Duration::from_millis(200),
+            max_age: Duration::from_secs(3),
+            wave_boards: 40,
+            switching_at_once: 4,
+            needs_canary: NeedsCanary::Yes,
+        }
     }
 }
 
@@ -47,7 +68,7 @@ impl DaemonConfig<'_> {
             r#"[daemon]
 listen = "{listen}"
 journal = {journal}
-tick = "200ms"
+tick = "{tick_ms}ms"
 
 [log]
 format = "human"
@@ -60,6 +81,7 @@ url = "{prometheus}"
 
 [handover]
 key_file = {key}
+port = {control_port}
 
 [[service]]
 name = "{service}"
@@ -80,17 +102,18 @@ min_boards = {min_boards}
 [service.full]
 bake = "3s"
 keep_old = "1h"
+needs_canary = {needs_canary}
 
 [service.handover]
 attach_deadline = "10s"
 attach_rate_per_s = 250
 wave_boards = {wave_boards}
-switching_at_once = 4
+switching_at_once = {switching_at_once}
 
 [service.patience]
 step = "{patience_s}s"
 settle = "3s"
-max_age = "3s"
+max_age = "{max_age_s}s"
 zeros_apart = "1s"
 
 [service.routing]
@@ -112,6 +135,11 @@ canaries = ["{c1}", "{c2}", "{c3}"]
             listener = ready.listener_arn,
             patience_s = self.patience.step.as_secs_f64(),
             wave_boards = self.patience.wave_boards,
+            switching_at_once = self.patience.switching_at_once,
+            tick_ms = self.patience.tick.as_millis(),
+            max_age_s = self.patience.max_age.as_secs_f64(),
+            needs_canary = self.patience.needs_canary == NeedsCanary::Yes,
+            control_port = ready.ports.control,
             a = group("a"),
             b = group("b"),
             c1 = group("canary-1"),

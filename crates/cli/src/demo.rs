@@ -12,7 +12,6 @@ mod freeze;
 mod hand;
 mod journey;
 mod kills;
-mod place;
 mod sandbox;
 mod screen;
 
@@ -27,12 +26,12 @@ use segue_handover::wire::Connect;
 use segue_sandbox::users::{Crowd, CrowdConfig, Phase, Records, Report, Verdict, ndjson};
 use segue_sandbox::{Ready, Sabotage};
 use serde::Serialize;
-use tokio::process::Command;
 
 use crate::args::{Output, parse_duration};
 use crate::daemon_config::Patience;
 use crate::exit::Exit;
 use crate::output::{self, say};
+use crate::place::Place;
 
 use self::chaos::Chaos;
 use self::daemon::Daemon;
@@ -40,7 +39,6 @@ use self::figures::{Counted, Sources};
 use self::hand::Hand;
 use self::journey::{Journey, Outcome};
 use self::kills::Kills;
-use self::place::Place;
 use self::sandbox::Sandbox;
 
 /// What the demo shows.
@@ -131,7 +129,7 @@ const SERVICE: &str = "boards";
 
 pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
     // What runs below may end at any of its awaits: every process that it started is ended with it.
-    let place = Place::create()?;
+    let place = Place::create("segue-demo-")?;
     let shown = tokio::select! {
         shown = show(&args, &place) => shown,
         _ = tokio::signal::ctrl_c() => {
@@ -255,17 +253,6 @@ async fn release(journey: &mut Journey, crowd: &mut Crowd) -> Result<(Outcome, O
     }
     let full = journey.go(crowd, ReleaseKind::Full, None).await?;
     Ok((canary, Some(full)))
-}
-
-/// This program as a process of its own, which does not outlive the demo, however that ends.
-fn child(command: &str) -> Result<Command> {
-    let program = std::env::current_exe().context("this program's own path is not known")?;
-    let mut child = Command::new(&program);
-    child
-        .args(["instance-init", "--parent", &std::process::id().to_string(), "--"])
-        .arg(program)
-        .arg(command);
-    Ok(child)
 }
 
 fn crowd_config(args: &DemoArgs, ready: &Ready) -> Result<CrowdConfig> {

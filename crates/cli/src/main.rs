@@ -3,11 +3,14 @@
 //! It decides nothing: verbs are calls of the daemon's API, the rest is started from here.
 
 mod args;
+mod bench;
+mod children;
 mod commands;
 mod daemon_config;
 mod demo;
 mod exit;
 mod output;
+mod place;
 mod text;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use crate::connections::{Connections, TargetConnections};
 use crate::faults::{Fault, FaultRefused, Faults};
 use crate::names::InstanceId;
 use crate::shared::Shared;
+use crate::simulated::{BoardTally, Simulated};
 use crate::world::{Instance, Ledger, World};
 
 /// One instance as `GET /admin/instances` shows it.
@@ -55,17 +56,23 @@ const FAULT_MAX: usize = 16 * 1024;
 struct Admin {
     shared: Arc<Shared>,
     connections: Arc<Connections>,
+    simulated: Option<Arc<Simulated>>,
 }
 
 /// The admin endpoint.
-pub(crate) fn router(shared: Arc<Shared>, connections: Arc<Connections>) -> Router {
+pub(crate) fn router(
+    shared: Arc<Shared>,
+    connections: Arc<Connections>,
+    simulated: Option<Arc<Simulated>>,
+) -> Router {
     Router::new()
         .route("/admin/ledger", get(ledger))
         .route("/admin/instances", get(instances))
         .route("/admin/connections", get(live))
+        .route("/admin/boards", get(boards))
         .route("/admin/faults", get(faults).post(set_fault).delete(heal))
         .layer(DefaultBodyLimit::max(FAULT_MAX))
-        .with_state(Admin { shared, connections })
+        .with_state(Admin { shared, connections, simulated })
 }
 
 async fn ledger(State(admin): State<Admin>) -> Json<Ledger> {
@@ -95,6 +102,11 @@ fn view(world: &World, instance: &Instance) -> InstanceView {
 async fn live(State(admin): State<Admin>) -> Json<ConnectionsView> {
     let targets = admin.connections.list();
     Json(ConnectionsView { total: targets.iter().map(|t| t.live).sum(), targets })
+}
+
+/// Boards of simulated instances only: others keep theirs in the store.
+async fn boards(State(admin): State<Admin>) -> Result<Json<BoardTally>, StatusCode> {
+    admin.simulated.map(|simulated| Json(simulated.tally())).ok_or(StatusCode::NOT_FOUND)
 }
 
 async fn faults(State(admin): State<Admin>) -> Json<Faults> {

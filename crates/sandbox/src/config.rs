@@ -12,10 +12,18 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::sabotage::Sabotage;
+use crate::simulated::BOARDS_MAX;
 use crate::world::{AtDelayEnd, Lags, TokenBuckets, WhenUnhealthy};
 
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
 const SLOTS_MAX: u16 = 95;
+
+/// Three subnets of 251 addresses each.
+const INSTANCES_MAX: u64 = 750;
+/// Simulated ones have larger subnets.
+pub(crate) const INSTANCES_MAX_SIMULATED: u32 = 20_000;
+/// Clients of a simulated board.
+const CLIENTS_MAX: u32 = 10_000;
 
 /// Ten minutes: nobody has seen AWS be later than that.
 const LAG_MS_MAX: u64 = 600_000;
@@ -59,6 +67,9 @@ pub struct SandboxConfig {
     pub images: Vec<ImageConfig>,
     /// Instances that run already when the sandbox is ready.
     pub fleet: Option<FleetConfig>,
+    /// Instances are no processes: their application is simulated. Its own part of the configuration.
+    #[serde(rename = "virtual", skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<SimulatedConfig>,
     /// Faults that are set as soon as the fleet runs.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
@@ -119,6 +130,9 @@ pub struct LoadBalancerConfig {
     pub at_delay_end: AtDelayEnd,
     /// What becomes of sockets whose target turns unhealthy: `close` or `keep`.
     pub when_unhealthy: WhenUnhealthy,
+    /// The quota of targets, for a group and for the whole load balancer (1000 on AWS, which raises it on
+    /// request).
+    pub targets_max: u16,
 }
 
 /// How late what was done shows, from the moment that the sandbox is ready. All zero unless it is said.
@@ -218,6 +232,16 @@ pub struct FleetConfig {
     pub tags: BTreeMap<String, String>,
 }
 
+/// What simulated instances hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimulatedConfig {
+    /// Boards of the fleet that runs when the sandbox is ready, as many on each server as on any other.
+    pub boards: u32,
+    /// Clients of each board; they are counted, and have no sockets.
+    pub clients_per_board: u32,
+}
+
 /// Who launched the fleet that runs when the sandbox is ready.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -253,6 +277,7 @@ impl Default for SandboxConfig {
             store: StoreConfig::default(),
             images: ["1", "2"].map(ImageConfig::demo).into(),
             fleet: None,
+            simulated: None,
             faults: Vec::new(),
             sabotage: None,
         }
@@ -316,6 +341,7 @@ impl Default for LoadBalancerConfig {
             deregistration_delay_s: 1,
             at_delay_end: AtDelayEnd::Close,
             when_unhealthy: WhenUnhealthy::Keep,
+            targets_max: 1_000,
         }
     }
 }
@@ -367,7 +393,8 @@ impl SandboxConfig {
             ("health.healthy_threshold", u64::from(self.health.healthy_threshold), 1, 10),
             ("health.unhealthy_threshold", u64::from(self.health.unhealthy_threshold), 1, 10),
             ("prometheus.interval_ms", self.prometheus.interval_ms, 1, 300_000),
-            ("instances.max", u64::from(self.instances.max), 1, 750),
+            ("instances.max", u64::from(self.instances.max), 1, self.instances_max()),
+            ("load_balancer.targets_max", lb.targets_max.into(), 1, INSTANCES_MAX_SIMULATED.into()),
             ("consistency.launch_ms", self.consistency.launch_ms, 0, LAG_MS_MAX),
             ("consistency.tags_ms", self.consistency.tags_ms, 0, LAG_MS_MAX),
             ("consistency.targets_ms", self.consistency.targets_ms, 0, LAG_MS_MAX),
@@ -378,11 +405,34 @@ impl SandboxConfig {
         }
         mistakes.extend(self.credentials.mistakes().into_iter().map(str::to_owned));
         self.check_images(&mut mistakes);
+        self.check_simulated(&mut mistakes);
         let wrong = |(place, fault): (usize, &Fault)| {
             fault.check().err().map(|why| format!("fault {}: {why}", place.saturating_add(1)))
         };
         mistakes.extend(self.faults.iter().enumerate().filter_map(wrong));
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigMistakes(mistakes)) }
+    }
+
+    fn instances_max(&self) -> u64 {
+        if self.simulated.is_some() { INSTANCES_MAX_SIMULATED.into() } else { INSTANCES_MAX }
+    }
+
+    fn check_simulated(&self, mistakes: &mut Vec<String>) {
+        let Some(simulated) = &self.simulated else { return };
+        for (key, value, to) in [
+            ("virtual.boards", simulated.boards, BOARDS_MAX),
+            ("virtual.clients_per_board", simulated.clients_per_board, CLIENTS_MAX),
+        ] {
+            if value > to {
+                mistakes.push(format!("{key} must be at most {to}, not {value}"));
+            }
+        }
+        if simulated.boards > 0 && self.fleet.as_ref().is_none_or(|fleet| fleet.count == 0) {
+            mistakes.push("virtual.boards need a fleet that has them".to_owned());
+        }
+        if self.sabotage.is_some() {
+            mistakes.push("sabotage is planted in the demo application, which virtual instances do not run".to_owned());
+        }
     }
 
     fn check_images(&self, mistakes: &mut Vec<String>) {
@@ -398,7 +448,9 @@ impl SandboxConfig {
             if !self.images.iter().any(|image| image.version == fleet.version) {
                 mistakes.push(format!("the fleet's version {} has no image", fleet.version));
             }
-            if fleet.count > self.slots {
+            // Simulated servers that lead their clients by themselves need none at all.
+            let needs_slots = self.simulated.is_none() || self.slots > 0;
+            if needs_slots && fleet.count > self.slots {
                 mistakes.push(format!("a fleet of {} needs as many slots, not {}", fleet.count, self.slots));
             }
             if fleet.weight > 999 {

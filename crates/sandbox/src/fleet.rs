@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::config::{FleetConfig, LaunchedBy, SandboxConfig};
 use crate::names::{GroupArn, InstanceId};
@@ -61,7 +61,8 @@ fn request(
     place: usize,
 ) -> anyhow::Result<LaunchRequest> {
     let image = ready.images.get(&fleet.version).context("the fleet's version has no image")?;
-    let slot = ready.slots.get(place).context("the fleet has more instances than there are slots")?;
+    let slot = ready.slots.get(place);
+    ensure!(slot.is_some() || config.slots == 0, "the fleet has more instances than there are slots");
     let zone = place.checked_rem(ready.subnets.len()).and_then(|zone| ready.subnets.get(zone));
     Ok(LaunchRequest {
         template: Some(TemplateChoice {
@@ -71,7 +72,7 @@ fn request(
         image: Some(image.clone()),
         instance_type: None,
         subnet: zone.cloned(),
-        user_data: Some(format!("ROUTE={}\n", slot.value).into_bytes()),
+        user_data: slot.map(|slot| format!("ROUTE={}\n", slot.value).into_bytes()),
         tags: tags(config, fleet).into_iter().filter(|(key, _)| !key.starts_with(RESERVED)).collect(),
         protection: Protection::Off,
         min: 1,

@@ -17,6 +17,7 @@ mod credentials;
 pub mod faults;
 mod fetch;
 mod fleet;
+mod grounds;
 mod health;
 mod in_process;
 mod init;
@@ -38,6 +39,7 @@ mod seed;
 mod serve;
 mod shared;
 mod signature;
+mod simulated;
 pub mod store;
 pub mod users;
 mod world;
@@ -45,7 +47,7 @@ mod world;
 pub use admin::{ConnectionsView, InstanceView, Instances};
 pub use config::{
     ConfigMistakes, ConsistencyConfig, FleetConfig, HealthConfig, ImageConfig, InstancesConfig, LaunchedBy,
-    ListenConfig, LoadBalancerConfig, PrometheusConfig, SandboxConfig, StoreConfig,
+    ListenConfig, LoadBalancerConfig, PrometheusConfig, SandboxConfig, SimulatedConfig, StoreConfig,
 };
 pub use connections::TargetConnections;
 pub use credentials::Credentials;
@@ -53,11 +55,12 @@ pub use in_process::InProcess;
 pub use init::{InstanceInitArgs, instance_init};
 pub use names::{ClientToken, GroupArn, ImageId, InstanceId, ReservationId, RuleArn, SubnetId, TemplateId};
 pub use process::ProcessRunner;
-pub use ready::{Ready, Slot};
+pub use ready::{InstancePorts, Ready, Slot};
 pub use run::{SandboxArgs, run};
 pub use runner::{Runner, Running, StartFailed};
 pub use sabotage::Sabotage;
 pub use sandbox::{Sandbox, Start};
+pub use simulated::BoardTally;
 pub use world::{
     AtDelayEnd, EndRecord, Launch, LaunchRecord, Ledger, TargetKey, TokenBuckets, WhenUnhealthy,
 };

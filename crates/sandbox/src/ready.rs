@@ -44,10 +44,21 @@ pub struct Ready {
     pub slots: Vec<Slot>,
     /// The instances of the seeded fleet, in order of launch.
     pub blue: Vec<InstanceId>,
+    /// Where every instance listens, on its own address.
+    pub ports: InstancePorts,
     /// The secret of the control contract.
     pub handover_key: String,
     /// Where logs and the store's file are.
     pub data_dir: PathBuf,
+}
+
+/// The ports of instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstancePorts {
+    /// Users' requests, and health checks.
+    pub traffic: u16,
+    /// Control calls and metrics.
+    pub control: u16,
 }
 
 /// One route slot.

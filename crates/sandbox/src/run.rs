@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{FleetConfig, LaunchedBy, SandboxConfig};
+use crate::config::{FleetConfig, INSTANCES_MAX_SIMULATED, LaunchedBy, SandboxConfig};
 use crate::logfile;
 use crate::process::{Process, ProcessRunner};
 use crate::ready::Ready;
@@ -43,6 +43,10 @@ pub struct SandboxArgs {
     /// Somebody else launched those servers: they carry none of Segue's tags, and `segue adopt` takes them in.
     #[arg(long, requires = "fleet")]
     pub strangers: bool,
+    /// Those servers are no processes: the sandbox simulates them, with this many boards in all. Thousands of
+    /// them fit on one machine.
+    #[arg(long = "virtual", value_name = "BOARDS", requires = "fleet")]
+    pub simulated: Option<u32>,
 }
 
 impl SandboxArgs {
@@ -56,6 +60,13 @@ impl SandboxArgs {
             fleet.count = count;
             if self.strangers {
                 fleet.launched_by = LaunchedBy::Others;
+            }
+        }
+        if let Some(boards) = self.simulated {
+            config.simulated.get_or_insert_default().boards = boards;
+            config.instances.max = INSTANCES_MAX_SIMULATED;
+            if self.fleet.is_some_and(|count| count > config.slots) {
+                config.slots = 0;
             }
         }
         config.check()?;
@@ -88,20 +99,26 @@ async fn run_in<Kept>(
 ) -> anyhow::Result<()> {
     let segue = std::env::current_exe().context("this program's own path is not known")?;
     let runner = ProcessRunner { segue, logs: data_dir.to_owned() };
-    let (mut store, address) = start_store(&runner, &config, data_dir).await?;
+    // Simulated instances keep their boards among themselves.
+    let mut store = match config.simulated {
+        Some(_) => None,
+        None => Some(start_store(&runner, &config, data_dir).await?),
+    };
     let start = Start {
         listen,
         handover_key: config.handover_key.clone().unwrap_or_else(fresh_key),
         config,
         data_dir: data_dir.to_owned(),
         runner: Arc::new(runner),
-        store: Some(address),
+        store: store.as_ref().map(|(_, address)| *address),
         now: jiff::Timestamp::now(),
     };
-    let ended = serve(start, &mut store, signals, on_ready).await;
-    store.ask_to_end();
-    if tokio::time::timeout(STORE_LIMIT, store.ended()).await.is_err() {
-        store.kill();
+    let ended = serve(start, store.as_mut().map(|(store, _)| store), signals, on_ready).await;
+    if let Some((mut store, _)) = store {
+        store.ask_to_end();
+        if tokio::time::timeout(STORE_LIMIT, store.ended()).await.is_err() {
+            store.kill();
+        }
     }
     ended
 }
@@ -109,7 +126,7 @@ async fn run_in<Kept>(
 /// Runs until a signal comes or the store ends. A signal during the start ends what has been started.
 async fn serve<Kept>(
     start: Start,
-    store: &mut Process,
+    store: Option<&mut Process>,
     mut signals: Signals,
     on_ready: impl FnOnce(&Ready) -> anyhow::Result<Kept>,
 ) -> anyhow::Result<()> {
@@ -125,11 +142,19 @@ async fn serve<Kept>(
         Err(error) => Err(error),
         Ok(_kept) => tokio::select! {
             () = signals.any() => Ok(()),
-            how = store.ended() => Err(anyhow!("the store process ended by itself: {how}")),
+            how = end_of(store) => Err(anyhow!("the store process ended by itself: {how}")),
         },
     };
     sandbox.shutdown().await;
     ended
+}
+
+/// Waits for the store's end; for ever where there is none.
+async fn end_of(store: Option<&mut Process>) -> String {
+    match store {
+        Some(store) => store.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The two signals that ask for an end.

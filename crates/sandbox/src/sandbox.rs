@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use segue_handover::auth::Key;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,20 +15,24 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::SandboxConfig;
 use crate::connections::Connections;
+use crate::grounds::{Ears, Grounds};
 use crate::lb::LbSettings;
 use crate::machines::Machines;
 use crate::names::InstanceId;
-use crate::network::{Block, take_blocks};
+use crate::network::Block;
 use crate::prometheus::Prometheus;
 use crate::query::Endpoint;
-use crate::ready::Ready;
+use crate::ready::{InstancePorts, Ready};
 use crate::runner::Runner;
 use crate::sabotage::{self, Sabotage};
-use crate::seed::{BLUE, Ground, Seeded, ZONES, seed};
-use crate::serve::serve;
+use crate::seed::{BLUE, Ground, Seeded, seed};
+use crate::serve::{serve, serve_many};
 use crate::shared::Shared;
+use crate::simulated::{self, Simulated, Simulation};
 use crate::{admin, fleet, health, lb, machines, query};
 
+/// Connections that all simulated instances have at once: each may be asked by several, and keeps what is idle.
+const SIMULATED_CONNECTIONS_MAX: usize = 65_536;
 /// How long an endpoint may take to end its last requests.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
@@ -42,7 +47,7 @@ pub struct Start {
     pub handover_key: String,
     /// Where logs go.
     pub data_dir: PathBuf,
-    /// How instances are run.
+    /// How instances are run that are not simulated.
     pub runner: Arc<dyn Runner>,
     /// The boards' database that instances are told of.
     pub store: Option<SocketAddr>,
@@ -58,7 +63,15 @@ pub struct Sandbox {
     machines_stop: CancellationToken,
     tasks: JoinSet<()>,
     machines: JoinSet<()>,
-    _blocks: Vec<Block>,
+    _leases: Vec<Block>,
+}
+
+/// What the tasks of a sandbox share.
+struct Parts {
+    shared: Arc<Shared>,
+    simulated: Option<Arc<Simulated>>,
+    listeners: Listeners,
+    ears: Option<Ears>,
 }
 
 struct Listeners {
@@ -73,18 +86,20 @@ impl Sandbox {
     /// something fails.
     pub async fn start(start: Start) -> anyhow::Result<Self> {
         start.config.check()?;
-        let blocks = take_blocks(ZONES.len())?;
+        let Grounds { blocks, ports, leases, ears } = Grounds::take(&start.config).await?;
         let listeners = Listeners::bind(&start).await?;
         let clock = Clock::starting_at(start.now);
         let lb_url = url(&listeners.load_balancer)?;
         let seeded = seed(Ground {
             config: &start.config,
-            blocks: blocks.iter().map(|block| block.number).collect(),
+            blocks,
             lb_port: listeners.load_balancer.local_addr()?.port(),
+            traffic_port: ports.traffic,
             env: environment(&start, lb_url),
             now: clock.now(),
         });
-        let (world, ready) = ready(&start, &listeners, seeded)?;
+        let simulated = simulated(&start, clock, &listeners)?;
+        let (world, ready) = ready(&start, &listeners, ports, seeded)?;
         let shared = Arc::new(Shared::new(world, clock));
         let mut sandbox = Self {
             ready,
@@ -92,10 +107,10 @@ impl Sandbox {
             machines_stop: CancellationToken::new(),
             tasks: JoinSet::new(),
             machines: JoinSet::new(),
-            _blocks: blocks,
+            _leases: leases,
         };
-        sandbox.spawn(&start, listeners, &shared);
-        match settle(&shared, &start.config, &sandbox.ready).await {
+        sandbox.spawn(&start, Parts { shared: Arc::clone(&shared), simulated: simulated.clone(), listeners, ears });
+        match settle(&shared, &start.config, &sandbox.ready, simulated.as_deref()).await {
             Ok(blue) => sandbox.ready.blue = blue,
             Err(error) => {
                 sandbox.shutdown().await;
@@ -121,47 +136,67 @@ impl Sandbox {
         }
     }
 
-    fn spawn(&mut self, start: &Start, listeners: Listeners, shared: &Arc<Shared>) {
+    fn spawn(&mut self, start: &Start, parts: Parts) {
+        let Parts { shared, simulated, listeners, ears } = parts;
         let connections = Arc::new(Connections::default());
         let stop = &self.stop;
+        let runner = simulated.clone().map_or_else(|| Arc::clone(&start.runner), |it| Arc::new(Simulation(it)));
         let machines = Machines {
-            shared: Arc::clone(shared),
-            runner: Arc::clone(&start.runner),
+            shared: Arc::clone(&shared),
+            runner,
             connections: Arc::clone(&connections),
             kill_after: Duration::from_millis(start.config.instances.kill_after_ms),
         };
         self.machines.spawn(machines::run(machines, self.machines_stop.clone()));
         let lb = lb_settings(&start.config);
         let routed = Arc::clone(&connections);
-        self.tasks.spawn(lb::run(listeners.load_balancer, lb, Arc::clone(shared), routed, stop.clone()));
-        self.tasks.spawn(health::run(Arc::clone(shared), stop.clone()));
-        let prometheus = Prometheus::new(Arc::clone(shared));
+        self.tasks.spawn(lb::run(listeners.load_balancer, lb, Arc::clone(&shared), routed, stop.clone()));
+        self.tasks.spawn(health::run(Arc::clone(&shared), simulated.clone(), stop.clone()));
+        let prometheus = Prometheus::new(Arc::clone(&shared), simulated.clone(), self.ready.ports.control);
         let interval = Duration::from_millis(start.config.prometheus.interval_ms);
         self.tasks.spawn(Arc::clone(&prometheus).scrape(interval, stop.clone()));
         self.tasks.spawn(serve(listeners.prometheus, prometheus.router(), stop.clone()));
-        let fleet = self
-            .ready
-            .target_groups
-            .get(BLUE)
-            .filter(|_| start.config.sabotage == Some(Sabotage::TerminateEarly));
+        let fleet = self.ready.target_groups.get(BLUE);
+        let fleet = fleet.filter(|_| start.config.sabotage == Some(Sabotage::TerminateEarly));
         if let Some(fleet) = fleet {
-            let early = sabotage::terminate_early(Arc::clone(shared), fleet.clone(), stop.clone());
+            let early = sabotage::terminate_early(Arc::clone(&shared), fleet.clone(), stop.clone());
             self.tasks.spawn(early);
         }
-        let behind = admin::router(Arc::clone(shared), connections);
-        self.tasks.spawn(serve(listeners.admin, behind, stop.clone()));
+        if let Some((simulated, ears)) = simulated.clone().zip(ears) {
+            self.hear(ears, &simulated);
+        }
+        let behind = admin::router(Arc::clone(&shared), connections, simulated);
+        self.tasks.spawn(serve(listeners.admin, behind, self.stop.clone()));
         let aws = query::router(Endpoint {
-            shared: Arc::clone(shared),
+            shared,
             credentials: start.config.credentials.clone(),
             region: start.config.region.clone(),
         });
-        self.tasks.spawn(serve(listeners.aws, aws, stop.clone()));
+        self.tasks.spawn(serve(listeners.aws, aws, self.stop.clone()));
+    }
+
+    /// Answers for all simulated instances.
+    fn hear(&mut self, ears: Ears, simulated: &Arc<Simulated>) {
+        let (traffic, control) = (Arc::clone(simulated), Arc::clone(simulated));
+        for (listener, router) in
+            [(ears.traffic, simulated::traffic(traffic)), (ears.control, simulated::control(control))]
+        {
+            self.tasks.spawn(serve_many(listener, router, SIMULATED_CONNECTIONS_MAX, self.stop.clone()));
+        }
     }
 }
 
 /// Launches the fleet in peace; only then are things late, calls counted, and faults set.
-async fn settle(shared: &Shared, config: &SandboxConfig, ready: &Ready) -> anyhow::Result<Vec<InstanceId>> {
+async fn settle(
+    shared: &Shared,
+    config: &SandboxConfig,
+    ready: &Ready,
+    simulated: Option<&Simulated>,
+) -> anyhow::Result<Vec<InstanceId>> {
     let blue = fleet::launch(shared, config, ready).await?;
+    if let Some((simulated, content)) = simulated.zip(config.simulated) {
+        simulated.seed(content.boards);
+    }
     shared.with(|world, _| world.keep_manners(config.consistency.lags(), config.token_buckets));
     for fault in &config.faults {
         let set = shared.with(|world, now| world.set_fault(fault.clone(), now));
@@ -200,6 +235,14 @@ fn environment(start: &Start, lb_url: String) -> BTreeMap<String, String> {
     env
 }
 
+/// The instances' application, where the configuration wants it simulated.
+fn simulated(start: &Start, clock: Clock, listeners: &Listeners) -> anyhow::Result<Option<Arc<Simulated>>> {
+    let Some(content) = start.config.simulated else { return Ok(None) };
+    let key = Key::new(start.handover_key.as_bytes()).context("the handover key is no key")?;
+    let front_door = url(&listeners.load_balancer)?;
+    Ok(Some(Simulated::new(key, clock, &front_door, content.clients_per_board)))
+}
+
 fn lb_settings(config: &SandboxConfig) -> LbSettings {
     let lb = &config.load_balancer;
     LbSettings {
@@ -212,6 +255,7 @@ fn lb_settings(config: &SandboxConfig) -> LbSettings {
 fn ready(
     start: &Start,
     listeners: &Listeners,
+    ports: InstancePorts,
     seeded: Seeded,
 ) -> anyhow::Result<(crate::world::World, Ready)> {
     let ready = Ready {
@@ -231,6 +275,7 @@ fn ready(
         target_groups: seeded.groups,
         slots: seeded.slots,
         blue: Vec::new(),
+        ports,
         handover_key: start.handover_key.clone(),
         data_dir: start.data_dir.clone(),
     };

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use crate::config::{ImageConfig, SandboxConfig};
 use crate::names::{GroupArn, ImageId, SubnetId, TemplateId};
-use crate::ports;
 use crate::ready::Slot;
 use crate::sabotage;
 use crate::world::{
-    ACCOUNT, At, Balancer, BalancerSettings, Cloud, CloudSettings, Forward, Group, Image, QueryCondition,
+    ACCOUNT, At, Balancer, BalancerSettings, Cidr, Cloud, CloudSettings, Forward, Group, Image, QueryCondition,
     QueryPair, Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
 };
 
@@ -29,9 +28,11 @@ const WEIGHT: u32 = 100;
 #[derive(Debug)]
 pub(crate) struct Ground<'a> {
     pub(crate) config: &'a SandboxConfig,
-    /// The numbers of the subnets' address blocks, one for each zone.
-    pub(crate) blocks: Vec<u8>,
+    /// The subnets' address blocks, one for each zone.
+    pub(crate) blocks: Vec<Cidr>,
     pub(crate) lb_port: u16,
+    /// The instances' port for users.
+    pub(crate) traffic_port: u16,
     /// What every instance's environment has.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) now: At,
@@ -52,7 +53,7 @@ pub(crate) struct Seeded {
 
 /// Makes the world.
 pub(crate) fn seed(ground: Ground<'_>) -> Seeded {
-    let Ground { config, blocks, lb_port, env, now } = ground;
+    let Ground { config, blocks, lb_port, traffic_port, env, now } = ground;
     let mut rng = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
     let mut cloud = Cloud::new(cloud_settings(config, env), rng.fork());
     let mut images = BTreeMap::new();
@@ -70,7 +71,7 @@ pub(crate) fn seed(ground: Ground<'_>) -> Seeded {
         .map(|n| format!("s{n:02}"))
         .map(|value| Slot { target_group: arns.group(&value), value })
         .collect();
-    let balancer = balancer(&arns, &slots, lb_port, now);
+    let balancer = balancer(&arns, &slots, Ports { front: lb_port, targets: traffic_port }, now);
     let (load_balancer_arn, listener_arn) = (arns.balancer(), arns.listener());
     let groups = COLOURS.map(|name| (name.to_owned(), arns.group(name))).into();
     let world = World::new(cloud, balancer, rng.fork());
@@ -113,7 +114,7 @@ fn made_up_commit(version: &str) -> String {
     commit
 }
 
-fn add_subnets(cloud: &mut Cloud, region: &str, blocks: &[u8]) -> Vec<SubnetId> {
+fn add_subnets(cloud: &mut Cloud, region: &str, blocks: &[Cidr]) -> Vec<SubnetId> {
     let mut ids = Vec::new();
     for (zone, block) in ZONES.iter().zip(blocks) {
         let id = SubnetId::from(cloud.fresh_id("subnet"));
@@ -171,17 +172,24 @@ impl Arns<'_> {
     }
 }
 
-fn balancer(arns: &Arns<'_>, slots: &[Slot], port: u16, now: At) -> Balancer {
+/// Where the load balancer listens, and where its targets do.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    front: u16,
+    targets: u16,
+}
+
+fn balancer(arns: &Arns<'_>, slots: &[Slot], ports: Ports, now: At) -> Balancer {
     let config = arns.config;
     let delay = Duration::from_secs(config.load_balancer.deregistration_delay_s);
-    let group = |short: &str| Group::new(arns.group(short), arns.group_name(short), ports::TRAFFIC, delay);
+    let group = |short: &str| Group::new(arns.group(short), arns.group_name(short), ports.targets, delay);
     let shorts = COLOURS.into_iter().chain(slots.iter().map(|slot| slot.value.as_str()));
     let blue_weight = config.fleet.as_ref().map_or(WEIGHT, |fleet| fleet.weight);
     let weighted = COLOURS
         .map(|name| Weighted { group: arns.group(name), weight: if name == BLUE { blue_weight } else { 0 } });
     let default = Forward::new(weighted.into()).expect("five groups with checked weights are legal");
     let mut balancer =
-        Balancer::new(balancer_settings(arns), port, shorts.map(group).collect(), default, now);
+        Balancer::new(balancer_settings(arns), ports.front, shorts.map(group).collect(), default, now);
     for (priority, slot) in (1_u32..).zip(slots) {
         let pair = QueryPair { key: Some("srv".to_owned()), value: slot.value.clone() };
         let rule = Rule {
@@ -207,6 +215,7 @@ fn balancer_settings(arns: &Arns<'_>) -> BalancerSettings {
         thresholds: Thresholds { healthy: health.healthy_threshold, unhealthy: health.unhealthy_threshold },
         at_delay_end: load_balancer.at_delay_end,
         when_unhealthy: load_balancer.when_unhealthy,
+        targets_max: usize::from(load_balancer.targets_max),
     }
 }
 

@@ -1,7 +1,9 @@
-//! Serves a router over HTTP/1.1 as axum does, but for one thing: a handler may have its connection closed
-//! instead of answered, so that its client cannot know what became of the request.
+//! Serves a router over HTTP/1.1 as axum does, but for two things: a handler may have its connection closed
+//! instead of answered, so that its client cannot know what became of the request; and it is told at which address
+//! the sandbox was called, where one listener stands for many machines.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,20 @@ use tower::ServiceExt;
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4_096;
+
+/// The address that a connection was made to; every request carries it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CalledAt(SocketAddr);
+
+impl CalledAt {
+    /// Instances have addresses of version 4 only; at any other nobody is found.
+    pub(crate) const fn address(self) -> Ipv4Addr {
+        match self.0.ip() {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        }
+    }
+}
 
 /// Marks a response that is not to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +55,17 @@ pub(crate) fn cut() -> Response {
 /// Serves until `stop`; then every connection ends with the request that it is at, and all are gone when this
 /// returns.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    serve_many(listener, router, CONNECTIONS_MAX, stop).await;
+}
+
+/// The same for more connections, or fewer.
+pub(crate) async fn serve_many(
+    listener: TcpListener,
+    router: Router,
+    connections_max: usize,
+    stop: CancellationToken,
+) {
+    let room = Arc::new(Semaphore::new(connections_max));
     let tasks = TaskTracker::new();
     stop.run_until_cancelled(accept(&listener, &router, &room, &tasks, &stop)).await;
     tasks.close();
@@ -74,7 +100,9 @@ async fn accept(
 
 async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
     let _delays = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(router.clone(), request));
+    // A connection that has no address any more is one that has ended.
+    let Ok(called_at) = stream.local_addr().map(CalledAt) else { return };
+    let service = service_fn(move |request| answer(router.clone(), called_at, request));
     let mut connection =
         std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
@@ -89,7 +117,12 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     }
 }
 
-async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Response, CutOff> {
+async fn answer(
+    router: Router,
+    called_at: CalledAt,
+    mut request: hyper::Request<Incoming>,
+) -> Result<Response, CutOff> {
+    request.extensions_mut().insert(called_at);
     let answered: Result<Response, Infallible> = router.oneshot(request).await;
     let Ok(response) = answered;
     match response.extensions().get::<Cut>() {

@@ -47,7 +47,7 @@ pub use ledger::{EndRecord, LaunchRecord, Ledger};
 pub(crate) use lifecycle::{Change, Verb};
 pub(crate) use refusal::{Ec2Refusal, ElbRefusal, Refusal};
 pub(crate) use route::Route;
-pub(crate) use subnet::Subnet;
+pub(crate) use subnet::{Cidr, Subnet};
 pub use target::TargetKey;
 pub(crate) use target::{CheckOutcome, Failure, Health, Thresholds};
 pub(crate) use template::{Template, TemplateData, TemplateName, VersionSpec};

@@ -1,26 +1,22 @@
 //! The daemon as a process of its own, as an init system would keep it: started again when it dies.
 
-use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use segue_sandbox::{Credentials, Ready};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use anyhow::{Result, bail};
+use segue_sandbox::Ready;
+use tokio::process::Child;
 use tokio::time::Instant;
 use url::Url;
 
 use super::DemoArgs;
-use super::place::Place;
+use crate::children::{Serve, settled_address, terminate};
 use crate::daemon_config::DaemonConfig;
 use crate::output::say;
+use crate::place::Place;
 
-/// Until it says where it listens.
-const START: Duration = Duration::from_secs(30);
 const END: Duration = Duration::from_secs(10);
 /// How often its memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -94,7 +90,7 @@ impl Daemon {
             patience: args.patience(),
         };
         let config = place.write("segue.toml", &config.text())?;
-        let start = Start { config, log: place.path(LOG), credentials: ready.credentials.clone() };
+        let start = Serve { config, log: place.path(LOG), credentials: ready.credentials.clone() };
         let (child, url) = match start.once().await {
             Ok(started) => started,
             Err(error) => bail!("{error:#}:\n{}", place.tail(LOG)),
@@ -141,59 +137,8 @@ impl Daemon {
     }
 }
 
-/// Everything to start it, again and again.
-#[derive(Debug)]
-struct Start {
-    config: std::path::PathBuf,
-    log: std::path::PathBuf,
-    /// What the sandbox takes signatures of.
-    credentials: Credentials,
-}
-
-impl Start {
-    async fn once(&self) -> Result<(Child, Url)> {
-        let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
-        let mut child = super::child("serve")?
-            .arg("--config")
-            .arg(&self.config)
-            .env("AWS_ACCESS_KEY_ID", &self.credentials.access_key_id)
-            .env("AWS_SECRET_ACCESS_KEY", &self.credentials.secret_access_key)
-            // Of somebody's session at AWS; the pair has none.
-            .env_remove("AWS_SESSION_TOKEN")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .process_group(0)
-            .spawn()
-            .context("the daemon did not start")?;
-        let stdout = child.stdout.take().context("the daemon has no stdout")?;
-        let url = tokio::time::timeout(START, listening(stdout))
-            .await
-            .with_context(|| format!("the daemon was not ready within {} s", START.as_secs()))??;
-        Ok((child, url))
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Listening {
-    listening: Url,
-}
-
-async fn listening(stdout: ChildStdout) -> Result<Url> {
-    let mut line = String::new();
-    let bytes = BufReader::new(stdout).read_line(&mut line).await?;
-    if bytes == 0 {
-        bail!("the daemon ended before it was ready");
-    }
-    let said: Listening =
-        serde_json::from_str(&line).with_context(|| format!("the daemon said {:?}", line.trim()))?;
-    Ok(said.listening)
-}
-
 /// Watches it, and starts it again when it dies.
-async fn keep(mut child: Child, start: Start, seen: Arc<Seen>, mut stop: tokio::sync::watch::Receiver<Stop>) {
+async fn keep(mut child: Child, start: Serve, seen: Arc<Seen>, mut stop: tokio::sync::watch::Receiver<Stop>) {
     loop {
         seen.pid.store(child.id().unwrap_or(0), Ordering::Relaxed);
         let ended = tokio::select! {
@@ -245,25 +190,5 @@ async fn weigh(seen: &Seen) {
     let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse().ok());
     if let Some(kib) = kib {
         seen.rss_kib_max.fetch_max(kib, Ordering::Relaxed);
-    }
-}
-
-/// A port of its own, so that a daemon that is started again is found where it was.
-async fn settled_address(listen: SocketAddr) -> Result<SocketAddr> {
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("{listen} cannot be listened on; --listen names another address"))?;
-    Ok(listener.local_addr()?)
-}
-
-/// Asks a process to end, and ends it when it does not.
-pub(super) async fn terminate(child: &mut Child, within: Duration) {
-    let Some(pid) = child.id() else { return };
-    // `kill` from the shell's own tools: the standard library can only kill at once.
-    let asked = Command::new("kill").arg(pid.to_string()).status().await;
-    let ended = tokio::time::timeout(within, child.wait()).await;
-    if asked.is_err() || ended.is_err() {
-        // It is gone already when this fails.
-        let _gone = child.kill().await;
     }
 }

@@ -19,6 +19,11 @@ fn the_demo_lists_its_options() {
 }
 
 #[test]
+fn a_measurement_lists_its_options() {
+    insta::assert_snapshot!(help(&["bench"]));
+}
+
+#[test]
 fn a_release_lists_its_options() {
     insta::assert_snapshot!(help(&["release"]));
 }

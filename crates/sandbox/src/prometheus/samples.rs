@@ -1,7 +1,8 @@
 //! The last scrapes of each instance, and what a query sees of them at a moment.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::exposition::{Exposed, Labels, Metrics};
@@ -37,7 +38,8 @@ pub(super) struct Scrape {
 pub(super) enum Got {
     Page {
         target: SocketAddrV4,
-        metrics: Metrics,
+        /// Of several scrapes, where nothing has changed between them.
+        metrics: Arc<Metrics>,
     },
     /// There was no answer, or no legal one: from here on there is no sample but that the target is down.
     Failed {
@@ -56,8 +58,14 @@ pub(super) struct Series {
 
 impl Samples {
     /// Keeps what a scrape brought.
-    pub(super) fn scraped(&mut self, instance: InstanceId, scrape: Scrape) {
+    pub(super) fn scraped(&mut self, instance: InstanceId, mut scrape: Scrape) {
         let scrapes = self.by_instance.entry(instance).or_default();
+        if let Some(Scrape { got: Got::Page { metrics: before, .. }, .. }) = scrapes.back()
+            && let Got::Page { metrics, .. } = &mut scrape.got
+            && before == metrics
+        {
+            *metrics = Arc::clone(before);
+        }
         if scrapes.len() >= SCRAPES_KEPT {
             scrapes.pop_front();
         }
@@ -65,7 +73,7 @@ impl Samples {
     }
 
     /// Marks instances stale that are not scraped any more, and forgets them when nobody can see them.
-    pub(super) fn only_running(&mut self, running: &[InstanceId], now: At) {
+    pub(super) fn only_running(&mut self, running: &HashSet<&InstanceId>, now: At) {
         for (instance, scrapes) in &mut self.by_instance {
             let is_gone = scrapes.back().is_none_or(|scrape| matches!(scrape.got, Got::Gone));
             if !is_gone && !running.contains(instance) {

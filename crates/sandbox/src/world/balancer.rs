@@ -17,10 +17,6 @@ use super::refusal::ElbRefusal;
 use super::target::{CheckOutcome, Health, Target, TargetKey, TargetPhase, Thresholds};
 use crate::names::{GroupArn, InstanceId, RuleArn};
 
-/// Targets in one group, and in all groups that one load balancer sends to.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
-const TARGETS_MAX: usize = 1000;
-
 /// How the load balancer behaves.
 #[derive(Debug, Clone)]
 pub(crate) struct BalancerSettings {
@@ -33,6 +29,9 @@ pub(crate) struct BalancerSettings {
     pub(crate) thresholds: Thresholds,
     pub(crate) at_delay_end: AtDelayEnd,
     pub(crate) when_unhealthy: WhenUnhealthy,
+    /// Targets in one group, and in all groups that the load balancer sends to.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
+    pub(crate) targets_max: usize,
 }
 
 /// What becomes of sockets that still live when a target's deregistration delay ends.
@@ -131,10 +130,10 @@ impl Balancer {
         let group = self.groups.get_mut(arn).ok_or(ElbRefusal::GroupNotFound)?;
         let keys: BTreeSet<_> = targets.iter().map(|(i, port)| key(group, i, *port)).collect();
         let fresh = keys.iter().filter(|key| !group.targets.contains_key(*key)).count();
-        let here = group.targets.len().saturating_add(fresh);
+        let (here, max) = (group.targets.len().saturating_add(fresh), self.settings.targets_max);
         for (per, count) in [("target group", here), ("load balancer", here.saturating_add(elsewhere))] {
-            if count > TARGETS_MAX {
-                return Err(ElbRefusal::TooManyTargets { per, max: TARGETS_MAX });
+            if count > max {
+                return Err(ElbRefusal::TooManyTargets { per, max });
             }
         }
         for key in keys {

@@ -32,7 +32,7 @@ impl Story {
         change(&mut config);
         let now = At::from_ms(1_700_000_000_000);
         let ground =
-            Ground { config: &config, blocks: vec![1, 2, 3], lb_port: 80, env: BTreeMap::new(), now };
+            Ground { config: &config, blocks: [1, 2, 3].map(Cidr::Small).into(), traffic_port: ports::TRAFFIC, lb_port: 80, env: BTreeMap::new(), now };
         Self { seeded: seed(ground), now }
     }
 
