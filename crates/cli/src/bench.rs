@@ -77,7 +77,7 @@ async fn measure(common: &Common, args: &BenchArgs, place: &Place) -> Result<Exi
     say(&format!("bench: starting {} simulated servers with {} boards", args.instances, args.boards));
     let mut stage = Stage::set(args, place).await?;
     say(&format!("bench: the daemon is process {}; its log is in {}", stage.pid(), place.root().display()));
-    let outcome = journey::go(&mut stage, args.timeout).await?;
+    let outcome = journey::go(&mut stage, args).await?;
     let report = report::count(args, &stage, &outcome, place).await?;
     stage.end().await;
     output::data(common.output, &report, Report::to_string)?;

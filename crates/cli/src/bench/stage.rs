@@ -21,7 +21,9 @@ const END: Duration = Duration::from_secs(30);
 const LOG: &str = "daemon.log";
 pub(super) const JOURNAL: &str = "journal.db";
 /// A load balancer takes this many targets, unless AWS is asked for more.
-const TARGETS: u16 = 1_000;
+pub(super) const TARGETS: u16 = 1_000;
+/// Instances beyond two fleets.
+const SPARE: u16 = 100;
 /// Up to here a fleet is looked at as often as the demo's.
 const SMALL_FLEET: u16 = 200;
 
@@ -81,9 +83,17 @@ impl Stage {
     }
 }
 
+/// Two fleets, and those that take the place of servers that fail.
+fn instances_max(args: &BenchArgs) -> u16 {
+    args.instances.saturating_mul(2).saturating_add(SPARE)
+}
+
+/// The load balancer's quota of targets: AWS's own, or what AWS would be asked for.
+pub(super) fn targets_max(args: &BenchArgs) -> u16 {
+    instances_max(args).max(TARGETS)
+}
+
 fn sandbox_config(args: &BenchArgs, place: &Place) -> SandboxConfig {
-    // Two fleets, and those that take the place of servers that fail.
-    let instances = u32::from(args.instances).saturating_mul(2).saturating_add(100);
     let mut config = SandboxConfig {
         seed: Some(1),
         data_dir: Some(place.path("sandbox")),
@@ -100,8 +110,8 @@ fn sandbox_config(args: &BenchArgs, place: &Place) -> SandboxConfig {
         },
         ..SandboxConfig::default()
     };
-    config.instances.max = instances;
-    config.load_balancer.targets_max = TARGETS.max(u16::try_from(instances).unwrap_or(u16::MAX));
+    config.instances.max = instances_max(args).into();
+    config.load_balancer.targets_max = targets_max(args);
     if args.instances > SMALL_FLEET {
         // As often as AWS checks at the most, and Prometheus usually scrapes.
         config.health.interval_ms = 5_000;
@@ -117,8 +127,13 @@ fn patience(args: &BenchArgs) -> Patience {
         needs_canary: NeedsCanary::No,
         ..Patience::default()
     };
+    let tick = match args.limits {
+        // Six calls at the load balancer for each look: more than one a second empties its bucket.
+        Limits::Aws => Duration::from_secs(1),
+        Limits::Off => usual.tick,
+    };
     if args.instances <= SMALL_FLEET {
-        return usual;
+        return Patience { tick, ..usual };
     }
     Patience {
         step: Duration::from_mins(15),
