@@ -33,6 +33,23 @@ pub(crate) struct Patience {
     /// Of those, the ones whose clients wait at a time.
     pub(crate) switching_at_once: u32,
     pub(crate) needs_canary: NeedsCanary,
+    pub(crate) pacing: Pacing,
+}
+
+/// Whether what is done at AWS is kept under the published rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pacing {
+    Published,
+    Off,
+}
+
+impl Pacing {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// Whether a full release wants a canary before it.
@@ -51,6 +68,7 @@ impl Default for Patience {
             wave_boards: 40,
             switching_at_once: 4,
             needs_canary: NeedsCanary::Yes,
+            pacing: Pacing::Published,
         }
     }
 }
@@ -75,6 +93,7 @@ format = "human"
 
 [aws]
 endpoint = "{aws}"
+pacing = "{pacing}"
 
 [prometheus]
 url = "{prometheus}"
@@ -140,6 +159,7 @@ canaries = ["{c1}", "{c2}", "{c3}"]
             max_age_s = self.patience.max_age.as_secs_f64(),
             needs_canary = self.patience.needs_canary == NeedsCanary::Yes,
             control_port = ready.ports.control,
+            pacing = self.patience.pacing.word(),
             a = group("a"),
             b = group("b"),
             c1 = group("canary-1"),

@@ -4,6 +4,7 @@
 //! environment), as every tool of the account does.
 
 use secrecy::SecretString;
+use segue_engine::Pacing;
 use segue_handover::wire::CONTROL_PORT;
 use segue_integrations::prometheus::{MetricName, MetricNames};
 use url::Url;
@@ -17,6 +18,8 @@ use super::table::Table;
 pub struct AwsConfig {
     /// Instead of the region's own endpoints; the SDK's `AWS_ENDPOINT_URL` does the same.
     pub endpoint: Option<Url>,
+    /// Whether calls are kept under the rates that AWS publishes.
+    pub pacing: Pacing,
 }
 
 /// `[prometheus]`
@@ -41,8 +44,10 @@ pub struct HandoverConfig {
 impl AwsConfig {
     pub(crate) fn read(mut table: Table<'_>) -> Option<Self> {
         let endpoint = table.optional("endpoint", &shape::http_url("\"http://127.0.0.1:4566\""));
+        let pacings = &[("published", Pacing::Published), ("off", Pacing::Off)];
+        let pacing = table.or("pacing", Pacing::Published, &shape::word(pacings, "\"published\""));
         table.done();
-        Some(Self { endpoint: endpoint.ok()? })
+        Some(Self { endpoint: endpoint.ok()?, pacing: pacing? })
     }
 }
 

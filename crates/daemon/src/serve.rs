@@ -219,7 +219,7 @@ fn settings(config: &Config) -> Settings {
         scope: Scope::new(SCOPE),
         owner: Owner::new(config.daemon.name.clone()),
         lease_ttl: LEASE_TTL,
-        limits: Limits::default(),
+        limits: Limits { pacing: config.aws.pacing, ..Limits::default() },
         rhythm: Rhythm { tick: config.daemon.tick, ..Rhythm::default() },
     }
 }

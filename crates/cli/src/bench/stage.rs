@@ -12,7 +12,7 @@ use url::Url;
 use super::gauge::Gauge;
 use super::{BenchArgs, Limits};
 use crate::children::{self, Serve, settled_address, terminate};
-use crate::daemon_config::{DaemonConfig, NeedsCanary, Patience};
+use crate::daemon_config::{DaemonConfig, NeedsCanary, Pacing, Patience};
 use crate::place::Place;
 
 /// Until all servers are healthy.
@@ -125,6 +125,10 @@ fn patience(args: &BenchArgs) -> Patience {
         wave_boards: 1_000,
         switching_at_once: 32,
         needs_canary: NeedsCanary::No,
+        pacing: match args.limits {
+            Limits::Aws => Pacing::Published,
+            Limits::Off => Pacing::Off,
+        },
         ..Patience::default()
     };
     let tick = match args.limits {
