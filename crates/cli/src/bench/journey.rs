@@ -97,7 +97,9 @@ struct Teller {
 impl Teller {
     fn tell(&mut self, release: &ReleaseView, daemon: Gauge) {
         let step = release.current_step().map(|step| step.name.clone()).unwrap_or_default();
-        if step == self.told && self.at.elapsed() < TELL {
+        // Between two steps there is none for a moment.
+        let is_new = !step.is_empty() && step != self.told;
+        if !is_new && self.at.elapsed() < TELL {
             return;
         }
         let boards = &release.boards;
