@@ -79,6 +79,24 @@ pub struct MoveWave {
     pub switching_at_once: u32,
 }
 
+impl MoveWave {
+    /// What is kept of a wave that was carried out: a million boards' moves would fill the memory, and nobody asks for
+    /// them again. The journal has them.
+    #[must_use]
+    pub fn without_moves(&self) -> Self {
+        let Wave { number, direction, .. } = self.wave;
+        Self {
+            release: self.release.clone(),
+            wave: Wave { number, direction, moves: Vec::new() },
+            level: self.level,
+            seal_ttl: self.seal_ttl,
+            attach_deadline: self.attach_deadline,
+            attach_rate_per_s: self.attach_rate_per_s,
+            switching_at_once: self.switching_at_once,
+        }
+    }
+}
+
 /// Up to 100 instances in one subnet by one call (AWS allows two RunInstances calls a second).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchBatch {

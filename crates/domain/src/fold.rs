@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::decision::{Cause, Verdict};
 use crate::effect::{Done, Effect, Intent, Outcome};
@@ -193,6 +194,9 @@ impl ReleaseState {
             Outcome::Done(done) => {
                 if is_first && brings_nearer(done) {
                     self.progress_at = at;
+                }
+                if let Effect::Move(effect) = &effect {
+                    record.effect = Effect::Move(Arc::new(effect.without_moves()));
                 }
                 self.take_in(&effect, done)
             }
