@@ -10,6 +10,7 @@
 
 mod flights;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,11 +173,13 @@ impl ReleaseLoop<'_> {
         async {
             let wanted = needs(&state);
             let at = self.clock.now();
-            let world = observe(&self.outside, &state.plan.service, &wanted, at).await;
+            let mut world = observe(&self.outside, &state.plan.service, &wanted, at).await;
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));
             }
             let decision = decided(self.decider, &state, &world);
+            // Of a million boards there is one list at a time: who watches wants numbers, and those stay.
+            world.board_lists = BTreeMap::new();
             let world = Arc::new(world);
             self.ledger.saw(Arc::clone(&world), waiting(&decision));
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {

@@ -31,7 +31,10 @@ const PAGES_MAX: usize = 1_000;
 /// Speaks the handover contract to every instance of a service.
 #[derive(Debug, Clone)]
 pub struct ContractBoards {
+    /// For what is done: a switch does not wait for a connect.
     http: reqwest::Client,
+    /// For looks, which go to all servers.
+    looks: reqwest::Client,
     key: Key,
     clock: WallClock,
     port: u16,
@@ -43,7 +46,14 @@ impl ContractBoards {
     /// reached on the contract's port, [`wire::CONTROL_PORT`].
     pub fn new(http: reqwest::Client, key: Key, clock: Arc<dyn Clock>) -> Self {
         let clock = WallClock::from_fn(move || UnixMs(u64::try_from(clock.now().as_ms()).unwrap_or(0)));
-        Self { http, key, clock, port: wire::CONTROL_PORT, timeouts: ControlTimeouts::default() }
+        let (looks, timeouts) = (http.clone(), ControlTimeouts::default());
+        Self { http, looks, key, clock, port: wire::CONTROL_PORT, timeouts }
+    }
+
+    /// Looks go by a client of their own.
+    #[must_use]
+    pub fn with_looks_by(self, looks: reqwest::Client) -> Self {
+        Self { looks, ..self }
     }
 
     #[must_use]
@@ -57,6 +67,14 @@ impl ContractBoards {
     }
 
     fn client(&self, at: &Target) -> Result<ControlClient, CallError> {
+        self.client_by(&self.http, at)
+    }
+
+    fn looker(&self, at: &Target) -> Result<ControlClient, CallError> {
+        self.client_by(&self.looks, at)
+    }
+
+    fn client_by(&self, http: &reqwest::Client, at: &Target) -> Result<ControlClient, CallError> {
         let base_url = http::server(&at.address, self.port).map_err(|error| {
             CallError::bug(format!(
                 "{} has the address {:?}, which is none: {error}",
@@ -69,7 +87,7 @@ impl ContractBoards {
             key: self.key.clone(),
             generation: wire::Generation(at.generation),
         };
-        let client = ControlClient::new(self.http.clone(), target, self.clock.clone());
+        let client = ControlClient::new(http.clone(), target, self.clock.clone());
         Ok(client.with_timeouts(self.timeouts))
     }
 }
@@ -77,12 +95,12 @@ impl ContractBoards {
 #[async_trait]
 impl Boards for ContractBoards {
     async fn status(&self, at: &Target) -> Result<AppStatus, CallError> {
-        let status = self.client(at)?.status().await.map_err(|error| failed("status", at, &error))?;
+        let status = self.looker(at)?.status().await.map_err(|error| failed("status", at, &error))?;
         Ok(rows::status(status))
     }
 
     async fn boards(&self, at: &Target) -> Result<Vec<BoardRow>, CallError> {
-        let client = self.client(at)?;
+        let client = self.looker(at)?;
         let mut boards = Vec::new();
         let mut cursor = None;
         for _ in 0..PAGES_MAX {
@@ -91,6 +109,8 @@ impl Boards for ContractBoards {
             boards.extend(page.boards.into_iter().map(rows::board));
             cursor = onward("boards", at, cursor, page.next)?;
             if cursor.is_none() {
+                // It is kept as long as the look at all servers lasts.
+                boards.shrink_to_fit();
                 return Ok(boards);
             }
         }
@@ -98,7 +118,7 @@ impl Boards for ContractBoards {
     }
 
     async fn owned_by(&self, at: &Target, dead: &InstanceId) -> Result<u64, CallError> {
-        let client = self.client(at)?;
+        let client = self.looker(at)?;
         let dead = id(wire::ServerId::parse(dead.as_str()))?;
         let mut owned = 0_u64;
         let mut cursor = None;

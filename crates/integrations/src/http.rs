@@ -1,4 +1,4 @@
-//! The one HTTP client that all modules share, and reading an answer that may be too long.
+//! The HTTP clients that all modules share, and reading an answer that may be too long.
 
 use std::time::Duration;
 
@@ -7,20 +7,29 @@ use url::Url;
 
 /// Somebody in the same network answers in milliseconds, or not at all.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// Kept shorter than servers keep idle connections, so that a call seldom meets one that is being closed.
-const IDLE_LIMIT: Duration = Duration::from_secs(15);
+/// Kept shorter than servers keep idle connections, so that a call seldom meets one that is being closed; and than
+/// what comes between two waves, because ten thousand servers' connections fill the memory.
+const IDLE_LIMIT: Duration = Duration::from_secs(3);
 
 /// A client for servers of the same private network: no proxies, no redirects.
 ///
 /// The process's TLS provider must have been installed before (`rustls`'s `install_default`).
 pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+    builder().pool_idle_timeout(IDLE_LIMIT).build()
+}
+
+/// One that keeps no connection: for looks at every server of a fleet, each of which would keep a buffer as large as
+/// its last answer.
+pub fn passing_client() -> Result<reqwest::Client, reqwest::Error> {
+    builder().pool_max_idle_per_host(0).build()
+}
+
+fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_LIMIT)
-        .pool_idle_timeout(IDLE_LIMIT)
         .redirect(Policy::none())
         .no_proxy()
         .user_agent(concat!("segue/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// Where a server listens: `http://ADDRESS:PORT/`, brackets around an IPv6 address.

@@ -1,6 +1,6 @@
 //! The servers of a wave: who they are, what boards they list, and the plural calls at them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::future::join_all;
 use segue_domain::app::BoardRow;
@@ -21,9 +21,11 @@ pub(super) struct Sides<'a> {
     book: &'a AddressBook,
     old: BTreeSet<&'a InstanceId>,
     new: BTreeSet<&'a InstanceId>,
+    /// The boards of this wave.
+    boards: HashSet<&'a BoardId>,
 }
 
-/// The boards of several servers, as far as they could be read.
+/// The wave's boards on several servers, as far as they could be read. Servers have many others, which are not kept.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     rows: BTreeMap<InstanceId, Result<BTreeMap<BoardId, BoardRow>, String>>,
@@ -54,7 +56,8 @@ impl Lists {
 impl<'a> Sides<'a> {
     pub(super) fn new(outside: &'a Outside, book: &'a AddressBook, moves: &'a [Move]) -> Self {
         let side = |of: fn(&Move) -> &InstanceId| moves.iter().map(of).collect();
-        Self { outside, book, old: side(|one| &one.from), new: side(|one| &one.to) }
+        let boards = moves.iter().map(|one| &one.board).collect();
+        Self { outside, book, old: side(|one| &one.from), new: side(|one| &one.to), boards }
     }
 
     pub(super) fn target(&self, id: &InstanceId) -> Result<Target, String> {
@@ -79,7 +82,8 @@ impl<'a> Sides<'a> {
         let at = self.target(id)?;
         let answer = self.outside.read(BOARDS, self.outside.ports.boards.boards(&at)).await;
         let rows = answer.map_err(|error| error.what)?;
-        Ok(rows.into_iter().map(|row| (row.board.clone(), row)).collect())
+        let ours = rows.into_iter().filter(|row| self.boards.contains(&row.board));
+        Ok(ours.map(|row| (row.board.clone(), row)).collect())
     }
 
     /// One call for each server and chunk of moves.
