@@ -431,7 +431,9 @@ impl SandboxConfig {
             mistakes.push("virtual.boards need a fleet that has them".to_owned());
         }
         if self.sabotage.is_some() {
-            mistakes.push("sabotage is planted in the demo application, which virtual instances do not run".to_owned());
+            mistakes.push(
+                "sabotage is planted in the demo application, which virtual instances do not run".to_owned(),
+            );
         }
     }
 

@@ -44,10 +44,8 @@ impl Grounds {
             return Ok(Self { blocks, ports, leases, ears: None });
         }
         let (traffic, control) = (everywhere().await?, everywhere().await?);
-        let ports = InstancePorts {
-            traffic: traffic.local_addr()?.port(),
-            control: control.local_addr()?.port(),
-        };
+        let ports =
+            InstancePorts { traffic: traffic.local_addr()?.port(), control: control.local_addr()?.port() };
         let ears = Some(Ears { traffic, control });
         Ok(Self { blocks: LARGE.map(Cidr::Large).into(), ports, leases: Vec::new(), ears })
     }

@@ -121,7 +121,8 @@ impl Prometheus {
         for (id, target) in targets {
             let at = self.shared.clock.now();
             let page = simulated.metrics(*target.ip()).and_then(|page| exposition::parse(&page));
-            let got = page.map_or(Got::Failed { target }, |metrics| Got::Page { target, metrics: Arc::new(metrics) });
+            let got = page
+                .map_or(Got::Failed { target }, |metrics| Got::Page { target, metrics: Arc::new(metrics) });
             self.with_samples(|samples| samples.scraped(id, Scrape { at, got }));
         }
     }

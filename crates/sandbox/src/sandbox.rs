@@ -109,7 +109,10 @@ impl Sandbox {
             machines: JoinSet::new(),
             _leases: leases,
         };
-        sandbox.spawn(&start, Parts { shared: Arc::clone(&shared), simulated: simulated.clone(), listeners, ears });
+        sandbox.spawn(
+            &start,
+            Parts { shared: Arc::clone(&shared), simulated: simulated.clone(), listeners, ears },
+        );
         match settle(&shared, &start.config, &sandbox.ready, simulated.as_deref()).await {
             Ok(blue) => sandbox.ready.blue = blue,
             Err(error) => {
@@ -140,7 +143,8 @@ impl Sandbox {
         let Parts { shared, simulated, listeners, ears } = parts;
         let connections = Arc::new(Connections::default());
         let stop = &self.stop;
-        let runner = simulated.clone().map_or_else(|| Arc::clone(&start.runner), |it| Arc::new(Simulation(it)));
+        let runner =
+            simulated.clone().map_or_else(|| Arc::clone(&start.runner), |it| Arc::new(Simulation(it)));
         let machines = Machines {
             shared: Arc::clone(&shared),
             runner,

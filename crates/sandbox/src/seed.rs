@@ -11,8 +11,8 @@ use crate::names::{GroupArn, ImageId, SubnetId, TemplateId};
 use crate::ready::Slot;
 use crate::sabotage;
 use crate::world::{
-    ACCOUNT, At, Balancer, BalancerSettings, Cidr, Cloud, CloudSettings, Forward, Group, Image, QueryCondition,
-    QueryPair, Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
+    ACCOUNT, At, Balancer, BalancerSettings, Cidr, Cloud, CloudSettings, Forward, Group, Image,
+    QueryCondition, QueryPair, Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
 };
 
 /// Zones, and with them subnets.

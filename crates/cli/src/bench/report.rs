@@ -75,7 +75,12 @@ struct JournalFigures {
     mb: f64,
 }
 
-pub(super) async fn count(args: &BenchArgs, stage: &Stage, outcome: &Outcome, place: &Place) -> Result<Report> {
+pub(super) async fn count(
+    args: &BenchArgs,
+    stage: &Stage,
+    outcome: &Outcome,
+    place: &Place,
+) -> Result<Report> {
     let calls = calls(&fetch_text(stage.url.as_str(), "metrics").await?);
     let ledger: Ledger = fetch(&stage.ready.admin, "admin/ledger").await?;
     let release = &outcome.release;
@@ -123,7 +128,9 @@ impl Report {
         let mut broken = Vec::new();
         match outcome.exit {
             Some(Exit::Done) => {}
-            Some(_) => broken.push(format!("the release did not pass: {}", crate::text::now(&outcome.release))),
+            Some(_) => {
+                broken.push(format!("the release did not pass: {}", crate::text::now(&outcome.release)))
+            }
             None => broken.push(format!("the release took longer than {} s", args.timeout.as_secs())),
         }
         let BoardTally { boards, on_one_living, on_ended, on_none, on_several, disputed, .. } = &self.tally;
@@ -134,8 +141,10 @@ impl Report {
                 args.boards
             ));
         }
-        let (once, there) =
-            (self.tally.by_moves.get(&1), self.tally.by_version.get(NEW_VERSION).copied().unwrap_or_default());
+        let (once, there) = (
+            self.tally.by_moves.get(&1),
+            self.tally.by_version.get(NEW_VERSION).copied().unwrap_or_default(),
+        );
         if once != Some(boards) || there != *boards {
             broken.push(format!(
                 "{} of {boards} boards moved exactly once, and {there} are on version {NEW_VERSION}",
@@ -161,8 +170,16 @@ impl fmt::Display for Report {
             writeln!(f, "{name:<12} {seconds:>9.1} {daemon_mb_max:>12.0} {daemon_cpu_s:>12.1}")?;
         }
         let (daemon, sandbox, journal) = (&self.daemon, &self.sandbox, &self.journal);
-        writeln!(f, "daemon    {:.0} MB at most, {:.1} s of processor time", daemon.memory_mb_peak, daemon.cpu_s)?;
-        writeln!(f, "sandbox   {:.0} MB at most, {:.1} s of processor time", sandbox.memory_mb_peak, sandbox.cpu_s)?;
+        writeln!(
+            f,
+            "daemon    {:.0} MB at most, {:.1} s of processor time",
+            daemon.memory_mb_peak, daemon.cpu_s
+        )?;
+        writeln!(
+            f,
+            "sandbox   {:.0} MB at most, {:.1} s of processor time",
+            sandbox.memory_mb_peak, sandbox.cpu_s
+        )?;
         writeln!(f, "journal   {} records, {:.1} MB", journal.records, journal.mb)?;
         writeln!(f, "ticks     {}", self.ticks)?;
         rows(f, "calls of the daemon", &self.calls)?;
@@ -191,7 +208,8 @@ fn calls(page: &str) -> BTreeMap<String, u64> {
             let value = labels.split(',').find_map(|label| label.strip_prefix(name)?.strip_prefix("=\""));
             value.and_then(|value| value.strip_suffix('"'))
         };
-        if let (Some(port), Some(method), Ok(count)) = (label("port"), label("method"), value.parse::<u64>()) {
+        if let (Some(port), Some(method), Ok(count)) = (label("port"), label("method"), value.parse::<u64>())
+        {
             *calls.entry(format!("{port}.{method}")).or_default() += count;
         }
     }

@@ -100,10 +100,7 @@ fn sandbox_config(args: &BenchArgs, place: &Place) -> SandboxConfig {
         // The servers lead their clients by themselves: there are not as many slots as servers anywhere.
         slots: 0,
         fleet: Some(FleetConfig { count: args.instances, ..FleetConfig::of("1".to_owned()) }),
-        simulated: Some(SimulatedConfig {
-            boards: args.boards,
-            clients_per_board: args.clients_per_board,
-        }),
+        simulated: Some(SimulatedConfig { boards: args.boards, clients_per_board: args.clients_per_board }),
         token_buckets: match args.limits {
             Limits::Aws => TokenBuckets::Aws,
             Limits::Off => TokenBuckets::Off,

@@ -28,6 +28,11 @@ pub(super) struct Scope<'a> {
     pub(super) step: Step,
 }
 
+/// What the ids of a step's effects begin with.
+pub(super) fn id_prefix(state: &ReleaseState, step: Step) -> String {
+    format!("{}/{}/{step}/", state.plan.release, state.leg.name())
+}
+
 /// What a step says of itself.
 pub(super) enum Progress {
     Done,
@@ -70,7 +75,7 @@ impl<'a> Scope<'a> {
 
     /// Every effect of this step has an id that begins so.
     pub(super) fn id_prefix(&self) -> String {
-        format!("{}/{}/{}/", self.plan().release, self.state.leg.name(), self.step)
+        id_prefix(self.state, self.step)
     }
 
     pub(super) fn id(&self, subject: &str, effect: &Effect) -> EffectId {

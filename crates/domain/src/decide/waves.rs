@@ -13,10 +13,17 @@ use crate::effect::{Effect, Intent, MoveWave, Outcome};
 use crate::ids::{EffectId, InstanceId, MoveId};
 use crate::moves::{Direction, Move, Wave};
 use crate::planner::{self, Assignment, FitsNowhere, Located, Room};
+use crate::state::ReleaseState;
+use crate::step::Step;
+
+/// What the ids of a step's waves begin with.
+pub(super) fn prefix(state: &ReleaseState, step: Step) -> String {
+    format!("{}move/", scope::id_prefix(state, step))
+}
 
 /// Waves whose end is not known yet: nothing else is begun before. One that failed is asked for again.
 pub(super) fn unfinished(scope: &Scope<'_>) -> Option<Progress> {
-    let prefix = format!("{}move/", scope.id_prefix());
+    let prefix = prefix(scope.state, scope.step);
     let begun = scope.state.effects.range(EffectId::new(&prefix)..);
     let waves = begun.take_while(|(id, _)| id.as_str().starts_with(&prefix));
     let mut acts = Acts::new(scope);
@@ -41,7 +48,7 @@ pub(super) fn unfinished(scope: &Scope<'_>) -> Option<Progress> {
 }
 
 fn wave_id(scope: &Scope<'_>, number: u32) -> EffectId {
-    EffectId::new(format!("{}move/{number}", scope.id_prefix()))
+    EffectId::new(format!("{}{number}", prefix(scope.state, scope.step)))
 }
 
 /// The next wave, or one for each lane.

@@ -42,9 +42,7 @@ pub(super) enum Got {
         metrics: Arc<Metrics>,
     },
     /// There was no answer, or no legal one: from here on there is no sample but that the target is down.
-    Failed {
-        target: SocketAddrV4,
-    },
+    Failed { target: SocketAddrV4 },
     /// It is scraped no more: a staleness marker in every series.
     Gone,
 }

@@ -4,13 +4,22 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::config::SandboxConfig;
+use crate::ports;
 use crate::seed::{Ground, seed};
+use crate::world::Cidr;
 
 /// A seeded world, always the same.
 fn world() -> (World, At) {
     let config = SandboxConfig { seed: Some(7), slots: 1, ..SandboxConfig::default() };
     let now = At::from_ms(1_700_000_000_000);
-    let ground = Ground { config: &config, blocks: [1, 2, 3].map(Cidr::Small).into(), traffic_port: ports::TRAFFIC, lb_port: 8000, env: BTreeMap::new(), now };
+    let ground = Ground {
+        config: &config,
+        blocks: [1, 2, 3].map(Cidr::Small).into(),
+        traffic_port: ports::TRAFFIC,
+        lb_port: 8000,
+        env: BTreeMap::new(),
+        now,
+    };
     (seed(ground).world, now)
 }
 

@@ -17,7 +17,12 @@ use crate::world::At;
 type Answer<T> = Result<T, Problem>;
 
 impl Fleet {
-    pub(super) fn prepare(&mut self, here: ServerNo, request: &PrepareRequest, now: At) -> Answer<PrepareAnswer> {
+    pub(super) fn prepare(
+        &mut self,
+        here: ServerNo,
+        request: &PrepareRequest,
+        now: At,
+    ) -> Answer<PrepareAnswer> {
         let board = self.look(here, &request.board, now)?;
         if let Some(rate) = request.attach_rate_per_s
             && let Some(server) = self.server_mut(here)

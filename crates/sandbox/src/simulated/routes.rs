@@ -79,9 +79,7 @@ async fn call(
         _ => Ok(None),
     };
     match answered {
-        Ok(Some(json)) => {
-            ([(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response()
-        }
+        Ok(Some(json)) => ([(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response(),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(problem) => refuse(&problem),
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use segue_handover::auth::{Guard, Key};
 use segue_handover::wire::{
     ActivateRequest, BoardId, BoardRow, BoardState, BoardsQuery, EndAnswer, EndRequest, Epoch, MoveId,
-    OfferRequest, Outcome, OwnersQuery, PrepareRequest, PrepareState, ProblemCode, SealRequest, Seq, ServerId,
+    OfferRequest, Outcome, OwnersQuery, PrepareRequest, PrepareState, ProblemCode, SealRequest, Seq,
+    ServerId,
 };
 
 use super::fleet::{Fleet, ServerNo};
@@ -70,7 +71,10 @@ impl Story {
         let rate_per_s = NonZeroU32::new(100).unwrap();
         let request =
             OfferRequest { move_id: the_move(), board: board(), connect: to, rate_per_s, deadline_ms: 9_000 };
-        self.fleet.offer(self.old, &request, self.now).map(|told| told.offered).map_err(|problem| problem.code)
+        self.fleet
+            .offer(self.old, &request, self.now)
+            .map(|told| told.offered)
+            .map_err(|problem| problem.code)
     }
 
     fn seal(&mut self, epoch: u64) -> Result<(), ProblemCode> {
@@ -201,7 +205,10 @@ fn pages_are_in_order_and_end() {
     let (old, now) = (story.old, story.now);
     let mut query = BoardsQuery { cursor: None, limit: NonZeroU32::new(2) };
     let first = story.fleet.boards_page(old, &query, now);
-    assert_eq!(first.boards.iter().map(|row| row.board.as_str()).collect::<Vec<_>>(), ["b0000000", "b0000001"]);
+    assert_eq!(
+        first.boards.iter().map(|row| row.board.as_str()).collect::<Vec<_>>(),
+        ["b0000000", "b0000001"]
+    );
     query.cursor = first.next;
     let second = story.fleet.boards_page(old, &query, now);
     assert_eq!((second.boards.len(), second.next), (1, None));

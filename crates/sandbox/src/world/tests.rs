@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::config::SandboxConfig;
 use crate::names::{GroupArn, InstanceId};
+use crate::ports;
 use crate::seed::{Ground, Seeded, seed};
 
 /// A seeded world and the time in it.
@@ -31,8 +32,14 @@ impl Story {
         let mut config = SandboxConfig { seed: Some(7), ..SandboxConfig::default() };
         change(&mut config);
         let now = At::from_ms(1_700_000_000_000);
-        let ground =
-            Ground { config: &config, blocks: [1, 2, 3].map(Cidr::Small).into(), traffic_port: ports::TRAFFIC, lb_port: 80, env: BTreeMap::new(), now };
+        let ground = Ground {
+            config: &config,
+            blocks: [1, 2, 3].map(Cidr::Small).into(),
+            traffic_port: ports::TRAFFIC,
+            lb_port: 80,
+            env: BTreeMap::new(),
+            now,
+        };
         Self { seeded: seed(ground), now }
     }
 
