@@ -18,7 +18,7 @@ use super::table::Table;
 pub struct AwsConfig {
     /// Instead of the region's own endpoints; the SDK's `AWS_ENDPOINT_URL` does the same.
     pub endpoint: Option<Url>,
-    /// Whether calls are kept under the rates that AWS publishes.
+    /// Whether changes at EC2, and all calls at the load balancer, keep to the buckets that AWS publishes.
     pub pacing: Pacing,
 }
 

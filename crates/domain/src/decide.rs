@@ -73,7 +73,7 @@ fn between_steps(state: &ReleaseState, world: &World) -> Decision {
         return Decision::Record(vec![Event::StepEntered { step }]);
     }
     // The next release may do the opposite at once.
-    if let Err(Progress::WaitUntil(on, until, then)) = late::require_landed(state, world.at) {
+    if let Err(Progress::WaitUntil(on, until, then)) = late::require_all_landed(state, world.at) {
         return Decision::Wait(Wait { on, since: state.progress_at, until, then });
     }
     match &state.leg {

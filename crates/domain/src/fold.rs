@@ -12,7 +12,8 @@ use crate::ids::EffectId;
 use crate::moves::WaveResult;
 use crate::plan::Plan;
 use crate::state::{
-    Bake, BatchState, EffectRecord, Leg, Promoted, ReleaseState, Repeated, Stance, StepRecord, WaveTally,
+    Bake, BatchState, EffectRecord, Leg, Promoted, ReleaseState, Repeated, Stance, StepRecord, Unseen,
+    WaveTally,
 };
 use crate::step::Step;
 use crate::time::Timestamp;
@@ -81,6 +82,7 @@ impl ReleaseState {
             judged: Promoted::No,
             occupied: BTreeMap::new(),
             progress_at: at,
+            unseen: BTreeMap::new(),
         }
     }
 
@@ -164,14 +166,12 @@ impl ReleaseState {
         }
         let before = self.effects.get(&intent.id);
         let was_done = before.is_some_and(|it| it.succeeded() || it.repeated == Repeated::Yes);
-        let unseen = before.and_then(|it| it.unseen);
         let record = EffectRecord {
             effect: intent.effect.clone(),
             attempt: intent.attempt,
             intended_at: at,
             ended: None,
             repeated: if was_done { Repeated::Yes } else { Repeated::No },
-            unseen,
         };
         self.effects.insert(intent.id.clone(), record);
     }
@@ -201,7 +201,10 @@ impl ReleaseState {
                 self.take_in(&effect, done)
             }
             Outcome::Unknown(_) => {
-                record.unseen = Some(at);
+                // A move is known by its id wherever it lands; its boards are many.
+                if !matches!(effect, Effect::Move(_)) {
+                    self.unseen.insert(id.clone(), Unseen { effect, given_up_at: at });
+                }
                 Ok(())
             }
             Outcome::Refused { .. } => Ok(()),

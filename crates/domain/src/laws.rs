@@ -10,8 +10,6 @@ mod turns;
 
 use std::fmt;
 
-pub use effects::ended_unproven;
-
 use crate::event::Event;
 use crate::state::ReleaseState;
 

@@ -39,6 +39,16 @@ pub struct ReleaseState {
     pub occupied: BTreeMap<InstanceId, Timestamp>,
     /// The last event that brought the release nearer to its end.
     pub progress_at: Timestamp,
+    /// By effect, the last try whose end nobody saw. A later try that was done does not take that call back, and a
+    /// person's `retry` does not either.
+    pub unseen: BTreeMap<EffectId, Unseen>,
+}
+
+/// A call that was given up, and may be carried out yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    pub effect: Effect,
+    pub given_up_at: Timestamp,
 }
 
 /// Which way the release goes.
@@ -93,8 +103,6 @@ pub struct EffectRecord {
     pub ended: Option<(Outcome, Timestamp)>,
     /// It was done before this try, and the world did not show it: done again is no progress.
     pub repeated: Repeated,
-    /// When the last try was given up whose end nobody saw. A later one that was done does not take that call back.
-    pub unseen: Option<Timestamp>,
 }
 
 /// Whether an earlier try of an effect was done.

@@ -45,7 +45,7 @@ pub(crate) async fn act(outside: &Outside, book: &AddressBook, intent: &Intent) 
 async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Result<Done, CallError> {
     let ports = &outside.ports;
     if is_for_the_balancer(&intent.effect) {
-        outside.pacer.balancer_turn().await;
+        outside.pacer.balancer_turn().await?;
     }
     let (cloud, balancer, boards, hooks) = (&ports.cloud, &ports.balancer, &ports.boards, &ports.hooks);
     match &intent.effect {

@@ -90,7 +90,7 @@ struct Shared {
     means: Means,
     herald: Herald,
     stats: Arc<CallStats>,
-    /// Tokens belong to an account and its region, not to a service.
+    /// Tokens belong to an account and its region, not to a service; a daemon has one account.
     pacers: BTreeMap<Region, Arc<Pacer>>,
     tenure: watch::Sender<Option<Arc<Tenure>>>,
     /// Whom this daemon waits for, by the database's word.

@@ -213,4 +213,9 @@ impl Ledger {
             watch.waiting = waiting;
         });
     }
+
+    /// What was decided could not be begun.
+    pub(crate) fn waits(&self, waiting: Wait) {
+        self.watch.send_modify(|watch| watch.waiting = Some(waiting));
+    }
 }

@@ -81,16 +81,20 @@ pub(crate) async fn targets(
     groups: BTreeSet<GroupArn>,
 ) -> BTreeMap<GroupArn, Reading<Targets>> {
     let readings = stream::iter(groups).map(|group| async move {
-        outside.pacer.balancer_turn().await;
-        let answer = outside.ports.balancer.targets(&group);
-        let targets = reading(outside.read(Call::new("balancer", "targets"), answer).await);
-        (group, targets)
+        let call = Call::new("balancer", "targets");
+        let targets = match outside.pacer.balancer_turn().await {
+            Ok(()) => outside.read(call, outside.ports.balancer.targets(&group)).await,
+            Err(error) => Err(error),
+        };
+        (group, reading(targets))
     });
     readings.buffer_unordered(AT_ONCE).collect().await
 }
 
 pub(crate) async fn weights(outside: &Outside, service: &Service) -> Reading<Weights> {
-    outside.pacer.balancer_turn().await;
+    if let Err(error) = outside.pacer.balancer_turn().await {
+        return reading(Err(error));
+    }
     let answer = outside.ports.balancer.weights(&service.routing.forward);
     reading(outside.read(Call::new("balancer", "weights"), answer).await)
 }

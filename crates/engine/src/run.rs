@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::decide::needs;
-use segue_domain::decision::{Decision, Reason, Verdict, Wait};
+use segue_domain::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
 use segue_domain::effect::{Intent, Outcome};
 use segue_domain::event::Event;
 use segue_domain::laws::Broken;
@@ -262,7 +262,11 @@ impl ReleaseLoop<'_> {
         world: &World,
         flights: &mut Flights,
     ) -> Result<Next, LedgerError> {
+        let wanted = intents.len();
         let intents = self.admitted(intents, flights);
+        if intents.len() < wanted {
+            self.ledger.waits(self.for_tokens(state, world));
+        }
         if intents.is_empty() {
             return Ok(Next::Rest);
         }
@@ -277,6 +281,13 @@ impl ReleaseLoop<'_> {
             flights.begin(Arc::clone(&self.outside), Arc::clone(&book), intent);
         }
         Ok(Next::Rest)
+    }
+
+    /// Some of it may not be begun now: what is in flight has to end, or AWS's tokens to come. The next look asks again.
+    fn for_tokens(&self, state: &ReleaseState, world: &World) -> Wait {
+        let what = "calls in flight and AWS's published rates";
+        let on = WaitingOn::Settling { what, missing: Vec::new() };
+        Wait { on, since: state.progress_at, until: world.at.after(self.rhythm.tick), then: Then::GoOn }
     }
 
     async fn append(&self, after: After, events: Vec<Event>) -> Result<(), LedgerError> {

@@ -26,7 +26,8 @@ impl Budget {
     }
 }
 
-/// What a bucket holds, and what flows in each second. What changes something is paced by EC2's own answer.
+/// What a bucket holds, and what flows in each second. What changes something is paced by the engine, and
+/// looked at in `scale`.
 /// Source: EC2 developer guide, "Request throttling for the Amazon EC2 API".
 fn bucket(method: Method) -> Option<(u64, u64)> {
     (method.port() == "Cloud" && method.reads()).then_some((100, 20))

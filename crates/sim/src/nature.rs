@@ -90,7 +90,7 @@ async fn befall(ground: &Ground, event: Event) {
     }
 }
 
-/// Whoever paused it comes back until it goes on; and was it not told that it is paused, looks until then whether it was all the same.
+/// Whoever paused it comes back until it goes on. Who was not told that it is paused looks until then, in case it was.
 async fn resume(ground: &Ground, until: Instant) {
     let is_paused = |state: &ReleaseState| matches!(state.stance, Stance::Paused { .. });
     loop {

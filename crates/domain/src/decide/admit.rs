@@ -71,7 +71,7 @@ pub(super) fn open(
         let app = scope.require_app(id)?;
         let route = scope.state.route(id);
         let knows_route = route.is_none() || app.route.as_ref() == route;
-        if app.state != AppState::Serving || !knows_route || late::may_be_closed_yet(scope, id) {
+        if app.state != AppState::Serving || !knows_route || late::may_be_closed(scope, id) {
             acts.want(id.as_str(), Effect::Open { instance: id.clone(), route: route.cloned() });
         }
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{carry, empty, launch, registry};
+use super::{carry, empty, late, launch, registry};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Effect, Intent, Outcome};
 use crate::ids::InstanceId;
@@ -41,6 +41,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     end_instances(&mut acts, scope, &fresh);
     let staying: Vec<InstanceId> = fresh.iter().filter(|id| !is_ended(scope, id)).cloned().collect();
     if staying.is_empty() && acts.is_idle() {
+        // Spares that were to be started may start yet, and are stopped again then.
+        late::require_way_out_landed(scope)?;
         return Ok(Progress::Done);
     }
     Ok(acts.or_wait(WaitingOn::Settling { what: "the new servers' end", missing: staying }))

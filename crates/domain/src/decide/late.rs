@@ -4,34 +4,43 @@
 //! servers that a rollback has started are stopped, shares that were given back are taken away. So nobody relies on
 //! an opposite, and no release ends, before such a call can land no more.
 
+use std::time::Duration;
+
 use super::scope::{Progress, Scope};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
-use crate::ids::InstanceId;
-use crate::state::{EffectRecord, ReleaseState};
+use crate::ids::{EffectId, GroupArn, InstanceId};
+use crate::state::{Leg, ReleaseState, Unseen};
 use crate::time::Timestamp;
 
-use std::time::Duration;
-
-/// How long after its sender gave it up AWS may carry a call out. AWS publishes no bound; its own SDKs give a call
-/// up and send it again within less.
+/// How long after its sender gave it up a call is reckoned with. A choice, for AWS publishes no bound: longer than
+/// what is simulated, and not much longer than a server needs to be healthy again.
 const LANDS_WITHIN: Duration = Duration::from_secs(30);
 
-/// What is on its way has landed, or never will; else the wait for that.
-pub(super) fn require_landed(state: &ReleaseState, now: Timestamp) -> Result<(), Progress> {
-    require(state, now, is_undone_by_another)
+/// Whatever the release began has landed, or never will; else the wait for that.
+pub(super) fn require_all_landed(state: &ReleaseState, now: Timestamp) -> Result<(), Progress> {
+    require(state, now, |_, effect| is_undone_by_another(effect))
 }
 
-/// Whoever is to be stopped, by a call whose end nobody saw, is stopped by now, or will not be; else the wait for that.
-pub(super) fn require_stopped(state: &ReleaseState, now: Timestamp) -> Result<(), Progress> {
-    require(state, now, |effect| matches!(effect, Effect::Stop { .. }))
+/// What the way out began has landed, or never will: only then what undid it stays.
+pub(super) fn require_way_out_landed(scope: &Scope<'_>) -> Result<(), Progress> {
+    let way_out = format!("{}/{}/", scope.plan().release, Leg::Out.name());
+    let is_of_the_way_out = |id: &EffectId| id.as_str().starts_with(&way_out);
+    require(scope.state, scope.world.at, |id, effect| is_of_the_way_out(id) && is_undone_by_another(effect))
 }
 
-fn require(state: &ReleaseState, now: Timestamp, matters: impl Fn(&Effect) -> bool) -> Result<(), Progress> {
-    let unseen = state.effects.values().filter(|record| matters(&record.effect));
-    let Some(until) = unseen.filter_map(|record| record.unseen).max().map(|at| at.after(LANDS_WITHIN)) else {
-        return Ok(());
-    };
+/// Whoever is to be stopped, by a call whose end nobody saw, is stopped by now, or will not be.
+pub(super) fn require_stopped(scope: &Scope<'_>) -> Result<(), Progress> {
+    require(scope.state, scope.world.at, |_, effect| matches!(effect, Effect::Stop { .. }))
+}
+
+fn require(
+    state: &ReleaseState,
+    now: Timestamp,
+    matters: impl Fn(&EffectId, &Effect) -> bool,
+) -> Result<(), Progress> {
+    let unseen = state.unseen.iter().filter(|(id, unseen)| matters(id, &unseen.effect));
+    let Some(until) = unseen.map(|(_, unseen)| lands_until(unseen)).max() else { return Ok(()) };
     if now >= until {
         return Ok(());
     }
@@ -39,17 +48,23 @@ fn require(state: &ReleaseState, now: Timestamp, matters: impl Fn(&Effect) -> bo
     Err(Progress::WaitUntil(goal, until, Then::GoOn))
 }
 
+fn lands_until(unseen: &Unseen) -> Timestamp {
+    unseen.given_up_at.after(LANDS_WITHIN)
+}
+
 /// A launch has its token, a move its generation, and what is terminated stays so; a registration is looked for
-/// where it would hurt (`registry::may_be_registered_yet`).
+/// where it would hurt ([`may_be_registered`]).
 fn is_undone_by_another(effect: &Effect) -> bool {
     match effect {
-        Effect::Stop { .. } | Effect::Deregister { .. } | Effect::SetWeights { .. } => true,
+        Effect::Start { .. }
+        | Effect::Stop { .. }
+        | Effect::Deregister { .. }
+        | Effect::SetWeights { .. }
+        | Effect::CloseToNew { .. } => true,
         Effect::Launch(_)
-        | Effect::Start { .. }
         | Effect::Terminate { .. }
         | Effect::Register { .. }
         | Effect::Open { .. }
-        | Effect::CloseToNew { .. }
         | Effect::Configure { .. }
         | Effect::WarmUp { .. }
         | Effect::Move(_)
@@ -58,15 +73,19 @@ fn is_undone_by_another(effect: &Effect) -> bool {
     }
 }
 
-/// A server that was to be closed, by a call whose end nobody saw, obeys it yet, until it has obeyed a later one.
-pub(super) fn may_be_closed_yet(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let closed =
-        |record: &&EffectRecord| matches!(&record.effect, Effect::CloseToNew { instance } if instance == id);
-    let opened =
-        |record: &&EffectRecord| matches!(&record.effect, Effect::Open { instance, .. } if instance == id);
-    let effects = || scope.state.effects.values();
-    let Some(unseen) = effects().filter(closed).filter_map(|record| record.unseen).max() else {
-        return false;
-    };
-    !effects().filter(opened).any(|record| record.succeeded() && record.intended_at > unseen)
+/// A server that was to be closed, by a call whose end nobody saw, obeys it yet, until it has obeyed a later daemon.
+pub(super) fn may_be_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let closes = |effect: &Effect| matches!(effect, Effect::CloseToNew { instance } if instance == id);
+    let opens = |effect: &Effect| matches!(effect, Effect::Open { instance, .. } if instance == id);
+    let closings = scope.state.unseen.values().filter(|unseen| closes(&unseen.effect));
+    let Some(given_up_at) = closings.map(|unseen| unseen.given_up_at).max() else { return false };
+    let mut openings = scope.state.effects.values().filter(|record| opens(&record.effect));
+    !openings.any(|record| record.succeeded() && record.intended_at > given_up_at)
+}
+
+/// Somebody may come into this group yet, by a call whose end nobody saw.
+pub(super) fn may_be_registered(scope: &Scope<'_>, group: &GroupArn) -> bool {
+    let is_here = |effect: &Effect| matches!(effect, Effect::Register { group: other, .. } if other == group);
+    let mut registrations = scope.state.unseen.values().filter(|unseen| is_here(&unseen.effect));
+    registrations.any(|unseen| scope.world.at < lands_until(unseen))
 }

@@ -189,8 +189,10 @@ fn targets(scope: &Scope<'_>) -> Answer {
             Err(why) => return Answer::NotYet(format!("target group {group} cannot be read: {why}")),
         }
     }
-    // Each new instance is registered in its colour and in its slot.
-    let wanted = usize::try_from(scope.plan().green_size()).unwrap_or(usize::MAX).saturating_mul(2);
+    // Each new instance is registered in its colour, and in its slot where the service has slots.
+    let registrations = 1 + usize::from(!scope.plan().service.routing.slots.is_empty());
+    let new = usize::try_from(scope.plan().green_size()).unwrap_or(usize::MAX);
+    let wanted = new.saturating_mul(registrations);
     match registered.saturating_add(wanted) <= TARGETS_PER_BALANCER {
         true => Answer::Yes(format!("{registered} targets are registered, {wanted} come")),
         false => Answer::No(format!(

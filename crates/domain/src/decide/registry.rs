@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::late;
 use super::scope::{Acts, Progress, Scope};
 use crate::decision::Source;
 use crate::effect::{Effect, Outcome};
@@ -81,10 +82,11 @@ fn groups_looked_at<'s>(scope: &'s Scope<'_>) -> impl Iterator<Item = &'s GroupA
 /// Somebody's registration in this group was begun, and nobody saw its end: it may come after a look that finds the
 /// group empty.
 pub(super) fn may_be_registered_yet(scope: &Scope<'_>, group: &GroupArn) -> bool {
-    scope.state.effects.values().any(|record| {
+    let is_open = scope.state.effects.values().any(|record| {
         let is_here = matches!(&record.effect, Effect::Register { group: other, .. } if other == group);
         is_here && matches!(record.ended, None | Some((Outcome::Unknown(_), _)))
-    })
+    });
+    is_open || late::may_be_registered(scope, group)
 }
 
 /// Some slot's group lists it.

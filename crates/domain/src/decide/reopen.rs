@@ -19,8 +19,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
     let_the_users_in(scope)?;
-    // One that may be stopped any moment is led nobody to: until then the new servers have the users.
-    late::require_stopped(scope.state, scope.world.at)?;
+    // Nobody else is led to one that may be stopped any moment: where a new server serves, it has the users until then.
+    late::require_stopped(scope)?;
 
     let mut acts = Acts::new(scope);
     let stopped: Vec<InstanceId> = with_state(scope, InstanceState::Stopped);
@@ -46,7 +46,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
         registry::require_tagged(scope, &scope.plan().blue)?;
         // Until then what the way out began may be done here, and is undone by the next look.
-        late::require_landed(scope.state, scope.world.at)?;
+        late::require_way_out_landed(scope)?;
     }
     Ok(shared)
 }

@@ -155,7 +155,7 @@ impl<'a> Acts<'a> {
     }
 
     /// Wants it done for each of `wanted`, as many by one call as one call takes. `all` are those of whom some may be
-    /// wanted: each of them has its call for good, whoever else is done already.
+    /// wanted: as long as they stay the same, each of them stays in its call, whoever else is done already.
     pub(super) fn want_each<'i>(
         &mut self,
         subject: &str,

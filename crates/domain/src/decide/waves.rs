@@ -1,7 +1,7 @@
 //! The waves of a handover: those whose end is not known yet, and those that come next.
 //!
-//! A fleet of a few hundred servers is carried across by one wave at a time. A larger one is cut into lanes, some old
-//! servers and some new ones each: a lane has one wave at a time as well, so that no server ever meets more than it
+//! Fewer than two hundred new servers get their boards by one wave at a time. A larger fleet is cut into lanes of about
+//! a hundred new servers, and some old ones each: a lane has one wave at a time as well, so that no server ever meets more than it
 //! would in a small fleet, and all lanes go side by side. The trial waves come before, alone.
 
 use std::collections::BTreeMap;

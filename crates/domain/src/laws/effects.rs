@@ -36,15 +36,6 @@ pub(super) fn s5_only_ours(before: &ReleaseState, event: &Event) -> Option<Strin
 
 /// An old server is ended only after repeated zeros.
 pub(super) fn s6_unknown_is_never_zero(before: &ReleaseState, event: &Event) -> Option<String> {
-    ended_unproven(before, event, |id| before.plan.blue.contains(id))
-}
-
-/// Who of those that have to be proven empty is ended without repeated zeros.
-pub fn ended_unproven(
-    before: &ReleaseState,
-    event: &Event,
-    has_to_be_proven: impl Fn(&InstanceId) -> bool,
-) -> Option<String> {
     let intent = intent(event)?;
     if before.verdict().is_some() {
         return None;
@@ -56,7 +47,7 @@ pub fn ended_unproven(
         let span = zeros.and_then(|zeros| Some(zeros.last()?.since(*zeros.first()?)));
         span.is_some_and(|span| span >= apart)
     };
-    let unproven = instances.iter().find(|id| has_to_be_proven(id) && !is_proven(id))?;
+    let unproven = instances.iter().find(|id| before.plan.blue.contains(*id) && !is_proven(id))?;
     Some(format!("{} ends {unproven} without repeated zeros", intent.id))
 }
 

@@ -13,6 +13,8 @@ use std::time::Duration;
 use segue_domain::effect::Effect;
 use tokio::time::Instant;
 
+use crate::ports::CallError;
+
 /// Whether there are buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pacing {
@@ -50,6 +52,9 @@ const FORWARD_CALLS: Bucket = Bucket::of("changes of Elastic Load Balancing", 20
 
 /// Every action of Elastic Load Balancing together, readings included.
 const BALANCER_CALLS: Bucket = Bucket::of("Elastic Load Balancing", 40, 10);
+
+/// A look that takes longer is too old to be acted on.
+const TURN_MAX: Duration = Duration::from_secs(30);
 
 /// The buckets of one account in one region.
 #[derive(Debug, Default)]
@@ -93,20 +98,29 @@ impl Pacer {
 
     /// Returns when one call more may be made at Elastic Load Balancing, in the order of those who asked. A look at
     /// a hundred groups takes its time: all at once would find the bucket empty.
-    pub(crate) async fn balancer_turn(&self) {
+    ///
+    /// # Errors
+    /// The turn would come later than a look can wait for: then nothing is read, and that is what is told.
+    pub(crate) async fn balancer_turn(&self) -> Result<(), CallError> {
         if self.pacing == Pacing::Off {
-            return;
+            return Ok(());
         }
         let now = Instant::now();
-        let tokens = {
+        let wait = {
             let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
             let tokens = level(&left, BALANCER_CALLS, now) - 1.0;
+            let wait = Duration::from_secs_f64((-tokens).max(0.0) / f64::from(BALANCER_CALLS.per_s));
+            if wait > TURN_MAX {
+                return Err(CallError::retry(format!(
+                    "the published rate of Elastic Load Balancing has no room for it within {} s",
+                    TURN_MAX.as_secs()
+                )));
+            }
             left.insert(BALANCER_CALLS.name, Left { tokens, at: now });
-            tokens
+            wait
         };
-        if tokens < 0.0 {
-            tokio::time::sleep(Duration::from_secs_f64(-tokens / f64::from(BALANCER_CALLS.per_s))).await;
-        }
+        tokio::time::sleep(wait).await;
+        Ok(())
     }
 }
 
@@ -174,8 +188,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_look_at_a_hundred_groups_takes_six_seconds() {
         let (pacer, began) = (Pacer::default(), Instant::now());
-        futures_util::future::join_all((0..100).map(|_| pacer.balancer_turn())).await;
+        let turns = futures_util::future::join_all((0..100).map(|_| pacer.balancer_turn())).await;
+        assert!(turns.iter().all(Result::is_ok));
         assert_eq!(began.elapsed().as_millis(), 6_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_would_come_too_late_is_not_waited_for() {
+        let (pacer, began) = (Pacer::default(), Instant::now());
+        let turns = futures_util::future::join_all((0..1_000).map(|_| pacer.balancer_turn())).await;
+        assert_eq!(turns.iter().filter(|turn| turn.is_ok()).count(), 40 + 300);
+        assert_eq!(began.elapsed(), TURN_MAX);
     }
 
     #[tokio::test(start_paused = true)]

@@ -202,22 +202,20 @@ impl Round<'_> {
             match decision {
                 Decision::Record(events) => append(ledger, events).await?,
                 Decision::Do(intents) => {
-                    // What AWS has no tokens for now has its turn at the next round.
-                    let intents: Vec<Intent> =
-                        intents.into_iter().filter(|it| self.outside.pacer.takes(&it.effect)).collect();
-                    if intents.is_empty() {
+                    // One after a look: a call takes its time, and somebody may start an old server meanwhile. What AWS
+                    // has no tokens for now has its turn at the next round.
+                    let next = intents.into_iter().next();
+                    let Some(intent) = next.filter(|it| self.outside.pacer.takes(&it.effect)) else {
                         return Ok(false);
-                    }
-                    append(ledger, intents.iter().cloned().map(Event::Intended).collect()).await?;
-                    // The journal may have taken long, and somebody may have started an old server meanwhile.
+                    };
+                    append(ledger, vec![Event::Intended(intent.clone())]).await?;
+                    // The journal may have taken long as well.
                     if is_too_old(&world, &state, self.clock) {
-                        append(ledger, put_off(intents)).await?;
+                        append(ledger, put_off(vec![intent])).await?;
                         continue;
                     }
                     let book = AddressBook::new(world.instances.known(), self.outside.term.epoch());
-                    for intent in intents {
-                        self.act(ledger, &book, intent).await?;
-                    }
+                    self.act(ledger, &book, intent).await?;
                 }
                 Decision::Over => return Ok(true),
                 Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) => {

@@ -59,6 +59,9 @@ fn boot() -> Part {
     Part { name: "boot", ms: BOOT_MS + APP_START_MS, because }
 }
 
+/// A server never meets more boards on their way than in a fleet of so many.
+const SERVERS_OF_A_LANE: u64 = 100;
+
 /// Calls that register or deregister everybody of one fleet.
 fn target_calls(sizes: Sizes) -> u64 {
     let balancers = u64::from(sizes.balancers.max(1));
@@ -76,12 +79,12 @@ fn bake(service: &Service) -> Part {
     Part { name: "bake", ms, because: "configured".to_owned() }
 }
 
-/// Waves of the configured size, as many at one time as the policy says for so many new servers; each takes until its
+/// Waves of the configured size, as many at one time as there are lanes of servers; each takes until its
 /// clients are let in, or until its boards are switched, whichever is longer.
 fn handover(sizes: Sizes, service: &Service) -> Part {
     let policy = &service.handover;
     let servers = u64::from(sizes.instances);
-    let at_once = u64::from(policy.waves_at_once(sizes.instances));
+    let at_once = (servers / SERVERS_OF_A_LANE).max(1);
     let size = u64::from(policy.wave_boards);
     let boards = u64::from(sizes.boards);
     let trials = [1, 10, boards.div_ceil(100)].map(|trial: u64| trial.min(size));

@@ -89,7 +89,7 @@ impl Report {
             self.violations.push(format!("it took {ratio:.3} times the bound, {RATIO_MAX} are allowed"));
         }
         for (bucket, calls) in &self.throttled {
-            self.violations.push(format!("S23: the bucket of {bucket} was empty for {calls} calls"));
+            self.violations.push(format!("the bucket of {bucket} was empty for {calls} calls"));
         }
         let (most, allowed) = (self.calls_of_a_tick_max, self.calls_of_a_tick_allowed);
         if most > allowed {
