@@ -28,6 +28,8 @@ pub(crate) struct Patience {
     pub(crate) tick: Duration,
     /// A number from Prometheus that is older is unknown.
     pub(crate) max_age: Duration,
+    /// For a wave's clients to come to their new servers.
+    pub(crate) attach_deadline: Duration,
     /// Boards that are carried at a time.
     pub(crate) wave_boards: u32,
     /// Of those, the ones whose clients wait at a time.
@@ -65,6 +67,7 @@ impl Default for Patience {
             step: Duration::from_mins(1),
             tick: Duration::from_millis(200),
             max_age: Duration::from_secs(3),
+            attach_deadline: Duration::from_secs(10),
             wave_boards: 40,
             switching_at_once: 4,
             needs_canary: NeedsCanary::Yes,
@@ -124,7 +127,7 @@ keep_old = "1h"
 needs_canary = {needs_canary}
 
 [service.handover]
-attach_deadline = "10s"
+attach_deadline = "{attach_deadline_s}s"
 attach_rate_per_s = 250
 wave_boards = {wave_boards}
 switching_at_once = {switching_at_once}
@@ -155,6 +158,7 @@ canaries = ["{c1}", "{c2}", "{c3}"]
             patience_s = self.patience.step.as_secs_f64(),
             wave_boards = self.patience.wave_boards,
             switching_at_once = self.patience.switching_at_once,
+            attach_deadline_s = self.patience.attach_deadline.as_secs_f64(),
             tick_ms = self.patience.tick.as_millis(),
             max_age_s = self.patience.max_age.as_secs_f64(),
             needs_canary = self.patience.needs_canary == NeedsCanary::Yes,

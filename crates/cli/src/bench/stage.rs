@@ -119,7 +119,9 @@ fn sandbox_config(args: &BenchArgs, place: &Place) -> SandboxConfig {
 
 fn patience(args: &BenchArgs) -> Patience {
     let usual = Patience {
-        wave_boards: 1_000,
+        // Standbys last a little longer than this: long enough for a slow machine to switch all waves' boards.
+        attach_deadline: Duration::from_mins(1),
+        wave_boards: 500,
         switching_at_once: 32,
         needs_canary: NeedsCanary::No,
         pacing: match args.limits {
