@@ -4,10 +4,10 @@
 //! simulated instances the sandbox listens, on every address and on ports of its own; so their blocks are large and
 //! nobody's alone.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::config::SandboxConfig;
 use crate::network::{Block, take_blocks};
@@ -18,6 +18,9 @@ use crate::world::Cidr;
 
 /// The blocks of simulated instances, one for each zone.
 const LARGE: [u8; ZONES.len()] = [64, 65, 66];
+
+/// Connections that wait to be heard, for all instances together; each of them would have a queue of its own.
+const BACKLOG: u32 = 16_384;
 
 #[derive(Debug)]
 pub(crate) struct Grounds {
@@ -36,14 +39,14 @@ pub(crate) struct Ears {
 }
 
 impl Grounds {
-    pub(crate) async fn take(config: &SandboxConfig) -> anyhow::Result<Self> {
+    pub(crate) fn take(config: &SandboxConfig) -> anyhow::Result<Self> {
         if config.simulated.is_none() {
             let leases = take_blocks(ZONES.len())?;
             let blocks = leases.iter().map(|lease| Cidr::Small(lease.number)).collect();
             let ports = InstancePorts { traffic: ports::TRAFFIC, control: ports::PRIVATE };
             return Ok(Self { blocks, ports, leases, ears: None });
         }
-        let (traffic, control) = (everywhere().await?, everywhere().await?);
+        let (traffic, control) = (everywhere()?, everywhere()?);
         let ports =
             InstancePorts { traffic: traffic.local_addr()?.port(), control: control.local_addr()?.port() };
         let ears = Some(Ears { traffic, control });
@@ -52,7 +55,11 @@ impl Grounds {
 }
 
 /// A free port on every address of this machine; nobody is found at those that are no instance's.
-async fn everywhere() -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await;
-    listener.context("no free port for virtual instances")
+fn everywhere() -> anyhow::Result<TcpListener> {
+    let listen = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+        socket.listen(BACKLOG)
+    };
+    listen().context("no free port for virtual instances")
 }

@@ -86,7 +86,7 @@ impl Sandbox {
     /// something fails.
     pub async fn start(start: Start) -> anyhow::Result<Self> {
         start.config.check()?;
-        let Grounds { blocks, ports, leases, ears } = Grounds::take(&start.config).await?;
+        let Grounds { blocks, ports, leases, ears } = Grounds::take(&start.config)?;
         let listeners = Listeners::bind(&start).await?;
         let clock = Clock::starting_at(start.now);
         let lb_url = url(&listeners.load_balancer)?;
