@@ -72,7 +72,7 @@ impl Prometheus {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            if self.shared.with(|world, now| world.prometheus_is(PrometheusFault::Stale, now)) {
+            if self.shared.glance(|world, now| world.prometheus_is(PrometheusFault::Stale, now)) {
                 continue;
             }
             let targets = self.targets();
@@ -92,7 +92,7 @@ impl Prometheus {
     }
 
     fn targets(&self) -> Vec<(InstanceId, SocketAddrV4)> {
-        self.shared.with(|world, _| {
+        self.shared.glance(|world, _| {
             let running = world.cloud.instances().filter(|i| i.state() == InstanceState::Running);
             running.map(|i| (i.id.clone(), SocketAddrV4::new(i.address, self.port))).collect()
         })

@@ -14,26 +14,51 @@ use crate::world::{At, World};
 /// Shared by every part of the sandbox.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    world: Mutex<World>,
+    held: Mutex<Held>,
     pub(crate) clock: Clock,
     /// Rung when there are effects to carry out or the next due moment has changed.
     pub(crate) changed: Notify,
     pids: Mutex<HashMap<InstanceId, u32>>,
 }
 
+/// The world, and when something in it changes by itself: of thousands of instances that is not counted anew for
+/// each look.
+#[derive(Debug)]
+struct Held {
+    world: World,
+    due: Option<At>,
+}
+
 impl Shared {
     pub(crate) fn new(world: World, clock: Clock) -> Self {
-        Self { world: Mutex::new(world), clock, changed: Notify::new(), pids: Mutex::default() }
+        let held = Mutex::new(Held { due: world.next_due(), world });
+        Self { held, clock, changed: Notify::new(), pids: Mutex::default() }
     }
 
     /// Looks at or changes the world as it is now.
     pub(crate) fn with<R>(&self, look: impl FnOnce(&mut World, At) -> R) -> R {
-        let mut world = locked(&self.world);
+        self.at(|held, now| {
+            let result = look(&mut held.world, now);
+            held.due = held.world.next_due();
+            result
+        })
+    }
+
+    /// The same for what changes nothing about when something is due.
+    pub(crate) fn glance<R>(&self, look: impl FnOnce(&mut World, At) -> R) -> R {
+        self.at(|held, now| look(&mut held.world, now))
+    }
+
+    fn at<R>(&self, look: impl FnOnce(&mut Held, At) -> R) -> R {
+        let mut held = locked(&self.held);
         let now = self.clock.now();
-        let due_before = world.next_due();
-        world.advance(now);
-        let result = look(&mut world, now);
-        if world.has_effects() || world.next_due() != due_before {
+        let due_before = held.due;
+        if held.due.is_some_and(|due| due <= now) {
+            held.world.advance(now);
+            held.due = held.world.next_due();
+        }
+        let result = look(&mut held, now);
+        if held.world.has_effects() || held.due != due_before {
             self.changed.notify_one();
         }
         result

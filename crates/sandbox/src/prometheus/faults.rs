@@ -21,7 +21,7 @@ const CHANGES: [PrometheusFault; 4] =
 
 /// Answers as the set faults want it.
 pub(super) async fn strike(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let is = |what| shared.with(|world, now| world.prometheus_is(what, now));
+    let is = |what| shared.glance(|world, now| world.prometheus_is(what, now));
     if is(PrometheusFault::Down) {
         return cut();
     }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn page(text: &str) -> Got {
-        Got::Page { target: TARGET, metrics: exposition::parse(text).expect("a legal page") }
+        Got::Page { target: TARGET, metrics: Arc::new(exposition::parse(text).expect("a legal page")) }
     }
 
     /// Instance `i-1`, scraped at second 10.
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn an_instance_that_is_not_scraped_any_more_goes_stale() {
         let mut samples = scraped("boards 7\n");
-        samples.only_running(&[], at_s(11));
+        samples.only_running(&HashSet::new(), at_s(11));
         for metric in ["boards", "up"] {
             assert_eq!(values(&samples, Asks::Value, metric, 11), NONE, "{metric}");
         }
