@@ -13,7 +13,7 @@ fn a_measured_release_moves_every_board_once_and_tells_what_it_took() {
     let _alone = program::alone();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("figures.json");
-    let sizes = ["--instances", "20", "--boards", "400", "--clients-per-board", "2"];
+    let sizes = ["--instances", "20", "--boards", "400", "--clients-per-board", "2", "--limits", "off"];
     let ended = bench(&[&sizes[..], &["--json", file.to_str().unwrap()]].concat());
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stderr, ended.stdout);
     let figures: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
@@ -44,7 +44,7 @@ fn a_measured_release_moves_every_board_once_and_tells_what_it_took() {
 #[test]
 fn a_daemon_that_holds_more_than_it_may_is_a_failure() {
     let _alone = program::alone();
-    let ended = bench(&["--instances", "2", "--boards", "4", "--max-memory-mb", "1"]);
+    let ended = bench(&["--instances", "2", "--boards", "4", "--limits", "off", "--max-memory-mb", "1"]);
     assert_eq!(ended.code, Some(1), "{}\n{}", ended.stderr, ended.stdout);
     assert!(ended.stderr.contains("at most 1 are allowed"), "{}", ended.stderr);
 }

@@ -69,7 +69,7 @@ pub(crate) enum Command {
     },
     /// Show it all on this machine: a canary and a full release under live users
     Demo(DemoArgs),
-    /// Measure a release of thousands of servers on this machine; the servers are simulated, the daemon is not
+    /// Measure a release of thousands of simulated servers on this machine
     Bench(BenchArgs),
     /// Run a stand-in for AWS on this machine
     Sandbox(SandboxCommand),
