@@ -79,13 +79,11 @@ impl Default for Patience {
 impl DaemonConfig<'_> {
     /// As TOML text.
     pub(crate) fn text(&self) -> String {
-        let ready = self.ready;
-        let group = |name: &str| {
-            let arn = ready.target_groups.iter().find(|(key, _)| key.as_str() == name);
-            arn.map(|(_, arn)| arn.to_string()).unwrap_or_default()
-        };
-        let subnets: Vec<String> = ready.subnets.iter().map(|subnet| format!("\"{subnet}\"")).collect();
-        let text = format!(
+        self.outside() + &self.service() + &self.policies() + &self.routing() + &slots(&self.ready.slots)
+    }
+
+    fn outside(&self) -> String {
+        format!(
             r#"[daemon]
 listen = "{listen}"
 journal = {journal}
@@ -104,7 +102,24 @@ url = "{prometheus}"
 [handover]
 key_file = {key}
 port = {control_port}
+"#,
+            listen = self.listen,
+            journal = quoted(self.journal),
+            tick_ms = self.patience.tick.as_millis(),
+            aws = self.ready.aws,
+            pacing = self.patience.pacing.word(),
+            prometheus = self.ready.prometheus,
+            key = quoted(self.key_file),
+            control_port = self.ready.ports.control,
+        )
+    }
 
+    fn service(&self) -> String {
+        let Ready { service, region, launch_template, .. } = self.ready;
+        let subnets: Vec<String> = self.ready.subnets.iter().map(|subnet| format!("\"{subnet}\"")).collect();
+        let subnets = subnets.join(", ");
+        format!(
+            r#"
 [[service]]
 name = "{service}"
 environment = "demo"
@@ -114,9 +129,16 @@ region = "{region}"
 tags = {{ service = "{service}" }}
 
 [service.launch]
-template = "{template}"
+template = "{launch_template}"
 subnets = [{subnets}]
+"#
+        )
+    }
 
+    fn policies(&self) -> String {
+        let patience = &self.patience;
+        format!(
+            r#"
 [service.canary]
 bake = "{bake}s"
 min_boards = {min_boards}
@@ -137,40 +159,37 @@ step = "{patience_s}s"
 settle = "3s"
 max_age = "{max_age_s}s"
 zeros_apart = "1s"
+"#,
+            bake = self.canary_bake.as_secs_f64(),
+            min_boards = self.canary_min_boards,
+            needs_canary = patience.needs_canary == NeedsCanary::Yes,
+            attach_deadline_s = patience.attach_deadline.as_secs_f64(),
+            wave_boards = patience.wave_boards,
+            switching_at_once = patience.switching_at_once,
+            patience_s = patience.step.as_secs_f64(),
+            max_age_s = patience.max_age.as_secs_f64(),
+        )
+    }
 
+    fn routing(&self) -> String {
+        let group = |name: &str| {
+            let arn = self.ready.target_groups.iter().find(|(key, _)| key.as_str() == name);
+            arn.map(|(_, arn)| arn.to_string()).unwrap_or_default()
+        };
+        format!(
+            r#"
 [service.routing]
 forward = "{listener}"
 colours = ["{a}", "{b}"]
 canaries = ["{c1}", "{c2}", "{c3}"]
 "#,
-            journal = quoted(self.journal),
-            aws = ready.aws,
-            prometheus = ready.prometheus,
-            key = quoted(self.key_file),
-            region = ready.region,
-            template = ready.launch_template,
-            subnets = subnets.join(", "),
-            bake = self.canary_bake.as_secs_f64(),
-            min_boards = self.canary_min_boards,
-            listen = self.listen,
-            service = ready.service,
-            listener = ready.listener_arn,
-            patience_s = self.patience.step.as_secs_f64(),
-            wave_boards = self.patience.wave_boards,
-            switching_at_once = self.patience.switching_at_once,
-            attach_deadline_s = self.patience.attach_deadline.as_secs_f64(),
-            tick_ms = self.patience.tick.as_millis(),
-            max_age_s = self.patience.max_age.as_secs_f64(),
-            needs_canary = self.patience.needs_canary == NeedsCanary::Yes,
-            control_port = ready.ports.control,
-            pacing = self.patience.pacing.word(),
+            listener = self.ready.listener_arn,
             a = group("a"),
             b = group("b"),
             c1 = group("canary-1"),
             c2 = group("canary-2"),
             c3 = group("canary-3"),
-        );
-        text + &slots(&ready.slots)
+        )
     }
 }
 
