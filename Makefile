@@ -8,6 +8,8 @@ PYTHON ?= python3
 # Where the tests look for other people's programs.
 CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
 VENV := $(CLIENTS)/venv
+FUZZER := $(abspath $(CLIENTS))/fuzz
+CARGO_FUZZ := 0.13.2
 # What `make demo` hands on: make demo ARGS="--servers 2 --clients 100".
 ARGS ?=
 # What `make chaos` draws its chaos from.
@@ -15,8 +17,12 @@ SEEDS ?= 1 2 3 4 5
 # How often `make kills` kills the daemon.
 KILLS ?= 200
 
+# What `make fuzz` feeds, and for how many seconds each.
+FUZZ_TARGETS := api config contract duration prometheus record
+FUZZ_S ?= 10
+
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos kills test check clients faketime page-tools postgresql tools
+.PHONY: help demo chaos kills test check fuzz clients faketime page-tools postgresql tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -53,13 +59,39 @@ kills: tools ## build, then kill the daemon 200 times at random moments, ten in 
 	done; \
 	rm -f $$report
 
-test: check clients ## everything that has to hold: check, then all tests
+test: check clients ## everything that has to hold: check, then all tests, then a short run of the fuzzer
 	$(CARGO) test --workspace --locked
+	@$(MAKE) --no-print-directory fuzz
 
 check: tools ## format, lints and documents, without running a test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+# No sanitizer: the toolchain is the stable one, and the code has no `unsafe` of its own.
+fuzz: $(FUZZER)/bin/cargo-fuzz ## feed the readers of other people's bytes with nonsense, ten seconds each; FUZZ_S=3600 for a long run
+	@mkdir -p $(foreach target,$(FUZZ_TARGETS),$(FUZZER)/corpus/$(target))
+	@cp deploy/segue.example.toml $(FUZZER)/corpus/config/
+	@cat crates/journal/tests/corpus/*.jsonl | sed -n 's/^{"hash":"[^"]*","record":\(.*\)}$$/\1/p' \
+		| split --lines 1 --suffix-length 4 - $(FUZZER)/corpus/record/seed-
+	@for target in $(FUZZ_TARGETS); do \
+		echo "fuzzing $$target for $(FUZZ_S) s"; \
+		seeds=crates/fuzz/seeds/$$target; test -d $$seeds || seeds=; \
+		log=$(FUZZER)/$$target.log; \
+		PATH="$(FUZZER)/bin:$$PATH" CARGO_TARGET_DIR=$(FUZZER)/target $(CARGO) fuzz run --fuzz-dir crates/fuzz --sanitizer none \
+			$$target $(FUZZER)/corpus/$$target $$seeds -- \
+			-max_total_time=$(FUZZ_S) -max_len=16384 -timeout=10 -artifact_prefix=$(FUZZER)/$$target- >$$log 2>&1 \
+			|| { tail -40 $$log; exit 1; }; \
+		grep -E "^Done|DONE" $$log | tail -1; \
+	done
+
+$(FUZZER)/bin/cargo-fuzz:
+	@echo "installing cargo-fuzz into $(FUZZER)"
+	@command -v c++ >/dev/null || apt-get install --yes --no-install-recommends g++ >/dev/null || { \
+		echo "a C++ compiler is missing: install g++, then try again" >&2; exit 1; }
+	@CARGO_TARGET_DIR=$(FUZZER)/install $(CARGO) install cargo-fuzz --version $(CARGO_FUZZ) --locked --quiet --root $(FUZZER) || { \
+		echo "cargo-fuzz could not be installed: see whether crates.io can be reached" >&2; exit 1; }
+	@rm -rf $(FUZZER)/install
 
 clients: $(VENV)/installed $(CLIENTS)/prometheus faketime page-tools postgresql ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus, PostgreSQL, faketime
 

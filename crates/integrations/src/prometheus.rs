@@ -9,6 +9,8 @@
 //! no `or vector(0)`, no sum and no maximum: they turn "no sample" into "no boards", and two series into one.
 
 mod answer;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod metric;
 mod query;
 mod readings;

@@ -1,0 +1,13 @@
+//! A record of the journal under the hash that fits it: what is read is written again as the same line.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use segue_journal::Record;
+use sha2::{Digest, Sha256};
+
+fuzz_target!(|text: &str| {
+    let line = format!("{{\"hash\":\"{}\",\"record\":{text}}}", hex::encode(Sha256::digest(text)));
+    let Ok(record) = Record::from_line(&line) else { return };
+    let again = Record::from_line(&record.line()).expect("what was read is a record");
+    assert_eq!(again, record);
+});
