@@ -139,10 +139,12 @@ impl Database {
     }
 
     /// With everything but a password.
+    #[cfg_attr(not(feature = "databases"), expect(dead_code, reason = "only a database is told it"))]
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 
+    #[cfg_attr(not(feature = "databases"), expect(dead_code, reason = "only a database is told it"))]
     pub(crate) fn password(&self) -> Option<&SecretString> {
         self.password.as_ref()
     }

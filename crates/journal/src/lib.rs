@@ -14,11 +14,14 @@ mod fact;
 mod fate;
 pub mod lease;
 mod memory;
+#[cfg(feature = "databases")]
 mod open;
 pub mod outbox;
+#[cfg(feature = "databases")]
 pub mod postgres;
 pub mod read;
 pub mod record;
+#[cfg(feature = "databases")]
 pub mod sqlite;
 mod store;
 mod stream;
@@ -35,11 +38,14 @@ pub use fact::Fact;
 pub use fate::{Fate, fate};
 pub use lease::{AcquireError, Holder, Lease, Owner, RenewError, Scope};
 pub use memory::{MemoryClock, MemoryStore};
+#[cfg(feature = "databases")]
 pub use open::{Looked, OpenError};
 pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};
+#[cfg(feature = "databases")]
 pub use postgres::{PostgresReader, PostgresStore};
 pub use read::{Broken, Page, ReadError, StreamEnd};
 pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
+#[cfg(feature = "databases")]
 pub use sqlite::{SqliteReader, SqliteStore};
 pub use store::{JournalId, Reader, Store, Trouble};
 pub use stream::{About, Stream};
