@@ -10,6 +10,7 @@
 
 mod arn;
 mod document;
+mod file;
 mod mistake;
 mod outside;
 mod place;
@@ -69,10 +70,9 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         let name = path.display().to_string();
         let unreadable = |source| LoadError::Unreadable { path: name.clone(), source };
-        if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+        let Some(text) = file::text(path, FILE_BYTES_MAX).map_err(unreadable)? else {
             return Err(LoadError::TooLong { path: name });
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        };
         Self::parse(&name, &text, &Environment::process()).map_err(LoadError::Wrong)
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use segue_handover::auth::Key;
 
+use super::file;
 use super::shape::{self, Shape};
 use super::table::{Noted, Table};
 
@@ -131,13 +132,10 @@ fn from_file(path: &Path) -> Result<String, Unfit> {
         what: format!("the file {shown} cannot be read: {error}"),
         hint: "write the secret into that file, readable by the daemon's user alone".to_owned(),
     };
-    if std::fs::metadata(path).map_err(unreadable)?.len() > SECRET_BYTES_MAX {
-        return Err(Unfit {
-            what: format!("the file {shown} is longer than {SECRET_BYTES_MAX} bytes"),
-            hint: "name the file that holds the secret and nothing else".to_owned(),
-        });
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
+    file::text(path, SECRET_BYTES_MAX).map_err(unreadable)?.ok_or_else(|| Unfit {
+        what: format!("the file {shown} is longer than {SECRET_BYTES_MAX} bytes"),
+        hint: "name the file that holds the secret and nothing else".to_owned(),
+    })
 }
 
 fn from_variable(name: &str, environment: &Environment) -> Result<String, Unfit> {
