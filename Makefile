@@ -10,6 +10,8 @@ CLIENTS := $(or $(CARGO_TARGET_DIR),target)/clients
 VENV := $(CLIENTS)/venv
 FUZZER := $(abspath $(CLIENTS))/fuzz
 CARGO_FUZZ := 0.13.2
+FUZZ = PATH="$(FUZZER)/bin:$$PATH" CARGO_TARGET_DIR=$(FUZZER)/target $(CARGO) fuzz
+FUZZ_BUILD := --fuzz-dir crates/fuzz --sanitizer none --codegen-units 16
 # What `make demo` hands on: make demo ARGS="--servers 2 --clients 100".
 ARGS ?=
 # What `make chaos` draws its chaos from.
@@ -65,24 +67,28 @@ test: check clients ## everything that has to hold: check, then all tests, then 
 
 check: tools ## format, lints and documents, without running a test
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path crates/fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 # No sanitizer: the toolchain is the stable one, and the code has no `unsafe` of its own.
 fuzz: $(FUZZER)/bin/cargo-fuzz ## feed the readers of other people's bytes with nonsense, ten seconds each; FUZZ_S=3600 for a long run
+	@$(CARGO) tree --quiet --locked --manifest-path crates/fuzz/Cargo.toml >/dev/null || { \
+		echo "the fuzzer's lock file does not fit: cp Cargo.lock crates/fuzz/, run cargo tree --manifest-path crates/fuzz/Cargo.toml, and commit it" >&2; exit 1; }
 	@mkdir -p $(foreach target,$(FUZZ_TARGETS),$(FUZZER)/corpus/$(target))
 	@cp deploy/segue.example.toml $(FUZZER)/corpus/config/
 	@cat crates/journal/tests/corpus/*.jsonl | sed -n 's/^{"hash":"[^"]*","record":\(.*\)}$$/\1/p' \
 		| split --lines 1 --suffix-length 4 - $(FUZZER)/corpus/record/seed-
+	@echo "building the fuzzer: minutes the first time"
+	@$(FUZZ) build $(FUZZ_BUILD) >$(FUZZER)/build.log 2>&1 || { cat $(FUZZER)/build.log; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
 		echo "fuzzing $$target for $(FUZZ_S) s"; \
 		seeds=crates/fuzz/seeds/$$target; test -d $$seeds || seeds=; \
 		log=$(FUZZER)/$$target.log; \
-		PATH="$(FUZZER)/bin:$$PATH" CARGO_TARGET_DIR=$(FUZZER)/target $(CARGO) fuzz run --fuzz-dir crates/fuzz --sanitizer none \
-			$$target $(FUZZER)/corpus/$$target $$seeds -- \
+		$(FUZZ) run $(FUZZ_BUILD) $$target $(FUZZER)/corpus/$$target $$seeds -- \
 			-max_total_time=$(FUZZ_S) -max_len=16384 -timeout=10 -artifact_prefix=$(FUZZER)/$$target- >$$log 2>&1 \
 			|| { tail -40 $$log; exit 1; }; \
-		grep -E "^Done|DONE" $$log | tail -1; \
+		grep "^Done" $$log; \
 	done
 
 $(FUZZER)/bin/cargo-fuzz:

@@ -5,11 +5,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
 
-use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
+use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use syn::{Expr, Item, ItemMod, Lit, Meta};
 
 use super::rust;
 use super::tree::{Tree, assert_none, root};
+
+/// What is compiled: the workspace, and the fuzzer with a lock file of its own.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "crates/fuzz/Cargo.toml"];
 
 /// Whether a file is compiled into the product or only into tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,15 +27,17 @@ pub(crate) struct Root {
     pub(crate) used: Use,
 }
 
-/// `cargo metadata` of the workspace alone; it needs no network.
-pub(crate) fn metadata() -> &'static Metadata {
-    static METADATA: OnceLock<Metadata> = OnceLock::new();
-    METADATA.get_or_init(|| {
-        let mut command = MetadataCommand::new();
-        command.manifest_path(root().join("Cargo.toml")).no_deps();
-        command.other_options(["--offline".to_owned()]);
-        command.exec().expect("cargo metadata reads the workspace")
-    })
+/// `cargo metadata` of the workspace and of the fuzzer, which is outside of it; it needs no network.
+pub(crate) fn packages() -> &'static [Package] {
+    static PACKAGES: OnceLock<Vec<Package>> = OnceLock::new();
+    PACKAGES.get_or_init(|| MANIFESTS.iter().flat_map(|manifest| metadata(manifest).packages).collect())
+}
+
+fn metadata(manifest: &str) -> Metadata {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join(manifest)).no_deps();
+    command.other_options(["--offline".to_owned()]);
+    command.exec().expect("cargo metadata reads the workspace")
 }
 
 /// Every file that a target's root leads to, and how it is used; and the `mod` lines that lead nowhere.
@@ -112,7 +117,7 @@ fn explicit_path(module: &ItemMod) -> Option<String> {
 
 pub(crate) fn roots() -> Vec<Root> {
     let base = root();
-    let targets = metadata().packages.iter().flat_map(|package| &package.targets);
+    let targets = packages().iter().flat_map(|package| &package.targets);
     targets
         .filter_map(|target| {
             let path = target.src_path.as_std_path().strip_prefix(&base).ok()?;

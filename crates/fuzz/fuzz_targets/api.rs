@@ -5,8 +5,8 @@ use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
 use segue_api::{
-    Actor, AdoptionRequest, IdempotencyKey, PlanView, Problem, Readiness, ReleaseId, ReleaseRequest, ReleaseView,
-    ServiceList, VerbRequest, Wait,
+    Actor, AdoptionRequest, IdempotencyKey, PlanView, Problem, Readiness, ReleaseId, ReleaseRequest,
+    ReleaseView, ServiceList, VerbRequest, Wait,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -5,9 +5,10 @@ use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
 use segue_handover::wire::{
-    ActivateAnswer, ActivateRequest, BoardsPage, BoardsQuery, ClientMessage, DrainAnswer, DrainRequest, EndAnswer,
-    EndRequest, Moves, MovesAnswer, OfferAnswer, OfferRequest, OpenRequest, OwnersPage, OwnersQuery, PrepareAnswer,
-    PrepareRequest, Problem, SealAnswer, SealRequest, ServerMessage, ServerStatus,
+    ActivateAnswer, ActivateRequest, BoardsPage, BoardsQuery, ClientMessage, DrainAnswer, DrainRequest,
+    EndAnswer, EndRequest, Moves, MovesAnswer, OfferAnswer, OfferRequest, OpenRequest, OwnersPage,
+    OwnersQuery, PrepareAnswer, PrepareRequest, Problem, SealAnswer, SealRequest, ServerMessage,
+    ServerStatus,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

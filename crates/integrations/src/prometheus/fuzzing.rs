@@ -13,7 +13,12 @@ const MAX_AGE: Duration = Duration::from_secs(30);
 /// Reads three bodies as the values, their ages and who is up. Panics where a number comes of them that is none, or is
 /// older than it may be.
 pub fn read(values: &[u8], ages: &[u8], ups: &[u8]) {
+    drop(answer::refusal(values));
     let [values, ages, ups] = [values, ages, ups].map(|body| answer::read(body).map_err(Why::from));
+    if let Some(moment) = ages.as_ref().ok().and_then(|ages| ages.evaluated_at) {
+        let asked = moment.to_string().parse::<f64>();
+        assert!(asked.is_ok_and(f64::is_finite), "{moment} is no moment to ask for");
+    }
     let ids = ["i-1", "i-2"].map(InstanceId::new);
     let column = Answers { values, ages, ups }.joined(&ids, MAX_AGE);
     assert_eq!(column.len(), ids.len(), "somebody who was asked about is not in the answer");
