@@ -10,13 +10,13 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::mistake::{Mistake, Mistakes};
-use super::place::Place;
+use super::place::Lines;
 use super::table::Table;
 
 /// One parsed file.
 pub(crate) struct Document<'t> {
     name: &'t str,
-    text: &'t str,
+    lines: Lines<'t>,
     root: Spanned<DeTable<'t>>,
     /// What a section that was left out is read as.
     empty: DeTable<'t>,
@@ -27,7 +27,8 @@ impl<'t> Document<'t> {
     /// Text that is not TOML is a document too: one with mistakes.
     pub(crate) fn parse(name: &'t str, text: &'t str) -> Self {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let document = Self { name, text, root, empty: DeTable::new(), mistakes: RefCell::new(Vec::new()) };
+        let (empty, mistakes) = (DeTable::new(), RefCell::new(Vec::new()));
+        let document = Self { name, lines: Lines::of(text), root, empty, mistakes };
         for error in errors {
             document.report(
                 &error.span().unwrap_or(0..0),
@@ -48,7 +49,7 @@ impl<'t> Document<'t> {
     }
 
     pub(crate) fn report(&self, span: &Range<usize>, key: String, what: String, hint: String) {
-        let place = Some(Place::of(self.text, span.start));
+        let place = Some(self.lines.place(span.start));
         self.mistakes.borrow_mut().push(Mistake { place, key, what, hint });
     }
 
