@@ -129,7 +129,7 @@ impl Report {
         match outcome.exit {
             Some(Exit::Done) => {}
             Some(_) => {
-                broken.push(format!("the release did not pass: {}", crate::text::now(&outcome.release)))
+                broken.push(format!("the release did not pass: {}", crate::text::now(&outcome.release)));
             }
             None => broken.push(format!("the release took longer than {} s", args.timeout.as_secs())),
         }

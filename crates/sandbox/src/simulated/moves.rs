@@ -170,15 +170,14 @@ impl Fleet {
         }
         let is_left = server.leaving.get(&board).is_some_and(|leaving| leaving.move_id == request.move_id);
         match request.outcome {
-            // It was never switched: the seal's own time ends it.
-            Outcome::Release => {}
             Outcome::Abort if is_left => {
                 let was_sealed = server.leaving.remove(&board).map(|leaving| leaving.how);
                 if let Some(How::Sealed { .. }) = was_sealed {
                     self.retake(here, board);
                 }
             }
-            Outcome::Abort => {}
+            // One that was never switched is ended by the seal's own time.
+            Outcome::Release | Outcome::Abort => {}
         }
         let row = self.row(board).filter(|row| row.owner == here);
         Ok(row.map_or(EndAnswer::Gone, |row| EndAnswer::Owned { epoch: Epoch(row.epoch) }))

@@ -64,7 +64,11 @@ impl Boards for World {
     }
 
     async fn open(&self, at: &Target, _route: Option<&Route>) -> Result<(), CallError> {
-        self.tell("open", at, |state| Ok(state.server(&at.instance)?.app = AppState::Serving)).await
+        let open = |state: &mut State| {
+            state.server(&at.instance)?.app = AppState::Serving;
+            Ok(())
+        };
+        self.tell("open", at, open).await
     }
 
     async fn close(&self, at: &Target) -> Result<(), CallError> {
@@ -229,7 +233,7 @@ impl State {
 #[async_trait]
 impl BoardMetrics for World {
     async fn boards(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BoardCount> {
-        self.measure(instances, |server, now_ms, offset_ms| server.sample(now_ms, offset_ms)).await
+        self.measure(instances, Server::sample).await
     }
 
     async fn vitals(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Reading<Vital>> {

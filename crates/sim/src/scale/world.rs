@@ -256,8 +256,8 @@ impl State {
     /// Stops or terminates, and looks at what must not be.
     pub(super) fn end(&mut self, ids: &[InstanceId], end: InstanceState) -> Result<(), CallError> {
         for id in ids {
-            let listed = self.groups.values().filter_map(|targets| Some((id, *targets.get(id)?)));
-            let is_listed = listed.filter_map(|(id, target)| self.health(id, target)).next().is_some();
+            let mut listed = self.groups.values().filter_map(|targets| targets.get(id));
+            let is_listed = listed.any(|target| self.health(id, *target).is_some());
             let now_ms = self.now_ms;
             let server = self.servers.get_mut(id).ok_or_else(|| CallError::retry(format!("{id} is gone")))?;
             let (owned, is_open) = (server.owned, server.has_served && server.app == AppState::Serving);
