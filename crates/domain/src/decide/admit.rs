@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::ids::{GroupArn, InstanceId, Route};
 use crate::reading::Reading;
 use crate::service::Slot;
-use crate::state::Promoted;
+use crate::state::{Leg, Promoted};
 use crate::step::Step;
 use crate::target::Weights;
 
@@ -56,7 +56,10 @@ pub(super) fn share(scope: &Scope<'_>, shares: &Weights) -> Taken {
     let mut acts = Acts::new(scope);
     if shares.iter().any(|(group, share)| current.get(group) != Some(share)) {
         let forward = scope.plan().service.routing.forward.clone();
-        acts.want("shares", Effect::SetWeights { forward, weights: shares.clone() });
+        // On the way back there may be two that are wanted, one after the other.
+        let is_back = scope.state.leg != Leg::Out;
+        let subject = if is_back && *shares == scope.plan().weights_after { "new-shares" } else { "shares" };
+        acts.want(subject, Effect::SetWeights { forward, weights: shares.clone() });
     }
     Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
 }

@@ -41,6 +41,11 @@ pub(super) fn is_healthy(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.runs(id) && groups.iter().any(healthy)
 }
 
+/// One that EC2 does not list may serve all the same.
+pub(super) fn any_may_serve(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> bool {
+    ids.iter().any(|id| is_healthy(scope, id)) || registry::hidden(scope, ids).next().is_some()
+}
+
 /// Gets new clients, if its group has a share.
 pub(super) fn serves(scope: &Scope<'_>, id: &InstanceId) -> bool {
     is_healthy(scope, id) && is_open(scope, id)

@@ -30,7 +30,9 @@ pub(super) fn out(scope: &Scope<'_>) -> Taken {
 /// From green back to blue. Canaries that were taken over stay what they were.
 pub(super) fn back(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Shut, shut::take)?;
-    let from = launch::fresh(scope).union(&started_again(scope)).cloned().collect();
+    let mut from: BTreeSet<InstanceId> = launch::fresh(scope).union(&started_again(scope)).cloned().collect();
+    // One that was never got ready has nobody, and may never answer.
+    from.retain(|id| registry::was_led_to(scope, id));
     carry(scope, &Crossing { direction: Direction::Back, from, to: scope.plan().blue.clone() })
 }
 

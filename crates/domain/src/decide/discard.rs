@@ -28,7 +28,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if scope.state.was_entered(Step::Admit) {
         // One that took a board again is emptied again, and blue must be able to serve still.
         scope.require_done(Step::Return, carry::back)?;
-        empty::watch(scope, &fresh)?;
+        empty::watch(scope, fresh.iter().filter(|id| registry::was_led_to(scope, id)))?;
     } else {
         let in_traffic = |id: &&InstanceId| groups.iter().any(|it| registry::health(scope, it, id).is_some());
         empty::watch(scope, fresh.iter().filter(in_traffic))?;
@@ -89,8 +89,9 @@ fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, fresh: &BTreeSet<Instan
     let (listed, unseen): (Vec<_>, Vec<_>) =
         staying.cloned().partition(|id| scope.world.instance(id).is_some());
     acts.want_each("new", fresh, &listed, |instances| Effect::Terminate { instances });
-    // One that EC2 does not know fails the whole call: each alone.
-    for id in unseen {
+    // One that EC2 does not know fails the whole call: each alone. One to which clients were led was known once, and has
+    // boards perhaps: a person took its tags away.
+    for id in unseen.into_iter().filter(|id| !registry::was_led_to(scope, id)) {
         acts.want(id.as_str(), Effect::Terminate { instances: vec![id.clone()] });
     }
 }

@@ -24,14 +24,19 @@ pub(super) fn require_all_landed(state: &ReleaseState, now: Timestamp) -> Result
 
 /// What the way out began has landed, or never will: only then what undid it stays.
 pub(super) fn require_way_out_landed(scope: &Scope<'_>) -> Result<(), Progress> {
-    let way_out = format!("{}/{}/", scope.plan().release, Leg::Out.name());
-    let is_of_the_way_out = |id: &EffectId| id.as_str().starts_with(&way_out);
-    require(scope.state, scope.world.at, |id, effect| is_of_the_way_out(id) && is_undone_by_another(effect))
+    let matters =
+        |id: &EffectId, effect: &Effect| is_of_the_way_out(scope, id) && is_undone_by_another(effect);
+    require(scope.state, scope.world.at, matters)
 }
 
-/// Whoever is to be stopped, by a call whose end nobody saw, is stopped by now, or will not be.
-pub(super) fn require_stopped(scope: &Scope<'_>) -> Result<(), Progress> {
-    require(scope.state, scope.world.at, |_, effect| matches!(effect, Effect::Stop { .. }))
+/// Whoever is to be stopped or taken out of a group, by a call whose end nobody saw, is by now, or will not be.
+pub(super) fn require_departures_landed(scope: &Scope<'_>) -> Result<(), Progress> {
+    let departs = |effect: &Effect| matches!(effect, Effect::Stop { .. } | Effect::Deregister { .. });
+    require(scope.state, scope.world.at, |id, effect| is_of_the_way_out(scope, id) && departs(effect))
+}
+
+fn is_of_the_way_out(scope: &Scope<'_>, id: &EffectId) -> bool {
+    id.as_str().starts_with(&format!("{}/{}/", scope.plan().release, Leg::Out.name()))
 }
 
 fn require(

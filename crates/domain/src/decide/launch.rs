@@ -19,9 +19,9 @@ use crate::instance::{InstanceState, Origin};
 use crate::state::{BatchState, EffectRecord};
 use crate::step::Step;
 
-/// How long EC2 may not show what it has launched.
+/// How long EC2 may not show what it has launched, and a minute for clocks that differ.
 /// Source: EC2 API, eventual consistency: back off up to five minutes.
-pub(super) const VISIBLE_WITHIN: Duration = Duration::from_mins(5);
+pub(super) const VISIBLE_WITHIN: Duration = Duration::from_mins(6);
 /// EC2's clock and ours.
 const CLOCKS_APART: Duration = Duration::from_mins(5);
 

@@ -89,6 +89,29 @@ pub(super) fn may_be_registered_yet(scope: &Scope<'_>, group: &GroupArn) -> bool
     is_open || late::may_be_registered(scope, group)
 }
 
+/// Somebody may have come to it: it was registered, or opened, or is to be by a call whose end nobody saw.
+pub(super) fn was_led_to(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let leads = |effect: &Effect| match effect {
+        Effect::Register { instances, .. } => instances.contains(id),
+        Effect::Open { instance, .. } => instance == id,
+        Effect::Launch(_)
+        | Effect::Start { .. }
+        | Effect::Stop { .. }
+        | Effect::Terminate { .. }
+        | Effect::Deregister { .. }
+        | Effect::SetWeights { .. }
+        | Effect::CloseToNew { .. }
+        | Effect::Configure { .. }
+        | Effect::WarmUp { .. }
+        | Effect::Move(_)
+        | Effect::Drain { .. }
+        | Effect::Announce { .. } => false,
+    };
+    let is_registered = all_groups(scope).iter().any(|group| health(scope, group, id).is_some());
+    let asked = scope.state.effects.values().any(|record| leads(&record.effect));
+    is_registered || asked || scope.state.unseen.values().any(|unseen| leads(&unseen.effect))
+}
+
 /// Some slot's group lists it.
 pub(super) fn is_in_a_slot(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.plan().service.routing.slot_groups().any(|group| health(scope, group, id).is_some())

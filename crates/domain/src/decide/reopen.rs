@@ -19,8 +19,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
     let_the_users_in(scope)?;
-    // Nobody else is led to one that may be stopped any moment: where a new server serves, it has the users until then.
-    late::require_stopped(scope)?;
+    // Nobody else is led to one that may be gone any moment: where a new server serves, it has the users until then.
+    late::require_departures_landed(scope)?;
 
     let mut acts = Acts::new(scope);
     let stopped: Vec<InstanceId> = with_state(scope, InstanceState::Stopped);
@@ -51,20 +51,19 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     Ok(shared)
 }
 
-/// Where all new servers are known to serve nobody any more, whoever of the old ones does is better than nobody: that
-/// all of them come is waited for with the users let in.
+/// Where all of one side are known to serve nobody any more, whoever of the other side does is better than nobody: that
+/// all old servers come is waited for with the users let in.
 fn let_the_users_in(scope: &Scope<'_>) -> Result<(), Progress> {
-    let all_are_read = registry::require_groups(scope, &scope.plan().groups()).is_ok();
-    let green = scope.state.green();
-    // One that EC2 does not list may serve all the same.
-    let may_serve =
-        |id: &InstanceId| capacity::is_healthy(scope, id) || registry::hidden(scope, [id]).next().is_some();
-    let any_new_serves = || green.iter().any(may_serve);
-    let any_old_serves = || scope.plan().blue.iter().any(|id| capacity::serves(scope, id));
-    if !all_are_read || any_new_serves() || !any_old_serves() {
+    if registry::require_groups(scope, &scope.plan().groups()).is_err() {
         return Ok(());
     }
-    let shared = admit::share(scope, &scope.plan().weights_before)?;
+    let (old, new) = (&scope.plan().blue, scope.state.green());
+    let shares = match (capacity::any_may_serve(scope, old), capacity::any_may_serve(scope, &new)) {
+        (true, false) if old.iter().any(|id| capacity::serves(scope, id)) => &scope.plan().weights_before,
+        (false, true) if new.iter().any(|id| capacity::serves(scope, id)) => &scope.plan().weights_after,
+        (true, true | false) | (false, true | false) => return Ok(()),
+    };
+    let shared = admit::share(scope, shares)?;
     // Whether it was taken is looked at when all are up.
     if matches!(shared, Progress::Do(_)) { Err(shared) } else { Ok(()) }
 }

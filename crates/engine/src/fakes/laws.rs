@@ -80,8 +80,12 @@ impl State {
         self.front_door().into_iter().collect::<BTreeSet<_>>().len()
     }
 
-    /// How many of those to whom new clients are led died a moment ago.
+    /// How many of those to whom new clients are led died a moment ago. A request that lands late was sent when they were
+    /// there, whatever became of their registrations meanwhile.
     pub(super) fn led_to_the_dead(&self) -> usize {
+        if let Some(unseen) = self.dead_when_it_was_sent() {
+            return unseen;
+        }
         self.shared().filter(|(id, _)| self.died_unseen(id)).map(|(id, _)| id).collect::<BTreeSet<_>>().len()
     }
 

@@ -63,6 +63,12 @@ impl State {
         self.troubles.dead.get(id).is_some_and(|at| !self.could_be_known(*at))
     }
 
+    /// How many died unseen by the sender of a request that lands late; none when it does not.
+    pub(super) fn dead_when_it_was_sent(&self) -> Option<usize> {
+        self.troubles.sent_at_ms?;
+        Some(self.troubles.dead.keys().filter(|id| self.died_unseen(id)).count())
+    }
+
     /// The sender of what is just done could know what happened then.
     pub(super) fn could_be_known(&self, at_ms: u64) -> bool {
         self.troubles.sent_at_ms.unwrap_or(self.now_ms) >= at_ms.saturating_add(LATELY_MS)
