@@ -106,7 +106,15 @@ async fn the_numbers_of_the_daemon_are_told_as_open_metrics() {
     let rig = Rig::ready().await;
     rig.canary().await;
     go_on(8).await;
-    let running = rig.get("/metrics").await;
+    let mut running = rig.get("/metrics").await;
+    // It waits for something before it is over.
+    for _ in 0..60 {
+        if running.body.contains("segue_release_waiting_seconds{") {
+            break;
+        }
+        go_on(1).await;
+        running = rig.get("/metrics").await;
+    }
     assert!(running.header("content-type").starts_with("application/openmetrics-text"));
     for line in [
         "segue_ready 1",
