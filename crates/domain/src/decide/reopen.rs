@@ -61,7 +61,7 @@ fn let_the_users_in(scope: &Scope<'_>) -> Result<(), Progress> {
     let shares = match (capacity::any_may_serve(scope, old), capacity::any_may_serve(scope, &new)) {
         (true, false) if old.iter().any(|id| capacity::serves(scope, id)) => &scope.plan().weights_before,
         (false, true) if new.iter().any(|id| capacity::serves(scope, id)) => &scope.plan().weights_after,
-        (true, true | false) | (false, true | false) => return Ok(()),
+        (true | false, true | false) => return Ok(()),
     };
     let shared = admit::share(scope, shares)?;
     // Whether it was taken is looked at when all are up.
