@@ -28,7 +28,7 @@ pub(crate) use apps::status_at;
 use fresh::{only_fresh, within};
 
 /// Readings of one kind that run at once.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 256;
 
 /// Reads everything that `needs` names. `at` becomes the world's time: it was read from the clock just before.
 pub(crate) async fn observe(outside: &Outside, service: &Service, needs: &Needs, at: Timestamp) -> World {

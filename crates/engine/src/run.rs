@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_domain::decide::needs;
+use segue_domain::decide::{needs, step_to_enter};
 use segue_domain::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
 use segue_domain::effect::{Intent, Outcome};
 use segue_domain::event::Event;
@@ -24,6 +24,7 @@ use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::time::Timestamp;
 use segue_domain::world::World;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::book::AddressBook;
@@ -44,10 +45,13 @@ const PASSES_MAX: u32 = 200;
 /// looks, and below what an append takes with what comes beside it.
 const AT_ONCE: usize = 500;
 
+/// The part of a tick that is rested after every look, however long it took.
+const REST_AT_LEAST: u32 = 4;
+
 /// How a release's loop goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rhythm {
-    /// From one look to the next, when nothing makes it earlier.
+    /// From the beginning of one look to that of the next, when nothing makes it earlier.
     pub tick: Duration,
     /// Commands and warm-ups of one release that may be in flight at once: they run on the daemon's own machine.
     pub effects_at_once: usize,
@@ -131,6 +135,7 @@ impl ReleaseLoop<'_> {
             if *stop.borrow_and_update() {
                 return self.land_all(&mut flights).await;
             }
+            let looked = Instant::now();
             let next = match self.pass(&mut flights).await {
                 Ok(Next::Again) if passes >= PASSES_MAX => self.hold("it decides in a circle").await,
                 Ok(next) => Ok(next),
@@ -142,7 +147,8 @@ impl ReleaseLoop<'_> {
                 Ok(Next::Again) => passes += 1,
                 Ok(Next::Rest) => {
                     passes = 0;
-                    if let Err(error) = self.rest(&mut flights, stop).await {
+                    let rest = rest_after(looked, self.rhythm.tick);
+                    if let Err(error) = self.rest(rest, &mut flights, stop).await {
                         return Self::ended_by(&error);
                     }
                 }
@@ -153,13 +159,18 @@ impl ReleaseLoop<'_> {
     }
 
     /// Waits for the first of: a landing, a signal, the order to stop, the tick.
-    async fn rest(&self, flights: &mut Flights, stop: &mut watch::Receiver<bool>) -> Result<(), LedgerError> {
+    async fn rest(
+        &self,
+        rest: Duration,
+        flights: &mut Flights,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), LedgerError> {
         tokio::select! {
             biased;
             landed = flights.next_landings() => self.append_landings(landed).await,
             _ = stop.changed() => Ok(()),
             () = self.ledger.wake.notified() => Ok(()),
-            () = tokio::time::sleep(self.rhythm.tick) => Ok(()),
+            () = tokio::time::sleep(rest) => Ok(()),
         }
     }
 
@@ -171,9 +182,7 @@ impl ReleaseLoop<'_> {
         let step = state.current().map_or("", |record| record.step.name());
         let span = tracing::info_span!("step", step);
         async {
-            let wanted = needs(&state);
-            let at = self.clock.now();
-            let mut world = observe(&self.outside, &state.plan.service, &wanted, at).await;
+            let Some(mut world) = self.look(&state, flights).await else { return Ok(Next::Again) };
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));
             }
@@ -181,7 +190,9 @@ impl ReleaseLoop<'_> {
             // Of a million boards there is one list at a time: who watches wants numbers, and those stay.
             world.board_lists = BTreeMap::new();
             let world = Arc::new(world);
-            self.ledger.saw(Arc::clone(&world), waiting(&decision));
+            if step_to_enter(&state).is_none() {
+                self.ledger.saw(Arc::clone(&world), waiting(&decision));
+            }
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
                 return self.ledger.hold_at(seq, &broken.to_string()).await.map(|()| Next::Rest);
             }
@@ -189,6 +200,22 @@ impl ReleaseLoop<'_> {
         }
         .instrument(span)
         .await
+    }
+
+    /// What the release must see now: nothing where the next step is entered. None when the last effect in flight landed
+    /// meanwhile: a look at thousands of servers takes seconds, what it saw is from before that end, and the next one
+    /// sees more. Nothing is begun in between, so no look is given up twice for the same effects.
+    async fn look(&self, state: &ReleaseState, flights: &mut Flights) -> Option<World> {
+        let at = self.clock.now();
+        if step_to_enter(state).is_some() {
+            return Some(World::unseen(at));
+        }
+        let wanted = needs(state);
+        tokio::select! {
+            biased;
+            () = flights.last_landing() => None,
+            world = observe(&self.outside, &state.plan.service, &wanted, at) => Some(world),
+        }
     }
 
     /// Does what was decided on the state at `seq`.
@@ -364,6 +391,12 @@ impl ReleaseLoop<'_> {
             }
         }
     }
+}
+
+/// How long to the next look: a tick after the last one began. A look at thousands of servers takes longer than that:
+/// some of a tick is rested all the same.
+fn rest_after(looked: Instant, tick: Duration) -> Duration {
+    tick.saturating_sub(looked.elapsed()).max(tick / REST_AT_LEAST)
 }
 
 /// What was seen is no reason any more to do anything.

@@ -77,6 +77,10 @@ impl Court {
         }
     }
 
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.world.elapsed_ms()
+    }
+
     pub(crate) fn violations(&self) -> Vec<String> {
         self.violations.clone()
     }

@@ -78,6 +78,9 @@ enum Command {
         instances: u32,
         #[arg(long, default_value_t = 1_000_000)]
         boards: u32,
+        /// Tell every append
+        #[arg(long)]
+        trace: bool,
     },
     /// Run each seed twice, and compare
     Determinism {
@@ -109,8 +112,9 @@ fn main() -> Result<ExitCode> {
             write_json(cli.json.as_deref(), &table)?;
             return Ok(code(table.missed().is_empty()));
         }
-        Command::Scale { instances, boards } => {
-            let report = scale::scale(Sizes::new(instances, boards))?;
+        Command::Scale { instances, boards, trace } => {
+            let trace = if trace { Trace::Yes } else { Trace::No };
+            let report = scale::scale(Sizes::new(instances, boards), trace)?;
             println!("{report}");
             write_json(cli.json.as_deref(), &report)?;
             return Ok(code(report.is_well()));

@@ -30,6 +30,7 @@ use segue_engine::{By, ByTheDomain, Engine, Limits, Means, Ports, Rhythm, Servic
 use segue_journal::{Owner, Scope, Store, Stream, Via};
 use tokio::time::{sleep, timeout};
 
+use crate::commands::seed::Trace;
 use journal::Counted;
 use world::World;
 
@@ -73,19 +74,19 @@ impl Sizes {
 }
 
 /// Carries one full release out, from its request to its verdict.
-pub fn scale(sizes: Sizes) -> Result<Report> {
+pub fn scale(sizes: Sizes, trace: Trace) -> Result<Report> {
     let cpu_before_s = process::cpu_s();
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build()?;
-    let mut report = runtime.block_on(released(sizes))?;
+    let mut report = runtime.block_on(released(sizes, trace))?;
     report.cpu_s = process::cpu_s() - cpu_before_s;
     report.memory_peak_mib = process::memory_peak_mib();
     Ok(report)
 }
 
-async fn released(sizes: Sizes) -> Result<Report> {
+async fn released(sizes: Sizes, trace: Trace) -> Result<Report> {
     let world = World::new(sizes);
-    let journal = Arc::new(Counted::new(&world));
+    let journal = Arc::new(Counted::new(&world, trace.teller()));
     let service = service::service();
     let engine = begin(&world, &journal);
     engine.leading().await;

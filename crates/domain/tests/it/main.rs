@@ -11,6 +11,7 @@
 mod adopting;
 mod fate;
 mod foresight;
+mod lanes;
 mod narrate;
 mod places;
 mod planning;

@@ -15,7 +15,8 @@ use segue_domain::service_state::ServiceState;
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_domain::target::TargetHealth;
-use segue_domain::{decide, decide_after, needs, needs_after};
+use segue_domain::world::World;
+use segue_domain::{decide, decide_after, needs, needs_after, step_to_enter};
 
 use crate::narrate;
 use crate::stage::{Stage, group};
@@ -250,6 +251,11 @@ impl Play {
                 return;
             }
             let decision = decide(state, &self.stage.seen(&needs(state)));
+            if let Some(step) = step_to_enter(state) {
+                let blindly = decide(state, &World::unseen(self.stage.now));
+                assert_eq!(decision, blindly, "whatever is seen");
+                assert_eq!(decision, Decision::Record(vec![Event::StepEntered { step }]));
+            }
             if self.follow(&decision) {
                 return;
             }

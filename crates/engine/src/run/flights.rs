@@ -17,6 +17,8 @@ use crate::ports::{WHAT_MAX_BYTES, brief};
 /// The effects of one release that are under way.
 pub(super) struct Flights {
     tasks: JoinSet<Acted>,
+    /// Those that have ended, and were not told yet.
+    landed: Vec<Landing>,
     intents: BTreeMap<Id, Arc<Intent>>,
 }
 
@@ -36,7 +38,7 @@ impl Landing {
 
 impl Flights {
     pub(super) fn new() -> Self {
-        Self { tasks: JoinSet::new(), intents: BTreeMap::new() }
+        Self { tasks: JoinSet::new(), landed: Vec::new(), intents: BTreeMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -49,7 +51,7 @@ impl Flights {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
+        self.tasks.is_empty() && self.landed.is_empty()
     }
 
     pub(super) fn begin(&mut self, outside: Arc<Outside>, book: Arc<AddressBook>, intent: Intent) {
@@ -61,32 +63,48 @@ impl Flights {
         self.intents.insert(handle.id(), intent);
     }
 
-    /// Waits for one to end, and takes all that have by then. For ever when none is in flight.
+    /// Waits for one to end, and takes all that have by then. For ever when none is in flight. Nothing is lost when it
+    /// is not waited for any more.
     pub(super) async fn next_landings(&mut self) -> Vec<Landing> {
-        let Some(ended) = self.tasks.join_next_with_id().await else {
+        if self.is_empty() {
             return std::future::pending().await;
-        };
-        let first = self.landing(ended);
-        first.into_iter().chain(self.landed_by_now()).collect()
+        }
+        if self.landed.is_empty()
+            && let Some(ended) = self.tasks.join_next_with_id().await
+        {
+            self.land(ended);
+        }
+        self.landed_by_now()
+    }
+
+    /// Waits for the last one to end. For ever when none is in flight. Nothing is lost when it is not waited for any
+    /// more.
+    pub(super) async fn last_landing(&mut self) {
+        if self.is_empty() {
+            return std::future::pending().await;
+        }
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.land(ended);
+        }
     }
 
     /// All that have ended by now.
     pub(super) fn landed_by_now(&mut self) -> Vec<Landing> {
-        let mut landed = Vec::new();
         while let Some(ended) = self.tasks.try_join_next_with_id() {
-            landed.extend(self.landing(ended));
+            self.land(ended);
         }
-        landed
+        std::mem::take(&mut self.landed)
     }
 
-    fn landing(&mut self, ended: Result<(Id, Acted), JoinError>) -> Option<Landing> {
+    fn land(&mut self, ended: Result<(Id, Acted), JoinError>) {
         let (task, acted) = match ended {
             Ok((task, acted)) => (task, acted),
             Err(error) => (error.id(), broken(&error)),
         };
-        let intent = self.intents.remove(&task)?;
-        let acted = acted.for_effect(&intent.effect);
-        Some(Landing { id: intent.id.clone(), attempt: intent.attempt, acted })
+        if let Some(intent) = self.intents.remove(&task) {
+            let acted = acted.for_effect(&intent.effect);
+            self.landed.push(Landing { id: intent.id.clone(), attempt: intent.attempt, acted });
+        }
     }
 }
 

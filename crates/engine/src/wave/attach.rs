@@ -44,9 +44,11 @@ impl<'a> Carrying<'a> {
         let mut waiting = self.offer(prepared).await;
         while !waiting.is_empty() {
             self.still_ours()?;
+            let polled = Instant::now();
             waiting = self.poll(waiting, deadline).await;
             if !waiting.is_empty() {
-                tokio::time::sleep(self.outside.limits.attach_poll).await;
+                // While some were switched others have come: they do not wait a pause more.
+                tokio::time::sleep_until(polled + self.outside.limits.attach_poll).await;
             }
         }
         Ok(())

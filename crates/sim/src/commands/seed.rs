@@ -29,6 +29,26 @@ fn tell_call(site: &Site, kinds: &[Kind]) {
     println!("{:>10.3} s  {} {} {}", seconds(site.now_ms), site.method, site.nth, kinds.join(" "));
 }
 
+impl Trace {
+    /// Who tells an append of a large fleet: thousands of records in one are a line.
+    pub(crate) fn teller(self) -> Option<fn(u64, &[Record])> {
+        match self {
+            Self::No => None,
+            Self::Yes => Some(tell_append),
+        }
+    }
+}
+
+/// A line for an append: when, and its first record and its last one.
+fn tell_append(now_ms: u64, records: &[Record]) {
+    let Some(first) = records.first() else { return };
+    tell_record(now_ms, first);
+    if let [_, between @ .., last] = records {
+        println!("{:>14}and {} more", "", between.len());
+        tell_record(now_ms, last);
+    }
+}
+
 /// A line for a record: when, which, and what it says.
 fn tell_record(now_ms: u64, record: &Record) {
     let sentence = segue_journal::view::sentence(&record.fact);

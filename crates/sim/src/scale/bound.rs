@@ -79,32 +79,33 @@ fn bake(service: &Service) -> Part {
     Part { name: "bake", ms, because: "configured".to_owned() }
 }
 
-/// Waves of the configured size, as many at one time as there are lanes of servers; each takes until its
-/// clients are let in, or until its boards are switched, whichever is longer.
+/// The trial waves one after the other, then everything that is left, in as many waves at one time as there are lanes of
+/// servers. Each part takes until its clients are let in, or until its boards are switched, whichever is longer; a switch
+/// is a seal and an activation. That somebody looks between one wave and the next is the engine's, and not in here.
 fn handover(sizes: Sizes, service: &Service) -> Part {
     let policy = &service.handover;
     let servers = u64::from(sizes.instances);
-    let at_once = (servers / SERVERS_OF_A_LANE).max(1);
-    let size = u64::from(policy.wave_boards);
+    let lanes = (servers / SERVERS_OF_A_LANE).max(1);
     let boards = u64::from(sizes.boards);
-    let trials = [1, 10, boards.div_ceil(100)].map(|trial: u64| trial.min(size));
-    let wave_ms = |boards: u64, servers: u64| {
-        let attach_ms = (boards * CLIENTS).div_ceil(servers.min(boards).max(1)) * 1_000;
-        let rounds = boards.div_ceil(u64::from(policy.switching_at_once.max(1)));
-        (attach_ms / u64::from(policy.attach_rate_per_s.max(1))).max(rounds * 2 * CONTROL_MS)
+    let trials =
+        [1, 10, boards.div_ceil(100)].map(|trial: u64| trial.min(u64::from(policy.wave_boards)).min(boards));
+    let ms = |boards: u64, waves: u64| {
+        let let_in_ms = boards.saturating_mul(CLIENTS).saturating_mul(1_000)
+            / servers.min(boards).saturating_mul(u64::from(policy.attach_rate_per_s)).max(1);
+        let switching = u64::from(policy.switching_at_once).saturating_mul(waves).max(1);
+        let_in_ms.max(boards.saturating_mul(2 * CONTROL_MS) / switching)
     };
-    let trials_ms: u64 = trials.iter().map(|trial| wave_ms(*trial, servers)).sum();
     let left = boards.saturating_sub(trials.iter().sum());
-    let rounds = left.div_ceil(size.saturating_mul(at_once).max(1));
-    let round_ms = wave_ms(size.min(left.div_ceil(at_once)), servers / at_once);
+    let trials_ms: u64 = trials.iter().map(|trial| ms(*trial, 1)).sum();
+    let left_ms = ms(left, lanes);
     let because = format!(
-        "3 trials, then {rounds} times {at_once} waves of {size} boards, {:.2} s each: {} attaches a second at a \
-         server, {} boards switched at one time in a wave",
-        s(round_ms),
-        policy.attach_rate_per_s,
-        policy.switching_at_once
+        "3 trials, then {left} boards in {:.1} s by {lanes} waves at one time: {} boards switched at one time in each, \
+         {} attaches a second at a server",
+        s(left_ms),
+        policy.switching_at_once,
+        policy.attach_rate_per_s
     );
-    Part { name: "handover", ms: trials_ms + rounds * round_ms, because }
+    Part { name: "handover", ms: trials_ms + left_ms, because }
 }
 
 /// The last of many servers is scraped one interval after it was emptied, and the sample that counts is so far apart.

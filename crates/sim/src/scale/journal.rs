@@ -36,6 +36,8 @@ pub struct Written {
 pub(super) struct Counted {
     store: MemoryStore,
     heard: Mutex<Heard>,
+    /// Tells an append: when, and what.
+    tell: Option<fn(u64, &[Record])>,
 }
 
 struct Heard {
@@ -45,11 +47,11 @@ struct Heard {
 }
 
 impl Counted {
-    pub(super) fn new(world: &World) -> Self {
+    pub(super) fn new(world: &World, tell: Option<fn(u64, &[Record])>) -> Self {
         let clock = world.clone();
         let store = MemoryStore::new(Arc::new(move || segue_engine::ports::Clock::now(&clock)));
         let court = Court::new(Arc::new(world.clone()), RECORDS_MAX);
-        Self { store, heard: Mutex::new(Heard { state: None, court, written: Written::default() }) }
+        Self { store, heard: Mutex::new(Heard { state: None, court, written: Written::default() }), tell }
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -147,6 +149,9 @@ impl Store for Counted {
         let mut heard = self.heard();
         heard.written.appends += 1;
         appended.records.iter().for_each(|record| heard.hear(record));
+        if let Some(tell) = self.tell {
+            tell(heard.court.elapsed_ms(), &appended.records);
+        }
         Ok(appended)
     }
 
