@@ -65,20 +65,21 @@ pub fn decide(state: &ReleaseState, world: &World) -> Decision {
     }
 }
 
-/// The step that is entered next, whatever the world looks like: that follows from the journal alone, and nothing has to
-/// be seen for it. A look at thousands of servers takes seconds, and a release has a dozen steps.
-pub fn step_to_enter(state: &ReleaseState) -> Option<Step> {
+/// Whether what comes next follows from the journal alone, whatever the world looks like: the next step is entered, or the
+/// release ends. Nothing has to be seen for that, and a look at thousands of servers takes seconds.
+pub fn needs_no_look(state: &ReleaseState, at: Timestamp) -> bool {
     let is_between = state.stance == Stance::Going && state.current().is_none();
     let has_turned = state.leg == Leg::Out || state.in_flight().next().is_none();
-    if is_between && has_turned { state.next_step() } else { None }
+    let goes_on = || state.next_step().is_some() || late::require_all_landed(state, at).is_ok();
+    is_between && has_turned && goes_on()
 }
 
 fn between_steps(state: &ReleaseState, world: &World) -> Decision {
-    if let Some(step) = step_to_enter(state) {
-        return Decision::Record(vec![Event::StepEntered { step }]);
-    }
     if let Some(wait) = still_going_out(state, world) {
         return wait;
+    }
+    if let Some(step) = state.next_step() {
+        return Decision::Record(vec![Event::StepEntered { step }]);
     }
     // The next release may do the opposite at once.
     if let Err(Progress::WaitUntil(on, until, then)) = late::require_all_landed(state, world.at) {

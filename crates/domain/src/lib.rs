@@ -38,5 +38,5 @@ pub mod target;
 pub mod time;
 pub mod world;
 
-pub use decide::{decide, decide_after, needs, needs_after, preflight, step_to_enter};
+pub use decide::{decide, decide_after, needs, needs_after, needs_no_look, preflight};
 pub use fold::fold;

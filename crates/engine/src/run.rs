@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_domain::decide::{needs, step_to_enter};
+use segue_domain::decide::{needs, needs_no_look};
 use segue_domain::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
 use segue_domain::effect::{Intent, Outcome};
 use segue_domain::event::Event;
@@ -190,7 +190,7 @@ impl ReleaseLoop<'_> {
             // Of a million boards there is one list at a time: who watches wants numbers, and those stay.
             world.board_lists = BTreeMap::new();
             let world = Arc::new(world);
-            if step_to_enter(&state).is_none() {
+            if !needs_no_look(&state, world.at) {
                 self.ledger.saw(Arc::clone(&world), waiting(&decision));
             }
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
@@ -202,12 +202,12 @@ impl ReleaseLoop<'_> {
         .await
     }
 
-    /// What the release must see now: nothing where the next step is entered. None when the last effect in flight landed
+    /// What the release must see now, which between two steps is nothing. None when the last effect in flight landed
     /// meanwhile: a look at thousands of servers takes seconds, what it saw is from before that end, and the next one
     /// sees more. Nothing is begun in between, so no look is given up twice for the same effects.
     async fn look(&self, state: &ReleaseState, flights: &mut Flights) -> Option<World> {
         let at = self.clock.now();
-        if step_to_enter(state).is_some() {
+        if needs_no_look(state, at) {
             return Some(World::unseen(at));
         }
         let wanted = needs(state);
