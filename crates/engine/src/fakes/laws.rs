@@ -44,9 +44,10 @@ impl State {
         self.watch_capacity(&format!("before somebody was {how}"));
     }
 
-    /// Boards that are owned there, and did not come in the very moment between somebody's look and the deed.
+    /// Boards that are owned there, and did not come in the very moment between somebody's look and the deed, or while that
+    /// was on its way.
     fn settled_on(&self, id: &InstanceId) -> usize {
-        let just_now = self.now_ms.saturating_sub(JUST_NOW_MS);
+        let just_now = self.sent_at_ms().saturating_sub(JUST_NOW_MS);
         let owned = self.rows.values().filter(|row| row.owner == *id && row.since_ms <= just_now);
         owned.count()
     }

@@ -71,7 +71,12 @@ impl State {
 
     /// The sender of what is just done could know what happened then.
     pub(super) fn could_be_known(&self, at_ms: u64) -> bool {
-        self.troubles.sent_at_ms.unwrap_or(self.now_ms) >= at_ms.saturating_add(LATELY_MS)
+        self.sent_at_ms() >= at_ms.saturating_add(LATELY_MS)
+    }
+
+    /// When what is just done was sent: now, unless it lands late.
+    pub(super) fn sent_at_ms(&self) -> u64 {
+        self.troubles.sent_at_ms.unwrap_or(self.now_ms)
     }
 
     pub(super) fn note_a_death(&mut self, id: &InstanceId) {

@@ -28,6 +28,7 @@ pub struct Report {
     /// What each step took, in the order of the steps.
     pub steps_s: Vec<(&'static str, f64)>,
     pub looks: u64,
+    pub calls_of_a_tick_mean: f64,
     pub calls_of_a_tick_max: u64,
     pub calls_of_a_tick_allowed: u64,
     pub calls: BTreeMap<&'static str, u64>,
@@ -59,6 +60,7 @@ pub(super) fn of(world: &World, journal: &Counted, state: &ReleaseState, took_ms
         took_s: s(took_ms),
         steps_s: steps.collect(),
         looks: world.calls.looks,
+        calls_of_a_tick_mean: mean(world.calls.of_looks, world.calls.looks),
         calls_of_a_tick_max: world.calls.most_in_a_look,
         calls_of_a_tick_allowed: world.sizes.calls_of_a_tick(),
         calls: world.calls.by_name.clone(),
@@ -70,6 +72,15 @@ pub(super) fn of(world: &World, journal: &Counted, state: &ReleaseState, took_ms
         violations: world.violations.iter().cloned().chain(journal.violations()).collect(),
         ..Report::default()
     }
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "nothing here is counted up to 52 bits"
+)]
+fn mean(sum: u64, of: u64) -> f64 {
+    sum as f64 / of.max(1) as f64
 }
 
 impl Report {
@@ -119,7 +130,11 @@ impl fmt::Display for Report {
         let with_cpu = (self.took_s + self.cpu_s) / self.bound_s.max(f64::EPSILON);
         writeln!(f, "  with the processor's time {with_cpu:.3}")?;
         let (most, allowed) = (self.calls_of_a_tick_max, self.calls_of_a_tick_allowed);
-        writeln!(f, "\ncalls of a tick  {most:>9}    at most {allowed}, in {} ticks", self.looks)?;
+        let (mean, looks) = (self.calls_of_a_tick_mean, self.looks);
+        writeln!(
+            f,
+            "\ncalls of a tick  {most:>9}    at most {allowed}; {mean:.1} in the mean of {looks} ticks"
+        )?;
         for (name, count) in &self.calls {
             writeln!(f, "  {name:<30}{count:>9}")?;
         }

@@ -71,6 +71,8 @@ pub(super) struct Calls {
     pub(super) throttled: BTreeMap<&'static str, u64>,
     /// Looks of the engine: each begins with its list of instances.
     pub(super) looks: u64,
+    /// Calls of all looks together.
+    pub(super) of_looks: u64,
     this_look: u64,
     pub(super) most_in_a_look: u64,
 }
@@ -79,6 +81,7 @@ impl Calls {
     /// One call; readings at AWS and at Prometheus belong to the look that is on.
     pub(super) fn count(&mut self, name: &'static str, is_of_look: bool) {
         *self.by_name.entry(name).or_default() += 1;
+        self.of_looks += u64::from(is_of_look);
         self.this_look += u64::from(is_of_look);
         self.most_in_a_look = self.most_in_a_look.max(self.this_look);
     }

@@ -19,6 +19,6 @@ fn twelve_hundred_servers_are_released_in_hardly_more_time_than_they_need() {
     assert_eq!((part("launch"), part("stop")), (100_000, 40_000), "{report}");
     // Three trials, and then a wave for each lane.
     assert!(report.waves > 3 + 12, "{report}");
-    // Each server was closed and found empty twice: none of it goes into one append, and nothing into a thousand.
-    assert!(report.journal.records > 5 * 1_200 && report.journal.appends < 1_000, "{report}");
+    // Each server was closed, which is two records, and found empty twice: more than goes into one append, and few appends.
+    assert!(report.journal.records > 4 * 1_200 && report.journal.appends < 200, "{report}");
 }
