@@ -470,3 +470,19 @@ fn waiting(decision: &Decision) -> Option<Wait> {
         | Decision::Over => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tick_counts_from_the_look_and_some_of_it_is_rested_after_the_longest() {
+        let looked = Instant::now();
+        tokio::time::advance(Duration::from_millis(400)).await;
+        assert_eq!(rest_after(looked, TICK), Duration::from_millis(600));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(rest_after(looked, TICK), Duration::from_millis(250));
+    }
+}

@@ -117,3 +117,42 @@ pub(super) fn is_hook(effect: &Effect) -> bool {
 fn broken(error: &JoinError) -> Acted {
     Acted::broken(brief(format!("an effect's executor broke down: {error}"), WHAT_MAX_BYTES))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use segue_domain::effect::{Done, Outcome};
+    use segue_domain::ids::InstanceId;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    /// A close that takes so many seconds.
+    fn begin(flights: &mut Flights, seconds: u64) {
+        let task = flights.tasks.spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            Acted { outcome: Outcome::Done(Done::Nothing), bug: None }
+        });
+        let effect = Effect::CloseToNew { instance: InstanceId::new(format!("i-{seconds}")) };
+        let intent = Intent { id: EffectId::new(seconds.to_string()), attempt: 1, effect };
+        flights.intents.insert(task.id(), Arc::new(intent));
+    }
+
+    fn ids(landings: &[Landing]) -> Vec<&str> {
+        landings.iter().map(|landing| landing.id.as_str()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_landed_while_the_last_one_was_waited_for_is_told_though_nobody_waited_to_the_end() {
+        let mut flights = Flights::new();
+        begin(&mut flights, 1);
+        begin(&mut flights, 3);
+        assert!(timeout(Duration::from_secs(2), flights.last_landing()).await.is_err(), "one is in flight");
+        assert_eq!(ids(&flights.next_landings().await), ["1"]);
+        flights.last_landing().await;
+        assert!(!flights.is_empty(), "nobody was told of it");
+        assert_eq!(ids(&flights.next_landings().await), ["3"]);
+        assert!(flights.is_empty());
+    }
+}
