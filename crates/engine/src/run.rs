@@ -9,6 +9,7 @@
 //! If killed here: the next loop says that every intent in flight ended unknown, looks, and decides again.
 
 mod flights;
+mod rest;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +37,7 @@ use crate::pen::{By, WriteError};
 use crate::ports::Clock;
 
 use flights::{Flights, is_hook};
+use rest::rest_after;
 
 /// Decisions in a row without any wait. A release has a few dozen steps and checks; more means that it turns
 /// in a circle.
@@ -44,9 +46,6 @@ const PASSES_MAX: u32 = 200;
 /// Events in one append, and effects in flight at one time: enough for a fleet of thousands to be closed in a few
 /// looks, and below what an append takes with what comes beside it.
 const AT_ONCE: usize = 500;
-
-/// The part of a tick that is rested after every look, however long it took.
-const REST_AT_LEAST: u32 = 4;
 
 /// How a release's loop goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -393,12 +392,6 @@ impl ReleaseLoop<'_> {
     }
 }
 
-/// How long to the next look: a tick after the last one began. A look at thousands of servers takes longer than that:
-/// some of a tick is rested all the same.
-fn rest_after(looked: Instant, tick: Duration) -> Duration {
-    tick.saturating_sub(looked.elapsed()).max(tick / REST_AT_LEAST)
-}
-
 /// What was seen is no reason any more to do anything.
 pub(crate) fn is_too_old(world: &World, state: &ReleaseState, clock: &dyn Clock) -> bool {
     clock.now().since(world.at) > state.plan.service.patience.max_age
@@ -468,21 +461,5 @@ fn waiting(decision: &Decision) -> Option<Wait> {
         | Decision::Park(_)
         | Decision::Close(_)
         | Decision::Over => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TICK: Duration = Duration::from_secs(1);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_tick_counts_from_the_look_and_some_of_it_is_rested_after_the_longest() {
-        let looked = Instant::now();
-        tokio::time::advance(Duration::from_millis(400)).await;
-        assert_eq!(rest_after(looked, TICK), Duration::from_millis(600));
-        tokio::time::advance(Duration::from_secs(9)).await;
-        assert_eq!(rest_after(looked, TICK), Duration::from_millis(250));
     }
 }
