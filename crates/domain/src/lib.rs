@@ -10,6 +10,7 @@
 pub mod adoption;
 pub mod app;
 pub mod basis;
+pub mod board_list;
 pub mod caution;
 pub mod decide;
 pub mod decision;

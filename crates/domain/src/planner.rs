@@ -7,7 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use crate::app::{BoardRow, Caps};
+use crate::app::Caps;
+use crate::board_list::Located;
 use crate::ids::{BoardId, InstanceId};
 use crate::pace::Pace;
 use crate::service::HandoverPolicy;
@@ -27,13 +28,6 @@ pub struct Room {
     pub bytes: u64,
 }
 
-/// A board where it is now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Located<'a> {
-    pub on: &'a InstanceId,
-    pub row: &'a BoardRow,
-}
-
 /// A board and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment<'a> {
@@ -48,20 +42,18 @@ pub struct FitsNowhere(pub BoardId);
 /// Assigns every board, largest first.
 pub fn assign<'a>(boards: &[Located<'a>], rooms: &[Room]) -> Result<Vec<Assignment<'a>>, FitsNowhere> {
     let Some(typical) = rooms.first().map(|room| room.caps) else {
-        return boards.first().map_or(Ok(Vec::new()), |board| Err(FitsNowhere(board.row.board.clone())));
+        return boards.first().map_or(Ok(Vec::new()), |board| Err(FitsNowhere(board.board())));
     };
-    let mut order: Vec<(u64, &Located<'a>)> = boards
-        .iter()
-        .map(|board| (dominant(typical, 1, board.row.clients, board.row.bytes), board))
-        .collect();
-    order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.row.board.cmp(&b.1.row.board)));
+    let share = |board: &Located<'_>| dominant(typical, 1, board.clients(), board.bytes());
+    let mut order: Vec<(u64, &Located<'a>)> = boards.iter().map(|board| (share(board), board)).collect();
+    order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name().cmp(b.1.name())));
 
     let mut loads: Vec<Room> = rooms.to_vec();
     let mut heap: BinaryHeap<Reverse<(u64, usize)>> =
         loads.iter().enumerate().map(|(index, room)| Reverse((room.load(), index))).collect();
     let mut assignments = Vec::with_capacity(order.len());
     for (_, board) in order {
-        let to = place(&mut heap, &mut loads, board)?;
+        let to = place(&mut heap, &mut loads, *board)?;
         assignments.push(Assignment { board: *board, to });
     }
     Ok(assignments)
@@ -71,13 +63,13 @@ pub fn assign<'a>(boards: &[Located<'a>], rooms: &[Room]) -> Result<Vec<Assignme
 fn place(
     heap: &mut BinaryHeap<Reverse<(u64, usize)>>,
     loads: &mut [Room],
-    board: &Located<'_>,
+    board: Located<'_>,
 ) -> Result<InstanceId, FitsNowhere> {
     let mut passed_over = Vec::new();
     let mut chosen = None;
     while let Some(Reverse((load, index))) = heap.pop() {
         let Some(room) = loads.get_mut(index) else { continue };
-        if room.take(board.row) {
+        if room.take(board) {
             chosen = Some(room.instance.clone());
             passed_over.push(Reverse((room.load(), index)));
             break;
@@ -85,7 +77,7 @@ fn place(
         passed_over.push(Reverse((load, index)));
     }
     heap.extend(passed_over);
-    chosen.ok_or_else(|| FitsNowhere(board.row.board.clone()))
+    chosen.ok_or_else(|| FitsNowhere(board.board()))
 }
 
 impl Room {
@@ -94,11 +86,11 @@ impl Room {
     }
 
     /// Takes a board in if every cap still has room for it.
-    fn take(&mut self, row: &BoardRow) -> bool {
+    fn take(&mut self, board: Located<'_>) -> bool {
         let (boards, clients, bytes) = (
             self.boards.saturating_add(1),
-            self.clients.saturating_add(row.clients),
-            self.bytes.saturating_add(row.bytes),
+            self.clients.saturating_add(board.clients()),
+            self.bytes.saturating_add(board.bytes()),
         );
         let fits = dominant(self.caps, boards, clients, bytes) <= WHOLE / 100 * FILL_PERCENT;
         if fits {
@@ -149,10 +141,10 @@ pub fn is_trial(number: u32) -> bool {
 
 /// One board of each old server in turn; the order within a server stays.
 fn in_turn(queue: Vec<Assignment<'_>>) -> Vec<Assignment<'_>> {
-    let mut places: BTreeMap<InstanceId, usize> = BTreeMap::new();
+    let mut places: BTreeMap<&InstanceId, usize> = BTreeMap::new();
     let mut ranked: Vec<(usize, Assignment<'_>)> = Vec::with_capacity(queue.len());
     for assignment in queue {
-        let place = places.entry(assignment.board.on.clone()).or_insert(0);
+        let place = places.entry(assignment.board.on()).or_insert(0);
         ranked.push((*place, assignment));
         *place += 1;
     }
@@ -171,7 +163,7 @@ fn within_pace<'a>(queue: Vec<Assignment<'a>>, size: u64, policy: &HandoverPolic
             break;
         }
         let sum = clients.entry(assignment.to.clone()).or_insert(0);
-        let here = assignment.board.row.clients;
+        let here = assignment.board.clients();
         // A single board larger than the limit still has to go: alone.
         if *sum > 0 && sum.saturating_add(here) > limit {
             continue;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::app::{AppStatus, BoardCount, BoardRow};
+use crate::app::{AppStatus, BoardCount};
+use crate::board_list::BoardList;
 use crate::event::Vital;
 use crate::ids::{GroupArn, InstanceId, SubnetId};
 use crate::instance::Instance;
@@ -23,7 +24,7 @@ pub struct World {
     pub subnets: Reading<BTreeMap<SubnetId, u64>>,
     pub boards: BTreeMap<InstanceId, BoardCount>,
     pub apps: BTreeMap<InstanceId, Reading<AppStatus>>,
-    pub board_lists: BTreeMap<InstanceId, Reading<Vec<BoardRow>>>,
+    pub board_lists: BTreeMap<InstanceId, Reading<BoardList>>,
     pub vitals: BTreeMap<InstanceId, Reading<Vital>>,
     /// How many boards the ownership table gives to a server that is dead, as each other server reads it.
     pub ownership: BTreeMap<InstanceId, Vec<Reading<u64>>>,
@@ -80,7 +81,7 @@ impl World {
         read(self.apps.get(id))
     }
 
-    pub fn board_list(&self, id: &InstanceId) -> Result<&Vec<BoardRow>, &Why> {
+    pub fn board_list(&self, id: &InstanceId) -> Result<&BoardList, &Why> {
         read(self.board_lists.get(id))
     }
 

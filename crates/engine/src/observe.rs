@@ -115,7 +115,8 @@ async fn board_counts(
     if asked.is_empty() {
         return BTreeMap::new();
     }
-    let answer = within(outside, Call::new("metrics", "boards"), outside.ports.metrics.boards(asked)).await;
+    let answer = outside.ports.metrics.boards(asked);
+    let answer = within(outside, asked, Call::new("metrics", "boards"), answer).await;
     only_fresh(asked, answer, max_age)
 }
 
@@ -127,7 +128,8 @@ async fn vitals(
     if asked.is_empty() {
         return BTreeMap::new();
     }
-    let answer = within(outside, Call::new("metrics", "vitals"), outside.ports.metrics.vitals(asked)).await;
+    let answer = outside.ports.metrics.vitals(asked);
+    let answer = within(outside, asked, Call::new("metrics", "vitals"), answer).await;
     only_fresh(asked, answer, max_age)
 }
 

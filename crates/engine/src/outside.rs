@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::ports::{CallError, Entropy};
@@ -22,6 +22,9 @@ pub use pacer::Pacing;
 pub use ports::Ports;
 pub use stats::{CallStat, CallStats};
 pub use term::Term;
+
+/// So many servers are read within the limit of one reading.
+const SERVERS_IN_TIME: usize = 1_000;
 
 /// How long a call may take, how often it is tried and how many run at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,12 @@ pub struct Limits {
     pub pause_max: Duration,
     /// Readings that run at once; and as many calls that change something, so that neither waits for the other.
     pub calls_at_once: usize,
+    /// Lists of a server's boards that are read at once: each is a body and all its rows, and there are as many as
+    /// servers.
+    pub lists_at_once: usize,
+    /// Boards of all waves that are between seal and activate at once, fewer than calls have places: whoever has
+    /// sealed a board finds one.
+    pub switches_at_once: usize,
     /// How often the new servers are asked who has attached.
     pub attach_poll: Duration,
     /// Items of one plural control call.
@@ -61,6 +70,8 @@ impl Default for Limits {
             pause_first: Duration::from_millis(200),
             pause_max: Duration::from_secs(5),
             calls_at_once: 256,
+            lists_at_once: 32,
+            switches_at_once: 128,
             attach_poll: Duration::from_millis(50),
             items_at_once: 200,
             pacing: Pacing::Published,
@@ -102,6 +113,8 @@ pub struct Outside {
     pub(crate) pacer: Arc<Pacer>,
     readings: Semaphore,
     deeds: Semaphore,
+    lists: Semaphore,
+    switches: Semaphore,
 }
 
 impl std::fmt::Debug for Outside {
@@ -122,8 +135,10 @@ impl Outside {
         stats: Arc<CallStats>,
     ) -> Self {
         let (readings, deeds) = (Semaphore::new(limits.calls_at_once), Semaphore::new(limits.calls_at_once));
+        let lists = Semaphore::new(limits.lists_at_once);
+        let switches = Semaphore::new(limits.switches_at_once);
         let pacer = Arc::new(Pacer::new(limits.pacing));
-        Self { ports, limits, term, entropy, stats, pacer, readings, deeds }
+        Self { ports, limits, term, entropy, stats, pacer, readings, deeds, lists, switches }
     }
 
     /// Spends the tokens of others as well.
@@ -173,6 +188,40 @@ impl Outside {
         answer: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
         self.ask(Lane::Reading, call, self.limits.read_timeout, answer).await
+    }
+
+    /// One reading of many servers at once: it may take the longer the more they are, up to a listing's limit.
+    pub(crate) async fn read_of<T>(
+        &self,
+        servers: usize,
+        call: Call,
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let times = u32::try_from(servers / SERVERS_IN_TIME).unwrap_or(u32::MAX).saturating_add(1);
+        let limit = self.limits.read_timeout.saturating_mul(times);
+        let limit = limit.min(self.limits.list_timeout.max(self.limits.read_timeout));
+        self.ask(Lane::Reading, call, limit, answer).await
+    }
+
+    /// One reading that takes much memory, and waits for its turn as long as a listing may take. Nothing of it is made
+    /// before.
+    pub(crate) async fn read_in_turn<T, F>(
+        &self,
+        call: Call,
+        answer: impl FnOnce() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let Ok(Ok(_turn)) = timeout(self.limits.list_timeout, self.lists.acquire()).await else {
+            return Err(CallError::retry("too many lists are being read"));
+        };
+        self.read(call, answer()).await
+    }
+
+    /// A place for one board from its seal to its activate.
+    pub(crate) async fn switching(&self) -> Result<SemaphorePermit<'_>, CallError> {
+        self.switches.acquire().await.map_err(|error| CallError::bug(error.to_string()))
     }
 }
 

@@ -73,7 +73,8 @@ impl Outside {
                 let unsent = CallError::retry(format!("the lease ends before {} would", call.method));
                 return Err(happened.colour(unsent));
             }
-            let error = match self.ask(lane, call, limit, make()).await {
+            // Made when it has its place: thousands may wait for theirs.
+            let error = match self.ask(lane, call, limit, async { make().await }).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };

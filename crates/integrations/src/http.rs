@@ -8,8 +8,9 @@ use url::Url;
 /// Somebody in the same network answers in milliseconds, or not at all.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// Kept shorter than servers keep idle connections, so that a call seldom meets one that is being closed; and than
-/// what comes between two waves, because ten thousand servers' connections fill the memory.
-const IDLE_LIMIT: Duration = Duration::from_secs(3);
+/// what comes between two calls at the same server in a large fleet: ten thousand servers' connections would fill the
+/// memory.
+const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A client for servers of the same private network: no proxies, no redirects.
 ///

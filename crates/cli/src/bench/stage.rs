@@ -26,6 +26,8 @@ pub(super) const TARGETS: u16 = 1_000;
 const SPARE: u16 = 100;
 /// Up to here a fleet is looked at as often as the demo's.
 const SMALL_FLEET: u16 = 200;
+/// Beyond this the sandbox, which is on the same machine, looks at its servers less often.
+const LARGE_FLEET: u16 = 2_000;
 
 pub(super) struct Stage {
     sandbox: Child,
@@ -109,19 +111,21 @@ fn sandbox_config(args: &BenchArgs, place: &Place) -> SandboxConfig {
     };
     config.instances.max = instances_max(args).into();
     config.load_balancer.targets_max = targets_max(args);
-    if args.instances > SMALL_FLEET {
-        // As often as AWS checks at the most, and Prometheus usually scrapes.
-        config.health.interval_ms = 5_000;
-        config.prometheus.interval_ms = 5_000;
-    }
+    // As often as AWS checks at the most; and where the sandbox asks ten thousand servers, as Prometheus usually does.
+    let interval_ms = match args.instances {
+        0..=SMALL_FLEET => return config,
+        0..=LARGE_FLEET => 5_000,
+        _ => 15_000,
+    };
+    (config.health.interval_ms, config.prometheus.interval_ms) = (interval_ms, interval_ms);
     config
 }
 
 fn patience(args: &BenchArgs) -> Patience {
     let usual = Patience {
         // Standbys last a little longer than this: long enough for a slow machine to switch all waves' boards.
-        attach_deadline: Duration::from_mins(1),
-        wave_boards: 500,
+        attach_deadline: Duration::from_mins(5),
+        wave_boards: 1_000,
         switching_at_once: 32,
         needs_canary: NeedsCanary::No,
         pacing: match args.limits {
@@ -141,7 +145,8 @@ fn patience(args: &BenchArgs) -> Patience {
     Patience {
         step: Duration::from_mins(15),
         tick: Duration::from_secs(1),
-        max_age: Duration::from_secs(45),
+        // Three of Prometheus' usual intervals, and a slow machine's while.
+        max_age: Duration::from_mins(1),
         ..usual
     }
 }

@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::{capacity, close, empty, launch, registry, shut, waves};
-use crate::app::{AppState, BoardRow, BoardState};
+use crate::app::{AppState, BoardState};
+use crate::board_list::BoardList;
 use crate::decision::{Source, Then, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::InstanceId;
 use crate::moves::Direction;
-use crate::planner::{Located, Room};
+use crate::planner::Room;
 use crate::state::Promoted;
 use crate::step::Step;
 
@@ -58,22 +59,21 @@ fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     if best == 0 {
         return without_lists(scope, crossing, &leaving);
     }
-    let Lists { boards, passing } = located(scope, &leaving)?;
-    let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
+    let Lists { holders, left, passing } = lists(scope, &leaving)?;
     let uncounted = crossing.direction == Direction::Out && scope.state.boards_at_close.is_none();
     // What is just being opened or closed can neither be counted nor be taken for gone.
-    if passing > 0 && (uncounted || boards.is_empty()) {
+    if passing > 0 && (uncounted || left == 0) {
         return Ok(Progress::Wait(WaitingOn::Boards { left: left + passing }, Then::Hold));
     }
     if uncounted {
         return Ok(Progress::Record(vec![Event::BoardsCounted { on_blue: left }]));
     }
-    if boards.is_empty() {
+    if left == 0 {
         empty::watch(scope, &crossing.from)?;
         return Ok(Progress::Done);
     }
-    let holders = boards.iter().map(|board| board.on).collect();
-    let events = before_a_board_leaves(scope, crossing.direction, &holders);
+    let with_boards = holders.iter().map(|list| list.on()).collect();
+    let events = before_a_board_leaves(scope, crossing.direction, &with_boards);
     if !events.is_empty() {
         return Ok(Progress::Record(events));
     }
@@ -81,7 +81,7 @@ fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     let joined = joined(scope, &crossing.to)?;
     match level(scope, &joined)?.min(best) {
         0 => Ok(drain(scope, &leaving, left)),
-        level => waves::next(scope, crossing.direction, &boards, &rooms(scope, joined)?, level),
+        level => waves::next(scope, crossing.direction, &holders, &rooms(scope, joined)?, level),
     }
 }
 
@@ -126,24 +126,27 @@ fn before_a_board_leaves(
 
 /// The boards of some servers, by the servers' own lists.
 struct Lists<'a> {
-    /// Those that live there.
-    boards: Vec<Located<'a>>,
+    /// Of those on which boards live.
+    holders: Vec<&'a BoardList>,
+    /// How many live there.
+    left: u64,
     /// How many are just being opened or closed.
     passing: u64,
 }
 
-fn located<'a>(scope: &Scope<'a>, leaving: &'a BTreeSet<InstanceId>) -> Result<Lists<'a>, Progress> {
-    let mut boards = Vec::new();
-    let mut passing = 0;
+fn lists<'a>(scope: &Scope<'a>, leaving: &BTreeSet<InstanceId>) -> Result<Lists<'a>, Progress> {
+    let mut lists = Lists { holders: Vec::new(), left: 0, passing: 0 };
     for on in leaving {
-        let rows = require_list(scope, on)?;
-        passing += rows.iter().map(|row| u64::from(row.state == BoardState::Passing)).sum::<u64>();
-        boards.extend(rows.iter().filter(|row| row.state.is_owned_here()).map(|row| Located { on, row }));
+        let list = require_list(scope, on)?;
+        lists.passing += list.iter().map(|it| u64::from(it.state() == BoardState::Passing)).sum::<u64>();
+        let here = list.owned().map(|_| 1_u64).sum::<u64>();
+        lists.left += here;
+        lists.holders.extend((here > 0).then_some(list));
     }
-    Ok(Lists { boards, passing })
+    Ok(lists)
 }
 
-fn require_list<'a>(scope: &Scope<'a>, id: &InstanceId) -> Result<&'a Vec<BoardRow>, Progress> {
+fn require_list<'a>(scope: &Scope<'a>, id: &InstanceId) -> Result<&'a BoardList, Progress> {
     scope.world.board_list(id).map_err(|why| Scope::blind(Source::BoardList(id.clone()), why))
 }
 
@@ -182,10 +185,10 @@ fn rooms(scope: &Scope<'_>, joined: BTreeSet<InstanceId>) -> Result<Vec<Room>, P
     let mut rooms = Vec::new();
     for instance in joined {
         let app = scope.require_app(&instance)?;
-        let rows = require_list(scope, &instance)?.iter();
+        let boards = require_list(scope, &instance)?.iter();
         // What it has let go of is not held any more; what it is only loading is.
-        let held = rows.filter(|row| row.state != BoardState::Released);
-        let bytes = held.fold(0_u64, |sum, row| sum.saturating_add(row.bytes));
+        let held = boards.filter(|it| it.state() != BoardState::Released);
+        let bytes = held.fold(0_u64, |sum, it| sum.saturating_add(it.bytes()));
         let (caps, boards, clients) = (app.caps, app.boards, app.clients);
         rooms.push(Room { instance, caps, boards, clients, bytes });
     }

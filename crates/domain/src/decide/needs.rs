@@ -62,7 +62,7 @@ pub fn needs(state: &ReleaseState) -> Needs {
         }
         Step::Retire => {
             needs.slots = slots(state);
-            needs.board_lists = everybody.union(&state.lost()).cloned().collect();
+            needs.board_lists = lists_at_retire(state, &everybody);
             needs.instances.extend(state.lost());
             needs.ownership = plan.blue.union(&state.lost()).cloned().collect();
         }
@@ -85,6 +85,14 @@ pub fn needs(state: &ReleaseState) -> Needs {
         needs.ownership.clear();
     }
     needs
+}
+
+/// What new servers hold is asked for by a wave alone; and one that is found with boards loses its zeros before there is
+/// a wave for them.
+fn lists_at_retire(state: &ReleaseState, everybody: &BTreeSet<InstanceId>) -> BTreeSet<InstanceId> {
+    let left: BTreeSet<InstanceId> = state.plan.blue.union(&state.lost()).cloned().collect();
+    let are_empty = left.iter().all(|id| state.zeros.contains_key(id));
+    if are_empty { left } else { left.union(everybody).cloned().collect() }
 }
 
 /// This step's own: what is left of another's is no reason not to look.

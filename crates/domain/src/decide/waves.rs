@@ -4,15 +4,15 @@
 //! a hundred new servers, and some old ones each: a lane has one wave at a time as well, so that no server ever meets more than it
 //! would in a small fleet, and all lanes go side by side. The trial waves come before, alone.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::scope::{self, Acts, Progress, Scope, Taken};
+use crate::board_list::{BoardList, Located};
 use crate::decision::{Reason, Then, WaitingOn};
 use crate::effect::{Effect, Intent, MoveWave, Outcome};
-use crate::ids::{EffectId, InstanceId, MoveId};
+use crate::ids::{EffectId, MoveId};
 use crate::moves::{Direction, Move, Wave};
-use crate::planner::{self, Assignment, FitsNowhere, Located, Room};
+use crate::planner::{self, Assignment, FitsNowhere, Room};
 use crate::state::ReleaseState;
 use crate::step::Step;
 
@@ -51,29 +51,30 @@ fn wave_id(scope: &Scope<'_>, number: u32) -> EffectId {
     EffectId::new(format!("{}{number}", prefix(scope.state, scope.step)))
 }
 
-/// The next wave, or one for each lane.
+/// The next wave of what is on these lists, or one for each lane.
 pub(super) fn next(
     scope: &Scope<'_>,
     direction: Direction,
-    boards: &[Located<'_>],
+    lists: &[&BoardList],
     rooms: &[Room],
     level: u8,
 ) -> Taken {
     let tally = scope.state.tally(direction);
-    let left = u64::try_from(boards.len()).unwrap_or(u64::MAX);
+    let left = lists.iter().flat_map(|list| list.owned()).map(|_| 1_u64).sum();
     if let Some(progress) = stuck(scope, direction, left) {
         return Err(progress);
     }
     let first = tally.begun + 1;
     let at_start = left.saturating_add(tally.boards_moved);
     let policy = &scope.plan().service.handover;
-    let assigned = match in_lanes(scope, first, boards, rooms) {
+    // A lane is cut before the next is planned: plans for all boards of a large fleet would fill the memory.
+    let cut = |assigned| planner::wave(assigned, first, at_start, policy);
+    let waves = match in_lanes(scope, first, lists, rooms, cut) {
         Some(lanes) => lanes,
-        None => vec![assigned(boards, rooms)?],
+        None => vec![cut(assigned(&located(lists), rooms)?)],
     };
-    let wave = |(number, assigned): (u32, Vec<Assignment<'_>>)| {
-        let chosen = planner::wave(assigned, number, at_start, policy);
-        let moves = chosen.into_iter().map(|it| a_move(scope, direction, it)).collect();
+    let wave = |(number, chosen): (u32, Vec<Assignment<'_>>)| {
+        let moves = chosen.into_iter().map(|it| a_move(scope, direction, &it)).collect();
         let effect = Effect::Move(Arc::new(MoveWave {
             release: scope.plan().release.clone(),
             wave: Wave { number, direction, moves },
@@ -85,7 +86,13 @@ pub(super) fn next(
         }));
         Intent { id: wave_id(scope, number), attempt: 1, effect }
     };
-    Ok(Progress::Do((first..).zip(assigned).map(wave).collect()))
+    Ok(Progress::Do((first..).zip(waves).map(wave).collect()))
+}
+
+fn located<'a>(lists: &[&'a BoardList]) -> Vec<Located<'a>> {
+    let mut boards = Vec::with_capacity(lists.iter().map(|list| list.len()).sum());
+    boards.extend(lists.iter().flat_map(|list| list.owned()));
+    boards
 }
 
 fn assigned<'a>(boards: &[Located<'a>], rooms: &[Room]) -> Result<Vec<Assignment<'a>>, Progress> {
@@ -93,13 +100,14 @@ fn assigned<'a>(boards: &[Located<'a>], rooms: &[Room]) -> Result<Vec<Assignment
         .map_err(|FitsNowhere(board)| Progress::Park(Reason::BoardFitsNowhere { board }))
 }
 
-/// The boards of each lane with where they go; none while the trials are on, where one wave at a time is enough, and
-/// where a lane has no room for its own: then the whole fleet has to be looked at.
+/// The wave of each lane; none while the trials are on, where one wave at a time is enough, and where a lane has no
+/// room for its own: then the whole fleet has to be looked at.
 fn in_lanes<'a>(
     scope: &Scope<'_>,
     number: u32,
-    boards: &[Located<'a>],
+    lists: &[&'a BoardList],
     rooms: &[Room],
+    cut: impl Fn(Vec<Assignment<'a>>) -> Vec<Assignment<'a>>,
 ) -> Option<Vec<Vec<Assignment<'a>>>> {
     let new_servers = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
     let lanes = scope.plan().service.handover.waves_at_once(new_servers);
@@ -108,16 +116,10 @@ fn in_lanes<'a>(
     }
     let lanes = usize::try_from(lanes).unwrap_or(1);
     // In turn: who has boards left is spread over the lanes however few of them there are.
-    let mut lane_of: BTreeMap<&InstanceId, usize> = BTreeMap::new();
-    let mut theirs: Vec<Vec<Located<'a>>> = vec![Vec::new(); lanes];
-    for board in boards {
-        let next = lane_of.len() % lanes;
-        let lane = *lane_of.entry(board.on).or_insert(next);
-        theirs.get_mut(lane)?.push(*board);
-    }
+    let lists_of = |lane: usize| lists.iter().skip(lane).step_by(lanes).copied().collect::<Vec<_>>();
     let room_of = |lane: usize| rooms.iter().skip(lane).step_by(lanes).cloned().collect::<Vec<Room>>();
-    let filled = theirs.into_iter().enumerate().filter(|(_, boards)| !boards.is_empty());
-    filled.map(|(lane, boards)| planner::assign(&boards, &room_of(lane)).ok()).collect()
+    let filled = (0..lanes).map(|lane| (lane, located(&lists_of(lane)))).filter(|(_, boards)| !boards.is_empty());
+    filled.map(|(lane, boards)| planner::assign(&boards, &room_of(lane)).ok().map(&cut)).collect()
 }
 
 /// After waves that moved nothing: a pause before the next, twice as long each time, and a person when that
@@ -138,14 +140,9 @@ fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress>
 }
 
 /// The id says which board leaves under which epoch; to whom it goes may change when it stayed the first time.
-fn a_move(scope: &Scope<'_>, direction: Direction, assignment: Assignment<'_>) -> Move {
-    let row = assignment.board.row;
-    let release = &scope.plan().release;
-    Move {
-        id: MoveId::of(release, direction, &row.board, row.epoch),
-        board: row.board.clone(),
-        epoch: row.epoch,
-        from: assignment.board.on.clone(),
-        to: assignment.to,
-    }
+fn a_move(scope: &Scope<'_>, direction: Direction, assignment: &Assignment<'_>) -> Move {
+    let Assignment { board: located, to } = assignment;
+    let (board, epoch) = (located.board(), located.epoch());
+    let id = MoveId::of(&scope.plan().release, direction, &board, epoch);
+    Move { id, board, epoch, from: located.on().clone(), to: to.clone() }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use segue_domain::app::{BoardRow, BoardState, Caps};
+use segue_domain::board_list::{BoardList, Located};
 use segue_domain::ids::{BoardId, InstanceId};
-use segue_domain::planner::{self, Assignment, Located, Room};
+use segue_domain::planner::{self, Assignment, Room};
 
 fn row(index: usize, clients: u64, bytes: u64) -> BoardRow {
     BoardRow {
@@ -36,8 +37,8 @@ fn loaded(index: usize, percent: (u64, u64, u64)) -> Room {
     }
 }
 
-fn has_room_for(room: &Room, row: &BoardRow) -> bool {
-    room.boards < 85 && room.clients + row.clients <= 850 && room.bytes + row.bytes <= 850_000
+fn has_room_for(room: &Room, board: Located<'_>) -> bool {
+    room.boards < 85 && room.clients + board.clients() <= 850 && room.bytes + board.bytes() <= 850_000
 }
 
 proptest! {
@@ -47,18 +48,18 @@ proptest! {
         loads in prop::collection::vec((0_u64..80, 0_u64..80, 0_u64..80), 1..6),
     ) {
         let rows: Vec<BoardRow> = sizes.iter().enumerate().map(|(n, (c, b))| row(n, *c, *b)).collect();
-        let on = InstanceId::new("i-old");
-        let mut boards: Vec<Located<'_>> = rows.iter().map(|row| Located { on: &on, row }).collect();
+        let list = BoardList::new(InstanceId::new("i-old"), &rows);
+        let mut boards: Vec<Located<'_>> = list.iter().collect();
         let rooms: Vec<Room> = loads.iter().enumerate().map(|(n, load)| loaded(n, *load)).collect();
         // What is refused is left out, and so are boards until all fit: each time the refusal must have been right.
         let assignments = loop {
             match planner::assign(&boards, &rooms) {
                 Ok(assignments) => break assignments,
                 Err(planner::FitsNowhere(refused)) => {
-                    let place = boards.iter().position(|it| it.row.board == refused).unwrap();
+                    let place = boards.iter().position(|it| it.board() == refused).unwrap();
                     let held = planner::assign(&larger_ones(&boards, place), &rooms).unwrap();
                     let full = filled(&rooms, &held);
-                    prop_assert!(!full.iter().any(|room| has_room_for(room, boards[place].row)), "{refused:?}");
+                    prop_assert!(!full.iter().any(|room| has_room_for(room, boards[place])), "{refused:?}");
                     boards.remove(place);
                 }
             }
@@ -73,8 +74,8 @@ proptest! {
 /// The boards that are placed before one of them: those with a larger dominant share, then by name.
 fn larger_ones<'a>(boards: &[Located<'a>], place: usize) -> Vec<Located<'a>> {
     let share = |it: &Located<'_>| {
-        let ppm = (it.row.clients * 1_000).max(it.row.bytes).max(10_000);
-        (std::cmp::Reverse(ppm), it.row.board.clone())
+        let ppm = (it.clients() * 1_000).max(it.bytes()).max(10_000);
+        (std::cmp::Reverse(ppm), it.board())
     };
     boards.iter().filter(|it| share(it) < share(&boards[place])).copied().collect()
 }
@@ -86,32 +87,32 @@ fn filled(rooms: &[Room], assignments: &[Assignment<'_>]) -> Vec<Room> {
     for it in assignments {
         let room = rooms.get_mut(&it.to).unwrap();
         room.boards += 1;
-        room.clients += it.board.row.clients;
-        room.bytes += it.board.row.bytes;
+        room.clients += it.board.clients();
+        room.bytes += it.board.bytes();
     }
     rooms.into_values().collect()
 }
 
 #[test]
 fn a_board_larger_than_any_server_fits_nowhere() {
-    let (big, on) = (row(1, 900, 0), InstanceId::new("i-old"));
-    let boards = [Located { on: &on, row: &big }];
+    let big = BoardList::new(InstanceId::new("i-old"), &[row(1, 900, 0)]);
+    let boards: Vec<Located<'_>> = big.iter().collect();
     let refused = planner::assign(&boards, &[room(1), room(2)]).unwrap_err();
-    assert_eq!(refused.0, big.board);
+    assert_eq!(refused.0, boards[0].board());
 }
 
 #[test]
 fn the_first_waves_are_a_trial_with_the_smallest_boards() {
     let rows: Vec<BoardRow> = (0..1_000).map(|n| row(n, u64::try_from(n % 50).unwrap(), 0)).collect();
-    let on = InstanceId::new("i-old");
-    let boards: Vec<Located<'_>> = rows.iter().map(|row| Located { on: &on, row }).collect();
+    let list = BoardList::new(InstanceId::new("i-old"), &rows);
+    let boards: Vec<Located<'_>> = list.iter().collect();
     let caps = Caps { boards: 1_000_000, clients: 100_000, bytes: 1_000_000 };
     let rooms: Vec<Room> = (0..3).map(|n| Room { caps, ..room(n) }).collect();
     let mut policy = crate::setup::service().handover;
     let wave_by = |number, policy: &_| {
         planner::wave(planner::assign(&boards, &rooms).unwrap(), number, 1_000, policy)
             .iter()
-            .map(|it| it.board.row.clients)
+            .map(|it| it.board.clients())
             .collect::<Vec<u64>>()
     };
     let wave = |number| wave_by(number, &policy);

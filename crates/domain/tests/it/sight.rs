@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use segue_domain::app::{AppStatus, BoardRow, BoardState, Caps, Formats};
+use segue_domain::board_list::BoardList;
 use segue_domain::event::Vital;
 use segue_domain::ids::{BoardId, GroupArn, InstanceId};
 use segue_domain::instance::{InstanceState, Origin};
@@ -50,7 +51,7 @@ impl Stage {
             // Nobody knows the address of one that is not listed.
             let answers = up && !server.silent && !self.forgotten.contains(id);
             world.apps.insert(id.clone(), reading(answers, self.status(server)));
-            world.board_lists.insert(id.clone(), reading(answers && self.level > 0, rows(server)));
+            world.board_lists.insert(id.clone(), reading(answers && self.level > 0, list(id, server)));
             world.ownership.insert(id.clone(), self.witnesses(id).map(|it| reading(it, boards)).collect());
         }
         world
@@ -107,7 +108,7 @@ fn reading<T>(known: bool, value: T) -> Reading<T> {
     if known { Reading::fresh(value) } else { Reading::Unknown(Why::Missing) }
 }
 
-fn rows(server: &Server) -> Vec<BoardRow> {
+fn list(id: &InstanceId, server: &Server) -> BoardList {
     let row = |(board, clients): (&BoardId, &u64)| BoardRow {
         board: board.clone(),
         epoch: 1,
@@ -117,5 +118,6 @@ fn rows(server: &Server) -> Vec<BoardRow> {
         bytes: BOARD_BYTES,
         moving: None,
     };
-    server.boards.iter().map(row).collect()
+    let rows: Vec<BoardRow> = server.boards.iter().map(row).collect();
+    BoardList::new(id.clone(), &rows)
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use segue_domain::app::{AppStatus, BoardRow};
+use segue_domain::app::AppStatus;
+use segue_domain::board_list::BoardList;
 use segue_domain::ids::InstanceId;
 use segue_domain::instance::{Instance, InstanceState};
 use segue_domain::reading::{Reading, Why};
@@ -17,7 +18,7 @@ use crate::ports::Target;
 /// Readings that come over the control contract.
 pub(super) struct Apps {
     pub(super) statuses: BTreeMap<InstanceId, Reading<AppStatus>>,
-    pub(super) board_lists: BTreeMap<InstanceId, Reading<Vec<BoardRow>>>,
+    pub(super) board_lists: BTreeMap<InstanceId, Reading<BoardList>>,
     pub(super) ownership: BTreeMap<InstanceId, Vec<Reading<u64>>>,
 }
 
@@ -77,10 +78,12 @@ async fn board_list(
     instances: &Reading<BTreeMap<InstanceId, Instance>>,
     book: &AddressBook,
     id: InstanceId,
-) -> Reading<Vec<BoardRow>> {
+) -> Reading<BoardList> {
     match address(instances, book, &id) {
         Ok(at) => {
-            reading(outside.read(Call::new("boards", "boards"), outside.ports.boards.boards(&at)).await)
+            let answer =
+                outside.read_in_turn(Call::new("boards", "boards"), || outside.ports.boards.boards(&at));
+            reading(answer.await.map(|rows| BoardList::new(id, &rows)))
         }
         Err(why) => Reading::Unknown(why),
     }

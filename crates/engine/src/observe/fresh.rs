@@ -14,10 +14,11 @@ pub(super) type Answer<T> = Result<BTreeMap<InstanceId, Reading<T>>, CallError>;
 
 pub(super) async fn within<T>(
     outside: &Outside,
+    asked: &BTreeSet<InstanceId>,
     call: Call,
     answer: impl Future<Output = BTreeMap<InstanceId, Reading<T>>>,
 ) -> Answer<T> {
-    outside.read(call, async { Ok(answer.await) }).await
+    outside.read_of(asked.len(), call, async { Ok(answer.await) }).await
 }
 
 /// One reading for each instance that was asked for, and for no other.

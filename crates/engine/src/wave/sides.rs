@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use segue_domain::app::BoardRow;
 use segue_domain::ids::{BoardId, InstanceId};
 use segue_domain::moves::Move;
@@ -14,6 +15,9 @@ use crate::retry::Repeat;
 
 const BOARDS: Call = Call::new("boards", "boards");
 const END: Call = Call::new("boards", "end");
+
+/// Lists that one wave reads at once; all waves together keep to the way out's own limit.
+const LISTS_AT_ONCE: usize = 16;
 
 /// Old and new servers of one wave.
 pub(super) struct Sides<'a> {
@@ -74,13 +78,18 @@ impl<'a> Sides<'a> {
 
     /// Lists of several servers at once.
     pub(super) async fn read(&self, servers: impl Iterator<Item = &InstanceId>) -> Lists {
-        let lists = servers.map(|id| async move { (id.clone(), self.boards(id).await) });
-        Lists { rows: join_all(lists).await.into_iter().collect() }
+        // Collected before anything waits: no borrowed closure lives across an await.
+        let lists: Vec<_> = servers.map(|id| self.named(id)).collect();
+        Lists { rows: stream::iter(lists).buffer_unordered(LISTS_AT_ONCE).collect().await }
+    }
+
+    async fn named(&self, id: &InstanceId) -> (InstanceId, Result<BTreeMap<BoardId, BoardRow>, String>) {
+        (id.clone(), self.boards(id).await)
     }
 
     async fn boards(&self, id: &InstanceId) -> Result<BTreeMap<BoardId, BoardRow>, String> {
         let at = self.target(id)?;
-        let answer = self.outside.read(BOARDS, self.outside.ports.boards.boards(&at)).await;
+        let answer = self.outside.read_in_turn(BOARDS, || self.outside.ports.boards.boards(&at)).await;
         let rows = answer.map_err(|error| error.what)?;
         let ours = rows.into_iter().filter(|row| self.boards.contains(&row.board));
         Ok(ours.map(|row| (row.board.clone(), row)).collect())

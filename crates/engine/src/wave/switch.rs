@@ -24,6 +24,10 @@ impl<'a> Carrying<'a> {
 
     async fn switch(&self, one: &'a Move, clients: u64) {
         let item = item(one);
+        let _place = match self.outside.switching().await {
+            Ok(place) => place,
+            Err(error) => return self.called_off(one, format!("it was not switched: {error}")),
+        };
         let sealed = match self.seal(one, &item).await {
             Ok(sealed) => sealed,
             // It may be sealed: calling it off opens it again, and so does its ttl.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
+use segue_domain::board_list::BoardList;
 use segue_domain::decision::Cause;
 use segue_domain::effect::{Done, Effect, Outcome};
 use segue_domain::ids::InstanceId;
@@ -62,7 +63,7 @@ fn no_recheck(_: &mut ReleaseState, world: &mut World) {
             value.boards = *count;
         }
         if let (0, Some(list)) = (count, world.board_lists.get_mut(id)) {
-            *list = Reading::fresh(Vec::new());
+            *list = Reading::fresh(BoardList::new(id.clone(), &[]));
         }
     }
 }
@@ -148,7 +149,7 @@ fn old_ones_are_empty(state: &mut ReleaseState, world: &mut World) {
     let apart = state.plan.service.patience.zeros_apart;
     for id in &state.plan.blue {
         world.boards.insert(id.clone(), Reading::fresh(0));
-        world.board_lists.insert(id.clone(), Reading::fresh(Vec::new()));
+        world.board_lists.insert(id.clone(), Reading::fresh(BoardList::new(id.clone(), &[])));
         if let Some(Reading::Known { value, .. }) = world.apps.get_mut(id) {
             value.boards = 0;
         }
