@@ -38,8 +38,8 @@ pub(crate) struct BenchArgs {
     /// Whether calls are counted against AWS's published limits
     #[arg(long, value_name = "WHICH", default_value = "aws")]
     limits: Limits,
-    /// Fail when the daemon held more at any time
-    #[arg(long, value_name = "MB", default_value_t = 256)]
+    /// Fail when the daemon held more at any time; a megabyte is a million bytes
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     max_memory_mb: u32,
     /// Fail when the release takes longer
     #[arg(long, value_name = "TIME", default_value = "4h", value_parser = parse_duration)]

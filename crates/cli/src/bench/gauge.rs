@@ -5,7 +5,8 @@ use anyhow::{Context as _, Result};
 
 /// Ticks of a second in `/proc`; on Linux it has been this on every architecture for long.
 const USER_HZ: f64 = 100.0;
-const KIB_PER_MB: f64 = 1_024.0;
+/// The kernel's kB are 1,024 bytes; a megabyte here is a million.
+const MB_PER_KIB: f64 = 1_024.0 / 1_000_000.0;
 
 /// One look.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -30,7 +31,7 @@ impl Gauge {
         let mb = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key))?;
             let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-            Some(kib / KIB_PER_MB)
+            Some(kib * MB_PER_KIB)
         };
         // The program's name may have spaces and brackets; the fields after it have none. The first is the third.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -46,9 +47,9 @@ mod tests {
 
     #[test]
     fn memory_and_time_are_read_from_the_kernels_words() {
-        let status = "Name:\tsegue\nVmHWM:\t  4096 kB\nVmRSS:\t   2048 kB\n";
+        let status = "Name:\tsegue\nVmHWM:\t  31250 kB\nVmRSS:\t  15625 kB\n";
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 9 0 100 1 2";
-        assert_eq!(Gauge::of(status, stat), Some(Gauge { rss_mb: 2.0, peak_mb: 4.0, cpu_s: 3.0 }));
+        assert_eq!(Gauge::of(status, stat), Some(Gauge { rss_mb: 16.0, peak_mb: 32.0, cpu_s: 3.0 }));
         assert_eq!(Gauge::of("Name:\tsegue\n", stat), None);
     }
 

@@ -23,7 +23,9 @@ use crate::place::Place;
 const FETCH: Duration = Duration::from_secs(30);
 /// What each look at the world begins with, as the daemon counts its calls.
 const LOOK_CALL: &str = "cloud.instances";
-const BYTES_PER_MB: f64 = 1_048_576.0;
+const BYTES_PER_MB: f64 = 1_000_000.0;
+/// How EC2 says that a dry run may do what it asked for: the check of permissions asks so.
+const DRY_RUN_ENDING: &str = ":DryRunOperation";
 /// What everybody should run in the end.
 const NEW_VERSION: &str = "2";
 
@@ -45,7 +47,7 @@ pub(super) struct Report {
     calls: BTreeMap<String, u64>,
     /// Calls at AWS by action, as the sandbox counted them.
     aws_calls: BTreeMap<String, u64>,
-    /// Of them, those that were refused, with the code.
+    /// Of them, those that were refused, with the code. A dry run that may is answered by a refusal, too.
     aws_refused: BTreeMap<String, u64>,
     journal: JournalFigures,
     tally: BoardTally,
@@ -101,7 +103,7 @@ pub(super) async fn count(
         tally: fetch(&stage.ready.admin, "admin/boards").await?,
         failures: Vec::new(),
     };
-    report.failures = report.broken(args, outcome);
+    report.failures = ended(args, outcome).into_iter().chain(report.broken(args)).collect();
     Ok(report)
 }
 
@@ -123,16 +125,19 @@ impl From<Gauge> for ProcessFigures {
     }
 }
 
+/// How the release ended, if not well.
+fn ended(args: &BenchArgs, outcome: &Outcome) -> Option<String> {
+    match outcome.exit {
+        Some(Exit::Done) => None,
+        Some(_) => Some(format!("the release did not pass: {}", crate::text::now(&outcome.release))),
+        None => Some(format!("the release took longer than {} s", args.timeout.as_secs())),
+    }
+}
+
 impl Report {
-    fn broken(&self, args: &BenchArgs, outcome: &Outcome) -> Vec<String> {
+    /// What the figures say against it.
+    fn broken(&self, args: &BenchArgs) -> Vec<String> {
         let mut broken = Vec::new();
-        match outcome.exit {
-            Some(Exit::Done) => {}
-            Some(_) => {
-                broken.push(format!("the release did not pass: {}", crate::text::now(&outcome.release)));
-            }
-            None => broken.push(format!("the release took longer than {} s", args.timeout.as_secs())),
-        }
         let BoardTally { boards, on_one_living, on_ended, on_none, on_several, disputed, .. } = &self.tally;
         if *boards != u64::from(args.boards) || on_one_living != boards {
             broken.push(format!(
@@ -151,9 +156,12 @@ impl Report {
                 once.copied().unwrap_or_default()
             ));
         }
+        for (what, count) in self.aws_refused.iter().filter(|(what, _)| !what.ends_with(DRY_RUN_ENDING)) {
+            broken.push(format!("AWS refused {what} {count} times"));
+        }
         if self.daemon.memory_mb_peak > f64::from(args.max_memory_mb) {
             broken.push(format!(
-                "the daemon held {:.0} MB, at most {} are allowed",
+                "the daemon held {:.1} MB, at most {} are allowed",
                 self.daemon.memory_mb_peak, args.max_memory_mb
             ));
         }
@@ -247,7 +255,85 @@ async fn fetch_text(base: &str, path: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: BenchArgs,
+    }
+
+    fn args() -> BenchArgs {
+        Line::parse_from(["bench", "--instances", "2", "--boards", "10"]).args
+    }
+
+    /// Of a measurement in which every promise was kept.
+    fn good() -> Report {
+        let figures = |memory_mb_peak| ProcessFigures { memory_mb_peak, cpu_s: 1.0 };
+        Report {
+            instances: 2,
+            boards: 10,
+            clients_per_board: 0,
+            seconds: 1.0,
+            verdict: Some(Verdict::Released),
+            steps: Vec::new(),
+            daemon: figures(255.9),
+            sandbox: figures(900.0),
+            ticks: 1,
+            calls: BTreeMap::new(),
+            aws_calls: BTreeMap::new(),
+            aws_refused: [("DescribeInstances:DryRunOperation".to_owned(), 1)].into(),
+            journal: JournalFigures { records: 1, mb: 0.1 },
+            tally: BoardTally {
+                boards: 10,
+                on_one_living: 10,
+                by_version: [("2".to_owned(), 10)].into(),
+                by_moves: [(1, 10)].into(),
+                ..BoardTally::default()
+            },
+            failures: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(spoil: impl FnOnce(&mut Report), expected: &[&str]) {
+        let mut report = good();
+        spoil(&mut report);
+        assert_eq!(report.broken(&args()), expected);
+    }
+
+    #[test]
+    fn each_broken_promise_is_said_and_nothing_else() {
+        check(|_| {}, &[]);
+        check(
+            |it| (it.tally.on_one_living, it.tally.on_none, it.tally.disputed) = (8, 1, 1),
+            &[
+                "of 10 boards 8 are on exactly one living server; 0 are on an ended one, 1 on none, 0 on several, \
+               1 have another owner in the table",
+            ],
+        );
+        let lost = "of 10 boards 9 are on exactly one living server; 0 are on an ended one, 0 on none, 0 on several, \
+                    0 have another owner in the table";
+        check(
+            |it| (it.tally.boards, it.tally.on_one_living) = (9, 9),
+            &[lost, "10 of 9 boards moved exactly once, and 10 are on version 2"],
+        );
+        check(
+            |it| it.tally.by_moves = [(1, 9), (2, 1)].into(),
+            &["9 of 10 boards moved exactly once, and 10 are on version 2"],
+        );
+        check(
+            |it| it.tally.by_version = [("1".to_owned(), 10)].into(),
+            &["10 of 10 boards moved exactly once, and 0 are on version 2"],
+        );
+        check(|it| it.daemon.memory_mb_peak = 256.1, &["the daemon held 256.1 MB, at most 256 are allowed"]);
+        check(
+            |it| drop(it.aws_refused.insert("RegisterTargets:Throttling".to_owned(), 3)),
+            &["AWS refused RegisterTargets:Throttling 3 times"],
+        );
+    }
 
     #[test]
     fn calls_are_added_up_whatever_their_end_was() {

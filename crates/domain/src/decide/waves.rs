@@ -118,7 +118,8 @@ fn in_lanes<'a>(
     // In turn: who has boards left is spread over the lanes however few of them there are.
     let lists_of = |lane: usize| lists.iter().skip(lane).step_by(lanes).copied().collect::<Vec<_>>();
     let room_of = |lane: usize| rooms.iter().skip(lane).step_by(lanes).cloned().collect::<Vec<Room>>();
-    let filled = (0..lanes).map(|lane| (lane, located(&lists_of(lane)))).filter(|(_, boards)| !boards.is_empty());
+    let filled =
+        (0..lanes).map(|lane| (lane, located(&lists_of(lane)))).filter(|(_, boards)| !boards.is_empty());
     filled.map(|(lane, boards)| planner::assign(&boards, &room_of(lane)).ok().map(&cut)).collect()
 }
 

@@ -11,6 +11,7 @@ use segue_handover::wire::{
     ServerId,
 };
 
+use super::board::Board;
 use super::fleet::{Fleet, ServerNo};
 use super::server::Server;
 use super::tally::BoardTally;
@@ -193,6 +194,22 @@ fn the_boards_of_a_server_that_ended_are_its_own_and_served_by_nobody() {
     assert_eq!(owned.boards.len(), 3);
     let again = story.fleet.begin(server_again());
     assert_eq!((again, story.fleet.tally().on_one_living), (old, 3));
+}
+
+/// A move that went wrong in each way that there is: the count takes nobody's word alone.
+#[test]
+fn boards_that_are_nowhere_twice_or_disputed_are_counted_as_such() {
+    let mut story = Story::begin();
+    let (old, new) = (story.old, story.new);
+    assert_eq!(story.fleet.tally().on_one_living, 3);
+    let held = |fleet: &mut Fleet, no| fleet.server_mut(no).map(|it| &mut it.held).unwrap();
+    story.fleet.row_mut(Board(0)).unwrap().owner = new;
+    held(&mut story.fleet, new).insert(Board(1));
+    held(&mut story.fleet, old).remove(&Board(2));
+    let tally = story.fleet.tally();
+    assert_eq!((tally.disputed, tally.on_several, tally.on_none), (1, 1, 1));
+    assert_eq!((tally.boards, tally.on_one_living, tally.on_ended), (3, 0, 0));
+    assert!(tally.by_version.is_empty());
 }
 
 fn server_again() -> Server {
