@@ -48,6 +48,9 @@ pub struct Limits {
     /// Lists of a server's boards that are read at once: each is a body and all its rows, and there are as many as
     /// servers.
     pub lists_at_once: usize,
+    /// Waves that are carried out at once; the others of a large fleet wait for their turn. Each has a connection to
+    /// two hundred servers.
+    pub waves_at_once: usize,
     /// Boards of all waves that are between seal and activate at once, fewer than calls have places: whoever has
     /// sealed a board finds one.
     pub switches_at_once: usize,
@@ -71,6 +74,7 @@ impl Default for Limits {
             pause_max: Duration::from_secs(5),
             calls_at_once: 256,
             lists_at_once: 32,
+            waves_at_once: 12,
             switches_at_once: 128,
             attach_poll: Duration::from_millis(50),
             items_at_once: 200,
@@ -114,6 +118,7 @@ pub struct Outside {
     readings: Semaphore,
     deeds: Semaphore,
     lists: Semaphore,
+    waves: Semaphore,
     switches: Semaphore,
 }
 
@@ -136,9 +141,10 @@ impl Outside {
     ) -> Self {
         let (readings, deeds) = (Semaphore::new(limits.calls_at_once), Semaphore::new(limits.calls_at_once));
         let lists = Semaphore::new(limits.lists_at_once);
+        let waves = Semaphore::new(limits.waves_at_once);
         let switches = Semaphore::new(limits.switches_at_once);
         let pacer = Arc::new(Pacer::new(limits.pacing));
-        Self { ports, limits, term, entropy, stats, pacer, readings, deeds, lists, switches }
+        Self { ports, limits, term, entropy, stats, pacer, readings, deeds, lists, waves, switches }
     }
 
     /// Spends the tokens of others as well.
@@ -217,6 +223,11 @@ impl Outside {
             return Err(CallError::retry("too many lists are being read"));
         };
         self.read(call, answer()).await
+    }
+
+    /// A place for one wave.
+    pub(crate) async fn wave_turn(&self) -> Result<SemaphorePermit<'_>, CallError> {
+        self.waves.acquire().await.map_err(|error| CallError::bug(error.to_string()))
     }
 
     /// A place for one board from its seal to its activate.

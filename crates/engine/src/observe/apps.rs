@@ -1,8 +1,9 @@
 //! What the application's servers say of themselves, and of a dead one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use segue_domain::app::AppStatus;
 use segue_domain::board_list::BoardList;
 use segue_domain::ids::InstanceId;
@@ -47,13 +48,22 @@ async fn each<T, F: Future<Output = T>>(
     asked: &BTreeSet<InstanceId>,
     read: impl Fn(InstanceId) -> F,
 ) -> BTreeMap<InstanceId, T> {
-    // Collected before anything waits: no borrowed closure lives across an await.
-    let readings: Vec<_> = asked.iter().map(|id| named(id.clone(), read(id.clone()))).collect();
-    stream::iter(readings).buffer_unordered(AT_ONCE).collect().await
+    // A reading is made when its turn comes: those of ten thousand servers would fill the memory.
+    let left = Mutex::new(asked.iter());
+    let readers: Vec<_> = (0..AT_ONCE.min(asked.len())).map(|_| in_turn(&left, &read)).collect();
+    join_all(readers).await.into_iter().flatten().collect()
 }
 
-async fn named<T>(id: InstanceId, one: impl Future<Output = T>) -> (InstanceId, T) {
-    (id, one.await)
+async fn in_turn<'a, T, F: Future<Output = T>>(
+    left: &Mutex<impl Iterator<Item = &'a InstanceId>>,
+    read: &impl Fn(InstanceId) -> F,
+) -> Vec<(InstanceId, T)> {
+    let mut readings = Vec::new();
+    loop {
+        let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(id) = next else { return readings };
+        readings.push((id.clone(), read(id.clone()).await));
+    }
 }
 
 async fn status(
@@ -95,7 +105,7 @@ async fn ownership(outside: &Outside, witnesses: Vec<Target>, dead: InstanceId) 
         let answer = outside.ports.boards.owned_by(at, &dead);
         reading(outside.read(Call::new("boards", "owned_by"), answer).await)
     });
-    futures_util::future::join_all(readings).await
+    join_all(readings).await
 }
 
 /// Who is asked about dead servers: those that run first, and of them those that are not being left themselves. They

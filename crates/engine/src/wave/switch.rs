@@ -1,9 +1,10 @@
 //! The fast half: seal on the old server, activate on the new one. Nothing is appended in between, and nothing
 //! else is done either: from the seal on, the board's clients wait.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use segue_domain::moves::Move;
 
 use super::{Carrying, item};
@@ -18,8 +19,17 @@ impl<'a> Carrying<'a> {
     /// Switches boards, so many at once as the policy allows. Each comes with its clients.
     pub(super) async fn switch_all(&self, ready: Vec<(&'a Move, u64)>) {
         let at_once = usize::try_from(self.effect.switching_at_once).unwrap_or(1).max(1);
-        let switches: Vec<_> = ready.into_iter().map(|(one, clients)| self.switch(one, clients)).collect();
-        stream::iter(switches).buffer_unordered(at_once).collect::<()>().await;
+        // What a switch needs while it goes on is kilobytes: only those under way have it.
+        let ready = Mutex::new(ready.into_iter());
+        join_all((0..at_once).map(|_| self.switch_in_turn(&ready))).await;
+    }
+
+    async fn switch_in_turn(&self, ready: &Mutex<std::vec::IntoIter<(&'a Move, u64)>>) {
+        loop {
+            let next = ready.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((one, clients)) = next else { return };
+            self.switch(one, clients).await;
+        }
     }
 
     async fn switch(&self, one: &'a Move, clients: u64) {
