@@ -330,7 +330,7 @@ mod tests {
         );
         check(|it| it.daemon.memory_mb_peak = 256.1, &["the daemon held 256.1 MB, at most 256 are allowed"]);
         check(
-            |it| drop(it.aws_refused.insert("RegisterTargets:Throttling".to_owned(), 3)),
+            |it| it.aws_refused.extend([("RegisterTargets:Throttling".to_owned(), 3)]),
             &["AWS refused RegisterTargets:Throttling 3 times"],
         );
     }
