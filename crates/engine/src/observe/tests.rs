@@ -30,7 +30,7 @@ async fn a_world_that_answers_is_known_all_over() {
     assert_eq!(seen.targets.len(), 6);
     assert_eq!(seen.boards(&id), Ok(2));
     assert_eq!(seen.app(&id).map(|app| app.boards), Ok(2));
-    assert_eq!(seen.board_list(&id).map(BoardList::len), Ok(2));
+    assert_eq!(seen.board_list(&id).map(segue_domain::board_list::BoardList::len), Ok(2));
     assert_eq!(seen.ownership[&id], vec![Reading::fresh(2), Reading::fresh(2)]);
     assert!(seen.vital(&id).is_ok() && seen.weights.known().is_some() && seen.subnets.known().is_some());
 }
