@@ -202,10 +202,9 @@ fn boards_that_are_nowhere_twice_or_disputed_are_counted_as_such() {
     let mut story = Story::begin();
     let (old, new) = (story.old, story.new);
     assert_eq!(story.fleet.tally().on_one_living, 3);
-    let held = |fleet: &mut Fleet, no| fleet.server_mut(no).map(|it| &mut it.held).unwrap();
     story.fleet.row_mut(Board(0)).unwrap().owner = new;
-    held(&mut story.fleet, new).insert(Board(1));
-    held(&mut story.fleet, old).remove(&Board(2));
+    story.fleet.server_mut(new).unwrap().held.insert(Board(1));
+    story.fleet.server_mut(old).unwrap().held.remove(&Board(2));
     let tally = story.fleet.tally();
     assert_eq!((tally.disputed, tally.on_several, tally.on_none), (1, 1, 1));
     assert_eq!((tally.boards, tally.on_one_living, tally.on_ended), (3, 0, 0));
