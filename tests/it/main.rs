@@ -20,4 +20,5 @@ mod refusals;
 mod sabotage;
 mod sandbox_page;
 mod two_daemons;
+mod two_load_balancers;
 mod under_fire;

@@ -36,6 +36,13 @@ fn shell(folder: &Path, script: &str) -> Command {
     shell
 }
 
+/// How many servers a command starts; the page's configuration has two.
+fn fleet_of(line: &str) -> usize {
+    let mut words = line.split_whitespace().skip_while(|word| *word != "--fleet").skip(1);
+    let of_config = if line.contains("--config") { 2 } else { 0 };
+    words.next().map_or(of_config, |servers| servers.parse().unwrap())
+}
+
 /// What is left of the faults at the end.
 const HEALED: &str = "echo '== healed'; curl --silent --fail \"$ADMIN/admin/faults\"";
 
@@ -51,7 +58,7 @@ fn every_command_of_the_sandboxs_page_does_what_the_page_says() {
         let line = ANY_PORT.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to));
         let (_sandbox, ready) = program::ready(&mut shell(place, &format!("exec {line}")));
         let fleet = ready["blue"].as_array().map(Vec::len);
-        assert_eq!(fleet, Some(if line.contains("--fleet") || line.contains("--config") { 2 } else { 0 }));
+        assert_eq!(fleet, Some(fleet_of(&line)), "{line}");
     }
 
     // The one that the page leaves in the background ends with the shell.

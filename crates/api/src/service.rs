@@ -48,10 +48,10 @@ pub enum Workload {
 pub struct FleetView {
     pub role: FleetRole,
     pub version: String,
-    /// The colour group in which the fleet is registered.
+    /// The colour group in which the fleet is registered; with several load balancers that of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colour: Option<String>,
-    /// The group's weight in the listener's forward action.
+    /// The group's weight in the listener's forward action; not told where the fleet is in groups of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
     /// The sum over the instances; unknown when one of them is.
@@ -88,6 +88,9 @@ pub struct InstanceView {
     /// Its route slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
+    /// The load balancer whose users it serves, where the service has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<String>,
     /// The release that launched it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launched_by: Option<ReleaseId>,

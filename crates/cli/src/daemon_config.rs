@@ -1,5 +1,6 @@
 //! The daemon's configuration for a sandbox: the file that an operator would write.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -80,7 +81,7 @@ impl Default for Patience {
 impl DaemonConfig<'_> {
     /// As TOML text.
     pub(crate) fn text(&self) -> String {
-        self.outside() + &self.service() + &self.policies() + &self.routing() + &slots(&self.ready.slots)
+        self.outside() + &self.service() + &self.policies() + &self.routings()
     }
 
     fn outside(&self) -> String {
@@ -172,26 +173,28 @@ zeros_apart = "1s"
         )
     }
 
-    fn routing(&self) -> String {
-        let group = |name: &str| {
-            let arn = self.ready.target_groups.iter().find(|(key, _)| key.as_str() == name);
-            arn.map(|(_, arn)| arn.to_string()).unwrap_or_default()
-        };
-        format!(
-            r#"
-[service.routing]
-forward = "{listener}"
-colours = ["{a}", "{b}"]
-canaries = ["{c1}", "{c2}", "{c3}"]
-"#,
-            listener = self.ready.listener_arn,
-            a = group("a"),
-            b = group("b"),
-            c1 = group("canary-1"),
-            c2 = group("canary-2"),
-            c3 = group("canary-3"),
-        )
+    /// One load balancer is a table, several are a list of them.
+    fn routings(&self) -> String {
+        let ready = self.ready;
+        let first = routing(&ready.listener_arn, &ready.target_groups, &ready.slots);
+        let others = ready.others.iter().map(|it| routing(&it.listener_arn, &it.target_groups, &it.slots));
+        let header = if ready.others.is_empty() { "[service.routing]" } else { "[[service.routing]]" };
+        let all = std::iter::once(first).chain(others);
+        all.fold(String::new(), |text, routing| text + "\n" + header + "\n" + &routing)
     }
+}
+
+/// A load balancer, below its header.
+fn routing(listener: &str, groups: &BTreeMap<String, impl ToString>, all_slots: &[Slot]) -> String {
+    let group = |name: &str| {
+        let arn = groups.iter().find(|(key, _)| key.as_str() == name);
+        arn.map(|(_, arn)| arn.to_string()).unwrap_or_default()
+    };
+    let [a, b, c1, c2, c3] = ["a", "b", "canary-1", "canary-2", "canary-3"].map(group);
+    let head = format!(
+        "forward = \"{listener}\"\ncolours = [\"{a}\", \"{b}\"]\ncanaries = [\"{c1}\", \"{c2}\", \"{c3}\"]\n"
+    );
+    head + &slots(all_slots)
 }
 
 fn slots(slots: &[Slot]) -> String {

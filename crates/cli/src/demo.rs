@@ -267,7 +267,16 @@ fn crowd_config(args: &DemoArgs, ready: &Ready) -> Result<CrowdConfig> {
 
 /// Where users find a board that they know nothing of.
 pub(crate) fn front_door(ready: &Ready) -> Result<Connect> {
-    let host = ready.load_balancer.trim_start_matches("http://").trim_end_matches('/');
+    door_of(&ready.load_balancer)
+}
+
+/// The same through each of the other load balancers.
+pub(crate) fn other_doors(ready: &Ready) -> Result<Vec<Connect>> {
+    ready.others.iter().map(|other| door_of(&other.load_balancer)).collect()
+}
+
+fn door_of(url: &str) -> Result<Connect> {
+    let host = url.trim_start_matches("http://").trim_end_matches('/');
     Ok(Connect::parse(&format!("ws://{host}/board/{{board}}"))?)
 }
 

@@ -198,10 +198,11 @@ fn fleet(text: &mut String, fleet: &FleetView) {
     );
     for instance in &fleet.instances {
         let slot = instance.slot.as_deref().unwrap_or("-");
+        let at = instance.load_balancer.as_ref().map_or_else(String::new, |name| format!(", at {name}"));
         line(
             text,
             &format!(
-                "    {:<20} {:<10} {:<14} slot {slot:<5} {} boards, {} clients",
+                "    {:<20} {:<10} {:<14} slot {slot:<5} {} boards, {} clients{at}",
                 instance.id,
                 format!("{:?}", instance.state).to_lowercase(),
                 health(instance.health),

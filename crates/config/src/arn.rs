@@ -59,16 +59,22 @@ fn parts(text: &str) -> Option<(&str, &str)> {
     }
 }
 
+/// The load balancer of a listener or rule: `app/NAME/ID`.
+pub(super) fn balancer_of(forward: &str) -> Option<&str> {
+    let (_, path) = parts(forward)?.1.split_once('/')?;
+    let end = path.match_indices('/').nth(2).map_or(path.len(), |(end, _)| end);
+    path.get(..end)
+}
+
 /// Notes ARNs that are not of the service's region. Where all of them are of one other region, the region is what
 /// is wrong, and is told alone.
 pub(super) fn all_are_in(
     table: &Table<'_>,
     region: &Placed<String>,
-    forward: Option<&Placed<String>>,
+    forwards: &[&Placed<String>],
     groups: &[&Placed<String>],
 ) {
-    let all: Vec<_> = forward.map(|it| (it, &FORWARD)).into_iter().collect();
-    let all = all.into_iter().chain(groups.iter().map(|it| (*it, &GROUP)));
+    let all = forwards.iter().map(|it| (*it, &FORWARD)).chain(groups.iter().map(|it| (*it, &GROUP)));
     let all: Vec<_> = all.filter_map(|(at, kind)| Some((at, kind, parts(&at.value)?.0))).collect();
     let own = region.value.as_str();
     let other = all.first().map(|(_, _, region)| *region).filter(|other| *other != own);

@@ -16,6 +16,7 @@ mod outside;
 mod place;
 mod policy;
 mod process;
+mod routing;
 mod secret;
 mod service;
 mod shape;

@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segue_domain::ids::{
-    Environment, ForwardArn, GroupArn, InstanceType, PoolName, Region, Route, ServiceName, SubnetId,
-    TemplateId,
-};
-use segue_domain::service::{LaunchSpec, Routing, Service, Slot, WarmSpec, Workload};
+use segue_domain::ids::{Environment, InstanceType, PoolName, Region, ServiceName, SubnetId, TemplateId};
+use segue_domain::service::{LaunchSpec, Service, WarmSpec, Workload};
 use segue_engine::ports::ImageQuery;
 use segue_integrations::hooks::TRAFFIC_PORT;
 
-use super::arn;
 use super::policy;
+use super::routing;
 use super::shape::{self, Shape};
 use super::table::{Placed, Table};
 
@@ -24,11 +21,6 @@ pub struct ServiceConfig {
     pub warm_port: u16,
 }
 
-/// One weighted forward takes five groups: two colours and three canaries.
-/// Source: Elastic Load Balancing, "Quotas for your Application Load Balancers", target groups per action.
-const CANARIES_MAX: usize = 3;
-/// As many as an ALB has rules.
-const SLOTS_MAX: usize = 100;
 const SUBNETS_MAX: usize = 16;
 /// What has no room is tried with each of them in every subnet.
 const TYPES_MAX: usize = 5;
@@ -60,7 +52,7 @@ fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceCon
     let called = name.as_ref().map(|name| name.value.as_str());
     let images = table.table("images").and_then(|images| read_images(images, called));
     let launch = table.table("launch").and_then(read_launch);
-    let routing = table.table("routing").and_then(|routing| read_routing(routing, region.as_ref()));
+    let routing = routing::read(&mut table, region.as_ref());
     let canary = table.table("canary").and_then(policy::canary);
     let full = table.table("full").and_then(policy::full);
     let handover = table.table("handover").and_then(policy::handover);
@@ -127,65 +119,14 @@ fn read_launch(mut table: Table<'_>) -> Option<(LaunchSpec, u16)> {
     Some((spec, warm_port))
 }
 
-fn read_routing(mut table: Table<'_>, region: Option<&Placed<String>>) -> Option<Routing> {
-    let in_region = region.map(|region| region.value.as_str());
-    let group = arn::of_group(in_region);
-    let forward = table.required_at("forward", &arn::of_forward(in_region));
-    let colours = table.list("colours", &group);
-    let canaries = table.list_or_empty("canaries", &group);
-    let slots: Vec<_> = table.tables("slots").into_iter().map(|slot| SlotAt::read(slot, &group)).collect();
-    if let Some(colours) = &colours {
-        bounded(&table, "colours", colours, 2, 2);
-    }
-    if let Some(canaries) = &canaries {
-        bounded(&table, "canaries", canaries, 0, CANARIES_MAX);
-    }
-    bounded(&table, "slots", &slots, 0, SLOTS_MAX);
-    distinct(&table, &slots.iter().filter_map(|slot| slot.route.as_ref()).collect::<Vec<_>>(), "route");
-    let slot_groups = slots.iter().filter_map(|slot| slot.group.as_ref());
-    let groups: Vec<_> =
-        colours.iter().flatten().chain(canaries.iter().flatten()).chain(slot_groups).collect();
-    distinct(&table, &groups, "target group");
-    if let Some(region) = region {
-        arn::all_are_in(&table, region, forward.as_ref(), &groups);
-    }
-    table.done();
-    let colours: Vec<_> = colours?.into_iter().map(|group| GroupArn::new(group.value)).collect();
-    Some(Routing {
-        forward: ForwardArn::new(forward?.value),
-        colours: <[GroupArn; 2]>::try_from(colours).ok()?,
-        canaries: canaries?.into_iter().map(|group| GroupArn::new(group.value)).collect(),
-        slots: slots.into_iter().map(SlotAt::slot).collect::<Option<_>>()?,
-    })
-}
-
-/// A slot as far as it could be read.
-struct SlotAt {
-    route: Option<Placed<String>>,
-    group: Option<Placed<String>>,
-}
-
-impl SlotAt {
-    fn read(mut table: Table<'_>, group: &Shape<String>) -> Self {
-        let read =
-            Self { route: table.required_at("route", &route()), group: table.required_at("group", group) };
-        table.done();
-        read
-    }
-
-    fn slot(self) -> Option<Slot> {
-        Some(Slot { route: Route::new(self.route?.value), group: GroupArn::new(self.group?.value) })
-    }
-}
-
-fn bounded<T>(table: &Table<'_>, key: &str, items: &[T], min: usize, max: usize) {
+pub(super) fn bounded<T>(table: &Table<'_>, key: &str, items: &[T], min: usize, max: usize) {
     if items.len() < min || items.len() > max {
         let wanted = if min == max { format!("exactly {min}") } else { format!("{min} to {max}") };
         table.report(key, format!("it lists {}", items.len()), format!("list {wanted}"));
     }
 }
 
-fn distinct(table: &Table<'_>, items: &[&Placed<String>], noun: &str) {
+pub(super) fn distinct(table: &Table<'_>, items: &[&Placed<String>], noun: &str) {
     let mut seen = BTreeSet::new();
     for item in items {
         if !seen.insert(&item.value) {
@@ -243,12 +184,5 @@ fn instance_type() -> Shape<String> {
         let (family, size) = text.split_once('.')?;
         let reads = |part: &str| !part.is_empty() && part.chars().all(fits);
         (text.len() <= 40 && reads(family) && reads(size)).then(|| text.to_owned())
-    })
-}
-
-fn route() -> Shape<String> {
-    Shape::text("a value of up to 32 letters, digits and dashes", "\"s01\"", |text| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        ((1..=32).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
     })
 }

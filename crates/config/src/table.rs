@@ -166,6 +166,11 @@ impl<'d> Table<'d> {
         self.entries.contains_key(key)
     }
 
+    /// Whether it is there, and written as a list.
+    pub(crate) fn is_list(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|value| value.get_ref().as_array().is_some())
+    }
+
     /// Whether a list was left out, or is there and empty.
     pub(crate) fn lists_nothing(&self, key: &str) -> bool {
         self.entries

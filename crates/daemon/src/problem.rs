@@ -91,6 +91,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NoFreeColour { .. }
         | Refusal::NoFreeCanaryGroup {}
         | Refusal::GroupNotForwarded { .. }
+        | Refusal::NobodyForBalancer { .. }
+        | Refusal::AtTwoBalancers { .. }
         | Refusal::TemplateGone { .. }
         | Refusal::ImageGone { .. }
         | Refusal::KeyReused { .. }

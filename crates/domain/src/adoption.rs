@@ -194,7 +194,7 @@ fn groups_of(id: &InstanceId, facts: &AdoptionFacts<'_>) -> BTreeSet<GroupArn> {
 }
 
 fn route_of(id: &InstanceId, facts: &AdoptionFacts<'_>) -> Option<Route> {
-    let slot = facts.service.routing.slots.iter().find(|slot| is_in(&slot.group, id, facts));
+    let slot = facts.service.routing.slots().find(|slot| is_in(&slot.group, id, facts));
     slot.map(|slot| slot.route.clone())
 }
 

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::ids::{InstanceId, Route};
+use crate::ids::{GroupArn, InstanceId, Route};
 use crate::plan::{BatchPlan, Plan};
 use crate::service::{
-    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
-    WarmSpec, Workload,
+    Balancer, CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service,
+    Slot, WarmSpec, Workload,
 };
 use crate::target::Weights;
 
@@ -49,13 +49,13 @@ impl Plan {
             ("spares", list(&self.spares)),
             ("canaries-taken-over", list(&self.takeover)),
             ("launch", batches(&self.batches)),
-            ("green-group", self.green_group.to_string()),
-            ("weights-before", weights(&self.weights_before)),
-            ("weights-shared", weights(&self.weights_shared)),
-            ("weights-after", weights(&self.weights_after)),
+            ("green-group", words(&self.green_groups().collect::<Vec<_>>())),
+            ("weights-before", weights(self.fronts.iter().map(|front| &front.weights_before))),
+            ("weights-shared", weights(self.fronts.iter().map(|front| &front.weights_shared))),
+            ("weights-after", weights(self.fronts.iter().map(|front| &front.weights_after))),
             ("floor", self.floor.to_string()),
         ];
-        let facts = facts.into_iter().chain(configured(&self.service));
+        let facts = facts.into_iter().chain(several(self)).chain(configured(&self.service));
         Basis(facts.map(|(fact, value)| (fact.to_owned(), value)).collect())
     }
 }
@@ -145,13 +145,36 @@ fn slots(routes: &BTreeMap<InstanceId, Route>) -> String {
     pairs(routes.iter().map(|(id, route)| (id, route.to_string())))
 }
 
+/// What is only to be told apart where there are several load balancers. A plan for one says nothing of it, as it did
+/// before there could be several.
+fn several(plan: &Plan) -> Vec<Fact> {
+    let routing = &plan.service.routing;
+    if routing.others.is_empty() {
+        return Vec::new();
+    }
+    let balancers = routing.balancers().map(|it| {
+        let groups: Vec<&GroupArn> = it.groups().collect();
+        format!("{} share={} {}", it.forward, it.share, words(&groups))
+    });
+    let homes = plan.homes.iter().map(|(id, forward)| (id, forward.balancer().to_owned()));
+    let launched =
+        plan.batches.iter().map(|it| format!("{}={}@{}", it.subnet, it.count, it.forward.balancer()));
+    let floors = plan.fronts.iter().map(|it| format!("{}={}", it.forward.balancer(), it.floor));
+    vec![
+        ("load-balancers", balancers.collect::<Vec<_>>().join(" ")),
+        ("homes", pairs(homes)),
+        ("launch-for", launched.collect::<Vec<_>>().join(" ")),
+        ("floors", floors.collect::<Vec<_>>().join(" ")),
+    ]
+}
+
 fn batches(batches: &[BatchPlan]) -> String {
     let words: Vec<String> = batches.iter().map(|it| format!("{}={}", it.subnet, it.count)).collect();
     words.join(" ")
 }
 
-fn weights(weights: &Weights) -> String {
-    let words: Vec<String> = weights.iter().map(|(group, weight)| format!("{group}={weight}")).collect();
+fn weights<'a>(weights: impl Iterator<Item = &'a Weights>) -> String {
+    let words: Vec<String> = weights.flatten().map(|(group, weight)| format!("{group}={weight}")).collect();
     words.join(" ")
 }
 
@@ -214,12 +237,21 @@ fn launched(launch: &LaunchSpec) -> Vec<Fact> {
 }
 
 fn routed(routing: &Routing) -> [Fact; 4] {
-    let Routing { forward, colours, canaries, slots } = routing;
-    let slots: Vec<String> = slots.iter().map(|Slot { route, group }| format!("{route}={group}")).collect();
+    let Routing { first: _, others: _ } = routing;
+    let (mut forwards, mut colours, mut canaries) = (Vec::new(), Vec::new(), Vec::new());
+    // Their shares are told where there are several.
+    for Balancer { forward, share: _, colours: own, canaries: for_canaries, slots: _ } in routing.balancers()
+    {
+        forwards.push(forward);
+        colours.extend(own);
+        canaries.extend(for_canaries);
+    }
+    let slots: Vec<String> =
+        routing.slots().map(|Slot { route, group }| format!("{route}={group}")).collect();
     [
-        ("forward", forward.to_string()),
-        ("colours", words(colours)),
-        ("canary-groups", words(canaries)),
+        ("forward", words(&forwards)),
+        ("colours", words(&colours)),
+        ("canary-groups", words(&canaries)),
         ("all-slots", slots.join(" ")),
     ]
 }

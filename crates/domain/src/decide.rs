@@ -25,6 +25,7 @@ mod resolve;
 mod retire;
 mod room;
 mod scope;
+mod share;
 mod shut;
 mod waves;
 
@@ -174,7 +175,7 @@ fn hold(scope: &Scope<'_>, on: WaitingOn) -> Reason {
     let step = scope.step;
     match on {
         WaitingOn::Reading { what, why } => Reason::Blind { what, why },
-        WaitingOn::Capacity { able, floor } => Reason::NoCapacity { able, floor },
+        WaitingOn::Capacity { able, floor, at } => Reason::NoCapacity { able, floor, at },
         WaitingOn::Boards { left } => Reason::BoardsStay { left, last: "no board moved any more".to_owned() },
         WaitingOn::Zeros { instances } => match instances.into_iter().next() {
             Some(instance) => Reason::MayHoldBoards { instance, why: "no repeated fresh zeros".to_owned() },

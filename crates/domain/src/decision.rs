@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::effect::Intent;
 use crate::event::Event;
-use crate::ids::{BoardId, CheckName, EffectId, GroupArn, InstanceId};
+use crate::ids::{BoardId, CheckName, EffectId, ForwardArn, GroupArn, InstanceId};
 use crate::reading::Why;
 use crate::step::Step;
 use crate::time::Timestamp;
@@ -83,6 +83,8 @@ pub enum WaitingOn {
     Capacity {
         able: u32,
         floor: u32,
+        /// At this load balancer; none when it is all of them together.
+        at: Option<ForwardArn>,
     },
     Check {
         check: CheckName,
@@ -109,8 +111,9 @@ impl WaitingOn {
             Self::Boards { left } => format!("{left} boards stayed where they were"),
             Self::Zeros { instances } => format!("no repeated fresh zeros from {}", names(instances)),
             Self::Reading { why, .. } => format!("a reading did not come in time: {why}"),
-            Self::Capacity { able, floor } => {
-                format!("only {able} instances were able to serve, the floor is {floor}")
+            Self::Capacity { able, floor, at } => {
+                let at = at.as_ref().map_or_else(String::new, |it| format!(" at {}", it.balancer()));
+                format!("only {able} instances were able to serve{at}, the floor is {floor}")
             }
             Self::Check { check, sentence } => format!("check {check} did not pass: {sentence}"),
             Self::Resume => "nobody resumed it".to_owned(),
@@ -160,6 +163,8 @@ pub enum Reason {
     NoCapacity {
         able: u32,
         floor: u32,
+        /// At this load balancer; none when it is all of them together.
+        at: Option<ForwardArn>,
     },
     BoardFitsNowhere {
         board: BoardId,

@@ -80,6 +80,14 @@ impl ForwardArn {
     pub fn is_rule(&self) -> bool {
         self.as_str().contains(":listener-rule/")
     }
+
+    /// The load balancer's own name, which is what a person calls it; what is no ARN is told whole.
+    /// Source: Service Authorization Reference, Elastic Load Balancing V2: `listener/app/NAME/ID/LISTENER`.
+    pub fn balancer(&self) -> &str {
+        let resource =
+            self.as_str().rsplit_once(":listener").and_then(|(_, resource)| resource.split_once("/app/"));
+        resource.and_then(|(_, path)| path.split('/').next()).unwrap_or(self.as_str())
+    }
 }
 
 /// One journey of one service: `boards-12`, so that it can be said aloud.
@@ -113,6 +121,17 @@ mod tests {
     fn a_release_id_reads_back_what_it_says() {
         let id = ReleaseId { service: ServiceName::new("live-boards"), number: 12 };
         assert_eq!(ReleaseId::parse(&id.to_string()), Some(id));
+    }
+
+    #[test]
+    fn a_load_balancer_is_told_by_its_name() {
+        let of = |resource: &str| format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:{resource}");
+        for resource in
+            ["listener/app/boards/50dc6c495c0c9188/f2f7dc8efc522ab2", "listener-rule/app/boards/50/f2/9a"]
+        {
+            assert_eq!(ForwardArn::new(of(resource)).balancer(), "boards");
+        }
+        assert_eq!(ForwardArn::new("forward").balancer(), "forward");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::{ForwardArn, GroupArn, ImageId, InstanceId, InstanceType, SubnetId, TemplateId};
-use crate::plan::{Kind, Plan};
+use crate::plan::{Front, Kind, Plan};
 use crate::step::Step;
 use crate::target::Weights;
 
@@ -168,7 +168,7 @@ fn deeds(plan: &Plan, step: Step) -> Vec<Deed> {
         Step::Admit => admit(plan),
         Step::Observe => vec![Deed::Bake { at_least: bake(plan) }],
         Step::Close => {
-            let mut deeds = shares(plan, &plan.weights_shared, &plan.weights_after);
+            let mut deeds = shares(plan, |front| (&front.weights_shared, &front.weights_after));
             deeds.push(Deed::CloseToNew { instances: plan.blue.clone() });
             deeds
         }
@@ -212,23 +212,29 @@ fn warm(plan: &Plan) -> Vec<Deed> {
 }
 
 fn admit(plan: &Plan) -> Vec<Deed> {
-    let green = plan.green_size();
-    let mut deeds = vec![Deed::Register { group: plan.green_group.clone(), servers: green }];
+    let mut deeds: Vec<Deed> = Vec::new();
+    for front in &plan.fronts {
+        let servers = plan.green_size_at(&front.forward);
+        deeds.extend(front.green_group.iter().map(|group| Deed::Register { group: group.clone(), servers }));
+    }
     let without = plan.takeover.iter().filter(|id| !plan.routes.contains_key(*id)).count();
     let slots = fresh(plan).saturating_add(count(without));
-    if !plan.service.routing.slots.is_empty() && slots > 0 {
+    if plan.service.routing.slots().next().is_some() && slots > 0 {
         deeds.push(Deed::RegisterInSlots { servers: slots });
     }
     deeds.push(Deed::Open { servers: fresh(plan) });
-    deeds.extend(shares(plan, &plan.weights_before, &plan.weights_shared));
+    deeds.extend(shares(plan, |front| (&front.weights_before, &front.weights_shared)));
     deeds
 }
 
 /// Shares that stay as they are are not written.
-fn shares(plan: &Plan, before: &Weights, after: &Weights) -> Vec<Deed> {
-    let forward = plan.service.routing.forward.clone();
-    let deed = Deed::SetWeights { forward, before: before.clone(), after: after.clone() };
-    if before == after { Vec::new() } else { vec![deed] }
+fn shares(plan: &Plan, of: fn(&Front) -> (&Weights, &Weights)) -> Vec<Deed> {
+    let changed = plan.fronts.iter().filter(|front| of(front).0 != of(front).1);
+    let deeds = changed.map(|front| {
+        let (before, after) = of(front);
+        Deed::SetWeights { forward: front.forward.clone(), before: before.clone(), after: after.clone() }
+    });
+    deeds.collect()
 }
 
 fn bake(plan: &Plan) -> Duration {
@@ -244,7 +250,7 @@ fn retire(plan: &Plan) -> Vec<Deed> {
     for id in &plan.blue {
         let colours = plan.blue_groups.get(id).into_iter().flatten();
         let route = plan.routes.get(id);
-        let slots = plan.service.routing.slots.iter().filter(|slot| Some(&slot.route) == route);
+        let slots = plan.service.routing.slots().filter(|slot| Some(&slot.route) == route);
         for group in colours.chain(slots.map(|slot| &slot.group)) {
             groups.entry(group).or_default().insert(id.clone());
         }

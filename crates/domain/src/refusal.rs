@@ -8,7 +8,7 @@ use crate::adoption::{self, Unfit};
 use crate::basis::{self, Difference};
 use crate::decision::Verdict;
 use crate::event::Word;
-use crate::ids::{GroupArn, InstanceId, ReleaseId, ServiceName, TemplateId, Version};
+use crate::ids::{ForwardArn, GroupArn, InstanceId, ReleaseId, ServiceName, TemplateId, Version};
 use crate::plan::Kind;
 
 /// Declares refusals together with their codes, so that no code can be forgotten or given twice. What stands in
@@ -77,6 +77,10 @@ refusals! {
     NoFreeCanaryGroup {} = "no-free-canary-group";
     /// A target group of the configuration is not in the weighted forward.
     GroupNotForwarded { group: GroupArn } = "group-not-forwarded";
+    /// The new fleet is too small to leave somebody at each load balancer that has users.
+    NobodyForBalancer { forward: ForwardArn, size: u32 } = "nobody-for-balancer";
+    /// Servers are registered in groups of two load balancers.
+    AtTwoBalancers { instances: Vec<InstanceId> } = "at-two-balancers";
     /// The AMI that the plan needs is gone, though instances of it exist.
     ImageGone { version: Version } = "image-gone";
     /// The launch template of the configuration does not exist.
@@ -174,6 +178,10 @@ impl fmt::Display for Refusal {
             Self::GroupNotForwarded { group } => {
                 write!(f, "target group {group} is not in the service's weighted forward")
             }
+            Self::NobodyForBalancer { forward, size } => f.write_str(&nobody_for(forward, *size)),
+            Self::AtTwoBalancers { instances } => {
+                write!(f, "registered at two load balancers of the service: {}", list(instances))
+            }
             Self::ImageGone { version } => write!(f, "the image of version {version} is gone"),
             Self::TemplateGone { template } => write!(f, "there is no launch template {template}"),
             Self::CannotSee { what } => write!(f, "the daemon cannot see what runs: {what}"),
@@ -207,6 +215,13 @@ impl Refusal {
     pub fn not_for(kind: Kind, what: &str) -> Self {
         Self::RequestInvalid { what: format!("a {kind} release takes no {what}") }
     }
+}
+
+fn nobody_for(forward: &ForwardArn, size: u32) -> String {
+    format!(
+        "with a new fleet of {size} nobody would serve the users of the load balancer {}",
+        forward.balancer()
+    )
 }
 
 pub(crate) fn list<T: fmt::Display>(items: &[T]) -> String {

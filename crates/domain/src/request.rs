@@ -1,21 +1,25 @@
 //! From what somebody asked for, and the world as it is, to a plan, or to a refusal that changes nothing.
 
+mod seats;
+mod shares;
 mod survey;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::check_names;
-use crate::ids::{CheckName, GroupArn, InstanceId, ReleaseId, Version};
+use crate::ids::{CheckName, ForwardArn, GroupArn, InstanceId, ReleaseId, Version};
 use crate::instance::{Image, Instance};
-use crate::plan::{BatchPlan, Kind, Plan};
+use crate::plan::{Front, Kind, Plan};
 use crate::refusal::Refusal;
-use crate::service::{Service, Workload};
+use crate::service::{Balancer, Service, Workload};
 use crate::service_state::ServiceState;
 use crate::target::{Targets, Weights};
 
 pub use words::may_say;
 
+use seats::Seats;
+use shares::Shares;
 use survey::Survey;
 
 /// What somebody called a check is told no longer than this.
@@ -42,6 +46,7 @@ pub struct Facts<'a> {
     pub instances: &'a BTreeMap<InstanceId, Instance>,
     /// Targets of the colours, the canary groups and the slots.
     pub targets: &'a BTreeMap<GroupArn, Targets>,
+    /// The shares of every load balancer: no group has two.
     pub weights: &'a Weights,
     pub history: &'a ServiceState,
 }
@@ -63,15 +68,13 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
         Kind::Full | Kind::Rollback => survey.serving(&image.version),
     };
     let size = green_size(request.kind, facts.service, &survey);
-    let missing = size.saturating_sub(count(takeover.len()));
-    let spares = survey.stopped(&image, missing);
-    let batches = spread(facts.service, missing.saturating_sub(count(spares.len())));
-    if !facts.has_template && !batches.is_empty() {
+    let seats = seats::of(request.kind, facts, &survey, size, &takeover)?;
+    let mut order = seats::in_turn(&seats);
+    let spares = survey.stopped(&image, count(order.len()));
+    let launched = order.split_off(spares.len().min(order.len()));
+    if !facts.has_template && !launched.is_empty() {
         return Err(Refusal::TemplateGone { template: facts.service.launch.template.clone() });
     }
-    let green_group = green_group(request.kind, facts, &leaving)?;
-    let shares = Shares { facts, kind: request.kind, green_group: &green_group };
-    let green = count(takeover.len()) + missing;
     Ok(Plan {
         release: facts.history.next_id(facts.instances.values()),
         kind: request.kind,
@@ -80,19 +83,58 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
         from_version: survey.running.clone(),
         blue_groups: survey.groups_of(&leaving),
         routes: survey.routes.clone(),
-        weights_before: shares.before()?,
-        weights_shared: shares.shared(green, &takeover),
-        weights_after: shares.after(green, &takeover),
+        homes: homes(facts.service, &survey, &takeover, spares.iter().zip(&order)),
+        fronts: fronts(request.kind, facts, &seats, &leaving, &takeover)?,
         floor: floor(facts.service, survey.fleet),
         passed_canary: facts.history.passed_canary(&image.version).map(|it| it.release.clone()),
         overrides: request.overrides.clone(),
         blue: leaving,
+        batches: seats::spread(facts.service, &launched),
         spares,
         takeover,
-        batches,
-        green_group,
         image,
     })
+}
+
+/// Where those serve that the plan knows by name. With one load balancer there is nothing to tell.
+fn homes<'a>(
+    service: &Service,
+    survey: &Survey,
+    takeover: &'a BTreeSet<InstanceId>,
+    spares: impl Iterator<Item = (&'a InstanceId, &'a &'a ForwardArn)>,
+) -> BTreeMap<InstanceId, ForwardArn> {
+    if service.routing.others.is_empty() {
+        return BTreeMap::new();
+    }
+    let here = takeover.iter().filter_map(|id| Some((id.clone(), survey.home(service, id)?.clone())));
+    here.chain(spares.map(|(id, forward)| (id.clone(), (*forward).clone()))).collect()
+}
+
+fn fronts(
+    kind: Kind,
+    facts: &Facts<'_>,
+    seats: &[Seats<'_>],
+    leaving: &BTreeSet<InstanceId>,
+    takeover: &BTreeSet<InstanceId>,
+) -> Result<Vec<Front>, Refusal> {
+    let greens = seats.iter().map(|it| match it.seats {
+        0 => Ok(None),
+        _ => green_group(kind, facts, it.balancer, leaving).map(Some),
+    });
+    let greens: Vec<Option<GroupArn>> = greens.collect::<Result<_, _>>()?;
+    let shares = Shares { facts, kind, takeover, seats, greens: &greens };
+    let floor = floor(facts.service, seats.iter().map(|it| it.fleet).sum());
+    let fronts = seats.iter().zip(&greens).map(|(here, green)| {
+        Ok(Front {
+            forward: here.balancer.forward.clone(),
+            green_group: green.clone(),
+            weights_before: shares.before(here.balancer)?,
+            weights_shared: shares.shared(here, green.as_ref())?,
+            weights_after: shares.after(here, green.as_ref())?,
+            floor: if seats.len() == 1 { floor } else { here.floor },
+        })
+    });
+    fronts.collect()
 }
 
 /// The other workloads are words so far: nothing is drained for requests, and nothing stopped for workers.
@@ -206,28 +248,15 @@ fn floor(service: &Service, fleet: u32) -> u32 {
     service.launch.size.map_or(fleet, |size| size.min(fleet))
 }
 
-/// Even shares for each subnet, the first ones one more; at most 100 in one batch.
-fn spread(service: &Service, total: u32) -> Vec<BatchPlan> {
-    const LARGEST_BATCH: u32 = 100;
-    let zones = count(service.launch.subnets.len()).max(1);
-    let mut batches = Vec::new();
-    for (subnet, index) in service.launch.subnets.iter().zip(0_u32..) {
-        let extra = u32::from(index < total % zones);
-        let mut left = total / zones + extra;
-        while left > 0 {
-            let now = left.min(LARGEST_BATCH);
-            batches.push(BatchPlan { subnet: subnet.clone(), count: now });
-            left -= now;
-        }
-    }
-    batches
-}
-
-fn green_group(kind: Kind, facts: &Facts<'_>, leaving: &BTreeSet<InstanceId>) -> Result<GroupArn, Refusal> {
-    let routing = &facts.service.routing;
+fn green_group(
+    kind: Kind,
+    facts: &Facts<'_>,
+    at: &Balancer,
+    leaving: &BTreeSet<InstanceId>,
+) -> Result<GroupArn, Refusal> {
     match kind {
         Kind::Canary => {
-            let free = routing.canaries.iter().find(|group| survey::members(facts, group).is_empty());
+            let free = at.canaries.iter().find(|group| survey::members(facts, group).is_empty());
             free.cloned().ok_or(Refusal::NoFreeCanaryGroup {})
         }
         Kind::Full | Kind::Rollback => {
@@ -238,76 +267,15 @@ fn green_group(kind: Kind, facts: &Facts<'_>, leaving: &BTreeSet<InstanceId>) ->
             // no share, and they go with the rest of blue.
             let only_canaries = |group: &GroupArn| {
                 let canaries: BTreeSet<InstanceId> =
-                    routing.canaries.iter().flat_map(|it| survey::members(facts, it)).collect();
+                    at.canaries.iter().flat_map(|it| survey::members(facts, it)).collect();
                 facts.weights.get(group) == Some(&0)
                     && survey::members(facts, group).intersection(leaving).all(|id| canaries.contains(id))
             };
-            let free = routing.colours.iter().find(|group| !holds_blue(group));
-            let free = free.or_else(|| routing.colours.iter().find(|group| only_canaries(group)));
-            free.cloned().ok_or_else(|| Refusal::NoFreeColour { groups: routing.colours.to_vec() })
+            let free = at.colours.iter().find(|group| !holds_blue(group));
+            let free = free.or_else(|| at.colours.iter().find(|group| only_canaries(group)));
+            free.cloned().ok_or_else(|| Refusal::NoFreeColour { groups: at.colours.to_vec() })
         }
     }
-}
-
-/// The three sets of shares of a plan. A share is a number of instances, so that each instance gets the same.
-struct Shares<'a> {
-    facts: &'a Facts<'a>,
-    kind: Kind,
-    green_group: &'a GroupArn,
-}
-
-impl Shares<'_> {
-    fn groups(&self) -> impl Iterator<Item = &GroupArn> {
-        self.facts.service.routing.forwarded()
-    }
-
-    fn before(&self) -> Result<Weights, Refusal> {
-        self.groups()
-            .map(|group| {
-                let weight = self.facts.weights.get(group);
-                let weight = weight.ok_or_else(|| Refusal::GroupNotForwarded { group: group.clone() })?;
-                Ok((group.clone(), *weight))
-            })
-            .collect()
-    }
-
-    /// Everybody serves: groups that serve keep a share for each instance, green gets its own.
-    fn shared(&self, green: u32, takeover: &BTreeSet<InstanceId>) -> Weights {
-        let share = |group: &GroupArn| {
-            if group == self.green_group {
-                return green;
-            }
-            match self.facts.weights.get(group) {
-                None | Some(0) => 0,
-                // Taken-over canaries get their share through green's group from now on.
-                Some(_) => count(survey::members(self.facts, group).difference(takeover).count()),
-            }
-        };
-        scaled(self.groups().map(|group| (group.clone(), share(group))).collect())
-    }
-
-    /// Only green gets new clients.
-    fn after(&self, green: u32, takeover: &BTreeSet<InstanceId>) -> Weights {
-        match self.kind {
-            Kind::Canary => self.shared(green, takeover),
-            Kind::Full | Kind::Rollback => {
-                let share = |group: &GroupArn| if group == self.green_group { green.max(1) } else { 0 };
-                scaled(self.groups().map(|group| (group.clone(), share(group))).collect())
-            }
-        }
-    }
-}
-
-/// Shares within what a forward action takes (0 to 999); none that was there vanishes.
-fn scaled(shares: BTreeMap<GroupArn, u32>) -> Weights {
-    const LARGEST: u32 = 999;
-    let largest = shares.values().copied().max().unwrap_or(0).max(LARGEST);
-    let scale = |share: u32| match share {
-        0 => 0,
-        _ => (u64::from(share) * u64::from(LARGEST) / u64::from(largest)).max(1),
-    };
-    let scaled = shares.into_iter().map(|(group, share)| (group, u16::try_from(scale(share)).unwrap_or(999)));
-    scaled.collect()
 }
 
 fn count(n: usize) -> u32 {

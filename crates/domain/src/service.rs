@@ -62,11 +62,21 @@ pub struct WarmSpec {
     pub median_ms: u32,
 }
 
-/// How clients reach instances.
+/// How clients reach instances: through one load balancer, or several. There is always one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routing {
-    /// The listener or rule with the one weighted forward.
+    pub first: Balancer,
+    /// Empty for most services: a load balancer has a hundred target groups, which is enough for forty servers.
+    pub others: Vec<Balancer>,
+}
+
+/// One load balancer. Its users come to it by DNS, so it has servers of its own, and no other's users reach them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balancer {
+    /// The listener or rule with the one weighted forward. It names the load balancer.
     pub forward: ForwardArn,
+    /// What part of the users DNS sends to it, against the shares of the others.
+    pub share: u32,
     /// The two colours.
     pub colours: [GroupArn; 2],
     /// Up to three (AWS allows five groups in one action).
@@ -76,14 +86,50 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// The groups of the weighted forward.
+    /// A service with one load balancer.
+    pub fn of(first: Balancer) -> Self {
+        Self { first, others: Vec::new() }
+    }
+
+    pub fn balancers(&self) -> impl Iterator<Item = &Balancer> + Clone {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The load balancer with this forward.
+    pub fn balancer(&self, forward: &ForwardArn) -> Option<&Balancer> {
+        self.balancers().find(|balancer| balancer.forward == *forward)
+    }
+
+    /// The load balancer that has this group, as a colour, for canaries or behind a slot.
+    pub fn of_group(&self, group: &GroupArn) -> Option<&Balancer> {
+        self.balancers().find(|balancer| balancer.groups().any(|it| it == group))
+    }
+
+    /// The groups of every weighted forward.
     pub fn forwarded(&self) -> impl Iterator<Item = &GroupArn> + Clone {
-        self.colours.iter().chain(&self.canaries)
+        self.balancers().flat_map(Balancer::forwarded)
+    }
+
+    /// The route slots of all load balancers. No route is there twice.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.balancers().flat_map(|balancer| &balancer.slots)
     }
 
     /// The groups behind the route slots.
     pub fn slot_groups(&self) -> impl Iterator<Item = &GroupArn> {
-        self.slots.iter().map(|slot| &slot.group)
+        self.slots().map(|slot| &slot.group)
+    }
+}
+
+impl Balancer {
+    /// The groups of its weighted forward.
+    pub fn forwarded(&self) -> impl Iterator<Item = &GroupArn> + Clone {
+        self.colours.iter().chain(&self.canaries)
+    }
+
+    /// Every group that it has.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupArn> {
+        self.forwarded().chain(self.slots.iter().map(|slot| &slot.group))
     }
 }
 

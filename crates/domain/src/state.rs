@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decision::{Cause, Gate, Reason, Verdict};
 use crate::effect::{Done, Effect, Outcome};
 use crate::event::{CheckResult, Vital};
-use crate::ids::{CheckName, EffectId, InstanceId, Route};
+use crate::ids::{CheckName, EffectId, ForwardArn, InstanceId, Route};
 use crate::moves::Direction;
 use crate::plan::Plan;
 use crate::step::{How, Step};
@@ -215,6 +215,13 @@ impl ReleaseState {
             Some(_) | None => None,
         });
         came.flatten().filter(|id| green.contains(*id)).cloned().collect()
+    }
+
+    /// The load balancer at which an instance serves: that of its batch, whatever became of it; else as planned.
+    pub fn home(&self, id: &InstanceId) -> &ForwardArn {
+        let mut batches = self.batches.iter().zip(&self.plan.batches);
+        let own = batches.find(|(batch, _)| batch.launched.contains(id) || batch.lost.contains(id));
+        own.map_or_else(|| self.plan.home(id), |(_, planned)| &planned.forward)
     }
 
     /// The route slot of an instance: leased by this release, or had before it.

@@ -40,5 +40,5 @@ pub fn staying(targets: &Targets) -> impl Iterator<Item = &InstanceId> {
     targets.iter().filter(|(_, health)| **health != TargetHealth::Draining).map(|(id, _)| id)
 }
 
-/// The shares of the service's one weighted forward: 0 to 999 for each group.
+/// The shares of one weighted forward: 0 to 999 for each group.
 pub type Weights = BTreeMap<GroupArn, u16>;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::app::{AppStatus, BoardCount};
 use crate::board_list::BoardList;
 use crate::event::Vital;
-use crate::ids::{GroupArn, InstanceId, SubnetId};
+use crate::ids::{ForwardArn, GroupArn, InstanceId, SubnetId};
 use crate::instance::Instance;
 use crate::reading::{Reading, Why};
 use crate::target::{Targets, Weights};
@@ -19,7 +19,8 @@ pub struct World {
     pub instances: Reading<BTreeMap<InstanceId, Instance>>,
     /// Colour, canary and, when asked, slot groups.
     pub targets: BTreeMap<GroupArn, Reading<Targets>>,
-    pub weights: Reading<Weights>,
+    /// Of each load balancer.
+    pub weights: BTreeMap<ForwardArn, Reading<Weights>>,
     /// Free addresses by subnet.
     pub subnets: Reading<BTreeMap<SubnetId, u64>>,
     pub boards: BTreeMap<InstanceId, BoardCount>,
@@ -55,7 +56,7 @@ impl World {
             at,
             instances: Reading::Unknown(NOT_ASKED),
             targets: BTreeMap::new(),
-            weights: Reading::Unknown(NOT_ASKED),
+            weights: BTreeMap::new(),
             subnets: Reading::Unknown(NOT_ASKED),
             boards: BTreeMap::new(),
             apps: BTreeMap::new(),
@@ -71,6 +72,10 @@ impl World {
 
     pub fn targets(&self, group: &GroupArn) -> Result<&Targets, &Why> {
         read(self.targets.get(group))
+    }
+
+    pub fn weights(&self, forward: &ForwardArn) -> Result<&Weights, &Why> {
+        read(self.weights.get(forward))
     }
 
     pub fn boards(&self, id: &InstanceId) -> Result<u64, &Why> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use segue_domain::event::Vital;
-use segue_domain::ids::{GroupArn, InstanceId, SubnetId};
+use segue_domain::ids::{ForwardArn, GroupArn, InstanceId, SubnetId};
 use segue_domain::instance::Instance;
 use segue_domain::reading::{Reading, Why};
 use segue_domain::service::Service;
@@ -91,11 +91,21 @@ pub(crate) async fn targets(
     readings.buffer_unordered(AT_ONCE).collect().await
 }
 
-pub(crate) async fn weights(outside: &Outside, service: &Service) -> Reading<Weights> {
+/// The shares at each load balancer.
+pub(crate) async fn weights(outside: &Outside, service: &Service) -> BTreeMap<ForwardArn, Reading<Weights>> {
+    let forwards: Vec<ForwardArn> = service.routing.balancers().map(|it| it.forward.clone()).collect();
+    let readings = stream::iter(forwards).map(|forward| async move {
+        let weights = weights_of(outside, &forward).await;
+        (forward, weights)
+    });
+    readings.buffer_unordered(AT_ONCE).collect().await
+}
+
+async fn weights_of(outside: &Outside, forward: &ForwardArn) -> Reading<Weights> {
     if let Err(error) = outside.pacer.balancer_turn().await {
         return reading(Err(error));
     }
-    let answer = outside.ports.balancer.weights(&service.routing.forward);
+    let answer = outside.ports.balancer.weights(forward);
     reading(outside.read(Call::new("balancer", "weights"), answer).await)
 }
 

@@ -62,6 +62,9 @@ pub struct ServerConfig {
     /// Where clients find a board on this server: `{board}` stands for the board, `{route}` for the route
     /// slot. While it has `{route}` and none is known, nothing can be moved here.
     pub connect: Connect,
+    /// The same for routes that end so: an application behind several load balancers tells by a route's name through
+    /// which of them it leads. The first that fits is used.
+    pub connect_by_route: Vec<(String, Connect)>,
     pub route: Option<Route>,
     /// The most attaches admitted per second; a daemon may only lower it.
     pub attach_rate_per_s: NonZeroU32,
@@ -125,6 +128,7 @@ impl ServerConfig {
             level: Level::Failover,
             caps: Caps { boards: 10_000, clients: 20_000, bytes: 4 * 1024 * 1024 * 1024 },
             connect,
+            connect_by_route: Vec::new(),
             route: None,
             attach_rate_per_s: NonZeroU32::new(1_000).expect("a thousand is not zero"),
             attach_queue: const { NonZeroUsize::new(20_000).expect("it is not zero") },
@@ -252,7 +256,11 @@ impl Inner {
     fn published_connect(&self) -> Option<Connect> {
         let connect = &self.config.connect;
         match &self.lock_desk().route {
-            Some(route) => Some(connect.for_route(route)),
+            Some(route) => {
+                let mut others = self.config.connect_by_route.iter();
+                let own = others.find(|(end, _)| route.as_str().ends_with(end.as_str()));
+                Some(own.map_or(connect, |(_, connect)| connect).for_route(route))
+            }
             None if connect.wants_route() => None,
             None => Some(connect.clone()),
         }

@@ -27,7 +27,7 @@ pub(crate) use seal::{Place, Sealed, seal};
 ///
 /// A record has the lowest number that has its words: a daemon that is taken back to an older version reads on, or
 /// says that it is too old, and never that the journal is damaged.
-pub const RECORD_SCHEMA: u32 = 2;
+pub const RECORD_SCHEMA: u32 = 3;
 
 /// The most bytes of one record's text.
 pub const RECORD_BYTES_MAX: usize = 1024 * 1024;

@@ -1,6 +1,8 @@
 //! One of everything that can be recorded, for the tests of this crate and of stores. Not a story: a vocabulary.
 
 mod adoptions;
+#[cfg(test)]
+mod balancers;
 mod decisions;
 mod effects;
 mod plan;
@@ -19,6 +21,8 @@ use crate::record::{NewRecord, Via};
 use crate::stream::Stream;
 
 pub(crate) use adoptions::events as adoption_events;
+#[cfg(test)]
+pub(crate) use balancers::events as balancer_events;
 pub(crate) use plan::plan;
 #[cfg(test)]
 pub(crate) use room::events as room_events;

@@ -67,6 +67,9 @@ pub struct AppArgs {
     /// The load balancer, as users see it.
     #[arg(long, env = "LB_URL")]
     pub lb_url: Url,
+    /// Of other load balancers: the end of the routes that lead through each, and its URL, as `-2=http://…`.
+    #[arg(long, env = "LB_URLS_BY_ROUTE", value_delimiter = ',', value_parser = parse_lb_of_routes)]
+    pub lb_urls_by_route: Vec<(String, Url)>,
     /// The version that this program is taken for.
     #[arg(long, env = "VERSION", default_value = "1")]
     pub app_version: String,
@@ -135,6 +138,9 @@ fn config(args: &AppArgs) -> anyhow::Result<ServerConfig> {
     config.formats = Formats { reads: vec!["notes-1".to_owned()], writes: "notes-1".to_owned() };
     config.level = args.app_level;
     config.route.clone_from(&args.route);
+    for (end, url) in &args.lb_urls_by_route {
+        config.connect_by_route.push((end.clone(), connect(url)?));
+    }
     config.attach_rate_per_s = args.attach_rate_per_s;
     config.boards.linger = Duration::from_millis(args.linger_ms);
     Ok(config)
@@ -147,6 +153,11 @@ fn connect(lb_url: &Url) -> anyhow::Result<Connect> {
     let port = lb_url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let connect = format!("{scheme}://{host}{port}/board/{{board}}?srv={{route}}");
     Connect::parse(&connect).context("LB_URL leads nowhere")
+}
+
+pub(crate) fn parse_lb_of_routes(text: &str) -> Result<(String, Url), String> {
+    let (end, url) = text.split_once('=').ok_or("it is not written END=URL")?;
+    Ok((end.to_owned(), Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?))
 }
 
 #[derive(Debug, Clone)]
@@ -200,6 +211,13 @@ mod tests {
             connect(&url("https://live.example.com/")).unwrap().as_str(),
             "wss://live.example.com/board/{board}?srv={route}"
         );
+    }
+
+    #[test]
+    fn a_load_balancer_is_known_by_the_end_of_its_routes() {
+        let url = Url::parse("http://127.0.0.1:4001").unwrap();
+        assert_eq!(parse_lb_of_routes("-2=http://127.0.0.1:4001"), Ok(("-2".to_owned(), url)));
+        assert!(parse_lb_of_routes("-2").is_err() && parse_lb_of_routes("-2=nowhere").is_err());
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::sabotage::Sabotage;
 use crate::simulated::BOARDS_MAX;
 use crate::world::{AtDelayEnd, Lags, TokenBuckets, WhenUnhealthy};
 
+/// More are in nobody's account.
+const BALANCERS_MAX: u16 = 8;
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
 const SLOTS_MAX: u16 = 95;
 
@@ -45,7 +47,9 @@ pub struct SandboxConfig {
     pub credentials: Credentials,
     /// The secret of the control contract; a new one when it is left out.
     pub handover_key: Option<String>,
-    /// How many route slots are there, `s01` and so on.
+    /// How many load balancers there are, each with a listener and groups of its own.
+    pub load_balancers: u16,
+    /// How many route slots each has, `s01` and so on; at the second load balancer `s01-2`.
     pub slots: u16,
     /// Where the other endpoints listen.
     pub listen: ListenConfig,
@@ -266,6 +270,7 @@ impl Default for SandboxConfig {
             data_dir: None,
             credentials: Credentials::default(),
             handover_key: None,
+            load_balancers: 1,
             slots: 40,
             listen: ListenConfig::default(),
             instances: InstancesConfig::default(),
@@ -385,6 +390,7 @@ impl SandboxConfig {
         }
         let lb = &self.load_balancer;
         for (key, value, from, to) in [
+            ("load_balancers", u64::from(self.load_balancers), 1, u64::from(BALANCERS_MAX)),
             ("slots", u64::from(self.slots), 0, u64::from(SLOTS_MAX)),
             ("load_balancer.idle_timeout_s", lb.idle_timeout_s, 1, 4_000),
             ("load_balancer.deregistration_delay_s", lb.deregistration_delay_s, 0, 3_600),
@@ -452,8 +458,9 @@ impl SandboxConfig {
             }
             // Simulated servers that lead their clients by themselves need none at all.
             let needs_slots = self.simulated.is_none() || self.slots > 0;
-            if needs_slots && fleet.count > self.slots {
-                mistakes.push(format!("a fleet of {} needs as many slots, not {}", fleet.count, self.slots));
+            let slots = self.slots.saturating_mul(self.load_balancers);
+            if needs_slots && fleet.count > slots {
+                mistakes.push(format!("a fleet of {} needs as many slots, not {slots}", fleet.count));
             }
             if fleet.weight > 999 {
                 mistakes.push(format!("fleet.weight must be from 0 to 999, not {}", fleet.weight));

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::config::{FleetConfig, LaunchedBy, SandboxConfig};
 use crate::names::{GroupArn, InstanceId};
-use crate::ready::Ready;
+use crate::ready::{Ready, Slot};
 use crate::seed::BLUE;
 use crate::shared::Shared;
 use crate::world::{
@@ -31,8 +31,8 @@ pub(crate) async fn launch(
 ) -> anyhow::Result<Vec<InstanceId>> {
     let Some(fleet) = &config.fleet else { return Ok(Vec::new()) };
     let mut instances = Vec::new();
-    for place in 0..usize::from(fleet.count) {
-        let request = request(config, fleet, ready, place)?;
+    for number in 0..usize::from(fleet.count) {
+        let request = request(config, fleet, ready, number)?;
         let launched = shared.with(|world, now| world.launch(request, now))?;
         // AWS itself writes tags that nobody else may.
         let reserved = fleet.tags.iter().filter(|(key, _)| key.starts_with(RESERVED));
@@ -41,29 +41,50 @@ pub(crate) async fn launch(
         instances.extend(launched.instances);
     }
     wait(shared, "running", &instances, has_booted).await?;
-    let group = ready.target_groups.get(BLUE).context("there is no group for the fleet")?;
-    register(shared, group, instances.iter())?;
-    for (slot, instance) in ready.slots.iter().zip(&instances) {
-        register(shared, &slot.target_group, [instance])?;
+    let mut places = Vec::new();
+    for (number, instance) in instances.iter().enumerate() {
+        let Place { group, slot } = place(ready, number)?;
+        for group in std::iter::once(group).chain(slot.map(|slot| &slot.target_group)) {
+            register(shared, group, [instance])?;
+            places.push((instance, group));
+        }
     }
-    wait(shared, "healthy", &instances, |world, id| is_healthy(world, group, id)).await?;
-    for (slot, instance) in ready.slots.iter().zip(&instances) {
+    for (instance, group) in places {
         let one = std::slice::from_ref(instance);
-        wait(shared, "healthy", one, |world, id| is_healthy(world, &slot.target_group, id)).await?;
+        wait(shared, "healthy", one, |world, id| is_healthy(world, group, id)).await?;
     }
     Ok(instances)
+}
+
+/// Where an instance of the fleet serves.
+struct Place<'a> {
+    group: &'a GroupArn,
+    /// None where nobody has one.
+    slot: Option<&'a Slot>,
+}
+
+/// They stand at the load balancers in turn.
+fn place(ready: &Ready, number: usize) -> anyhow::Result<Place<'_>> {
+    let first = (&ready.target_groups, &ready.slots);
+    let all: Vec<_> =
+        std::iter::once(first).chain(ready.others.iter().map(|it| (&it.target_groups, &it.slots))).collect();
+    let own = number.checked_rem(all.len()).and_then(|at| all.get(at));
+    let (groups, slots) = own.context("there is no load balancer")?;
+    let group = groups.get(BLUE).context("there is no group for the fleet")?;
+    let slot = number.checked_div(all.len()).and_then(|turn| slots.get(turn));
+    Ok(Place { group, slot })
 }
 
 fn request(
     config: &SandboxConfig,
     fleet: &FleetConfig,
     ready: &Ready,
-    place: usize,
+    number: usize,
 ) -> anyhow::Result<LaunchRequest> {
     let image = ready.images.get(&fleet.version).context("the fleet's version has no image")?;
-    let slot = ready.slots.get(place);
+    let slot = place(ready, number)?.slot;
     ensure!(slot.is_some() || config.slots == 0, "the fleet has more instances than there are slots");
-    let zone = place.checked_rem(ready.subnets.len()).and_then(|zone| ready.subnets.get(zone));
+    let zone = number.checked_rem(ready.subnets.len()).and_then(|zone| ready.subnets.get(zone));
     Ok(LaunchRequest {
         template: Some(TemplateChoice {
             name: TemplateName::Id(ready.launch_template.clone()),
@@ -77,7 +98,7 @@ fn request(
         protection: Protection::Off,
         min: 1,
         max: 1,
-        token: Some(format!("seed-{place}").into()),
+        token: Some(format!("seed-{number}").into()),
     })
 }
 
@@ -110,7 +131,7 @@ fn register<'a>(
     instances: impl IntoIterator<Item = &'a InstanceId>,
 ) -> anyhow::Result<()> {
     let targets: Vec<_> = instances.into_iter().map(|id| (id.clone(), None)).collect();
-    shared.with(|world, now| world.balancer.register(&world.cloud, group, &targets, now))?;
+    shared.with(|world, now| world.balancers.register(&world.cloud, group, &targets, now))?;
     Ok(())
 }
 
@@ -143,7 +164,7 @@ fn is_healthy(world: &World, group: &GroupArn, id: &InstanceId) -> Progress {
         Progress::There => {}
         other @ (Progress::NotYet | Progress::Never(_)) => return other,
     }
-    let Ok(group) = world.balancer.group(group) else { return Progress::Never("without its group") };
+    let Ok(group) = world.balancers.group(group) else { return Progress::Never("without its group") };
     let target = group.targets().find(|(key, _)| key.instance == *id).map(|(_, target)| target);
     match target.zip(world.cloud.instance(id)).map(|(target, instance)| target.health(instance)) {
         Some(Some(Health::Healthy { .. })) => Progress::There,

@@ -26,7 +26,8 @@ const BODY_MAX: usize = 64 * 1024;
 /// Makes the checks that are due until `stop`.
 pub(crate) async fn run(shared: Arc<Shared>, simulated: Option<Arc<Simulated>>, stop: CancellationToken) {
     let (interval, timeout, path) = shared.with(|world, _| {
-        let settings = &world.balancer.settings;
+        // They are the same at all of them.
+        let settings = &world.balancers.first.settings;
         (settings.check_interval, settings.check_timeout, settings.check_path.clone())
     });
     let path: Arc<str> = path.into();

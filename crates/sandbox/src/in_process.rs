@@ -107,12 +107,19 @@ fn app_args(launch: &Launch) -> anyhow::Result<AppArgs> {
         handover_key: var("HANDOVER_KEY")?.clone(),
         store_addr: var("STORE_ADDR")?.parse()?,
         lb_url: var("LB_URL")?.parse()?,
+        lb_urls_by_route: lbs_of_routes(launch)?,
         app_version: var("VERSION")?.clone(),
         app_level: Level::Warm,
         attach_rate_per_s: app::ATTACH_RATE_PER_S,
         linger_ms: app::LINGER_MS,
         sabotage: launch.env.get("SABOTAGE").and_then(|name| Sabotage::named(name)),
     })
+}
+
+fn lbs_of_routes(launch: &Launch) -> anyhow::Result<Vec<(String, url::Url)>> {
+    let said = launch.env.get("LB_URLS_BY_ROUTE").map_or("", String::as_str);
+    let each = said.split(',').filter(|it| !it.is_empty()).map(app::parse_lb_of_routes);
+    each.collect::<Result<_, _>>().map_err(anyhow::Error::msg)
 }
 
 #[async_trait]

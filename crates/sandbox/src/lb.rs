@@ -44,6 +44,8 @@ struct Lb {
     settings: LbSettings,
     shared: Arc<Shared>,
     connections: Arc<Connections>,
+    /// Which of the load balancers it is, from 0.
+    place: usize,
     port: u16,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -56,10 +58,10 @@ impl Lb {
     }
 }
 
-/// Serves until `stop`; then every connection is closed, and those of clients and targets alike are gone when
+/// Serves the load balancer at a place until `stop`; then every connection is closed, and those of clients and targets alike are gone when
 /// this returns.
 pub(crate) async fn run(
-    listener: TcpListener,
+    (place, listener): (usize, TcpListener),
     settings: LbSettings,
     shared: Arc<Shared>,
     connections: Arc<Connections>,
@@ -68,7 +70,7 @@ pub(crate) async fn run(
     let port = listener.local_addr().map_or(0, |address| address.port());
     let room = Arc::new(Semaphore::new(settings.connections_max));
     let tasks = TaskTracker::new();
-    let lb = Arc::new(Lb { settings, shared, connections, port, tasks, stop });
+    let lb = Arc::new(Lb { settings, shared, connections, place, port, tasks, stop });
     lb.stop.run_until_cancelled(accept(&lb, &listener, &room)).await;
     lb.tasks.close();
     lb.tasks.wait().await;

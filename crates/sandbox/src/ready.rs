@@ -42,6 +42,9 @@ pub struct Ready {
     pub target_groups: BTreeMap<String, GroupArn>,
     /// The route slots.
     pub slots: Vec<Slot>,
+    /// The other load balancers, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherBalancer>,
     /// The instances of the seeded fleet, in order of launch.
     pub blue: Vec<InstanceId>,
     /// Where every instance listens, on its own address.
@@ -59,6 +62,18 @@ pub struct InstancePorts {
     pub traffic: u16,
     /// Control calls and metrics.
     pub control: u16,
+}
+
+/// A load balancer beside the first, with what it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherBalancer {
+    /// Its URL.
+    pub load_balancer: String,
+    pub load_balancer_arn: String,
+    pub listener_arn: String,
+    /// Its colour groups by the same names.
+    pub target_groups: BTreeMap<String, GroupArn>,
+    pub slots: Vec<Slot>,
 }
 
 /// One route slot.

@@ -40,6 +40,10 @@ pub struct SandboxArgs {
     /// image's.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub fleet: Option<u16>,
+    /// Load balancers before the servers, each with a listener, groups and route slots of its own. The servers stand at
+    /// them in turn.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub load_balancers: Option<u16>,
     /// Somebody else launched those servers: they carry none of Segue's tags, and `segue adopt` takes them in.
     #[arg(long, requires = "fleet")]
     pub strangers: bool,
@@ -53,6 +57,7 @@ impl SandboxArgs {
     /// The configuration file with what the command line says besides.
     fn config(&self) -> anyhow::Result<SandboxConfig> {
         let mut config = read_config(self.config.as_deref())?;
+        config.load_balancers = self.load_balancers.unwrap_or(config.load_balancers);
         if let Some(count) = self.fleet {
             let first = config.images.first().context("a fleet needs an image")?;
             let version = first.version.clone();

@@ -87,8 +87,8 @@ pub(crate) async fn terminate_early(shared: Arc<Shared>, fleet: GroupArn, stop: 
 }
 
 fn first_without_share(world: &World, fleet: &GroupArn) -> Option<InstanceId> {
-    let share = world.balancer.default.groups().iter().find(|it| it.group == *fleet)?;
-    let group = world.balancer.group(fleet).ok().filter(|_| share.weight == 0)?;
+    let share = world.balancers.first.default.groups().iter().find(|it| it.group == *fleet)?;
+    let group = world.balancers.group(fleet).ok().filter(|_| share.weight == 0)?;
     group.targets().next().map(|(key, _)| key.instance.clone())
 }
 

@@ -22,7 +22,7 @@ use crate::names::InstanceId;
 use crate::network::Block;
 use crate::prometheus::Prometheus;
 use crate::query::Endpoint;
-use crate::ready::{InstancePorts, Ready};
+use crate::ready::{InstancePorts, OtherBalancer, Ready};
 use crate::runner::Runner;
 use crate::sabotage::{self, Sabotage};
 use crate::seed::{BLUE, Ground, Seeded, seed};
@@ -76,7 +76,8 @@ struct Parts {
 
 struct Listeners {
     aws: TcpListener,
-    load_balancer: TcpListener,
+    /// One for each load balancer.
+    load_balancers: Vec<TcpListener>,
     prometheus: TcpListener,
     admin: TcpListener,
 }
@@ -89,13 +90,12 @@ impl Sandbox {
         let Grounds { blocks, ports, leases, ears } = Grounds::take(&start.config)?;
         let listeners = Listeners::bind(&start).await?;
         let clock = Clock::starting_at(start.now);
-        let lb_url = url(&listeners.load_balancer)?;
         let seeded = seed(Ground {
             config: &start.config,
             blocks,
-            lb_port: listeners.load_balancer.local_addr()?.port(),
+            lb_ports: listeners.lb_ports()?,
             traffic_port: ports.traffic,
-            env: environment(&start, lb_url),
+            env: environment(&start, &listeners)?,
             now: clock.now(),
         });
         let simulated = simulated(&start, clock, &listeners)?;
@@ -153,8 +153,10 @@ impl Sandbox {
         };
         self.machines.spawn(machines::run(machines, self.machines_stop.clone()));
         let lb = lb_settings(&start.config);
-        let routed = Arc::clone(&connections);
-        self.tasks.spawn(lb::run(listeners.load_balancer, lb, Arc::clone(&shared), routed, stop.clone()));
+        for own in listeners.load_balancers.into_iter().enumerate() {
+            let routed = Arc::clone(&connections);
+            self.tasks.spawn(lb::run(own, lb, Arc::clone(&shared), routed, stop.clone()));
+        }
         self.tasks.spawn(health::run(Arc::clone(&shared), simulated.clone(), stop.clone()));
         let prometheus = Prometheus::new(Arc::clone(&shared), simulated.clone(), self.ready.ports.control);
         let interval = Duration::from_millis(start.config.prometheus.interval_ms);
@@ -212,12 +214,24 @@ async fn settle(
 impl Listeners {
     async fn bind(start: &Start) -> anyhow::Result<Self> {
         let listen = &start.config.listen;
+        let mut load_balancers = vec![bind(listen.load_balancer).await?];
+        for _ in 1..start.config.load_balancers {
+            load_balancers.push(bind(SocketAddr::new(listen.load_balancer.ip(), 0)).await?);
+        }
         Ok(Self {
             aws: bind(start.listen).await?,
-            load_balancer: bind(listen.load_balancer).await?,
+            load_balancers,
             prometheus: bind(listen.prometheus).await?,
             admin: bind(listen.admin).await?,
         })
+    }
+
+    fn lb_ports(&self) -> anyhow::Result<Vec<u16>> {
+        self.load_balancers.iter().map(|it| Ok(it.local_addr()?.port())).collect()
+    }
+
+    fn lb_urls(&self) -> anyhow::Result<Vec<String>> {
+        self.load_balancers.iter().map(url).collect()
     }
 }
 
@@ -230,20 +244,27 @@ fn url(listener: &TcpListener) -> anyhow::Result<String> {
 }
 
 /// What every instance is told, whatever its image.
-fn environment(start: &Start, lb_url: String) -> BTreeMap<String, String> {
+fn environment(start: &Start, listeners: &Listeners) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut urls = listeners.lb_urls()?.into_iter();
     let mut env = BTreeMap::from([
-        ("LB_URL".to_owned(), lb_url),
+        ("LB_URL".to_owned(), urls.next().context("there is no load balancer")?),
         ("HANDOVER_KEY".to_owned(), start.handover_key.clone()),
     ]);
+    // A route of the second load balancer ends in `-2`, and so on.
+    let others: Vec<String> = (2..).zip(urls).map(|(place, url)| format!("-{place}={url}")).collect();
+    if !others.is_empty() {
+        env.insert("LB_URLS_BY_ROUTE".to_owned(), others.join(","));
+    }
     env.extend(start.store.map(|address| ("STORE_ADDR".to_owned(), address.to_string())));
-    env
+    Ok(env)
 }
 
 /// The instances' application, where the configuration wants it simulated.
 fn simulated(start: &Start, clock: Clock, listeners: &Listeners) -> anyhow::Result<Option<Arc<Simulated>>> {
     let Some(content) = start.config.simulated else { return Ok(None) };
     let key = Key::new(start.handover_key.as_bytes()).context("the handover key is no key")?;
-    let front_door = url(&listeners.load_balancer)?;
+    // Its clients have no sockets: one front door is as good as another.
+    let front_door = listeners.lb_urls()?.into_iter().next().context("there is no load balancer")?;
     Ok(Some(Simulated::new(key, clock, &front_door, content.clients_per_board)))
 }
 
@@ -262,9 +283,19 @@ fn ready(
     ports: InstancePorts,
     seeded: Seeded,
 ) -> anyhow::Result<(crate::world::World, Ready)> {
+    let mut urls = listeners.lb_urls()?.into_iter();
+    let load_balancer = urls.next().context("there is no load balancer")?;
+    let others = urls.zip(seeded.others).map(|(load_balancer, names)| OtherBalancer {
+        load_balancer,
+        load_balancer_arn: names.arn,
+        listener_arn: names.listener_arn,
+        target_groups: names.groups,
+        slots: names.slots,
+    });
     let ready = Ready {
         aws: url(&listeners.aws)?,
-        load_balancer: url(&listeners.load_balancer)?,
+        load_balancer,
+        others: others.collect(),
         prometheus: url(&listeners.prometheus)?,
         admin: url(&listeners.admin)?,
         store: start.store,

@@ -1,4 +1,4 @@
-//! What a sandbox holds from the start: images, a launch template, three subnets, one load balancer with its
+//! What a sandbox holds from the start: images, a launch template, three subnets, load balancers with their
 //! colour groups and route slots.
 //!
 //! All of it is there before the first call, as if Packer and Terraform had run.
@@ -11,7 +11,7 @@ use crate::names::{GroupArn, ImageId, SubnetId, TemplateId};
 use crate::ready::Slot;
 use crate::sabotage;
 use crate::world::{
-    ACCOUNT, At, Balancer, BalancerSettings, Cidr, Cloud, CloudSettings, Forward, Group, Image,
+    ACCOUNT, At, Balancer, BalancerSettings, Balancers, Cidr, Cloud, CloudSettings, Forward, Group, Image,
     QueryCondition, QueryPair, Rule, Subnet, Template, TemplateData, Thresholds, Weighted, World,
 };
 
@@ -30,7 +30,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) config: &'a SandboxConfig,
     /// The subnets' address blocks, one for each zone.
     pub(crate) blocks: Vec<Cidr>,
-    pub(crate) lb_port: u16,
+    /// Where each load balancer listens.
+    pub(crate) lb_ports: Vec<u16>,
     /// The instances' port for users.
     pub(crate) traffic_port: u16,
     /// What every instance's environment has.
@@ -49,11 +50,22 @@ pub(crate) struct Seeded {
     pub(crate) listener_arn: String,
     pub(crate) groups: BTreeMap<String, GroupArn>,
     pub(crate) slots: Vec<Slot>,
+    /// The same of every load balancer but the first.
+    pub(crate) others: Vec<SeededBalancer>,
+}
+
+/// The names of what one load balancer has.
+#[derive(Debug)]
+pub(crate) struct SeededBalancer {
+    pub(crate) arn: String,
+    pub(crate) listener_arn: String,
+    pub(crate) groups: BTreeMap<String, GroupArn>,
+    pub(crate) slots: Vec<Slot>,
 }
 
 /// Makes the world.
 pub(crate) fn seed(ground: Ground<'_>) -> Seeded {
-    let Ground { config, blocks, lb_port, traffic_port, env, now } = ground;
+    let Ground { config, blocks, lb_ports, traffic_port, env, now } = ground;
     let mut rng = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
     let mut cloud = Cloud::new(cloud_settings(config, env), rng.fork());
     let mut images = BTreeMap::new();
@@ -66,16 +78,25 @@ pub(crate) fn seed(ground: Ground<'_>) -> Seeded {
     }
     let subnets = add_subnets(&mut cloud, &config.region, &blocks);
     let template = add_template(&mut cloud, config, now);
-    let arns = Arns { config, mark: rng.u64(..) };
-    let slots: Vec<_> = (1..=config.slots)
-        .map(|n| format!("s{n:02}"))
-        .map(|value| Slot { target_group: arns.group(&value), value })
+    let mark = rng.u64(..);
+    let mut ports = lb_ports.into_iter().map(|front| Ports { front, targets: traffic_port });
+    let first = ports.next().unwrap_or(Ports { front: 0, targets: traffic_port });
+    let (first, own) = one_of_them(&Arns { config, mark, place: 1 }, first, now);
+    let (others, names) =
+        (2..).zip(ports).map(|(place, ports)| one_of_them(&Arns { config, mark, place }, ports, now)).unzip();
+    let world = World::new(cloud, Balancers { first, others }, rng.fork());
+    let SeededBalancer { arn: load_balancer_arn, listener_arn, groups, slots } = own;
+    Seeded { world, images, template, subnets, load_balancer_arn, listener_arn, groups, slots, others: names }
+}
+
+fn one_of_them(arns: &Arns<'_>, ports: Ports, now: At) -> (Balancer, SeededBalancer) {
+    let slots: Vec<_> = (1..=arns.config.slots)
+        .map(|n| (format!("s{n:02}"), arns.told(&format!("s{n:02}"))))
+        .map(|(short, value)| Slot { target_group: arns.group(&short), value })
         .collect();
-    let balancer = balancer(&arns, &slots, Ports { front: lb_port, targets: traffic_port }, now);
-    let (load_balancer_arn, listener_arn) = (arns.balancer(), arns.listener());
+    let balancer = balancer(arns, &slots, ports, now);
     let groups = COLOURS.map(|name| (name.to_owned(), arns.group(name))).into();
-    let world = World::new(cloud, balancer, rng.fork());
-    Seeded { world, images, template, subnets, load_balancer_arn, listener_arn, groups, slots }
+    (balancer, SeededBalancer { arn: arns.balancer(), listener_arn: arns.listener(), groups, slots })
 }
 
 fn cloud_settings(config: &SandboxConfig, env: BTreeMap<String, String>) -> CloudSettings {
@@ -142,6 +163,8 @@ struct Arns<'a> {
     config: &'a SandboxConfig,
     /// Tells this sandbox's things from another's.
     mark: u64,
+    /// Which load balancer it is, from 1. The first has the plain names.
+    place: u16,
 }
 
 impl Arns<'_> {
@@ -149,22 +172,31 @@ impl Arns<'_> {
         format!("arn:aws:elasticloadbalancing:{}:{ACCOUNT}:{rest}", self.config.region)
     }
 
+    /// A name with the load balancer's place, where it is not the first.
+    fn told(&self, name: &str) -> String {
+        if self.place == 1 { name.to_owned() } else { format!("{name}-{}", self.place) }
+    }
+
+    fn name(&self) -> String {
+        self.told(&self.config.service)
+    }
+
     fn balancer(&self) -> String {
-        self.arn(&format!("loadbalancer/app/{}/{:016x}", self.config.service, self.mark))
+        self.arn(&format!("loadbalancer/app/{}/{:016x}", self.name(), self.mark))
     }
 
     fn listener(&self) -> String {
-        self.arn(&format!("listener/app/{}/{:016x}/0000000000000001", self.config.service, self.mark))
+        self.arn(&format!("listener/app/{}/{:016x}/0000000000000001", self.name(), self.mark))
     }
 
     fn rule(&self, priority: u32) -> String {
-        let service = &self.config.service;
-        let path = format!("listener-rule/app/{service}/{:016x}/0000000000000001/{priority:016x}", self.mark);
+        let name = self.name();
+        let path = format!("listener-rule/app/{name}/{:016x}/0000000000000001/{priority:016x}", self.mark);
         self.arn(&path)
     }
 
     fn group_name(&self, short: &str) -> String {
-        format!("{}-{short}", self.config.service)
+        self.told(&format!("{}-{short}", self.config.service))
     }
 
     fn group(&self, short: &str) -> GroupArn {
@@ -182,8 +214,9 @@ struct Ports {
 fn balancer(arns: &Arns<'_>, slots: &[Slot], ports: Ports, now: At) -> Balancer {
     let config = arns.config;
     let delay = Duration::from_secs(config.load_balancer.deregistration_delay_s);
-    let group = |short: &str| Group::new(arns.group(short), arns.group_name(short), ports.targets, delay);
-    let shorts = COLOURS.into_iter().chain(slots.iter().map(|slot| slot.value.as_str()));
+    let group = |short: String| Group::new(arns.group(&short), arns.group_name(&short), ports.targets, delay);
+    let shorts = COLOURS.map(str::to_owned).into_iter();
+    let shorts = shorts.chain((1..=config.slots).map(|n| format!("s{n:02}")));
     let blue_weight = config.fleet.as_ref().map_or(WEIGHT, |fleet| fleet.weight);
     let weighted = COLOURS
         .map(|name| Weighted { group: arns.group(name), weight: if name == BLUE { blue_weight } else { 0 } });
@@ -204,9 +237,9 @@ fn balancer(arns: &Arns<'_>, slots: &[Slot], ports: Ports, now: At) -> Balancer 
 }
 
 fn balancer_settings(arns: &Arns<'_>) -> BalancerSettings {
-    let SandboxConfig { health, load_balancer, service, .. } = arns.config;
+    let SandboxConfig { health, load_balancer, .. } = arns.config;
     BalancerSettings {
-        name: service.clone(),
+        name: arns.name(),
         arn: arns.balancer(),
         listener_arn: arns.listener(),
         check_interval: Duration::from_millis(health.interval_ms),

@@ -6,6 +6,7 @@
 
 mod at;
 mod balancer;
+mod balancers;
 mod buckets;
 mod capacity;
 mod cloud;
@@ -32,6 +33,7 @@ mod trouble;
 pub(crate) use at::At;
 pub use balancer::{AtDelayEnd, WhenUnhealthy};
 pub(crate) use balancer::{Balancer, BalancerSettings, Check};
+pub(crate) use balancers::Balancers;
 pub use buckets::TokenBuckets;
 pub(crate) use buckets::{Ec2Call, Listing, Toll, ec2_tolls, elb_tolls};
 pub(crate) use cloud::{Cloud, CloudSettings};
@@ -67,7 +69,7 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
-    pub(crate) balancer: Balancer,
+    pub(crate) balancers: Balancers,
     ledger: Ledger,
     trouble: Trouble,
     buckets: Buckets,
@@ -75,10 +77,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(cloud: Cloud, balancer: Balancer, rng: fastrand::Rng) -> Self {
+    pub(crate) fn new(cloud: Cloud, balancers: Balancers, rng: fastrand::Rng) -> Self {
         Self {
             cloud,
-            balancer,
+            balancers,
             ledger: Ledger::default(),
             trouble: Trouble::default(),
             buckets: Buckets::default(),
@@ -89,7 +91,7 @@ impl World {
     /// From now on things show as late as this, and calls are counted like this.
     pub(crate) fn keep_manners(&mut self, lags: Lags, buckets: TokenBuckets) {
         self.cloud.lags = lags;
-        self.balancer.lag = lags.targets;
+        self.balancers.show_after(lags.targets);
         self.buckets.count = buckets;
     }
 
@@ -105,23 +107,23 @@ impl World {
             for instance in self.cloud.forget(now) {
                 self.ledger.note(&instance);
             }
-            self.balancer.advance(&self.cloud, now);
+            self.balancers.advance(&self.cloud, now);
         }
     }
 
     /// The next moment at which something changes by itself; health checks have their own rhythm.
     pub(crate) fn next_due(&self) -> Option<At> {
-        self.cloud.next_due().into_iter().chain(self.balancer.next_due()).min()
+        self.cloud.next_due().into_iter().chain(self.balancers.next_due()).min()
     }
 
     pub(crate) fn has_effects(&self) -> bool {
-        !self.cloud.effects.is_empty() || !self.balancer.effects.is_empty()
+        !self.cloud.effects.is_empty() || self.balancers.have_effects()
     }
 
     /// What must be done outside since the last time this was asked.
     pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.cloud.effects);
-        effects.append(&mut self.balancer.effects);
+        effects.extend(self.balancers.take_effects());
         effects
     }
 
@@ -157,7 +159,7 @@ impl World {
         };
         let changes = self.cloud.change(verb, &reached, boot, now);
         self.ledger.changed(&changes, now);
-        self.balancer.advance(&self.cloud, now);
+        self.balancers.advance(&self.cloud, now);
         match protected {
             Some(instance) => Err(Ec2Refusal::Protected { instance }),
             None => Ok(changes),
@@ -200,20 +202,21 @@ impl World {
     pub(crate) fn program_ended(&mut self, id: &InstanceId, run: u32, how: &str, now: At) {
         self.cloud.program_ended(id, run, how, now);
         self.trouble.thawed(id);
-        self.balancer.advance(&self.cloud, now);
+        self.balancers.advance(&self.cloud, now);
     }
 
     pub(crate) fn launch_failed(&mut self, id: &InstanceId, run: u32, why: &str, now: At) {
         self.cloud.launch_failed(id, run, why, now);
-        self.balancer.advance(&self.cloud, now);
+        self.balancers.advance(&self.cloud, now);
     }
 
     pub(crate) fn due_checks(&mut self, now: At) -> Vec<Check> {
-        self.balancer.due_checks(&self.cloud, now)
+        self.balancers.due_checks(&self.cloud, now)
     }
 
-    pub(crate) fn route(&mut self, query: &str) -> Option<Route> {
-        self.balancer.route(&self.cloud, query, &mut self.rng)
+    /// Where the load balancer at this place sends a request.
+    pub(crate) fn route(&mut self, place: usize, query: &str) -> Option<Route> {
+        self.balancers.at_mut(place).route(&self.cloud, query, &mut self.rng)
     }
 
     /// Counts a call, and why it was refused if it was.

@@ -55,6 +55,8 @@ bugs! {
     TokenReused = "token-reused" "What comes short is launched again under the first token.";
     BackWithoutCapacity = "back-without-capacity" "The way back does not look whether old servers serve.";
     CloseWithoutCapacity = "close-without-capacity" "Old servers are closed whether or not new ones serve.";
+    OneForward = "one-forward" "Shares are set at the first load balancer, and taken for set at the others.";
+    OneHome = "one-home" "Whoever is new serves at the first load balancer.";
     HealthRemembered = "health-remembered" "Health that was seen at the beginning of a step is believed to its end, pauses and all.";
     ActivateDropped = "activate-dropped" "A board is taken for moved when its new server never took it.";
     MovesToClosed = "moves-to-closed" "Boards are moved to a server that is closed.";

@@ -19,7 +19,7 @@ use crate::strike::Spells;
 /// Servers of the first version, and boards on them.
 const SERVERS: u32 = 3;
 const BOARDS: usize = 18;
-/// Both fleets, a canary and one more.
+/// Both fleets, a canary and one more, at each load balancer.
 const SLOTS: usize = 8;
 const WAVE_BOARDS: u32 = 8;
 const USERS_ACT_EVERY: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ pub(crate) struct Daemon {
 impl Ground {
     /// Must be called under the run's own clock.
     pub(crate) fn new(plan: &Plan, tell: Option<fn(u64, &Record)>) -> Self {
-        let world = FakeWorld::with_spread_fleet(SERVERS, BOARDS);
+        let world = FakeWorld::with_spread_fleet_at(plan.balancers, SERVERS, BOARDS);
         world.set_level(plan.script.level());
         world.users_act_every(USERS_ACT_EVERY);
         plan.script.writes_anew().iter().for_each(|version| world.write_anew(version));
@@ -60,7 +60,13 @@ impl Ground {
         let mut service = world.spread_service();
         service.handover.level_max = plan.script.level();
         service.handover.wave_boards = WAVE_BOARDS;
-        service.routing.slots.truncate(SLOTS);
+        service.launch.size = plan.size;
+        // A fleet that grows takes all there are.
+        if plan.size.is_none() {
+            let routing = &mut service.routing;
+            routing.first.slots.truncate(SLOTS);
+            routing.others.iter_mut().for_each(|balancer| balancer.slots.truncate(SLOTS));
+        }
         let places = usize::try_from(plan.daemons).unwrap_or(1);
         Self {
             plan: Rc::new(plan.clone()),

@@ -127,6 +127,8 @@ const AIMED: u32 = 650_000;
 const ZONES: u64 = 3;
 /// The steps of a release in which it hurts.
 const WORST_STEPS: std::ops::Range<u64> = 4..12;
+/// Admit, observe and close.
+const FIRST_USERS: std::ops::Range<u64> = 5..8;
 /// Before the step has done anything.
 const AT_ONCE_MS: u64 = 80;
 
@@ -165,7 +167,42 @@ pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
     if chance.named("in a pause").below(4) == 0 {
         all.extend(in_a_pause(chance.named("pause")));
     }
+    if chance.named("on old samples").below(4) == 0 {
+        all.extend(on_old_samples(chance.named("samples")));
+    }
+    if chance.named("too few").below(4) == 0 {
+        all.extend(too_few(chance.named("few")));
+    }
     all
+}
+
+/// A new server dies before the old ones are closed, and whoever is launched in its place never serves.
+fn too_few(chance: Chance) -> [Happening; 2] {
+    let nth = first_users(chance);
+    let after_ms = chance.named("after").below(SOON_MS / 4);
+    let way = u8::try_from(chance.named("way").below(3)).unwrap_or(0);
+    [
+        Happening { at: At::Step { nth, after_ms }, what: Event::BadLaunch { way } },
+        Happening { at: At::Step { nth, after_ms: after_ms + 1 }, what: Event::Dies(Side::New) },
+    ]
+}
+
+/// Nobody is scraped from about when the new servers get their first users, and meanwhile somebody wants all of it back:
+/// the last samples say of servers with boards that they have none.
+fn on_old_samples(chance: Chance) -> [Happening; 2] {
+    let nth = first_users(chance);
+    let after_ms = chance.named("after").below(SOON_MS / 4);
+    let aborted_ms = after_ms + chance.named("abort").below(SOON_MS);
+    [
+        Happening { at: At::Step { nth, after_ms }, what: Event::Stale { for_ms: 300_000 } },
+        Happening { at: At::Step { nth, after_ms: aborted_ms }, what: Event::Aborts },
+    ]
+}
+
+/// A step in which new servers get their first users.
+fn first_users(chance: Chance) -> u32 {
+    let step = FIRST_USERS.start + chance.named("step").below(FIRST_USERS.end - FIRST_USERS.start);
+    u32::try_from(step).unwrap_or(0)
 }
 
 /// Somebody pauses, and meanwhile everything changes.

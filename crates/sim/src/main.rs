@@ -78,6 +78,9 @@ enum Command {
         instances: u32,
         #[arg(long, default_value_t = 1_000_000)]
         boards: u32,
+        /// Load balancers before it, each with its part of the instances.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+        balancers: u32,
         /// Tell every append
         #[arg(long)]
         trace: bool,
@@ -112,9 +115,9 @@ fn main() -> Result<ExitCode> {
             write_json(cli.json.as_deref(), &table)?;
             return Ok(code(table.missed().is_empty()));
         }
-        Command::Scale { instances, boards, trace } => {
+        Command::Scale { instances, boards, balancers, trace } => {
             let trace = if trace { Trace::Yes } else { Trace::No };
-            let report = scale::scale(Sizes::new(instances, boards), trace)?;
+            let report = scale::scale(Sizes { balancers, ..Sizes::new(instances, boards) }, trace)?;
             println!("{report}");
             write_json(cli.json.as_deref(), &report)?;
             return Ok(code(report.is_well()));

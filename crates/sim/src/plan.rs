@@ -21,6 +21,13 @@ pub struct Plan {
     /// Daemons that share the journal: one acts, the others wait for its lease.
     pub daemons: u32,
     pub script: Script,
+    /// The users come to one of so many load balancers by chance.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub balancers: u32,
+    /// So many servers are brought, where it is not as many as run: then one load balancer may lack some while there are
+    /// enough in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u32>,
     /// The most that a call takes when nothing strikes it.
     pub latency_ms_max: u64,
     /// From one look of the engine to the next.
@@ -52,6 +59,9 @@ pub struct Plan {
 const LEFT_OUT: u32 = 333_333;
 /// Half of the runs have two daemons, and in half of them a call takes its time.
 const HALF: u32 = 500_000;
+const BALANCERS: [u32; 3] = [1, 2, 3];
+/// Two more than run.
+const SIZE: u32 = 5;
 const TICKS_MS: [u64; 3] = [2_000, 3_000, 5_000];
 /// Most machines have the time; some are seconds off. Minutes are not simulated: how long EC2 may not list what it has
 /// launched is told from the wall clock.
@@ -95,6 +105,8 @@ impl Plan {
             seed,
             daemons: 1,
             script,
+            balancers: 1,
+            size: None,
             latency_ms_max: 0,
             tick_ms: 2_000,
             clocks_off_ms: 0,
@@ -127,6 +139,8 @@ impl Plan {
             seed,
             daemons: if chance.named("daemons").hits(HALF) { 2 } else { 1 },
             script: Script::drawn(chance.named("script")),
+            balancers: balancers(chance),
+            size: size(chance),
             latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
@@ -150,6 +164,8 @@ impl Plan {
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
             buckets: Buckets::drawn(chance),
+            balancers: balancers(chance),
+            size: size(chance),
             rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
             happenings: happening::directed(chance.named("happenings")),
             aimed: strike::aimed(chance.named("aimed")),
@@ -179,6 +195,24 @@ impl Plan {
     pub fn chance(&self) -> Chance {
         Chance::of_seed(self.seed)
     }
+}
+
+fn balancers(chance: Chance) -> u32 {
+    chance.named("balancers").one_of(&BALANCERS).copied().unwrap_or(1)
+}
+
+fn size(chance: Chance) -> Option<u32> {
+    chance.named("size").one_of(&[None, None, Some(SIZE)]).copied().flatten()
+}
+
+/// As plans were before there could be several.
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(balancers: &u32) -> bool {
+    *balancers == one()
 }
 
 #[cfg(test)]

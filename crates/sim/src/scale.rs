@@ -23,6 +23,7 @@ use anyhow::{Context, Result, bail};
 use segue_domain::ids::{Actor, CheckName, ReleaseId, Version};
 use segue_domain::plan::Kind;
 use segue_domain::request::Request;
+use segue_domain::service::Service;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_engine::fakes::SeededEntropy;
 use segue_engine::ports::ImageQuery;
@@ -56,9 +57,10 @@ impl Sizes {
         Self { instances: instances.max(1), boards, balancers: 1 }
     }
 
-    /// Blue and green are registered in one load balancer: where that is more than AWS gives, its quota was raised.
+    /// Blue and green are registered in one load balancer, or each in its own: where that is more than AWS gives, its quota was raised.
     fn targets_max(self) -> usize {
-        let wanted = usize::try_from(self.instances).unwrap_or(usize::MAX).saturating_mul(2);
+        let own = self.instances.div_ceil(self.balancers.max(1));
+        let wanted = usize::try_from(own).unwrap_or(usize::MAX).saturating_mul(2);
         wanted.max(aws::TARGETS_MAX)
     }
 
@@ -87,8 +89,8 @@ pub fn scale(sizes: Sizes, trace: Trace) -> Result<Report> {
 async fn released(sizes: Sizes, trace: Trace) -> Result<Report> {
     let world = World::new(sizes);
     let journal = Arc::new(Counted::new(&world, trace.teller()));
-    let service = service::service();
-    let engine = begin(&world, &journal);
+    let service = service::service(sizes.balancers);
+    let engine = begin(&world, &journal, service.clone());
     engine.leading().await;
     let raised = "the quota of targets was raised to what both fleets need".to_owned();
     let overrides = if sizes.targets_max() > aws::TARGETS_MAX {
@@ -114,7 +116,7 @@ async fn released(sizes: Sizes, trace: Trace) -> Result<Report> {
     Ok(report)
 }
 
-fn begin(world: &World, journal: &Arc<Counted>) -> Engine {
+fn begin(world: &World, journal: &Arc<Counted>, service: Service) -> Engine {
     let world = Arc::new(world.clone());
     let ports = Ports {
         cloud: Arc::<World>::clone(&world),
@@ -135,12 +137,7 @@ fn begin(world: &World, journal: &Arc<Counted>) -> Engine {
     };
     let means = Means {
         store,
-        services: vec![ServiceSetup {
-            service: service::service(),
-            images,
-            ports,
-            decider: Arc::new(ByTheDomain),
-        }],
+        services: vec![ServiceSetup { service, images, ports, decider: Arc::new(ByTheDomain) }],
         clock: world,
         entropy: Arc::new(SeededEntropy::new(1)),
     };

@@ -12,7 +12,7 @@ use segue_sandbox::users::{Crowd, CrowdConfig};
 
 use crate::args::SandboxCommand;
 use crate::daemon_config::{DaemonConfig, Patience};
-use crate::demo::{CANARY_MIN_BOARDS, front_door};
+use crate::demo::{CANARY_MIN_BOARDS, front_door, other_doors};
 use crate::output::say;
 
 const CLIENTS_PER_BOARD: u32 = 5;
@@ -42,7 +42,9 @@ fn crowd(ready: &Ready, clients: u32) -> Result<Crowd> {
     );
     let boards = clients.div_ceil(CLIENTS_PER_BOARD);
     let (boards, clients) = (usize::try_from(boards)?, usize::try_from(clients)?);
-    Ok(Crowd::start(CrowdConfig::demo(front_door(ready)?, boards, clients, EDITS_PER_S, 1))?)
+    let mut config = CrowdConfig::demo(front_door(ready)?, boards, clients, EDITS_PER_S, 1);
+    config.other_doors = other_doors(ready)?;
+    Ok(Crowd::start(config)?)
 }
 
 /// The configuration, and beside it the key, by the same name with another ending.

@@ -62,7 +62,7 @@ fn what_is_left_out_has_the_documented_value() {
     assert_eq!(service.canary.min_boards, 5);
     assert_eq!(service.full.needs_canary, NeedsCanary::Yes);
     assert_eq!(service.handover.seal_ttl, Duration::from_secs(1));
-    assert!(service.routing.slots.is_empty());
+    assert!(service.routing.slots().next().is_none());
     assert_eq!(service.launch.size, None);
     assert!(service.launch.types.is_empty());
 }
@@ -142,6 +142,73 @@ fn a_region_that_no_arn_is_of_is_one_mistake() {
     assert!(told.starts_with("segue.toml has 1 mistake\n"), "{told}");
     assert!(told.contains("service[0].region: all ") && told.contains("ARNs under routing are of eu-west-1"));
     assert!(told.contains("hint: write region = \"eu-west-1\""), "{told}");
+}
+
+/// The load balancers of a service, each with a slot, as its configuration lists them.
+fn several(balancers: &[&str]) -> String {
+    let arn =
+        |resource: String| format!("\"arn:aws:elasticloadbalancing:eu-west-1:123456789012:{resource}\"");
+    let (head, _) = SMALL.split_once("[service.routing]").expect("it has one");
+    let each = balancers.iter().map(|name| {
+        let group = |of: &str| arn(format!("targetgroup/{name}-{of}/01"));
+        format!(
+            "[[service.routing]]\nforward = {}\ncolours = [{}, {}]\n[[service.routing.slots]]\nroute = \"{name}-1\"\ngroup = {}\n",
+            arn(format!("listener/app/{name}/01/02")),
+            group("a"),
+            group("b"),
+            group("s1"),
+        )
+    });
+    head.to_owned() + &each.collect::<String>()
+}
+
+#[test]
+fn several_load_balancers_are_listed_one_by_one() {
+    let text = several(&["east", "west"]).replacen("colours", "share = 3\ncolours", 1);
+    let routing = parse(&text).expect("no mistake").services[0].service.routing.clone();
+    let told: Vec<_> = routing.balancers().map(|it| (it.forward.balancer().to_owned(), it.share)).collect();
+    assert_eq!(told, [("east".to_owned(), 3), ("west".to_owned(), 1)]);
+    let routes: Vec<String> = routing.slots().map(|slot| slot.route.to_string()).collect();
+    assert_eq!(routes, ["east-1", "west-1"]);
+    // Whoever lists one has one.
+    assert!(parse(&several(&["east"])).expect("no mistake").services[0].service.routing.others.is_empty());
+}
+
+#[test]
+fn load_balancers_that_do_not_go_together_are_told_where_what_and_how_to_mend_it() {
+    let good = several(&["east", "west"]);
+    let (head, _) = good.split_once("[[service.routing]]").expect("it lists them");
+    let launch = "launch = {";
+    let (_, slot_of_west) = good.rsplit_once("[[service.routing.slots]]").expect("it has slots");
+    for (text, key, words) in [
+        (good.replace("west-b", "east-b"), "service[0].routing[1].colours[1]", "is named a second time"),
+        (
+            good.replace("\"west-1\"", "\"east-1\""),
+            "service[0].routing[1].slots[0].route",
+            "is named a second time",
+        ),
+        (
+            good.replace("listener/app/west/01/02", "listener/app/east/01/03"),
+            "service[0].routing[1].forward",
+            "the load balancer app/east/01 is named a second time",
+        ),
+        (
+            good.replace(&format!("[[service.routing.slots]]{slot_of_west}"), ""),
+            "service[0].routing[1].forward",
+            "it has no route slots, and another load balancer has some",
+        ),
+        (good.replace("colours", "share = 0\ncolours"), "service[0].routing[0].share", "0 is not"),
+        (
+            head.replace(launch, "routing = []\nlaunch = {"),
+            "service[0].routing",
+            "no load balancer is configured",
+        ),
+        (SMALL.replace("colours", "share = 2\ncolours"), "service[0].routing.share", "no such key"),
+    ] {
+        let told = parse(&text).expect_err("a mistake");
+        assert!(told.contains(&format!(": {key}")) && told.contains(words), "{key}, {words}: {told}");
+        assert!(told.contains("\n  hint: "), "{told}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use segue_domain::app::{AppStatus, BoardCount};
 use segue_domain::event::Vital;
-use segue_domain::ids::{GroupArn, InstanceId, SubnetId};
+use segue_domain::ids::{ForwardArn, GroupArn, InstanceId, SubnetId};
 use segue_domain::instance::{Image, Instance, InstanceState};
 use segue_domain::reading::{Reading, Why};
 use segue_domain::service::Service;
@@ -44,6 +44,9 @@ pub(super) type Said = Result<Answer, CallError>;
 /// Who is registered where; a group that could not be read has its error.
 pub(super) type AllTargets = BTreeMap<GroupArn, Result<Targets, CallError>>;
 
+/// The shares at each load balancer; a forward that could not be read has its error.
+pub(super) type AllWeights = BTreeMap<ForwardArn, Result<Weights, CallError>>;
+
 /// The first question to each of the two, which shows what AWS thinks of the credentials.
 #[derive(Debug, Clone)]
 pub(super) struct Access {
@@ -72,7 +75,7 @@ pub(super) struct Aws {
     pub(super) images: Result<Vec<Image>, CallError>,
     pub(super) instances: Result<BTreeMap<InstanceId, Instance>, CallError>,
     pub(super) addresses: Result<BTreeMap<SubnetId, u64>, CallError>,
-    pub(super) weights: Result<Weights, CallError>,
+    pub(super) weights: AllWeights,
     pub(super) targets: AllTargets,
     /// Everybody registered in a colour or canary group and not on the way out, whoever launched them, as far as
     /// the groups could be read.
@@ -115,7 +118,7 @@ pub(super) async fn gather(asked: &Asked<'_>) -> Found {
 /// Asks each of the two who it thinks asks. Both questions change nothing.
 pub(super) async fn access(service: &Service, permissions: &dyn Permissions) -> Access {
     let describe = Question::Describe(Described::Instances);
-    let forward = Question::Forward(service.routing.forward.clone());
+    let forward = Question::Forward(service.routing.first.forward.clone());
     let (ec2, elb) = tokio::join!(ask(permissions, &describe), ask(permissions, &forward));
     Access { ec2, elb }
 }
@@ -190,7 +193,7 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
         in_time("DescribeImages", cloud.images(asked.images)),
         in_time("DescribeInstances", cloud.instances(&service.name)),
         in_time("DescribeSubnets", cloud.free_addresses(&service.launch.subnets)),
-        in_time("the forward", asked.balancer.weights(&service.routing.forward)),
+        weights(asked),
         targets(asked),
     );
     let registered = registered(service, &targets);
@@ -290,10 +293,25 @@ fn questions(
         let nobodys = nobodys.find(|(_, it)| it.service().is_none() && it.scaling_group().is_none());
         questions.extend(nobodys.map(|(id, _)| Question::Tag(id.clone())));
     }
-    questions.push(Question::Forward(service.routing.forward.clone()));
-    let [first, _] = &service.routing.colours;
-    questions.push(Question::Targets(first.clone()));
+    for balancer in service.routing.balancers() {
+        let [first, _] = &balancer.colours;
+        questions.push(Question::Forward(balancer.forward.clone()));
+        questions.push(Question::Targets(first.clone()));
+    }
     questions
+}
+
+async fn weights(asked: &Asked<'_>) -> AllWeights {
+    let forwards: Vec<ForwardArn> =
+        asked.service.routing.balancers().map(|balancer| balancer.forward.clone()).collect();
+    let asking: Vec<_> = forwards
+        .into_iter()
+        .map(|forward| async move {
+            let weights = in_time("the forward", asked.balancer.weights(&forward)).await;
+            (forward, weights)
+        })
+        .collect();
+    futures_util::stream::iter(asking).buffer_unordered(AT_ONCE).collect().await
 }
 
 async fn targets(asked: &Asked<'_>) -> AllTargets {

@@ -7,7 +7,7 @@ use segue_domain::ids::{GroupArn, InstanceId};
 use segue_domain::instance::{self, Instance, Origin};
 use segue_domain::plan::Kind;
 use segue_domain::reading::Reading;
-use segue_domain::service::Service;
+use segue_domain::service::{Balancer, Service};
 use segue_domain::state::ReleaseState;
 use segue_domain::target::TargetHealth;
 use segue_domain::world::World;
@@ -26,9 +26,9 @@ pub(super) fn role(
     }
     let registered =
         |group: &GroupArn| world.targets(group).is_ok_and(|targets| targets.contains_key(&instance.id));
-    if service.routing.canaries.iter().any(registered) {
+    if service.routing.balancers().flat_map(|it| &it.canaries).any(registered) {
         FleetRole::Canary
-    } else if service.routing.colours.iter().any(registered) {
+    } else if service.routing.forwarded().any(registered) {
         FleetRole::Blue
     } else {
         FleetRole::Spare
@@ -51,6 +51,11 @@ pub(super) fn group<'a>(id: &InstanceId, service: &'a Service, world: &World) ->
     groups.find(|group| world.targets(group).is_ok_and(|targets| targets.contains_key(id)))
 }
 
+/// The same at one load balancer.
+pub(super) fn group_at<'a>(id: &InstanceId, at: &'a Balancer, world: &World) -> Option<&'a GroupArn> {
+    at.forwarded().find(|group| world.targets(group).is_ok_and(|targets| targets.contains_key(id)))
+}
+
 pub(super) fn instance(
     instance: &Instance,
     service: &Service,
@@ -59,6 +64,8 @@ pub(super) fn instance(
 ) -> InstanceView {
     let id = &instance.id;
     let app = world.app(id);
+    let is_one_of_several = !service.routing.others.is_empty();
+    let balancer = group(id, service, world).and_then(|group| service.routing.of_group(group));
     InstanceView {
         id: id.to_string(),
         version: instance.version.to_string(),
@@ -72,6 +79,7 @@ pub(super) fn instance(
             Err(why) => Count::Unknown { why: why.to_string() },
         },
         slot: slot(id, active, world),
+        load_balancer: balancer.filter(|_| is_one_of_several).map(|it| it.forward.balancer().to_owned()),
         launched_by: match &instance.origin {
             Origin::Release { release, .. } => release.parse().ok(),
             Origin::Adopted => None,

@@ -60,7 +60,9 @@ fn sentence(deed: &Deed) -> String {
             format!("each of {} in a free route slot", servers(*n))
         }
         Deed::Open { servers: n } => format!("{} for new boards, unless they are", servers(*n)),
-        Deed::SetWeights { before, after, .. } => format!("{} becomes {}", shares(before), shares(after)),
+        Deed::SetWeights { forward: _, before, after } => {
+            format!("{} becomes {}", shares(before), shares(after))
+        }
         Deed::Bake { at_least } => {
             format!("at least {} under real traffic, while the judge watches", seconds(*at_least))
         }

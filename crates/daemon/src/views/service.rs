@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_api::{FleetRole, FleetView, ServiceView, Workload};
-use segue_domain::ids::{InstanceId, Version};
+use segue_domain::ids::{GroupArn, InstanceId, Version};
 use segue_domain::instance::Instance;
 use segue_domain::service::{self, Service};
 use segue_domain::service_state::ServiceState;
@@ -61,13 +61,22 @@ fn fleets(present: &Present<'_>) -> Vec<FleetView> {
         }
     }
     let fleet = |((role, version), members): ((FleetRole, &Version), Vec<&Instance>)| {
-        let group = members.iter().find_map(|instance| fleet::group(&instance.id, service, world));
-        let weight = group.and_then(|group| world.weights.known()?.get(group).copied());
+        let groups: Vec<&GroupArn> = service
+            .routing
+            .balancers()
+            .filter_map(|it| members.iter().find_map(|member| fleet::group_at(&member.id, it, world)))
+            .collect();
+        let share = |group: &&GroupArn| {
+            let balancer = service.routing.of_group(group)?;
+            world.weights(&balancer.forward).ok()?.get(*group).copied().map(u32::from)
+        };
+        // What is given at one load balancer is no more than at another: only where there is one is it told.
+        let weight = if groups.len() == 1 { groups.iter().find_map(share) } else { None };
         FleetView {
             role,
             version: version.to_string(),
-            colour: group.map(|group| words::group(group).to_owned()),
-            weight: weight.map(u32::from),
+            colour: (!groups.is_empty()).then(|| words::some(groups.iter().map(|group| words::group(group)))),
+            weight,
             boards: fleet::boards(&members, world),
             instances: members.iter().map(|it| fleet::instance(it, service, active, world)).collect(),
         }

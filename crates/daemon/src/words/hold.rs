@@ -7,7 +7,7 @@ use segue_domain::step::Step;
 
 use super::codes::ChecksFailed;
 use super::explained;
-use super::lists::{counted, some};
+use super::lists::{at_balancer, counted, some};
 use super::waiting::source;
 
 /// Why it holds.
@@ -29,9 +29,13 @@ pub(crate) fn reason(release: &ReleaseId, reason: &Reason) -> Explanation {
                 say("promote")
             ),
         ),
-        Reason::NoCapacity { able, floor } => explained(
+        Reason::NoCapacity { able, floor, at } => explained(
             reason,
-            format!("only {} able to serve, the floor is {floor}", counted(u64::from(*able), "instance")),
+            format!(
+                "only {} able to serve{}, the floor is {floor}",
+                counted(u64::from(*able), "instance"),
+                at_balancer(at.as_ref())
+            ),
             format!("see why the others do not serve; {retry} when they do, or {abort}"),
         ),
         Reason::BoardFitsNowhere { board } => explained(
@@ -126,7 +130,7 @@ mod tests {
         let reasons = [
             Reason::Blind { what: Source::Weights, why: Why::Missing },
             Reason::Undecided { missing: vec![text()] },
-            Reason::NoCapacity { able: 1, floor: 2 },
+            Reason::NoCapacity { able: 1, floor: 2, at: None },
             Reason::BoardFitsNowhere { board: BoardId::new("b") },
             Reason::BoardsStay { left: 1, last: text() },
             Reason::MayHoldBoards { instance: InstanceId::new("i-1"), why: text() },

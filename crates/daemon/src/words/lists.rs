@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use segue_domain::ids::GroupArn;
+use segue_domain::ids::{ForwardArn, GroupArn};
 
 /// More names than this are only counted.
 const NAMES_MAX: usize = 5;
@@ -27,6 +27,11 @@ pub(crate) fn some<T: Display>(names: impl IntoIterator<Item = T>) -> String {
 pub(crate) fn group(arn: &GroupArn) -> &str {
     let resource = arn.as_str().rsplit(':').next().unwrap_or_default();
     resource.strip_prefix("targetgroup/").and_then(|rest| rest.split('/').next()).unwrap_or(arn.as_str())
+}
+
+/// ` at the load balancer boards-2`; nothing where it is all of them.
+pub(crate) fn at_balancer(forward: Option<&ForwardArn>) -> String {
+    forward.map_or_else(String::new, |it| format!(" at the load balancer {}", it.balancer()))
 }
 
 #[cfg(test)]

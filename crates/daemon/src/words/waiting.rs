@@ -3,7 +3,7 @@
 use segue_domain::decision::{Source, Then, WaitingOn};
 
 use super::Phrase;
-use super::lists::{counted, group, some};
+use super::lists::{at_balancer, counted, group, some};
 
 /// What is waited for.
 pub(crate) fn waiting(on: &WaitingOn) -> Phrase {
@@ -29,11 +29,12 @@ pub(crate) fn waiting(on: &WaitingOn) -> Phrase {
         WaitingOn::Reading { what, why } => {
             Phrase::new("reading", format!("{}, which cannot be read: {why}", source(what)))
         }
-        WaitingOn::Capacity { able, floor } => Phrase::new(
+        WaitingOn::Capacity { able, floor, at } => Phrase::new(
             "capacity",
             format!(
-                "capacity: {} able to serve, the floor is {floor}",
-                counted(u64::from(*able), "instance")
+                "capacity: {} able to serve{}, the floor is {floor}",
+                counted(u64::from(*able), "instance"),
+                at_balancer(at.as_ref())
             ),
         ),
         WaitingOn::Check { check, sentence } => Phrase::new("check", format!("check {check}: {sentence}")),
@@ -79,6 +80,7 @@ pub(crate) fn source(source: &Source) -> String {
 
 #[cfg(test)]
 mod tests {
+    use segue_domain::ids::ForwardArn;
     use segue_domain::ids::{GroupArn, InstanceId};
     use segue_domain::reading::Why;
 
@@ -111,9 +113,14 @@ mod tests {
             "the end of the bake; it has not held the 5 boards wanted yet",
         );
         check(
-            &WaitingOn::Capacity { able: 3, floor: 4 },
+            &WaitingOn::Capacity { able: 3, floor: 4, at: None },
             "capacity",
             "capacity: 3 instances able to serve, the floor is 4",
+        );
+        check(
+            &WaitingOn::Capacity { able: 0, floor: 1, at: Some(ForwardArn::new("west")) },
+            "capacity",
+            "capacity: 0 instances able to serve at the load balancer west, the floor is 1",
         );
     }
 }

@@ -8,21 +8,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope, Taken};
+use super::share::{self, Shares};
 use super::{configure, late, lost, registry};
 use crate::app::{AppState, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
-use crate::ids::{GroupArn, InstanceId, Route};
-use crate::reading::Reading;
+use crate::ids::{ForwardArn, GroupArn, InstanceId, Route};
 use crate::service::Slot;
-use crate::state::{Leg, Promoted};
+use crate::state::Promoted;
 use crate::step::Step;
-use crate::target::Weights;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let ready = ready(scope)?;
-    if ready.is_done() { share(scope, &scope.plan().weights_shared) } else { Ok(ready) }
+    if ready.is_done() { share::give(scope, Shares::Shared) } else { Ok(ready) }
 }
 
 /// All of it but the share: registered, open, known by its slot, and healthy.
@@ -47,23 +46,6 @@ pub(super) fn ready(scope: &Scope<'_>) -> Taken {
     Ok(Progress::Done)
 }
 
-/// Gives the forward these shares, if it does not have them.
-pub(super) fn share(scope: &Scope<'_>, shares: &Weights) -> Taken {
-    let current = match &scope.world.weights {
-        Reading::Known { value, .. } => value,
-        Reading::Unknown(why) => return Err(Scope::blind(Source::Weights, why)),
-    };
-    let mut acts = Acts::new(scope);
-    if shares.iter().any(|(group, share)| current.get(group) != Some(share)) {
-        let forward = scope.plan().service.routing.forward.clone();
-        // On the way back there may be two that are wanted, one after the other.
-        let is_back = scope.state.leg != Leg::Out;
-        let subject = if is_back && *shares == scope.plan().weights_after { "new-shares" } else { "shares" };
-        acts.want(subject, Effect::SetWeights { forward, weights: shares.clone() });
-    }
-    Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
-}
-
 /// Opens whoever is not, may not stay so, or does not know its slot.
 pub(super) fn open(
     acts: &mut Acts<'_>,
@@ -81,21 +63,24 @@ pub(super) fn open(
     Ok(())
 }
 
+/// Green's group at its own load balancer, and its slot there.
 fn wanted_groups(scope: &Scope<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
-    let group = &scope.plan().green_group;
-    let wanted = scope.state.arriving().into_iter().map(|id| (id, BTreeSet::from([group.clone()])));
+    let wanted = scope.state.arriving().into_iter().map(|id| {
+        let group = registry::green_group(scope, &id).cloned();
+        (id, BTreeSet::from_iter(group))
+    });
     registry::with_slots(scope, wanted.collect())
 }
 
 /// A free slot for each new instance that has none.
 fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
-    let slots = &scope.plan().service.routing.slots;
+    let routing = &scope.plan().service.routing;
     let without: Vec<InstanceId> =
         scope.state.arriving().into_iter().filter(|id| scope.state.route(id).is_none()).collect();
-    if slots.is_empty() || without.is_empty() {
+    if routing.slots().next().is_none() || without.is_empty() {
         return Ok(None);
     }
-    registry::require_groups(scope, scope.plan().service.routing.slot_groups())?;
+    registry::require_groups(scope, routing.slot_groups())?;
     let green = scope.state.green();
     // The slot of one that died and was replaced is free again as soon as its group is empty.
     let ours = scope.state.routes.iter().filter(|(id, _)| green.contains(*id)).map(|(_, route)| route);
@@ -104,12 +89,16 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
         let targets = scope.world.targets(&slot.group);
         !leased.contains(&slot.route) && targets.is_ok_and(BTreeMap::is_empty)
     };
-    let mut free: Vec<&Slot> = slots.iter().filter(is_free).collect();
-    free.sort_by_key(|slot| registry::may_be_registered_yet(scope, &slot.group));
-    let mut free = free.into_iter();
+    let free = routing.balancers().map(|balancer| {
+        let mut free: Vec<&Slot> = balancer.slots.iter().filter(is_free).collect();
+        free.sort_by_key(|slot| registry::may_be_registered_yet(scope, &slot.group));
+        (&balancer.forward, free.into_iter())
+    });
+    let mut free: BTreeMap<&ForwardArn, _> = free.collect();
     let mut routes = BTreeMap::new();
     for id in without {
-        let Some(slot) = free.next() else {
+        let home = scope.state.home(&id);
+        let Some(slot) = free.get_mut(home).and_then(Iterator::next) else {
             let lost = scope.state.lost();
             let kept: Vec<InstanceId> =
                 lost.into_iter().filter(|id| registry::is_in_a_slot(scope, id)).collect();
@@ -117,7 +106,8 @@ fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
                 let goal = WaitingOn::Settling { what: "the slots of servers that died", missing: kept };
                 return Err(Progress::Wait(goal, Then::WayBack));
             }
-            return Err(Progress::Failed(format!("no route slot is free for {id}")));
+            let at = registry::at_balancer(scope, home);
+            return Err(Progress::Failed(format!("no route slot is free for {id}{at}")));
         };
         routes.insert(id, slot.route.clone());
     }

@@ -6,18 +6,45 @@ use super::registry;
 use super::scope::{Progress, Scope};
 use crate::app::AppState;
 use crate::decision::{Source, Then, WaitingOn};
-use crate::ids::InstanceId;
+use crate::ids::{ForwardArn, GroupArn, InstanceId};
 use crate::target::TargetHealth;
 
-/// Enough of these serve right now: running, healthy by the load balancer's word in a colour or canary
+/// Enough of these serve right now, in all and at each load balancer: running, healthy by its word in a colour or canary
 /// group, and open by their own. What cannot be read does not count.
 pub(super) fn require(
     scope: &Scope<'_>,
     able_ones: &BTreeSet<InstanceId>,
     then: Then,
 ) -> Result<(), Progress> {
-    let floor = usize::try_from(scope.plan().floor).unwrap_or(usize::MAX);
-    let healthy: Vec<&InstanceId> = able_ones.iter().filter(|id| is_healthy(scope, id)).collect();
+    let plan = scope.plan();
+    let everywhere = Place { groups: plan.groups(), floor: plan.floor, at: None };
+    require_at(scope, able_ones, &everywhere, then)?;
+    let routing = &plan.service.routing;
+    for balancer in routing.balancers().filter(|_| !routing.others.is_empty()) {
+        let floor = plan.front(&balancer.forward).map_or(0, |front| front.floor);
+        let groups = balancer.forwarded().cloned().collect();
+        require_at(scope, able_ones, &Place { groups, floor, at: Some(&balancer.forward) }, then)?;
+    }
+    Ok(())
+}
+
+/// Some groups, and how many must serve there.
+struct Place<'a> {
+    groups: BTreeSet<GroupArn>,
+    floor: u32,
+    /// None: everywhere.
+    at: Option<&'a ForwardArn>,
+}
+
+fn require_at(
+    scope: &Scope<'_>,
+    able_ones: &BTreeSet<InstanceId>,
+    place: &Place<'_>,
+    then: Then,
+) -> Result<(), Progress> {
+    let floor = usize::try_from(place.floor).unwrap_or(usize::MAX);
+    let serves = |id: &&InstanceId| is_healthy_in(scope, &place.groups, id);
+    let healthy: Vec<&InstanceId> = able_ones.iter().filter(serves).collect();
     let able = healthy.iter().filter(|id| is_open(scope, id)).count();
     if able >= floor {
         return Ok(());
@@ -31,24 +58,23 @@ pub(super) fn require(
     }
     registry::require_tagged(scope, able_ones)?;
     let able = u32::try_from(able).unwrap_or(u32::MAX);
-    Err(Progress::Wait(WaitingOn::Capacity { able, floor: scope.plan().floor }, then))
+    let at = place.at.cloned();
+    Err(Progress::Wait(WaitingOn::Capacity { able, floor: place.floor, at }, then))
 }
 
 /// Runs, and is healthy by the load balancer's word in a colour or canary group.
 pub(super) fn is_healthy(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let groups = scope.plan().groups();
+    is_healthy_in(scope, &scope.plan().groups(), id)
+}
+
+fn is_healthy_in(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
     let healthy = |group| registry::health(scope, group, id) == Some(TargetHealth::Healthy);
     scope.runs(id) && groups.iter().any(healthy)
 }
 
-/// One that EC2 does not list may serve all the same.
-pub(super) fn any_may_serve(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> bool {
-    ids.iter().any(|id| is_healthy(scope, id)) || registry::hidden(scope, ids).next().is_some()
-}
-
-/// Gets new clients, if its group has a share.
-pub(super) fn serves(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    is_healthy(scope, id) && is_open(scope, id)
+/// Gets new clients, if one of these groups has a share.
+pub(super) fn serves_in(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
+    is_healthy_in(scope, groups, id) && is_open(scope, id)
 }
 
 fn is_open(scope: &Scope<'_>, id: &InstanceId) -> bool {

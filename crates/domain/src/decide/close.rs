@@ -3,14 +3,15 @@
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live
 //! sockets stay where they are; who joins a board that still lives on blue is led there.
 //! A new server that died since all were admitted is replaced, as long as another one of them serves; whether the
-//! release can go on without it is what the floor says, and nothing else. When all of them are known to be down and the
-//! old ones serve, it turns back at once; when they only say nothing it waits, as for any reading.
+//! release can go on without it is what the floor says, and nothing else. When all of them at one load balancer are known to
+//! be down and its old ones serve, it turns back at once; when they only say nothing it waits, as for any reading.
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
+use super::share::{self, Shares};
 use super::{admit, capacity, launch, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
@@ -29,21 +30,29 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&lost))?;
     replace_the_dead(scope)?;
     capacity::require(scope, &scope.state.green(), Then::WayBack)?;
-    let shares = admit::share(scope, &scope.plan().weights_after)?;
+    let shares = share::give(scope, Shares::After)?;
     let leaving = scope.plan().blue.union(&scope.state.lost()).cloned().collect();
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
-/// All new servers are known to be down, and old ones serve: whoever waits for the new ones leaves the users without
+/// All new servers of a load balancer are known to be down, and old ones of it serve: whoever waits for the new ones leaves the users without
 /// any server, and nobody launches new ones in their place. After the point of no return only waiting is left.
 fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
+    if scope.state.no_return.is_some() {
+        return Ok(());
+    }
     let green = scope.state.green();
-    let all_are_down = !green.is_empty() && green.iter().all(|id| is_known_to_be_down(scope, id));
-    let any_old_serves = scope.plan().blue.iter().any(|id| capacity::is_healthy(scope, id));
-    if scope.state.no_return.is_none() && all_are_down && any_old_serves {
-        return Err(Progress::Failed(
-            "none of the new servers serves any more, and the old ones can".to_owned(),
-        ));
+    for front in &scope.plan().fronts {
+        let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
+        let mut here = green.iter().filter(is_here).peekable();
+        let all_are_down = here.peek().is_some() && here.all(|id| is_known_to_be_down(scope, id));
+        let any_old_serves =
+            scope.plan().blue.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id));
+        if all_are_down && any_old_serves {
+            let at = registry::at_balancer(scope, &front.forward);
+            let why = format!("none of the new servers serves any more{at}, and the old ones can");
+            return Err(Progress::Failed(why));
+        }
     }
     Ok(())
 }

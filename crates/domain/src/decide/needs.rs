@@ -110,7 +110,7 @@ pub fn needs_after(state: &ReleaseState) -> Needs {
 fn slots_of(state: &ReleaseState, instances: &BTreeSet<InstanceId>) -> BTreeSet<GroupArn> {
     let routes: Option<BTreeSet<_>> = instances.iter().map(|id| state.route(id)).collect();
     let Some(routes) = routes else { return slots(state) };
-    let theirs = state.plan.service.routing.slots.iter().filter(|slot| routes.contains(&slot.route));
+    let theirs = state.plan.service.routing.slots().filter(|slot| routes.contains(&slot.route));
     theirs.map(|slot| slot.group.clone()).collect()
 }
 

@@ -19,7 +19,7 @@ use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
-    registry::require_groups(scope, [&scope.plan().green_group])?;
+    registry::require_groups(scope, scope.plan().green_groups())?;
     registry::require_tagged(scope, &scope.state.green())?;
     if let Some(why) = sick(scope) {
         return Ok(failed(scope, why));
@@ -93,7 +93,8 @@ fn sick(scope: &Scope<'_>) -> Option<String> {
         if !scope.runs(&id) {
             return Some(format!("{id} does not run any more"));
         }
-        match registry::health(scope, &scope.plan().green_group, &id) {
+        let own = registry::green_group(scope, &id);
+        match own.and_then(|group| registry::health(scope, group, &id)) {
             Some(TargetHealth::Healthy) => None,
             Some(health) => Some(format!("{id} is {health} by the load balancer's word")),
             None => Some(format!("{id} was taken out of the load balancer")),

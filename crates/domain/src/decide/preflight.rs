@@ -143,23 +143,28 @@ fn canary(scope: &Scope<'_>) -> Answer {
 }
 
 fn slots(scope: &Scope<'_>) -> Answer {
-    let slots = &scope.plan().service.routing.slots;
-    if slots.is_empty() {
+    let routing = &scope.plan().service.routing;
+    if routing.slots().next().is_none() {
         return Answer::Yes("the application redirects clients by itself".to_owned());
     }
-    let mut free = 0_u32;
-    for slot in slots {
-        match scope.world.targets(&slot.group) {
-            Ok(targets) => free += u32::from(targets.is_empty()),
-            Err(why) => return Answer::NotYet(format!("slot {} cannot be read: {why}", slot.route)),
+    let (mut free_in_all, mut wanted_in_all) = (0_u32, 0_u32);
+    for balancer in routing.balancers() {
+        let mut free = 0_u32;
+        for slot in &balancer.slots {
+            match scope.world.targets(&slot.group) {
+                Ok(targets) => free += u32::from(targets.is_empty()),
+                Err(why) => return Answer::NotYet(format!("slot {} cannot be read: {why}", slot.route)),
+            }
         }
+        let wanted = scope.plan().fresh_at(&balancer.forward);
+        if free < wanted {
+            let at = registry::at_balancer(scope, &balancer.forward);
+            return Answer::No(format!("only {free} route slots are free{at}, {wanted} are needed"));
+        }
+        free_in_all = free_in_all.saturating_add(free);
+        wanted_in_all = wanted_in_all.saturating_add(wanted);
     }
-    let taken_over = u32::try_from(scope.plan().takeover.len()).unwrap_or(u32::MAX);
-    let wanted = scope.plan().green_size().saturating_sub(taken_over);
-    match free >= wanted {
-        true => Answer::Yes(format!("{free} route slots are free, {wanted} are needed")),
-        false => Answer::No(format!("only {free} route slots are free, {wanted} are needed")),
-    }
+    Answer::Yes(format!("{free_in_all} route slots are free, {wanted_in_all} are needed"))
 }
 
 fn addresses(scope: &Scope<'_>) -> Answer {
@@ -182,21 +187,27 @@ fn addresses(scope: &Scope<'_>) -> Answer {
 const TARGETS_PER_BALANCER: usize = 1_000;
 
 fn targets(scope: &Scope<'_>) -> Answer {
-    let mut registered = 0;
-    for group in registry::all_groups(scope) {
-        match scope.world.targets(&group) {
-            Ok(targets) => registered += targets.len(),
-            Err(why) => return Answer::NotYet(format!("target group {group} cannot be read: {why}")),
+    let (mut registered_in_all, mut wanted_in_all) = (0_usize, 0_usize);
+    for balancer in scope.plan().service.routing.balancers() {
+        let mut registered = 0;
+        for group in balancer.groups() {
+            match scope.world.targets(group) {
+                Ok(targets) => registered += targets.len(),
+                Err(why) => return Answer::NotYet(format!("target group {group} cannot be read: {why}")),
+            }
         }
+        // Each new instance is registered in its colour, and in its slot where the service has slots.
+        let registrations = 1 + usize::from(!balancer.slots.is_empty());
+        let green = scope.plan().green_size_at(&balancer.forward);
+        let wanted = usize::try_from(green).unwrap_or(usize::MAX).saturating_mul(registrations);
+        if registered.saturating_add(wanted) > TARGETS_PER_BALANCER {
+            let at = registry::at_balancer(scope, &balancer.forward);
+            return Answer::No(format!(
+                "{registered} targets are registered{at} and {wanted} come: more than the {TARGETS_PER_BALANCER} of a load balancer"
+            ));
+        }
+        registered_in_all += registered;
+        wanted_in_all = wanted_in_all.saturating_add(wanted);
     }
-    // Each new instance is registered in its colour, and in its slot where the service has slots.
-    let registrations = 1 + usize::from(!scope.plan().service.routing.slots.is_empty());
-    let new = usize::try_from(scope.plan().green_size()).unwrap_or(usize::MAX);
-    let wanted = new.saturating_mul(registrations);
-    match registered.saturating_add(wanted) <= TARGETS_PER_BALANCER {
-        true => Answer::Yes(format!("{registered} targets are registered, {wanted} come")),
-        false => Answer::No(format!(
-            "{registered} targets are registered and {wanted} come: more than the {TARGETS_PER_BALANCER} of a load balancer"
-        )),
-    }
+    Answer::Yes(format!("{registered_in_all} targets are registered, {wanted_in_all} come"))
 }

@@ -6,14 +6,27 @@ use super::late;
 use super::scope::{Acts, Progress, Scope};
 use crate::decision::Source;
 use crate::effect::{Effect, Outcome};
-use crate::ids::{GroupArn, InstanceId, Route};
+use crate::ids::{ForwardArn, GroupArn, InstanceId, Route};
 use crate::reading::Why;
 use crate::target::TargetHealth;
 
 /// The group of a route slot, when the plan's service has it.
 pub(super) fn slot_group(scope: &Scope<'_>, route: &Route) -> Option<GroupArn> {
-    let slots = &scope.plan().service.routing.slots;
-    slots.iter().find(|slot| slot.route == *route).map(|slot| slot.group.clone())
+    let mut slots = scope.plan().service.routing.slots();
+    slots.find(|slot| slot.route == *route).map(|slot| slot.group.clone())
+}
+
+/// Where a new server is registered for the users of its own load balancer.
+pub(super) fn green_group<'a>(scope: &Scope<'a>, id: &InstanceId) -> Option<&'a GroupArn> {
+    scope.plan().front(scope.state.home(id))?.green_group.as_ref()
+}
+
+/// Which load balancer it is, where there are several.
+pub(super) fn at_balancer(scope: &Scope<'_>, forward: &ForwardArn) -> String {
+    match scope.plan().service.routing.others.is_empty() {
+        true => String::new(),
+        false => format!(" at the load balancer {}", forward.balancer()),
+    }
 }
 
 /// The groups in which each instance should be: those given, and its slot's.

@@ -8,11 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope, Taken};
+use super::share::{self, Shares};
 use super::{admit, capacity, late, registry};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::instance::InstanceState;
+use crate::plan::Front;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
@@ -41,7 +43,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }
     capacity::require(scope, &scope.plan().blue, Then::Hold)?;
-    let shared = admit::share(scope, &scope.plan().weights_before)?;
+    let shared = share::give(scope, Shares::Before)?;
     if shared.is_done() {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
         registry::require_tagged(scope, &scope.plan().blue)?;
@@ -51,21 +53,34 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     Ok(shared)
 }
 
-/// Where all of one side are known to serve nobody any more, whoever of the other side does is better than nobody: that
-/// all old servers come is waited for with the users let in.
+/// Where all of one side at a load balancer are known to serve nobody any more, whoever of the other side there does is
+/// better than nobody: that all old servers come is waited for with the users let in.
 fn let_the_users_in(scope: &Scope<'_>) -> Result<(), Progress> {
     if registry::require_groups(scope, &scope.plan().groups()).is_err() {
         return Ok(());
     }
-    let (old, new) = (&scope.plan().blue, scope.state.green());
-    let shares = match (capacity::any_may_serve(scope, old), capacity::any_may_serve(scope, &new)) {
-        (true, false) if old.iter().any(|id| capacity::serves(scope, id)) => &scope.plan().weights_before,
-        (false, true) if new.iter().any(|id| capacity::serves(scope, id)) => &scope.plan().weights_after,
-        (true | false, true | false) => return Ok(()),
-    };
-    let shared = admit::share(scope, shares)?;
-    // Whether it was taken is looked at when all are up.
-    if matches!(shared, Progress::Do(_)) { Err(shared) } else { Ok(()) }
+    let (blue, green) = (&scope.plan().blue, &scope.state.green());
+    for (shares, kept, lost) in [(Shares::Before, blue, green), (Shares::After, green, blue)] {
+        let serve_alone = |front: &&Front| {
+            let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
+            // A canary that is taken over may not be in green's group yet.
+            let groups = share::led_to(front, shares);
+            kept.iter().filter(is_here).any(|id| capacity::serves_in(scope, &groups, id))
+                && !lost.iter().filter(is_here).any(|id| may_serve(scope, id))
+        };
+        let alone: Vec<&Front> = scope.plan().fronts.iter().filter(serve_alone).collect();
+        let shared = share::give_at(scope, &alone, shares)?;
+        // Whether it was taken is looked at when all are up.
+        if matches!(shared, Progress::Do(_)) {
+            return Err(shared);
+        }
+    }
+    Ok(())
+}
+
+/// One that EC2 does not list may serve all the same.
+fn may_serve(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    capacity::is_healthy(scope, id) || registry::hidden(scope, [id]).next().is_some()
 }
 
 fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {

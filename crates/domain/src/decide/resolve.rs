@@ -14,8 +14,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if let Some(why) = scope.world.instances.why() {
         return Err(unread(Source::Instances, why));
     }
-    if let Some(why) = scope.world.weights.why() {
-        return Err(unread(Source::Weights, why));
+    for front in &scope.plan().fronts {
+        scope.world.weights(&front.forward).map_err(|why| unread(Source::Weights, why))?;
     }
     Ok(Progress::Done)
 }

@@ -4,13 +4,14 @@
 //! a hundred new servers, and some old ones each: a lane has one wave at a time as well, so that no server ever meets more than it
 //! would in a small fleet, and all lanes go side by side. The trial waves come before, alone.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::scope::{self, Acts, Progress, Scope, Taken};
 use crate::board_list::{BoardList, Located};
 use crate::decision::{Reason, Then, WaitingOn};
 use crate::effect::{Effect, Intent, MoveWave, Outcome};
-use crate::ids::{EffectId, MoveId};
+use crate::ids::{EffectId, InstanceId, MoveId};
 use crate::moves::{Direction, Move, Wave};
 use crate::planner::{self, Assignment, FitsNowhere, Room};
 use crate::state::ReleaseState;
@@ -71,7 +72,7 @@ pub(super) fn next(
     let cut = |assigned| planner::wave(assigned, first, at_start, policy);
     let waves = match in_lanes(scope, first, lists, rooms, cut) {
         Some(lanes) => lanes,
-        None => vec![cut(assigned(&located(lists), rooms)?)],
+        None => vec![cut(assigned(scope, lists, rooms)?)],
     };
     let wave = |(number, chosen): (u32, Vec<Assignment<'_>>)| {
         let moves = chosen.into_iter().map(|it| a_move(scope, direction, &it)).collect();
@@ -95,10 +96,40 @@ fn located<'a>(lists: &[&'a BoardList]) -> Vec<Located<'a>> {
     boards
 }
 
-fn assigned<'a>(boards: &[Located<'a>], rooms: &[Room]) -> Result<Vec<Assignment<'a>>, Progress> {
-    planner::assign(boards, rooms)
+/// Every board to a server of its own load balancer, where its users know the way, the largest first; where one has no
+/// room, wherever there is some.
+fn assigned<'a>(
+    scope: &Scope<'_>,
+    lists: &[&'a BoardList],
+    rooms: &[Room],
+) -> Result<Vec<Assignment<'a>>, Progress> {
+    if let Some(homes) = at_home(scope, lists, rooms) {
+        let assigned = homes.into_iter().map(|(lists, rooms)| planner::assign(&located(&lists), &rooms).ok());
+        if let Some(assigned) = assigned.collect::<Option<Vec<_>>>() {
+            let mut assigned = assigned.concat();
+            assigned.sort_by_key(|it| Reverse((it.board.clients(), it.board.bytes())));
+            return Ok(assigned);
+        }
+    }
+    planner::assign(&located(lists), rooms)
         .map_err(|FitsNowhere(board)| Progress::Park(Reason::BoardFitsNowhere { board }))
 }
+
+/// What each load balancer has of lists and of rooms; none where there is only one.
+fn at_home<'a>(scope: &Scope<'_>, lists: &[&'a BoardList], rooms: &[Room]) -> Option<Vec<Home<'a>>> {
+    let routing = &scope.plan().service.routing;
+    if routing.others.is_empty() {
+        return None;
+    }
+    let homes = routing.balancers().map(|balancer| {
+        let is_here = |id: &InstanceId| *scope.state.home(id) == balancer.forward;
+        let lists = lists.iter().filter(|list| is_here(list.on())).copied().collect();
+        (lists, rooms.iter().filter(|room| is_here(&room.instance)).cloned().collect())
+    });
+    Some(homes.collect())
+}
+
+type Home<'a> = (Vec<&'a BoardList>, Vec<Room>);
 
 /// The wave of each lane; none while the trials are on, where one wave at a time is enough, and where a lane has no
 /// room for its own: then the whole fleet has to be looked at.
@@ -109,12 +140,24 @@ fn in_lanes<'a>(
     rooms: &[Room],
     cut: impl Fn(Vec<Assignment<'a>>) -> Vec<Assignment<'a>>,
 ) -> Option<Vec<Vec<Assignment<'a>>>> {
-    let new_servers = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
-    let lanes = scope.plan().service.handover.waves_at_once(new_servers);
-    if planner::is_trial(number) || lanes < 2 {
+    let policy = &scope.plan().service.handover;
+    let lanes_for = |rooms: &[Room]| policy.waves_at_once(u32::try_from(rooms.len()).unwrap_or(u32::MAX));
+    if planner::is_trial(number) || lanes_for(rooms) < 2 {
         return None;
     }
-    let lanes = usize::try_from(lanes).unwrap_or(1);
+    // A lane is of one load balancer.
+    let homes = at_home(scope, lists, rooms).unwrap_or_else(|| vec![(lists.to_vec(), rooms.to_vec())]);
+    let lanes = homes.iter().map(|(lists, rooms)| lanes_of(lists, rooms, lanes_for(rooms), &cut));
+    Some(lanes.collect::<Option<Vec<_>>>()?.concat())
+}
+
+fn lanes_of<'a>(
+    lists: &[&'a BoardList],
+    rooms: &[Room],
+    lanes: u32,
+    cut: impl Fn(Vec<Assignment<'a>>) -> Vec<Assignment<'a>>,
+) -> Option<Vec<Vec<Assignment<'a>>>> {
+    let lanes = usize::try_from(lanes).unwrap_or(1).max(1);
     // In turn: who has boards left is spread over the lanes however few of them there are.
     let lists_of = |lane: usize| lists.iter().skip(lane).step_by(lanes).copied().collect::<Vec<_>>();
     let room_of = |lane: usize| rooms.iter().skip(lane).step_by(lanes).cloned().collect::<Vec<Room>>();

@@ -91,11 +91,14 @@ pub(super) fn s20_plan_is_fixed(before: &ReleaseState, event: &Event) -> Option<
         batch.image == plan.image.id
             && batch.template == plan.service.launch.template
             && (is_repeated || is_in_its_place(before, batch))
-    } else if let Effect::SetWeights { weights, .. } = &intent.effect {
-        [&plan.weights_before, &plan.weights_shared, &plan.weights_after].contains(&weights)
-    } else if let Effect::Register { group, .. } = &intent.effect {
-        let routing = &plan.service.routing;
-        routing.forwarded().chain(routing.slot_groups()).any(|it| it == group)
+    } else if let Effect::SetWeights { forward, weights } = &intent.effect {
+        plan.front(forward).is_some_and(|front| {
+            [&front.weights_before, &front.weights_shared, &front.weights_after].contains(&weights)
+        })
+    } else if let Effect::Register { group, instances } = &intent.effect {
+        // Everybody is registered at one load balancer only.
+        let balancer = plan.service.routing.of_group(group);
+        balancer.is_some_and(|it| instances.iter().all(|id| *before.home(id) == it.forward))
     } else if let Effect::Configure { command, .. } = &intent.effect {
         plan.service.launch.configure.as_ref() == Some(command)
     } else {

@@ -16,6 +16,10 @@ const NO_FREE_CANARY_GROUP: &str = "a full release of another version frees the 
                                     or configure one more group (three at most)";
 const GROUP_NOT_FORWARDED: &str =
     "add the group to the forward action with weight 0, so that its health is checked";
+const NOBODY_FOR_BALANCER: &str =
+    "raise `launch.size`: each load balancer gets its users by DNS, and needs a server of its own";
+const AT_TWO_BALANCERS: &str =
+    "deregister them from the groups of one: each server belongs to one load balancer";
 const IMAGE_GONE: &str = "build the AMI again, or name another version";
 const TEMPLATE_GONE: &str = "make the launch template, or give the id of another one as `launch.template`";
 const CANNOT_SEE: &str = "nothing was changed: mend what it names and ask again. Credentials are the daemon's own, in its \
@@ -56,6 +60,8 @@ impl Refusal {
             Self::NoFreeColour { .. } => NO_FREE_COLOUR,
             Self::NoFreeCanaryGroup {} => NO_FREE_CANARY_GROUP,
             Self::GroupNotForwarded { .. } => GROUP_NOT_FORWARDED,
+            Self::NobodyForBalancer { .. } => NOBODY_FOR_BALANCER,
+            Self::AtTwoBalancers { .. } => AT_TWO_BALANCERS,
             Self::ImageGone { .. } => IMAGE_GONE,
             Self::TemplateGone { .. } => TEMPLATE_GONE,
             Self::CannotSee { .. } => CANNOT_SEE,

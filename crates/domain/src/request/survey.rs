@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, count};
-use crate::ids::{GroupArn, InstanceId, Route, Version};
+use crate::ids::{ForwardArn, GroupArn, InstanceId, Route, Version};
 use crate::instance::{Image, InstanceState};
 use crate::refusal::Refusal;
+use crate::service::{Balancer, Service};
 use crate::target::staying;
 
 /// The running fleet and everybody else.
@@ -25,6 +26,7 @@ pub(super) struct Survey {
 impl Survey {
     pub(super) fn of(facts: &Facts<'_>) -> Result<Self, Refusal> {
         refuse_strangers(facts)?;
+        refuse_two_balancers(facts)?;
         let mut survey = Self {
             running: Version::new(""),
             fleet: 0,
@@ -54,22 +56,39 @@ impl Survey {
         Ok(survey)
     }
 
-    /// The running version is the one with the most instances in a colour that gets new clients.
+    /// The running version is the one with the most instances in colours that get new clients.
     fn find_running(&mut self, facts: &Facts<'_>) -> Result<(), Refusal> {
-        let coloured = |id: &InstanceId| {
-            facts.service.routing.colours.iter().any(|colour| {
-                facts.weights.get(colour).is_some_and(|weight| *weight > 0)
-                    && self.groups.get(id).is_some_and(|groups| groups.contains(colour))
-            })
+        let at_all = |version: &Version| -> u32 {
+            let balancers = facts.service.routing.balancers();
+            balancers.map(|balancer| self.coloured_at(facts, balancer, version)).sum()
         };
-        let fleets = self
-            .serving
-            .iter()
-            .map(|(version, ids)| (count(ids.iter().filter(|id| coloured(id)).count()), version.clone()));
+        let fleets = self.serving.keys().map(|version| (at_all(version), version.clone()));
         let (fleet, running) = fleets.max().filter(|(fleet, _)| *fleet > 0).ok_or(Refusal::NothingRuns {})?;
         self.fleet = fleet;
         self.running = running;
         Ok(())
+    }
+
+    /// How many of a version serve in a colour of this load balancer that gets new clients.
+    fn coloured_at(&self, facts: &Facts<'_>, at: &Balancer, version: &Version) -> u32 {
+        let coloured = |id: &&InstanceId| {
+            at.colours.iter().any(|colour| {
+                facts.weights.get(colour).is_some_and(|weight| *weight > 0)
+                    && self.groups.get(*id).is_some_and(|groups| groups.contains(colour))
+            })
+        };
+        count(self.serving.get(version).into_iter().flatten().filter(coloured).count())
+    }
+
+    /// How many of the running fleet serve at this load balancer.
+    pub(super) fn fleet_at(&self, facts: &Facts<'_>, at: &Balancer) -> u32 {
+        self.coloured_at(facts, at, &self.running)
+    }
+
+    /// The load balancer at which an instance serves.
+    pub(super) fn home<'s>(&self, service: &'s Service, id: &InstanceId) -> Option<&'s ForwardArn> {
+        let groups = self.groups.get(id)?;
+        groups.iter().find_map(|group| service.routing.of_group(group)).map(|it| &it.forward)
     }
 
     pub(super) fn serving(&self, version: &Version) -> BTreeSet<InstanceId> {
@@ -108,6 +127,23 @@ fn refuse_strangers(facts: &Facts<'_>) -> Result<(), Refusal> {
     }
 }
 
+/// One that serves the users of two load balancers would count at both, and leave one of them alone at its end.
+fn refuse_two_balancers(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let mut seen: BTreeMap<&InstanceId, &ForwardArn> = BTreeMap::new();
+    let mut twice = BTreeSet::new();
+    for balancer in facts.service.routing.balancers() {
+        for id in balancer.groups().filter_map(|group| facts.targets.get(group)).flat_map(staying) {
+            if *seen.entry(id).or_insert(&balancer.forward) != &balancer.forward {
+                twice.insert(id.clone());
+            }
+        }
+    }
+    match twice.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::AtTwoBalancers { instances: twice.into_iter().collect() }),
+    }
+}
+
 /// Whoever a group lists.
 pub(super) fn members(facts: &Facts<'_>, group: &GroupArn) -> BTreeSet<InstanceId> {
     let targets = facts.targets.get(group);
@@ -128,7 +164,7 @@ fn groups(facts: &Facts<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
 
 fn routes(facts: &Facts<'_>) -> BTreeMap<InstanceId, Route> {
     let mut routes = BTreeMap::new();
-    for slot in &facts.service.routing.slots {
+    for slot in facts.service.routing.slots() {
         let Some(targets) = facts.targets.get(&slot.group) else { continue };
         for id in staying(targets) {
             routes.insert(id.clone(), slot.route.clone());

@@ -82,7 +82,9 @@ fn a_canary_leaves_the_old_servers_as_they_are() {
 #[test]
 fn shares_that_stay_as_they_are_are_not_written() {
     let mut plan = planned(&stage(), Kind::Full, "2");
-    plan.weights_after = plan.weights_shared.clone();
+    for front in &mut plan.fronts {
+        front.weights_after = front.weights_shared.clone();
+    }
     let close = outline(&plan).into_iter().find(|step| step.step == Step::Close).unwrap();
     assert!(matches!(close.deeds.as_slice(), [Deed::CloseToNew { .. }]), "{close:?}");
 }
@@ -114,9 +116,9 @@ fn whatever_a_release_is_carried_out_by_is_in_the_basis() {
     let changes: [(&str, Change); 6] = [
         ("patience.zeros_apart", |it| it.patience.zeros_apart *= 2),
         ("patience.max_age", |it| it.patience.max_age *= 2),
-        ("forward", |it| it.routing.forward = ForwardArn::new("another")),
-        ("all-slots", |it| drop(it.routing.slots.pop())),
-        ("canary-groups", |it| it.routing.canaries.clear()),
+        ("forward", |it| it.routing.first.forward = ForwardArn::new("another")),
+        ("all-slots", |it| drop(it.routing.first.slots.pop())),
+        ("canary-groups", |it| it.routing.first.canaries.clear()),
         ("workload", |it| it.workload = Workload::None),
     ];
     for (fact, change) in changes {

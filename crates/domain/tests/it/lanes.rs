@@ -28,13 +28,10 @@ impl Crossing {
     /// So many servers with so many boards, closed, and as many new ones that serve.
     fn of(servers: u32, boards: u64) -> Self {
         let mut stage = Stage::new();
-        stage.seed(servers, boards);
         // Clients are led by the application itself: nobody has hundreds of slots.
-        stage.service.routing.slots.clear();
+        stage.service.routing.first.slots.clear();
+        stage.seed(servers, boards);
         stage.service.full.needs_canary = NeedsCanary::No;
-        for server in stage.servers.values_mut() {
-            server.route = None;
-        }
         let state = ReleaseState::planned(planned(&stage, Kind::Full, "2"), stage.now);
         let mut crossing = Self { stage, state };
         for _ in 0..DECISIONS_MAX {

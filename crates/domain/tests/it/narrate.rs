@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use segue_domain::decision::{Decision, Then, WaitingOn};
 use segue_domain::effect::{Done, Effect, Intent, Lack, Outcome};
 use segue_domain::event::{CheckResult, Event};
+use segue_domain::ids::GroupArn;
 use segue_domain::plan::Plan;
 use segue_domain::state::ReleaseState;
 use segue_domain::time::Timestamp;
@@ -20,13 +21,17 @@ pub(crate) fn plan(story: &mut String, plan: &Plan) {
         plan.image.version,
         plan.from_version,
         plan.green_size(),
-        plan.green_group,
+        plan.green_groups().map(GroupArn::as_str).collect::<Vec<_>>().join(" and "),
         plan.spares.len(),
         plan.takeover.len(),
         plan.blue.len(),
         plan.floor
     )
     .unwrap();
+    for front in plan.fronts.iter().filter(|_| plan.fronts.len() > 1) {
+        let size = plan.green_size_at(&front.forward);
+        writeln!(story, "    {}: {size} serve there, floor {}", front.forward, front.floor).unwrap();
+    }
 }
 
 pub(crate) fn decision(state: &ReleaseState, decision: &Decision) -> String {

@@ -15,7 +15,7 @@ fn after(reason: &Reason) -> Option<Reason> {
     let text = String::new;
     Some(match reason {
         Reason::Blind { .. } => Reason::Undecided { missing: Vec::new() },
-        Reason::Undecided { .. } => Reason::NoCapacity { able: 0, floor: 1 },
+        Reason::Undecided { .. } => Reason::NoCapacity { able: 0, floor: 1, at: None },
         Reason::NoCapacity { .. } => Reason::BoardFitsNowhere { board: BoardId::new("b") },
         Reason::BoardFitsNowhere { .. } => Reason::BoardsStay { left: 1, last: text() },
         Reason::BoardsStay { .. } => Reason::MayHoldBoards { instance: InstanceId::new("i-1"), why: text() },

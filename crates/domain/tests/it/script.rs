@@ -80,13 +80,14 @@ impl Play {
             ["there", what] => {
                 self.stage.gone.remove(*what);
             }
+            ["load-balancers" | "share", ..] => self.balancers(words),
             ["not-forwarded", name] => {
                 self.stage.weights.remove(&group(name));
             }
             ["prometheus", state] => self.stage.prometheus_up = *state == "up",
             ["fate", what, verb] => self.stage.fates.set(what, verb),
             ["size", size] => self.stage.service.launch.size = Some(size.parse().unwrap()),
-            ["slots", count] => self.stage.service.routing.slots.truncate(count.parse().unwrap()),
+            ["slots", count] => self.stage.service.routing.first.slots.truncate(count.parse().unwrap()),
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
             ["claims", id, version] => self.server(id).claims = Some(Version::new(*version)),
             ["counts", id, boards] => self.server(id).counts = Some(boards.parse().unwrap()),
@@ -140,6 +141,18 @@ impl Play {
                 self.stage.service.workload = segue_domain::service::Workload::Requests;
             }
             ["new-format"] => self.stage.new_format = true,
+            _ => panic!("no such command: {words:?}"),
+        }
+    }
+
+    /// How many load balancers there are, and what part of the users comes to one of them.
+    fn balancers(&mut self, words: &[&str]) {
+        match words {
+            ["load-balancers", count] => self.stage.build_balancers(count.parse().unwrap()),
+            ["share", place, share] => {
+                let balancer = &mut self.stage.service.routing.others[place.parse::<usize>().unwrap() - 2];
+                balancer.share = share.parse().unwrap();
+            }
             _ => panic!("no such command: {words:?}"),
         }
     }

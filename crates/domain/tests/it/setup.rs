@@ -7,16 +7,30 @@ use segue_domain::ids::{
 };
 use segue_domain::instance::Image;
 use segue_domain::service::{
-    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
-    Workload,
+    Balancer, CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service,
+    Slot, Workload,
 };
 use segue_domain::time::Timestamp;
 
 use crate::stage::group;
 
+/// One of the load balancers; the first has the plain names.
+pub(crate) fn balancer(place: u32) -> Balancer {
+    let name = |plain: &str| if place == 1 { plain.to_owned() } else { format!("{plain}.{place}") };
+    let slots = (1..=12).map(|n| Slot {
+        route: Route::new(name(&format!("s{n:02}"))),
+        group: group(&name(&format!("slot-{n:02}"))),
+    });
+    Balancer {
+        forward: ForwardArn::new(name("listener")),
+        share: 1,
+        colours: [group(&name("a")), group(&name("b"))],
+        canaries: vec![group(&name("canary-1")), group(&name("canary-2"))],
+        slots: slots.collect(),
+    }
+}
+
 pub(crate) fn service() -> Service {
-    let slots = (1..=12)
-        .map(|n| Slot { route: Route::new(format!("s{n:02}")), group: group(&format!("slot-{n:02}")) });
     Service {
         name: ServiceName::new("boards"),
         environment: "stage".into(),
@@ -31,12 +45,7 @@ pub(crate) fn service() -> Service {
             configure: None,
             warm: None,
         },
-        routing: Routing {
-            forward: ForwardArn::new("listener"),
-            colours: [group("a"), group("b")],
-            canaries: vec![group("canary-1"), group("canary-2")],
-            slots: slots.collect(),
-        },
+        routing: Routing::of(balancer(1)),
         canary: CanaryPolicy { count: 1, bake: Duration::from_secs(10), min_boards: 5, max_error_ratio: 2 },
         full: FullPolicy {
             bake: Duration::from_secs(3),

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use segue_domain::app::{AppStatus, BoardRow, BoardState, Caps, Formats};
 use segue_domain::board_list::BoardList;
 use segue_domain::event::Vital;
-use segue_domain::ids::{BoardId, GroupArn, InstanceId};
+use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId};
 use segue_domain::instance::{InstanceState, Origin};
 use segue_domain::reading::{Reading, Why};
-use segue_domain::target::{TargetHealth, Targets};
+use segue_domain::service::Balancer;
+use segue_domain::target::{TargetHealth, Targets, Weights};
 use segue_domain::world::{Needs, WITNESSES, World};
 
 use crate::stage::{BOARD_BYTES, Server, Stage};
@@ -37,7 +38,7 @@ impl Stage {
             !self.forgotten.contains(*id) && (!self.hides_new || it.instance.origin == Origin::Adopted)
         });
         world.instances = Reading::fresh(listed.map(|(id, it)| (id.clone(), it.instance.clone())).collect());
-        world.weights = Reading::fresh(self.weights.clone());
+        world.weights = self.service.routing.balancers().map(|it| self.weights_of(it)).collect();
         let subnets = self.service.launch.subnets.iter();
         world.subnets = Reading::fresh(subnets.map(|subnet| (subnet.clone(), 100)).collect());
         world.targets = self.groups.keys().map(|name| (name.clone(), self.targets_as_read(name))).collect();
@@ -55,6 +56,11 @@ impl Stage {
             world.ownership.insert(id.clone(), self.witnesses(id).map(|it| reading(it, boards)).collect());
         }
         world
+    }
+
+    fn weights_of(&self, balancer: &Balancer) -> (ForwardArn, Reading<Weights>) {
+        let own = |group: &GroupArn| Some((group.clone(), *self.weights.get(group)?));
+        (balancer.forward.clone(), Reading::fresh(balancer.forwarded().filter_map(own).collect()))
     }
 
     /// The others that are asked what a server owns, each with whether it answers.

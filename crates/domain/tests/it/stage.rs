@@ -9,7 +9,7 @@ use segue_domain::ids::{
 };
 use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::moves::WaveResult;
-use segue_domain::service::Service;
+use segue_domain::service::{Balancer, Service};
 use segue_domain::target::{TargetHealth, Weights};
 use segue_domain::time::Timestamp;
 
@@ -99,14 +99,28 @@ impl Stage {
         }
     }
 
-    /// Servers of version 1 that serve in colour `a`, with boards of four clients each.
+    /// So many load balancers, before anybody stands at one.
+    pub(crate) fn build_balancers(&mut self, count: u32) {
+        self.service.routing.others = (2..=count).map(crate::setup::balancer).collect();
+        for balancer in self.service.routing.balancers() {
+            self.groups.extend(balancer.groups().map(|name| (name.clone(), BTreeSet::new())));
+            self.weights.extend(balancer.forwarded().map(|name| (name.clone(), 0)));
+            self.weights.insert(balancer.colours[0].clone(), 100);
+        }
+    }
+
+    /// Servers of version 1 that serve in colour `a` of each load balancer in turn, in its slots as far as they go,
+    /// with boards of four clients each.
     pub(crate) fn seed(&mut self, servers: u32, boards: u64) {
         let ids: Vec<_> = (0..servers).map(|_| self.bring("1", "subnet-a", Origin::Adopted)).collect();
-        for (id, n) in ids.iter().zip(1..) {
-            let slot = group(&format!("slot-{n:02}"));
-            self.groups.entry(group("a")).or_default().insert(id.clone());
-            self.groups.entry(slot).or_default().insert(id.clone());
-            self.servers.get_mut(id).unwrap().route = Some(Route::new(format!("s{n:02}")));
+        let balancers: Vec<Balancer> = self.service.routing.balancers().cloned().collect();
+        for (n, id) in ids.iter().enumerate() {
+            let balancer = &balancers[n % balancers.len()];
+            let slot = balancer.slots.get(n / balancers.len());
+            for name in [Some(&balancer.colours[0]), slot.map(|slot| &slot.group)].into_iter().flatten() {
+                self.groups.entry(name.clone()).or_default().insert(id.clone());
+            }
+            self.servers.get_mut(id).unwrap().route = slot.map(|slot| slot.route.clone());
         }
         for (n, id) in (0..boards).zip(ids.iter().cycle()) {
             let board = BoardId::new(format!("board-{n:02}"));
@@ -169,7 +183,7 @@ impl Stage {
                 }
                 self.groups.get_mut(group).unwrap().retain(|id| !instances.contains(id));
             }
-            Effect::SetWeights { weights, .. } => self.weights.clone_from(weights),
+            Effect::SetWeights { weights, .. } => self.weights.extend(weights.clone()),
             Effect::Open { instance, route } => {
                 let server = self.servers.get_mut(instance).unwrap();
                 server.open = AppState::Serving;

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
 use segue_domain::instance::InstanceState;
+use segue_domain::service::Balancer;
 use segue_domain::target::{TargetHealth, Targets, Weights};
 
 use super::state::{Registration, State};
-use super::{FakePort, Method, fixture};
+use super::{FakePort, Method};
 use crate::ports::{CallError, LoadBalancer};
 
 /// From registration, or the first answer, to healthy.
@@ -41,6 +42,7 @@ impl LoadBalancer for FakePort {
                 }
             }
             state.watch_slots();
+            state.watch_balancers(&instances);
             state.watch_readiness(&group, &instances);
             Ok(())
         })
@@ -66,18 +68,25 @@ impl LoadBalancer for FakePort {
     }
 
     async fn weights(&self, forward: &ForwardArn) -> Result<Weights, CallError> {
-        self.call(Method::Weights, |state| check(forward).map(|()| state.weights.clone())).await
+        self.call(Method::Weights, |state| {
+            let own = state.balancer(forward)?.forwarded();
+            Ok(own.filter_map(|group| Some((group.clone(), *state.weights.get(group)?))).collect())
+        })
+        .await
     }
 
     async fn set_weights(&self, forward: &ForwardArn, weights: &Weights) -> Result<(), CallError> {
         let (forward, weights) = (forward.clone(), weights.clone());
         self.change(Method::SetWeights, move |state| {
-            check(&forward)?;
-            let able_before = state.able();
-            state.weights.clone_from(&weights);
+            let balancer = state.balancer(&forward)?;
+            if let Some(group) = weights.keys().find(|group| !balancer.forwarded().any(|it| it == *group)) {
+                return Err(CallError::refused(format!("the rule {forward} has no group {group}")));
+            }
+            let able_before = state.able(None);
+            state.weights.extend(weights);
             // Where more serve than before nobody was taken away, however few they are.
-            if state.able() <= able_before {
-                state.watch_capacity("the shares were changed");
+            if state.able(None) <= able_before {
+                state.watch_capacity_of_shares();
             }
             Ok(())
         })
@@ -86,6 +95,11 @@ impl LoadBalancer for FakePort {
 }
 
 impl State {
+    fn balancer(&self, forward: &ForwardArn) -> Result<&Balancer, CallError> {
+        let found = self.balancers.iter().find(|balancer| balancer.forward == *forward);
+        found.ok_or_else(|| CallError::refused(format!("the rule {forward} does not exist")))
+    }
+
     pub(super) fn health(&self, id: &InstanceId, target: Registration) -> TargetHealth {
         if target.drained_at_ms.is_some() {
             return TargetHealth::Draining;
@@ -112,11 +126,4 @@ impl State {
 
 fn no_group(group: &GroupArn) -> CallError {
     CallError::refused(format!("the target group {group} does not exist"))
-}
-
-fn check(forward: &ForwardArn) -> Result<(), CallError> {
-    match forward.as_str() == fixture::FORWARD {
-        true => Ok(()),
-        false => Err(CallError::refused(format!("the rule {forward} does not exist"))),
-    }
 }

@@ -11,8 +11,8 @@ use segue_domain::ids::{
 };
 use segue_domain::instance::{Image, Instance, Origin};
 use segue_domain::service::{
-    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
-    Workload,
+    Balancer, CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service,
+    Slot, Workload,
 };
 use segue_domain::target::{Targets, Weights};
 use segue_journal::{MemoryStore, Owner, Scope, Store};
@@ -26,11 +26,11 @@ use crate::outside::{CallStats, Limits, Outside, Term};
 use crate::ports::{Clock, ImageQuery};
 
 pub(super) const SERVICE: &str = "boards";
-pub(super) const FORWARD: &str = "forward";
+const FORWARD: &str = "forward";
 const TEMPLATE: &str = "lt-1";
 /// The colour in which the first servers are.
 pub(super) const COLOUR: &str = "a";
-const GROUPS: [&str; 5] = ["a", "b", "canary-1", "canary-2", "canary-3"];
+const CANARIES: u32 = 3;
 pub(super) const SUBNETS: [&str; 3] = ["subnet-1", "subnet-2", "subnet-3"];
 /// As many of them are in a service of the usual size.
 const SUBNETS_USED: usize = 2;
@@ -49,8 +49,8 @@ impl State {
             commit: Some(Commit::new(format!("c{version}"))),
             created_at: at(age),
         };
-        let slots = (1..=SLOTS).map(|number| slot(number).group);
-        let groups = GROUPS.iter().map(|group| GroupArn::new(*group)).chain(slots);
+        let balancers = vec![balancer(1)];
+        let groups = balancers.iter().flat_map(Balancer::groups).cloned();
         Self {
             now_ms: 0,
             images: [("3", 3), (SECOND, 2), (FIRST, 1)].into_iter().map(image).collect(),
@@ -63,10 +63,12 @@ impl State {
             asked: BTreeMap::new(),
             fates: Vec::new(),
             groups: groups.map(|group| (group, BTreeMap::new())).collect(),
-            weights: GROUPS.iter().map(|group| (GroupArn::new(*group), 0)).collect(),
+            weights: balancers.iter().flat_map(Balancer::forwarded).map(|group| (group.clone(), 0)).collect(),
+            balancers,
             rows: BTreeMap::new(),
             users: Users::default(),
             floor: 0,
+            floors: Vec::new(),
             sight: Sight::Clear,
             errors_per_s: BTreeMap::new(),
             new_formats: BTreeSet::new(),
@@ -87,8 +89,24 @@ impl State {
     }
 }
 
-fn slot(number: u32) -> Slot {
-    Slot { route: Route::new(format!("s{number:02}")), group: GroupArn::new(format!("slot-{number:02}")) }
+/// The first load balancer has the plain names; those of the others say which one it is.
+fn balancer(place: u32) -> Balancer {
+    let name = |plain: &str| match place {
+        1 => plain.to_owned(),
+        _ => format!("{plain}-of-{place}"),
+    };
+    let group = |plain: &str| GroupArn::new(name(plain));
+    let slot = |number: u32| Slot {
+        route: Route::new(name(&format!("s{number:02}"))),
+        group: group(&format!("slot-{number:02}")),
+    };
+    Balancer {
+        forward: ForwardArn::new(name(FORWARD)),
+        share: 1,
+        colours: [group(COLOUR), group("b")],
+        canaries: (1..=CANARIES).map(|number| group(&format!("canary-{number}"))).collect(),
+        slots: (1..=SLOTS).map(slot).collect(),
+    }
 }
 
 impl FakeWorld {
@@ -100,27 +118,33 @@ impl FakeWorld {
         world
     }
 
-    /// The servers stand in the first `subnets` subnets in turn.
+    /// The servers stand in the first `subnets` subnets, and at the load balancers, in turn.
     pub(super) fn seed_fleet(&self, servers: u32, boards: usize, subnets: usize) {
         let mut state = self.now();
         let image = state.images.iter().find(|image| image.version.as_str() == FIRST).cloned();
         let Some(image) = image else { return };
-        for (number, subnet) in (1..=servers).zip(SUBNETS.iter().take(subnets).cycle()) {
+        let balancers = state.balancers.clone();
+        let mut slots: Vec<_> = balancers.iter().map(|balancer| balancer.slots.iter()).collect();
+        let places = (0..balancers.len()).cycle();
+        for ((_, subnet), place) in (1..=servers).zip(SUBNETS.iter().take(subnets).cycle()).zip(places) {
             let subnet = SubnetId::new(*subnet);
             let instance = state.instance(&image, subnet, Origin::Adopted);
             let id = instance.id.clone();
             let mut machine = Machine::launched(instance, 0, Fate::Well).already_up(0);
-            let slot = slot(number);
+            let slot = slots.get_mut(place).and_then(Iterator::next);
             if let Some(app) = &mut machine.app {
-                app.route = Some(slot.route);
+                app.route = slot.map(|slot| slot.route.clone());
             }
             state.machines.insert(id.clone(), machine);
-            for group in [GroupArn::new("a"), slot.group] {
+            let colour = balancers.get(place).map(|balancer| &balancer.colours[0]);
+            for group in colour.into_iter().chain(slot.map(|slot| &slot.group)) {
                 let fresh = Registration { since_ms: 0, drained_at_ms: None };
-                state.groups.entry(group).or_default().insert(id.clone(), fresh);
+                state.groups.entry(group.clone()).or_default().insert(id.clone(), fresh);
+            }
+            if let Some(weight) = colour.and_then(|colour| state.weights.get_mut(colour)) {
+                *weight = weight.saturating_add(1);
             }
         }
-        state.weights.insert(GroupArn::new("a"), u16::try_from(servers).unwrap_or(1));
         let ids: Vec<InstanceId> = state.machines.keys().cloned().collect();
         for id in ids.iter().cycle().take(boards) {
             state.open_board(id);
@@ -128,6 +152,18 @@ impl FakeWorld {
         state.users.begin(boards);
         // Nobody is healthy by the load balancer's word yet: what must stay is known when a release begins.
         state.floor = 0;
+        state.floors.clear();
+    }
+
+    /// So many load balancers, before anybody stands at one.
+    pub(super) fn build_balancers(&self, count: u32) {
+        let mut state = self.now();
+        state.balancers = (1..=count).map(balancer).collect();
+        let groups: Vec<GroupArn> = state.balancers.iter().flat_map(Balancer::groups).cloned().collect();
+        state.groups = groups.into_iter().map(|group| (group, BTreeMap::new())).collect();
+        let forwarded: Vec<GroupArn> =
+            state.balancers.iter().flat_map(Balancer::forwarded).cloned().collect();
+        state.weights = forwarded.into_iter().map(|group| (group, 0)).collect();
     }
 
     /// The service that lives in this world, with policies that are over in a minute.
@@ -146,12 +182,7 @@ impl FakeWorld {
                 configure: None,
                 warm: None,
             },
-            routing: Routing {
-                forward: ForwardArn::new(FORWARD),
-                colours: [GroupArn::new("a"), GroupArn::new("b")],
-                canaries: GROUPS.iter().skip(2).map(|group| GroupArn::new(*group)).collect(),
-                slots: (1..=SLOTS).map(slot).collect(),
-            },
+            routing: self.routing(),
             canary: CanaryPolicy {
                 count: 1,
                 bake: Duration::from_secs(10),
@@ -178,6 +209,12 @@ impl FakeWorld {
                 zeros_apart: Duration::from_secs(1),
             },
         }
+    }
+
+    fn routing(&self) -> Routing {
+        let mut balancers = self.now().balancers.clone().into_iter();
+        let first = balancers.next().unwrap_or_else(|| balancer(1));
+        Routing { first, others: balancers.collect() }
     }
 
     pub fn images(&self) -> ImageQuery {

@@ -35,8 +35,8 @@ laws! {
     NoEndWhileOpen = "S4" "No instance that served is stopped or terminated while it takes new boards.";
     OnlyOurs = "S5" "Only what the plan names, or the release launched, is stopped, terminated, closed or deregistered, and nothing whose tags a person took away while it serves.";
     UnknownIsNeverZero = "S6" "Whoever served is ended on repeated fresh zeros only.";
-    SomebodyServes = "S7" "Nothing that a daemon does leaves the users without any server.";
-    Capacity = "S8" "Nothing that a daemon does leaves fewer servers than the floor.";
+    SomebodyServes = "S7" "Nothing that a daemon does leaves the users without any server; with several load balancers the users of none.";
+    Capacity = "S8" "Nothing that a daemon does leaves fewer servers than the floor; with several load balancers an even part of it at each, and in all of them once each has its shares.";
     MovesHaveAPlace = "S9" "A board is moved to an open server of the version that is joined, and to no other.";
     Pace = "S10" "A wave is no larger, and no faster, than the policy says.";
     MovedOnce = "S11" "A board is moved once in each direction.";
@@ -67,6 +67,7 @@ laws! {
     NobodyIsSentAway = "A5" "No client is sent away where boards can be carried.";
     WordsAreKept = "A6" "A release that a person aborted is not released.";
     TheirsIsTheirs = "A7" "What belongs to others is not taken in.";
+    OneBalancer = "A8" "A server is registered at one load balancer.";
 }
 
 impl std::fmt::Display for Law {

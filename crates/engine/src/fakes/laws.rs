@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use segue_domain::app::AppState;
 use segue_domain::ids::{BoardId, GroupArn, InstanceId};
 use segue_domain::instance::Origin;
+use segue_domain::service::Balancer;
 
 use super::FakeWorld;
 use super::app::App;
@@ -66,28 +67,89 @@ impl State {
         }
     }
 
-    /// As many serve as did when the story began, after whatever was just done. Who died a moment ago, and has a share,
-    /// is counted: whoever did it could not know.
+    /// As many serve as did when the story began, after whatever was just done: in all, and at each load balancer.
     pub(super) fn watch_capacity(&mut self, after: &str) {
-        let (able, floor) = (self.able() + self.led_to_the_dead(), self.floor);
+        self.watch_capacity_of_all(after);
+        self.watch_capacity_of_each(after);
+    }
+
+    /// As many serve as did when the story began. Who died a moment ago, and has a share, is counted: whoever did it could
+    /// not know.
+    fn watch_capacity_of_all(&mut self, after: &str) {
+        let (able, floor) = (self.able(None) + self.led_to_the_dead(None), self.floor);
         if self.users.boards_wanted > 0 && able < floor {
             let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
             self.violation(law, format!("{after}: {able} serve, and the floor is {floor}"));
         }
     }
 
-    /// How many servers get new clients.
-    pub(super) fn able(&self) -> usize {
-        self.front_door().into_iter().collect::<BTreeSet<_>>().len()
+    /// The same at each of several load balancers: whoever comes to one is not sent to another.
+    fn watch_capacity_of_each(&mut self, after: &str) {
+        if self.users.boards_wanted == 0 {
+            return;
+        }
+        let mut short = Vec::new();
+        for (balancer, floor) in self.balancers.iter().zip(&self.floors) {
+            let at = Some(balancer);
+            let able = self.able(at) + self.led_to_the_dead(at);
+            if able < *floor {
+                let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
+                let forward = &balancer.forward;
+                short.push((law, format!("{after}: {able} serve at {forward}, and its floor is {floor}")));
+            }
+        }
+        for (law, what) in short {
+            self.violation(law, what);
+        }
+    }
+
+    /// Shares are given to one load balancer after the other. Until all have theirs some have old servers and some new
+    /// ones, each of them enough, and what that is together says nothing.
+    pub(super) fn watch_capacity_of_shares(&mut self) {
+        let after = "the shares were changed";
+        if self.balancers.len() == 1 {
+            self.watch_capacity_of_all(after);
+        }
+        self.watch_capacity_of_each(after);
+    }
+
+    /// What must stay at each load balancer while so many must stay in all: an even part of them, as far as it is
+    /// there now. It is said here once more, without the plan that it is held against.
+    pub(super) fn floors_for(&self, floor: usize) -> Vec<usize> {
+        let count = self.balancers.len();
+        if count < 2 {
+            return Vec::new();
+        }
+        self.balancers.iter().map(|balancer| self.able(Some(balancer)).min(floor / count)).collect()
+    }
+
+    /// Nobody serves the users of two load balancers.
+    pub(super) fn watch_balancers(&mut self, instances: &[InstanceId]) {
+        let stays = |group: &GroupArn, id: &InstanceId| {
+            let target = self.groups.get(group).and_then(|targets| targets.get(id));
+            target.is_some_and(|target| target.drained_at_ms.is_none())
+        };
+        let at = |balancer: &&Balancer, id: &InstanceId| balancer.groups().any(|group| stays(group, id));
+        let torn = |id: &&InstanceId| self.balancers.iter().filter(|balancer| at(balancer, id)).count() > 1;
+        let torn: Vec<InstanceId> = instances.iter().filter(torn).cloned().collect();
+        for id in torn {
+            self.violation(Law::OneBalancer, format!("{id} is registered at two load balancers"));
+        }
+    }
+
+    /// How many servers get new clients, of this load balancer or of all.
+    pub(super) fn able(&self, at: Option<&Balancer>) -> usize {
+        self.front_door(at).into_iter().collect::<BTreeSet<_>>().len()
     }
 
     /// How many of those to whom new clients are led died a moment ago. A request that lands late was sent when they were
-    /// there, whatever became of their registrations meanwhile.
-    pub(super) fn led_to_the_dead(&self) -> usize {
+    /// there, whatever became of their registrations meanwhile: at whichever load balancer they were.
+    pub(super) fn led_to_the_dead(&self, at: Option<&Balancer>) -> usize {
         if let Some(unseen) = self.dead_when_it_was_sent() {
             return unseen;
         }
-        self.shared().filter(|(id, _)| self.died_unseen(id)).map(|(id, _)| id).collect::<BTreeSet<_>>().len()
+        let dead = self.shared(at).filter(|(id, _)| self.died_unseen(id)).map(|(id, _)| id);
+        dead.collect::<BTreeSet<_>>().len()
     }
 
     /// A batch never has more live instances than were asked for at one time.

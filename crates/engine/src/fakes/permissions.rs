@@ -65,7 +65,8 @@ impl State {
                 (!self.machines.contains_key(id)).then(|| id.to_string())
             }
             Question::Forward(forward) => {
-                (forward.as_str() != super::fixture::FORWARD).then(|| forward.to_string())
+                let is_there = self.balancers.iter().any(|balancer| balancer.forward == *forward);
+                (!is_there).then(|| forward.to_string())
             }
             Question::Targets(group) => (!self.groups.contains_key(group)).then(|| group.to_string()),
         };

@@ -11,7 +11,13 @@ use super::machine::{Fate, Machine};
 impl FakeWorld {
     /// As [`FakeWorld::with_fleet`], with the servers spread over every subnet.
     pub fn with_spread_fleet(servers: u32, boards: usize) -> Self {
+        Self::with_spread_fleet_at(1, servers, boards)
+    }
+
+    /// The same behind so many load balancers.
+    pub fn with_spread_fleet_at(balancers: u32, servers: u32, boards: usize) -> Self {
         let world = Self::new();
+        world.build_balancers(balancers);
         world.seed_fleet(servers, boards, SUBNETS.len());
         world
     }

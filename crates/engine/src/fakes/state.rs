@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use segue_domain::effect::LaunchBatch;
 use segue_domain::ids::{BoardId, EffectId, GroupArn, InstanceId, SubnetId, TemplateId, Version};
 use segue_domain::instance::Image;
+use segue_domain::service::Balancer;
 use segue_domain::target::Weights;
 
 use super::machine::{Fate, Machine};
@@ -29,12 +30,17 @@ pub(super) struct State {
     /// What becomes of the next launches, in order; then all is well.
     pub(super) fates: Vec<Fate>,
     pub(super) groups: BTreeMap<GroupArn, BTreeMap<InstanceId, Registration>>,
+    /// The load balancers; each group is of one.
+    pub(super) balancers: Vec<Balancer>,
+    /// Of all of them.
     pub(super) weights: Weights,
     /// The ownership table: it changes by compare-and-set only.
     pub(super) rows: BTreeMap<BoardId, OwnerRow>,
     pub(super) users: Users,
     /// So many servers took new clients when the story began.
     pub(super) floor: usize,
+    /// The same at each load balancer, in order; none where there is only one.
+    pub(super) floors: Vec<usize>,
     pub(super) sight: Sight,
     /// Errors that a server of this version counts in a second.
     pub(super) errors_per_s: BTreeMap<Version, u64>,

@@ -83,7 +83,9 @@ impl State {
         self.troubles.deaths += 1;
         self.troubles.dead.insert(id.clone(), self.now_ms);
         // Nobody took it away: what is left is what must stay.
-        self.floor = self.floor.min(self.able());
+        self.floor = self.floor.min(self.able(None));
+        let able: Vec<usize> = self.balancers.iter().map(|balancer| self.able(Some(balancer))).collect();
+        self.floors.iter_mut().zip(able).for_each(|(floor, able)| *floor = able.min(*floor));
     }
 }
 
@@ -200,8 +202,9 @@ impl FakeWorld {
     /// A release began whose plan has this floor: what serves now and is more is nobody's promise.
     pub fn expect_floor(&self, floor: u32) {
         let mut state = self.now();
-        let able = state.able();
+        let able = state.able(None);
         state.floor = usize::try_from(floor).unwrap_or(usize::MAX).min(able);
+        state.floors = state.floors_for(state.floor);
     }
 
     /// Every server can hand its boards over, and the service wants it so: nobody is sent away.

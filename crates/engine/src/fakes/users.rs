@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use segue_domain::app::{AppState, BoardState};
 use segue_domain::ids::{BoardId, GroupArn, InstanceId};
+use segue_domain::service::Balancer;
 use segue_domain::target::TargetHealth;
 
 use super::app::Held;
@@ -75,9 +76,11 @@ impl State {
         self.rows.remove(&board);
     }
 
-    /// A new board on the server with the fewest, among those to which new clients are sent.
+    /// A new board on the server with the fewest, among those to which new clients are sent. The user has come to one
+    /// of the load balancers by chance.
     fn open_one(&mut self) {
-        let choice = self.front_door();
+        let place = self.by_chance();
+        let choice = self.front_door(self.balancers.get(place));
         let boards = |id: &InstanceId| self.machines.get(id)?.app.as_ref().map(|app| app.boards.len());
         let fewest = choice.into_iter().min_by_key(|id| (boards(id), id.clone()));
         match fewest {
@@ -85,17 +88,26 @@ impl State {
                 self.open_board(&id);
             }
             // Where all died nobody can be found.
-            None if self.floor == 0 => {}
+            None if self.floors.get(place).copied().unwrap_or(self.floor) == 0 => {}
             // Those with a share died a moment ago: for as long as that is not held against whoever gave it to them
             // (`watch_capacity`), neither is what users find meanwhile.
-            None if self.led_to_the_dead() > 0 => {}
+            None if self.led_to_the_dead(self.balancers.get(place)) > 0 => {}
             None => self.violation(Law::SomebodyServes, "a user finds no server"),
         }
     }
 
-    /// Servers that get new clients: healthy in a group with a share, and open.
-    pub(super) fn front_door(&self) -> Vec<InstanceId> {
-        let able = self.shared().filter(|(id, target)| {
+    /// To which load balancer DNS sends the next user: no user can tell, and each run has it the same way.
+    fn by_chance(&self) -> usize {
+        /// Knuth's: it spreads the numbers that follow each other over the whole range.
+        const SPREAD: u64 = 2_654_435_761;
+        let drawn = self.users.boards_made.wrapping_mul(SPREAD) >> 7;
+        let count = u64::try_from(self.balancers.len()).unwrap_or(1).max(1);
+        usize::try_from(drawn % count).unwrap_or(0)
+    }
+
+    /// Servers that get new clients, of this load balancer or of whichever: healthy in a group with a share, and open.
+    pub(super) fn front_door(&self, at: Option<&Balancer>) -> Vec<InstanceId> {
+        let able = self.shared(at).filter(|(id, target)| {
             let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());
             self.health(id, **target) == TargetHealth::Healthy
                 && app.is_some_and(|app| app.state == AppState::Serving)
@@ -103,10 +115,15 @@ impl State {
         able.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The targets of all groups that have a share.
-    pub(super) fn shared(&self) -> impl Iterator<Item = (&InstanceId, &Registration)> {
+    /// The targets of all groups that have a share, of this load balancer or of whichever.
+    pub(super) fn shared<'s>(
+        &'s self,
+        at: Option<&'s Balancer>,
+    ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
+        let is_here = move |group: &GroupArn| at.is_none_or(|it| it.forwarded().any(|own| own == group));
         let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
-        self.groups.iter().filter(move |(group, _)| has_share(group)).flat_map(|(_, targets)| targets)
+        let shared = self.groups.iter().filter(move |(group, _)| has_share(group) && is_here(group));
+        shared.flat_map(|(_, targets)| targets)
     }
 
     pub(super) fn open_board(&mut self, id: &InstanceId) -> BoardId {
@@ -134,7 +151,7 @@ impl State {
         let owned = self.rows.iter().filter(|(_, row)| row.owner == *dead);
         let boards: Vec<BoardId> = owned.map(|(board, _)| board.clone()).collect();
         for board in boards {
-            let Some(to) = self.front_door().into_iter().next() else { return };
+            let Some(to) = self.front_door(None).into_iter().next() else { return };
             self.claim(board, &to);
         }
     }
@@ -156,7 +173,7 @@ impl State {
     pub(super) fn send_away(&mut self, from: &InstanceId) {
         let boards: Vec<BoardId> = self.list(from).into_iter().map(|row| row.board).collect();
         for board in boards {
-            let Some(to) = self.front_door().into_iter().next() else { return };
+            let Some(to) = self.front_door(None).into_iter().next() else { return };
             if let Ok(app) = self.app(from) {
                 app.boards.remove(&board);
             }

@@ -21,6 +21,10 @@ fn everything(world: &FakeWorld) -> Needs {
     }
 }
 
+fn forward(world: &FakeWorld) -> ForwardArn {
+    world.service().routing.first.forward
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_world_that_answers_is_known_all_over() {
     let world = FakeWorld::with_fleet(3, 6);
@@ -32,7 +36,9 @@ async fn a_world_that_answers_is_known_all_over() {
     assert_eq!(seen.app(&id).map(|app| app.boards), Ok(2));
     assert_eq!(seen.board_list(&id).map(segue_domain::board_list::BoardList::len), Ok(2));
     assert_eq!(seen.ownership[&id], vec![Reading::fresh(2), Reading::fresh(2)]);
-    assert!(seen.vital(&id).is_ok() && seen.weights.known().is_some() && seen.subnets.known().is_some());
+    assert!(
+        seen.vital(&id).is_ok() && seen.weights(&forward(&world)).is_ok() && seen.subnets.known().is_some()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,7 +48,7 @@ async fn each_failure_is_unknown_in_its_own_place_and_nowhere_else() {
     world.choke().add(Method::Status, Nth::Only(1), What::FailAfter);
     world.choke().add(Method::Vitals, Nth::Each, What::Refuse("forbidden".to_owned()));
     let seen = look(&world, &everything(&world)).await;
-    assert!(matches!(seen.weights, Reading::Unknown(Why::Unreachable(_))));
+    assert!(matches!(seen.weights(&forward(&world)), Err(Why::Unreachable(_))));
     let unread = seen.apps.values().filter(|app| app.known().is_none()).count();
     assert_eq!((unread, seen.apps.len()), (1, 2));
     assert!(seen.vitals.values().all(|vital| vital.known().is_none()));

@@ -155,8 +155,7 @@ async fn append(ledger: &Ledger, events: Vec<Event>) -> Result<(), LedgerError> 
 /// Every group in which an old server may be, by the plan of its release.
 fn groups_of(service: &Service) -> impl Iterator<Item = GroupArn> {
     let routing = &service.routing;
-    let slots = routing.slots.iter().map(|slot| &slot.group);
-    routing.colours.iter().chain(&routing.canaries).chain(slots).cloned()
+    routing.forwarded().chain(routing.slot_groups()).cloned()
 }
 
 /// What a release that was released still has plans for: its new servers, and its old ones.

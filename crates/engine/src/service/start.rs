@@ -161,12 +161,15 @@ impl Desk {
         );
         let unread = |error: crate::ports::CallError| Refusal::CannotSee { what: error.what };
         let targets = targets.into_iter().map(|(group, reading)| Ok((group, seen(reading)?)));
+        // What EC2 says of credentials comes first. No group is in two forwards.
+        let instances = seen(instances)?;
+        let weights = weights.into_values().map(seen).collect::<Result<Vec<_>, _>>()?;
         Ok(Sight {
             images: images.map_err(unread)?,
             has_template: template.map_err(unread)?,
-            instances: seen(instances)?,
+            instances,
             targets: targets.collect::<Result<_, Refusal>>()?,
-            weights: seen(weights)?,
+            weights: weights.into_iter().flatten().collect(),
         })
     }
 }

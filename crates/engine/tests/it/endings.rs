@@ -33,6 +33,7 @@ pub(crate) fn is_gone(world: &FakeWorld, version: &str) {
     for group in world
         .service()
         .routing
+        .first
         .slots
         .iter()
         .map(|slot| slot.group.as_str().to_owned())

@@ -80,6 +80,12 @@ fn records_of_launches_that_look_for_room_read_and_are_written_as_they_were() {
     assert_frozen("v1-room.jsonl", &written_today(&samples::release_stream(), events));
 }
 
+#[test]
+fn records_of_a_release_over_several_load_balancers_read_and_are_written_as_they_were() {
+    let events = samples::balancer_events().into_iter().map(Fact::from);
+    assert_frozen("v3-balancers.jsonl", &written_today(&samples::release_stream(), events));
+}
+
 /// For some days they were written under the first number.
 #[test]
 fn adoptions_under_the_first_number_still_read() {

@@ -3,7 +3,7 @@
 //! The hash covers the text byte for byte, and the text holds the stream, the place in it and the hash of
 //! the record before: nothing of a stream can be changed, moved, dropped from within or put in unseen.
 
-use segue_domain::event::ServiceEvent;
+use segue_domain::event::{Event, ServiceEvent};
 use segue_domain::ids::Actor;
 use segue_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,8 @@ pub(crate) fn seal(new: &NewRecord, place: &Place<'_>) -> Result<Record, RecordE
 /// The lowest format that has the words for it.
 fn schema_of(fact: &Fact) -> u32 {
     match fact {
+        // Whoever takes the first of several load balancers for the only one leaves the users of the others alone.
+        Fact::Release(Event::Planned(plan)) if !plan.service.routing.others.is_empty() => 3,
         Fact::Release(_) | Fact::Service(ServiceEvent::Began { .. } | ServiceEvent::Finished { .. }) => 1,
         Fact::Service(ServiceEvent::AdoptionBegan { .. } | ServiceEvent::AdoptionEnded { .. }) => 2,
     }
@@ -189,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_record_of_a_newer_schema_is_refused_whatever_else_it_says() {
-        let text = r#"{"schema":3,"nothing":"else"}"#.to_owned();
+        let text = r#"{"schema":4,"nothing":"else"}"#.to_owned();
         let answer = Sealed { hash: Hash::of(&text), text }.open();
-        assert_eq!(answer, Err(RecordError::Newer { found: 3, understood: RECORD_SCHEMA }));
+        assert_eq!(answer, Err(RecordError::Newer { found: 4, understood: RECORD_SCHEMA }));
     }
 
     #[test]
@@ -207,6 +209,11 @@ mod tests {
         for event in samples::service_events() {
             assert_eq!(schema(event.into()), Ok(1));
         }
+        let (stream, several) = (samples::release_stream(), samples::balancer_events());
+        let place = Place { stream: &stream, seq: 1, epoch: 1, prev_hash: Hash::GENESIS };
+        let schema =
+            |event: &Event| seal(&samples::new_record(event.clone().into()), &place).map(|it| it.schema);
+        assert_eq!(several.iter().map(schema).collect::<Vec<_>>(), [Ok(3), Ok(1), Ok(1)]);
     }
 
     #[test]

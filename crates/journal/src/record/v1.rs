@@ -4,7 +4,8 @@
 //! How it may change without a new schema number: a field that is new reads as absent from an older record
 //! (`Option`, or `#[serde(default)]`), and a field that this version does not know is passed over. What may
 //! not: a kind that this version does not know refuses to be read, and no word already written is reused. A record
-//! with a new kind is written under a number of its own (`schema_of`): 2 has the adoptions.
+//! with a new kind is written under a number of its own (`schema_of`): 2 has the adoptions, 3 the plans for
+//! several load balancers.
 //! Names on disk are the literals in these files; renaming a type or a variant of the domain changes nothing.
 
 mod decision;

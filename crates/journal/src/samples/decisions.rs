@@ -38,7 +38,7 @@ pub(super) fn verdicts() -> [Verdict; 5] {
 fn reasons() -> Vec<Reason> {
     let mut reasons = vec![
         Reason::Undecided { missing: vec!["errors of i-5".to_owned()] },
-        Reason::NoCapacity { able: 1, floor: 2 },
+        Reason::NoCapacity { able: 1, floor: 2, at: None },
         Reason::BoardFitsNowhere { board: "b-7".into() },
         Reason::BoardsStay { left: 3, last: "b-7: the new server is full".to_owned() },
         Reason::MayHoldBoards { instance: "i-1".into(), why: "its process is dead".to_owned() },

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use segue_domain::ids::{ReleaseId, ServiceName};
 use segue_domain::instance::Image;
-use segue_domain::plan::{BatchPlan, Kind, Plan};
+use segue_domain::plan::{BatchPlan, Front, Kind, Plan};
 use segue_domain::service::{
-    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
-    WarmSpec, Workload,
+    Balancer, CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service,
+    Slot, WarmSpec, Workload,
 };
 use segue_domain::time::Timestamp;
 
@@ -29,13 +29,18 @@ pub(crate) fn plan() -> Plan {
         blue: BTreeSet::from(["i-1".into(), "i-2".into()]),
         spares: BTreeSet::from(["i-3".into()]),
         takeover: BTreeSet::from(["i-4".into()]),
-        batches: vec![BatchPlan { subnet: "subnet-a".into(), count: 2 }],
-        green_group: "arn:green".into(),
+        batches: vec![BatchPlan { subnet: "subnet-a".into(), count: 2, forward: "arn:listener".into() }],
+        homes: BTreeMap::new(),
+        fronts: vec![Front {
+            forward: "arn:listener".into(),
+            green_group: Some("arn:green".into()),
+            weights_before: BTreeMap::from([("arn:blue".into(), 100), ("arn:green".into(), 0)]),
+            weights_shared: BTreeMap::from([("arn:blue".into(), 50), ("arn:green".into(), 50)]),
+            weights_after: BTreeMap::from([("arn:blue".into(), 0), ("arn:green".into(), 999)]),
+            floor: 2,
+        }],
         blue_groups: BTreeMap::from([("i-1".into(), BTreeSet::from(["arn:blue".into()]))]),
         routes: BTreeMap::from([("i-1".into(), "s01".into())]),
-        weights_before: BTreeMap::from([("arn:blue".into(), 100), ("arn:green".into(), 0)]),
-        weights_shared: BTreeMap::from([("arn:blue".into(), 50), ("arn:green".into(), 50)]),
-        weights_after: BTreeMap::from([("arn:blue".into(), 0), ("arn:green".into(), 999)]),
         floor: 2,
         passed_canary: Some(release("boards", 11)),
         overrides: BTreeMap::from([("pages".into(), "this release mends it".to_owned())]),
@@ -57,12 +62,13 @@ fn service() -> Service {
             configure: Some(vec!["configure".to_owned(), "{instance}".to_owned()]),
             warm: Some(WarmSpec { path: "/warm".to_owned(), requests: 200, median_ms: 50 }),
         },
-        routing: Routing {
+        routing: Routing::of(Balancer {
             forward: "arn:listener".into(),
+            share: 1,
             colours: ["arn:blue".into(), "arn:green".into()],
             canaries: vec!["arn:canary-1".into()],
             slots: vec![Slot { route: "s01".into(), group: "arn:s01".into() }],
-        },
+        }),
         canary: CanaryPolicy { count: 1, bake: Duration::from_hours(4), min_boards: 20, max_error_ratio: 2 },
         full: FullPolicy {
             bake: Duration::from_mins(10),

@@ -20,8 +20,9 @@ pub(super) fn reason(reason: &Reason) -> String {
         Reason::Undecided { missing } => {
             format!("the canary cannot be judged without {}", list(missing.iter().map(String::as_str)))
         }
-        Reason::NoCapacity { able, floor } => {
-            format!("{} can serve, and the floor is {floor}", count(*able, "instance"))
+        Reason::NoCapacity { able, floor, at } => {
+            let at = at.as_ref().map_or_else(String::new, |it| format!(" at {}", it.balancer()));
+            format!("{} can serve{at}, and the floor is {floor}", count(*able, "instance"))
         }
         Reason::BoardFitsNowhere { board } => format!("the board {board} fits nowhere"),
         Reason::BoardsStay { left, last } => format!("{} will not leave; {last}", count(*left, "board")),

@@ -40,7 +40,8 @@ async fn forward(
     mut request: Request<Incoming>,
 ) -> Result<Answer, StatusCode> {
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let route = lb.shared.with(|world, _| world.route(&query)).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    let route =
+        lb.shared.with(|world, _| world.route(lb.place, &query)).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     let live = lb.connections.open(route.group.clone(), route.target.clone());
     let mut sender = connect(lb, &route).await.ok_or(StatusCode::BAD_GATEWAY)?;
     add_headers(&mut request, peer, lb.port);

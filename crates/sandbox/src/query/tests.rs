@@ -16,7 +16,7 @@ fn world() -> (World, At) {
         config: &config,
         blocks: [1, 2, 3].map(Cidr::Small).into(),
         traffic_port: ports::TRAFFIC,
-        lb_port: 8000,
+        lb_ports: vec![8000],
         env: BTreeMap::new(),
         now,
     };
@@ -64,21 +64,21 @@ fn an_ec2_error_has_its_own_form() {
 #[test]
 fn a_listener_shows_its_weights() {
     let (mut world, now) = world();
-    let arn = world.balancer.settings.arn.clone();
+    let arn = world.balancers.first.settings.arn.clone();
     insta::assert_snapshot!(elb(&mut world, now, &format!("Action=DescribeListeners&LoadBalancerArn={arn}")));
 }
 
 #[test]
 fn rules_show_their_conditions() {
     let (mut world, now) = world();
-    let arn = world.balancer.settings.listener_arn.clone();
+    let arn = world.balancers.first.settings.listener_arn.clone();
     insta::assert_snapshot!(elb(&mut world, now, &format!("Action=DescribeRules&ListenerArn={arn}")));
 }
 
 #[test]
 fn the_health_of_an_unknown_target_is_unused() {
     let (mut world, now) = world();
-    let arn = world.balancer.groups.keys().next().expect("there are groups").clone();
+    let arn = world.balancers.first.groups.keys().next().expect("there are groups").clone();
     let form = format!("Action=DescribeTargetHealth&TargetGroupArn={arn}&Targets.member.1.Id=i-1");
     insta::assert_snapshot!(elb(&mut world, now, &form));
 }

@@ -33,6 +33,8 @@ const LEAVE_SLACK: Duration = Duration::from_secs(5);
 pub struct CrowdConfig {
     /// The load balancer; `{board}` stands for the board.
     pub front_door: Connect,
+    /// Other load balancers: each user comes to one of all of them by chance.
+    pub other_doors: Vec<Connect>,
     pub boards: usize,
     pub clients: usize,
     /// Of each client.
@@ -58,6 +60,7 @@ impl CrowdConfig {
         let openings_per_s = f64::from(u32::try_from(boards).unwrap_or(u32::MAX)) / 8.0;
         Self {
             front_door,
+            other_doors: Vec::new(),
             boards,
             clients,
             edits_per_s,
@@ -257,6 +260,14 @@ impl Director {
         self.pulse.boards.store(boards, Ordering::Relaxed);
     }
 
+    /// Where DNS sends the next user.
+    fn front_door(&mut self) -> Connect {
+        let others = &self.config.other_doors;
+        let drawn = if others.is_empty() { 0 } else { self.seeds.usize(0..=others.len()) };
+        let other = drawn.checked_sub(1).and_then(|place| others.get(place));
+        other.unwrap_or(&self.config.front_door).clone()
+    }
+
     fn carry_out(&mut self, change: Change) {
         match change {
             Change::Join { user, board } => {
@@ -265,7 +276,7 @@ impl Director {
                 let board = BoardId::parse(&format!("b{board}")).expect("a letter and a number are an id");
                 let plan = Plan {
                     client: ClientId::parse(&format!("u{user}")).expect("a letter and a number are an id"),
-                    address: Address { front_door: self.config.front_door.clone(), board },
+                    address: Address { front_door: self.front_door(), board },
                     edit_every: Duration::from_secs_f64(1.0 / self.config.edits_per_s),
                     seed: self.seeds.u64(..),
                     patience: self.config.patience,

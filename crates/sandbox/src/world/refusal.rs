@@ -169,6 +169,8 @@ pub(crate) enum ElbRefusal {
     RuleNotFound,
     #[error("One or more load balancers not found")]
     BalancerNotFound,
+    #[error("The following target groups cannot be associated with more than one load balancer: {0}")]
+    GroupElsewhere(crate::names::GroupArn),
     #[error("{0}")]
     InvalidTarget(String),
     #[error("The maximum number of targets per {per} is {max}")]
@@ -189,6 +191,7 @@ impl Refusal for ElbRefusal {
             Self::ListenerNotFound => "ListenerNotFound",
             Self::RuleNotFound => "RuleNotFound",
             Self::BalancerNotFound => "LoadBalancerNotFound",
+            Self::GroupElsewhere(_) => "TargetGroupAssociationLimit",
             Self::InvalidTarget(_) => "InvalidTarget",
             Self::TooManyTargets { .. } => "TooManyTargets",
             Self::InvalidLoadBalancerAction(_) => "InvalidLoadBalancerAction",

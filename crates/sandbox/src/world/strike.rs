@@ -97,7 +97,7 @@ impl World {
         if is_sick {
             self.ledger.struck(format!("unhealthy:{instance}"));
         }
-        self.balancer.checked(check, if is_sick { SICK } else { outcome });
+        self.balancers.checked(check, if is_sick { SICK } else { outcome });
     }
 
     pub(super) fn refuses_capacity(&mut self, zone: &str, kind: &str, now: At) -> bool {

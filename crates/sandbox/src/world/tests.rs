@@ -32,11 +32,12 @@ impl Story {
         let mut config = SandboxConfig { seed: Some(7), ..SandboxConfig::default() };
         change(&mut config);
         let now = At::from_ms(1_700_000_000_000);
+        let lb_ports = (0..config.load_balancers).map(|other| 80 + other).collect();
         let ground = Ground {
             config: &config,
             blocks: [1, 2, 3].map(Cidr::Small).into(),
             traffic_port: ports::TRAFFIC,
-            lb_port: 80,
+            lb_ports,
             env: BTreeMap::new(),
             now,
         };
@@ -101,13 +102,13 @@ impl Story {
 
     fn register(&mut self, group: &str, id: &InstanceId) -> Result<(), ElbRefusal> {
         let (arn, now, targets) = (self.group(group), self.now, [(id.clone(), None)]);
-        let World { cloud, balancer, .. } = self.world();
-        balancer.register(cloud, &arn, &targets, now)
+        let World { cloud, balancers, .. } = self.world();
+        balancers.register(cloud, &arn, &targets, now)
     }
 
     fn deregister(&mut self, group: &str, id: &InstanceId) {
         let (arn, now, targets) = (self.group(group), self.now, [(id.clone(), None)]);
-        self.world().balancer.deregister(&arn, &targets, now).expect("the group exists");
+        self.world().balancers.deregister(&arn, &targets, now).expect("the group exists");
     }
 
     /// One round of health checks, all ending alike; how many there were.
@@ -123,7 +124,7 @@ impl Story {
     fn health(&self, group: &str, id: &InstanceId) -> (&'static str, &'static str) {
         let world = &self.seeded.world;
         let key = TargetKey { instance: id.clone(), port: 8080 };
-        let group = world.balancer.group(&self.group(group)).expect("the group exists");
+        let group = world.balancers.group(&self.group(group)).expect("the group exists");
         let report = group.report(&key, world.cloud.instance(id));
         (report.state, report.reason.unwrap_or("-"))
     }
@@ -133,7 +134,7 @@ impl Story {
             weights.iter().map(|(name, weight)| Weighted { group: self.group(name), weight: *weight });
         let forward = Forward::new(weighted.collect()).expect("a legal action");
         let now = self.now;
-        self.world().balancer.modify_default(forward, now).expect("the groups exist");
+        self.world().balancers.first.modify_default(forward, now).expect("the groups exist");
     }
 }
 

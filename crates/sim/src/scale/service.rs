@@ -6,7 +6,8 @@ use segue_domain::ids::{
     Environment, ForwardArn, GroupArn, PoolName, Region, ServiceName, SubnetId, TemplateId,
 };
 use segue_domain::service::{
-    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Workload,
+    Balancer, CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service,
+    Workload,
 };
 
 /// The version that runs, and the one that is brought in.
@@ -55,9 +56,19 @@ pub(super) fn subnet(number: u32) -> SubnetId {
     SubnetId::new(format!("subnet-0123456789abcde{:02}", number % ZONES))
 }
 
+fn balancer(number: u32) -> Balancer {
+    Balancer {
+        forward: forward(number),
+        share: 1,
+        colours: [group(number, Place::Blue), group(number, Place::Green)],
+        canaries: vec![group(number, Place::Canary)],
+        slots: Vec::new(),
+    }
+}
+
 /// What a daemon makes of an example configuration, with the largest waves that a configuration may ask for, and a
 /// bake that hides nothing.
-pub(super) fn service() -> Service {
+pub(super) fn service(balancers: u32) -> Service {
     Service {
         name: ServiceName::new("boards"),
         environment: Environment::new("production"),
@@ -72,12 +83,7 @@ pub(super) fn service() -> Service {
             configure: None,
             warm: None,
         },
-        routing: Routing {
-            forward: forward(0),
-            colours: [group(0, Place::Blue), group(0, Place::Green)],
-            canaries: vec![group(0, Place::Canary)],
-            slots: Vec::new(),
-        },
+        routing: Routing { first: balancer(0), others: (1..balancers).map(balancer).collect() },
         canary: CanaryPolicy { count: 1, bake: Duration::from_mins(10), min_boards: 1, max_error_ratio: 2 },
         full: FullPolicy {
             bake: Duration::from_secs(30),

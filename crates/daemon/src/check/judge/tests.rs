@@ -100,8 +100,8 @@ async fn what_the_configuration_names_and_is_not_there_fails() {
     let world = fleet();
     let mut service = world.service();
     service.launch.template = TemplateId::new("lt-gone");
-    service.routing.canaries.push(GroupArn::new("no-such-group"));
-    service.routing.slots.truncate(3);
+    service.routing.first.canaries.push(GroupArn::new("no-such-group"));
+    service.routing.first.slots.truncate(3);
     service.launch.size = Some(600);
     let checks = checks(&world, &service).await;
     says(&checks, "template", CheckState::Fail, "lt-gone");
@@ -110,6 +110,46 @@ async fn what_the_configuration_names_and_is_not_there_fails() {
     says(&checks, "slots", CheckState::Fail, "1 of 3");
     says(&checks, "targets", CheckState::Fail, "no-such-group");
     says(&checks, "addresses", CheckState::Fail, "300 of each subnet");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_load_balancer_is_judged_by_itself_and_the_worst_is_told_by_name() {
+    let world = FakeWorld::with_spread_fleet_at(2, 4, 8);
+    world.calm_users();
+    let told = checks(&world, &world.service()).await;
+    says(
+        &told,
+        "forward",
+        CheckState::Ok,
+        "forward: it names all 5 colour and canary groups; forward-of-2: it names",
+    );
+    says(&told, "slots", CheckState::Ok, "forward-of-2: 10 of 12 are free");
+    says(&told, "fleet", CheckState::Ok, "4 serve");
+
+    let mut service = world.service();
+    service.routing.others[0].slots.truncate(3);
+    let (own, theirs) = (&mut service.routing.first.canaries, &mut service.routing.others[0].canaries);
+    std::mem::swap(&mut own[0], &mut theirs[0]);
+    let told = checks(&world, &service).await;
+    says(&told, "slots", CheckState::Fail, "forward-of-2: 1 of 3 are free, and a full release takes 2");
+    says(
+        &told,
+        "forward",
+        CheckState::Fail,
+        "forward-of-2 does: list each group under `routing` with the forward",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_balancer_at_which_nobody_serves_is_told() {
+    let world = FakeWorld::with_spread_fleet_at(2, 1, 2);
+    world.calm_users();
+    says(
+        &checks(&world, &world.service()).await,
+        "fleet",
+        CheckState::Warn,
+        "nobody serves at the load balancer forward-of-2",
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,7 +39,7 @@ async fn the_fake_cloud_keeps_the_contract() {
 async fn the_fake_load_balancer_keeps_the_contract() {
     let world = FakeWorld::with_fleet(1, 1);
     let fixture = LoadBalancerFixture {
-        forward: world.service().routing.forward,
+        forward: world.service().routing.first.forward,
         group: GroupArn::new("b"),
         no_group: GroupArn::new("nowhere"),
         instance: InstanceId::new("i-0001"),
@@ -91,7 +91,7 @@ async fn the_fake_permissions_keep_the_contract() {
         template: service.launch.template,
         image: image.id,
         subnet: service.launch.subnets[0].clone(),
-        forward: service.routing.forward,
+        forward: service.routing.first.forward,
         group: GroupArn::new("b"),
     };
     permissions(world.permissions(), world.ports().cloud, fixture).await;

@@ -45,7 +45,11 @@ pub(super) fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
         (source(), why()).prop_map(|(what, why)| Reason::Blind { what, why }),
         list(text()).prop_map(|missing| Reason::Undecided { missing }),
-        any::<(u32, u32)>().prop_map(|(able, floor)| Reason::NoCapacity { able, floor }),
+        (any::<(u32, u32)>(), prop::option::of(name())).prop_map(|((able, floor), at)| Reason::NoCapacity {
+            able,
+            floor,
+            at
+        }),
         name().prop_map(|board| Reason::BoardFitsNowhere { board }),
         (any::<u64>(), text()).prop_map(|(left, last)| Reason::BoardsStay { left, last }),
         (name(), text()).prop_map(|(instance, why)| Reason::MayHoldBoards { instance, why }),

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use segue_domain::instance::Image;
-use segue_domain::plan::{BatchPlan, Kind, Plan};
+use segue_domain::plan::{BatchPlan, Front, Kind, Plan};
 use segue_domain::service::{
-    CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service, Slot,
-    WarmSpec, Workload,
+    Balancer, CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service,
+    Slot, WarmSpec, Workload,
 };
 
 use super::{instant, list, map, name, names, release, set, span, text};
@@ -16,15 +16,14 @@ pub(super) fn kind() -> impl Strategy<Value = Kind> {
 
 pub(super) fn plan() -> impl Strategy<Value = Plan> {
     let head = (release(), kind(), prop::option::of(release()), service(), image(), name());
-    let fleet = (set(), set(), set(), list(batch()), name(), map(set()), map(name()));
-    let shares = (map(any::<u16>()), map(any::<u16>()), map(any::<u16>()));
+    let fleet = (set(), set(), set(), list(batch()), map(name()), map(set()), map(name()));
+    let fronts = prop_oneof![front().prop_map(|it| vec![it]), list(front())];
     let rest = (any::<u32>(), prop::option::of(release()), map(text()));
-    (head, fleet, shares, rest).prop_map(|(head, fleet, shares, rest)| {
+    (head, fleet, fronts, any::<bool>(), rest).prop_map(|(head, fleet, fronts, is_alone, rest)| {
         let (release, kind, parent, service, image, from_version) = head;
-        let (blue, spares, takeover, batches, green_group, blue_groups, routes) = fleet;
-        let (weights_before, weights_shared, weights_after) = shares;
+        let (blue, spares, takeover, batches, homes, blue_groups, routes) = fleet;
         let (floor, passed_canary, overrides) = rest;
-        Plan {
+        let mut plan = Plan {
             release,
             kind,
             parent,
@@ -35,21 +34,38 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
             spares,
             takeover,
             batches,
-            green_group,
+            homes,
+            fronts,
             blue_groups,
             routes,
-            weights_before,
-            weights_shared,
-            weights_after,
             floor,
             passed_canary,
             overrides,
+        };
+        let first = plan.service.routing.first.forward.clone();
+        // As plans for one load balancer are.
+        if let ([front], true) = (plan.fronts.as_mut_slice(), is_alone) {
+            front.forward = first.clone();
+            front.floor = floor;
+            plan.batches.iter_mut().for_each(|batch| batch.forward = first.clone());
+            plan.homes.clear();
         }
+        plan
     })
 }
 
+fn front() -> impl Strategy<Value = Front> {
+    let shares = (map(any::<u16>()), map(any::<u16>()), map(any::<u16>()));
+    (name(), prop::option::of(name()), shares, any::<u32>()).prop_map(
+        |(forward, green_group, shares, floor)| {
+            let (weights_before, weights_shared, weights_after) = shares;
+            Front { forward, green_group, weights_before, weights_shared, weights_after, floor }
+        },
+    )
+}
+
 fn batch() -> impl Strategy<Value = BatchPlan> {
-    (name(), any::<u32>()).prop_map(|(subnet, count)| BatchPlan { subnet, count })
+    (name(), any::<u32>(), name()).prop_map(|(subnet, count, forward)| BatchPlan { subnet, count, forward })
 }
 
 fn image() -> impl Strategy<Value = Image> {
@@ -103,13 +119,14 @@ pub(super) fn warm() -> impl Strategy<Value = WarmSpec> {
 }
 
 fn routing() -> impl Strategy<Value = Routing> {
+    (balancer(), list(balancer())).prop_map(|(first, others)| Routing { first, others })
+}
+
+fn balancer() -> impl Strategy<Value = Balancer> {
     let slot = (name(), name()).prop_map(|(route, group)| Slot { route, group });
-    (name(), [name(), name()], names(), list(slot)).prop_map(|(forward, colours, canaries, slots)| Routing {
-        forward,
-        colours,
-        canaries,
-        slots,
-    })
+    (name(), any::<u32>(), [name(), name()], names(), list(slot)).prop_map(
+        |(forward, share, colours, canaries, slots)| Balancer { forward, share, colours, canaries, slots },
+    )
 }
 
 fn canary() -> impl Strategy<Value = CanaryPolicy> {

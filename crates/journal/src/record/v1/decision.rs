@@ -27,7 +27,12 @@ mirror_enum! {
     Reason ("hold") mirrors decision::Reason {
         "blind" Blind { what: Source, why: Why } = (decision::Reason::Blind { what, why }),
         "undecided" Undecided { missing: Vec<String> } = (decision::Reason::Undecided { missing }),
-        "no_capacity" NoCapacity { able: u32, floor: u32 } = (decision::Reason::NoCapacity { able, floor }),
+        "no_capacity" NoCapacity {
+            able: u32,
+            floor: u32,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            at: Option<String>,
+        } = (decision::Reason::NoCapacity { able, floor, at }),
         "board_fits_nowhere" BoardFitsNowhere { board: String }
             = (decision::Reason::BoardFitsNowhere { board }),
         "boards_stay" BoardsStay { left: u64, last: String } = (decision::Reason::BoardsStay { left, last }),

@@ -54,12 +54,34 @@ mirror_struct! {
 }
 
 mirror_struct! {
+    /// With one load balancer there is no more than that one, in the place where it always was.
     Routing mirrors service::Routing {
+        #[serde(flatten)]
+        first: Balancer,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<Balancer>,
+    }
+}
+
+mirror_struct! {
+    Balancer mirrors service::Balancer {
         forward: String,
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        share: u32,
         colours: [String; 2],
         canaries: Vec<String>,
         slots: Vec<Slot>,
     }
+}
+
+/// The share of who has no other beside it.
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(share: &u32) -> bool {
+    *share == one()
 }
 
 mirror_struct! {

@@ -16,6 +16,8 @@ const TAGS_OF_MAX: usize = 20;
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Balancers {
     load_balancers: Members<BalancerItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,22 +63,29 @@ struct TagDescription {
     tags: Members<()>,
 }
 
-/// Shows the one load balancer, when it is the one that is asked for.
+/// Shows those load balancers that are asked for; without a name all of them.
 pub(super) fn describe(world: &World, mut params: Params) -> Result<Balancers, ElbRefusal> {
     let arns = params.list("LoadBalancerArns.member")?;
     let names = params.list("Names.member")?;
     let page = page(&mut params)?;
     params.finish()?;
-    let settings = &world.balancer.settings;
-    if arns.iter().any(|arn| *arn != settings.arn) || names.iter().any(|name| *name != settings.name) {
+    let all = || world.balancers.all();
+    for arn in &arns {
+        world.balancers.by_arn(arn)?;
+    }
+    if names.iter().any(|name| !all().any(|it| it.settings.name == *name)) {
         return Err(ElbRefusal::BalancerNotFound);
     }
-    let (items, _) = page.cut(std::iter::once(item(world)));
-    Ok(Balancers { load_balancers: items.into_iter().collect() })
+    let asked = |it: &&Balancer| {
+        (arns.is_empty() || arns.contains(&it.settings.arn))
+            && (names.is_empty() || names.contains(&it.settings.name))
+    };
+    let (items, next_marker) = page.cut(all().filter(asked).map(|balancer| item(world, balancer)));
+    Ok(Balancers { load_balancers: items.into_iter().collect(), next_marker })
 }
 
-fn item(world: &World) -> BalancerItem {
-    let Balancer { settings, port, created_at, .. } = &world.balancer;
+fn item(world: &World, balancer: &Balancer) -> BalancerItem {
+    let Balancer { settings, port, created_at, .. } = balancer;
     let zone = |subnet: &crate::world::Subnet| ZoneItem {
         zone_name: subnet.zone.clone(),
         subnet_id: subnet.id.to_string(),
@@ -103,11 +112,11 @@ pub(super) fn describe_tags(world: &World, mut params: Params) -> Result<Tags, E
         let text = format!("Between 1 and {TAGS_OF_MAX} resource ARNs must be given");
         return Err(ElbRefusal::Validation(text));
     }
-    let settings = &world.balancer.settings;
+    let balancers = &world.balancers;
     let mut descriptions = Vec::new();
     for arn in arns {
-        if arn != settings.arn && arn != settings.listener_arn {
-            world.balancer.group(&GroupArn::from(arn.as_str()))?;
+        if balancers.by_arn(&arn).is_err() && balancers.by_listener(&arn).is_err() {
+            balancers.group(&GroupArn::from(arn.as_str()))?;
         }
         descriptions.push(TagDescription { resource_arn: arn, tags: Members::from_iter([]) });
     }

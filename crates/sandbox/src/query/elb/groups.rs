@@ -63,36 +63,35 @@ struct AttributeItem {
 
 /// Lists target groups by ARN, name or load balancer.
 pub(super) fn describe(world: &World, mut params: Params) -> Result<Groups, ElbRefusal> {
-    let balancer = &world.balancer;
     let of = params.take("LoadBalancerArn");
     let arns = params.list("TargetGroupArns.member")?;
     let names = params.list("Names.member")?;
     let page = page(&mut params)?;
     params.finish()?;
-    if of.as_ref().is_some_and(|arn| *arn != balancer.settings.arn) {
-        return Err(ElbRefusal::BalancerNotFound);
-    }
+    let of = of.map(|arn| world.balancers.by_arn(&arn)).transpose()?;
     for arn in &arns {
-        balancer.group(&GroupArn::from(arn.as_str()))?;
+        world.balancers.group(&GroupArn::from(arn.as_str()))?;
     }
-    if !names.iter().all(|name| balancer.groups.values().any(|g| g.name == *name)) {
+    let all = || world.balancers.all().flat_map(|it| it.groups.values().map(move |group| (it, group)));
+    if !names.iter().all(|name| all().any(|(_, group)| group.name == *name)) {
         return Err(ElbRefusal::GroupNotFound);
     }
-    let asked = |g: &&Group| {
+    let asked = |(balancer, g): &(&Balancer, &Group)| {
         (arns.is_empty() || arns.iter().any(|arn| arn == g.arn.as_str()))
             && (names.is_empty() || names.contains(&g.name))
-            && (of.is_none() || balancer.in_use(&g.arn))
+            && of.is_none_or(|of| of.settings.arn == balancer.settings.arn && balancer.in_use(&g.arn))
     };
-    let (groups, next_marker) = page.cut(balancer.groups.values().filter(asked));
-    Ok(Groups { target_groups: groups.into_iter().map(|g| item(balancer, g)).collect(), next_marker })
+    let (groups, next_marker) = page.cut(all().filter(asked));
+    Ok(Groups { target_groups: groups.into_iter().map(|(it, group)| item(it, group)).collect(), next_marker })
 }
 
 /// Shows a group's attributes, all with their defaults but the deregistration delay.
 pub(super) fn describe_attributes(world: &World, mut params: Params) -> Result<Attributes, ElbRefusal> {
     let arn = GroupArn::from(params.need("TargetGroupArn")?);
     params.finish()?;
-    let group = world.balancer.group(&arn)?;
-    let close = match world.balancer.settings.at_delay_end {
+    let balancer = world.balancers.of_group(&arn)?;
+    let group = balancer.group(&arn)?;
+    let close = match balancer.settings.at_delay_end {
         AtDelayEnd::Close => "true",
         AtDelayEnd::Keep => "false",
     };

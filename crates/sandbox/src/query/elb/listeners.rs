@@ -24,24 +24,24 @@ struct ListenerItem {
     default_actions: Members<ActionItem>,
 }
 
-/// Shows the one listener, when it is the one that is asked for.
+/// Shows the one listener of a load balancer, or those that are named.
 pub(super) fn describe(world: &World, mut params: Params) -> Result<Listeners, ElbRefusal> {
     let of = params.take("LoadBalancerArn");
     let arns = params.list("ListenerArns.member")?;
     let page = page(&mut params)?;
     params.finish()?;
-    let settings = &world.balancer.settings;
-    if of.as_ref().is_some_and(|arn| *arn != settings.arn) {
-        return Err(ElbRefusal::BalancerNotFound);
-    }
-    if arns.iter().any(|arn| *arn != settings.listener_arn) {
+    let of = of.map(|arn| world.balancers.by_arn(&arn)).transpose()?;
+    let named: Vec<_> = arns.iter().map(|arn| world.balancers.by_listener(arn)).collect::<Result<_, _>>()?;
+    let own = of.map(|it| &it.settings.listener_arn);
+    if own.is_some_and(|own| arns.iter().any(|arn| arn != own)) {
         return Err(ElbRefusal::ListenerNotFound);
     }
     if of.is_none() && arns.is_empty() {
         let text = "You must specify either listener ARNs or a load balancer ARN";
         return Err(ElbRefusal::Validation(text.to_owned()));
     }
-    let (items, _) = page.cut(std::iter::once(item(&world.balancer)));
+    let shown: Vec<_> = of.map_or(named, |it| vec![it]);
+    let (items, _) = page.cut(shown.into_iter().map(item));
     Ok(Listeners { listeners: items.into_iter().collect() })
 }
 
@@ -50,13 +50,11 @@ pub(super) fn modify(world: &mut World, now: At, mut params: Params) -> Result<L
     let arn = params.need("ListenerArn")?;
     let forward = read_actions(&mut params, "DefaultActions")?;
     params.finish()?;
-    if arn != world.balancer.settings.listener_arn {
-        return Err(ElbRefusal::ListenerNotFound);
-    }
-    if let Some(forward) = forward {
-        world.balancer.modify_default(forward, now)?;
-    }
-    Ok(Listeners { listeners: std::iter::once(item(&world.balancer)).collect() })
+    let balancer = match forward {
+        Some(forward) => world.balancers.modify_default(&arn, forward, now)?,
+        None => world.balancers.by_listener(&arn)?,
+    };
+    Ok(Listeners { listeners: std::iter::once(item(balancer)).collect() })
 }
 
 fn item(balancer: &Balancer) -> ListenerItem {

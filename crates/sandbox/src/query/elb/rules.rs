@@ -33,15 +33,16 @@ pub(super) fn describe(world: &World, mut params: Params) -> Result<Rules, ElbRe
     let arns = params.list("RuleArns.member")?;
     let page = page(&mut params)?;
     params.finish()?;
-    let balancer = &world.balancer;
-    if listener.as_ref().is_some_and(|arn| *arn != balancer.settings.listener_arn) {
-        return Err(ElbRefusal::ListenerNotFound);
-    }
+    let of = listener.as_ref().map(|arn| world.balancers.by_listener(arn)).transpose()?;
     if listener.is_some() != arns.is_empty() {
         let text = "You must specify either rule ARNs or a listener ARN";
         return Err(ElbRefusal::Validation(text.to_owned()));
     }
-    let all = || balancer.rules.values().map(item).chain([default_item(balancer)]);
+    let here = |balancer: &&Balancer| of.is_none_or(|of| of.settings.arn == balancer.settings.arn);
+    let all = || {
+        let balancers = world.balancers.all().filter(here);
+        balancers.flat_map(|it| it.rules.values().map(item).chain([default_item(it)]))
+    };
     if let Some(_missing) = arns.iter().find(|arn| !all().any(|rule| rule.rule_arn.as_str() == **arn)) {
         return Err(ElbRefusal::RuleNotFound);
     }
@@ -56,11 +57,11 @@ pub(super) fn modify(world: &mut World, now: At, mut params: Params) -> Result<R
     let forward = read_actions(&mut params, "Actions")?;
     let conditions = read_conditions(&mut params)?;
     params.finish()?;
-    if arn == default_arn(&world.balancer) {
+    if world.balancers.all().any(|balancer| arn == default_arn(balancer)) {
         let text = "Default rule cannot be modified by ModifyRule; use ModifyListener";
         return Err(ElbRefusal::OperationNotPermitted(text.to_owned()));
     }
-    let rule = world.balancer.modify_rule(&arn, forward, conditions, now)?;
+    let rule = world.balancers.modify_rule(&arn, forward, conditions, now)?;
     Ok(Rules { rules: std::iter::once(item(rule)).collect(), next_marker: None })
 }
 

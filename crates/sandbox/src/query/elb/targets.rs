@@ -46,7 +46,7 @@ pub(super) fn register(world: &mut World, now: At, params: Params) -> Result<Not
     if targets.is_empty() {
         return Err(ElbRefusal::Validation("At least one target must be specified".to_owned()));
     }
-    world.balancer.register(&world.cloud, &arn, &targets, now)?;
+    world.balancers.register(&world.cloud, &arn, &targets, now)?;
     Ok(Nothing {})
 }
 
@@ -56,14 +56,14 @@ pub(super) fn deregister(world: &mut World, now: At, params: Params) -> Result<N
     if targets.is_empty() {
         return Err(ElbRefusal::Validation("At least one target must be specified".to_owned()));
     }
-    world.balancer.deregister(&arn, &targets, now)?;
+    world.balancers.deregister(&arn, &targets, now)?;
     Ok(Nothing {})
 }
 
 /// Shows the health of all targets of a group, or of those that are named, registered or not.
 pub(super) fn describe_health(world: &World, params: Params) -> Result<HealthOfTargets, ElbRefusal> {
     let (arn, named) = read(params)?;
-    let group = world.balancer.group(&arn)?;
+    let group = world.balancers.group(&arn)?;
     let keys: Vec<TargetKey> = if named.is_empty() {
         group.targets().map(|(key, _)| key.clone()).collect()
     } else {

@@ -61,7 +61,7 @@ fn a_registered_target_is_not_registered_yet_and_nobody_checks_it() {
     story.register("a", &id).expect("it runs");
     story.after_ms(1_999);
     assert_eq!(story.health("a", &id), ("unused", "Target.NotRegistered"));
-    assert_eq!((story.checks(PASSED), story.world().route("")), (0, None));
+    assert_eq!((story.checks(PASSED), story.world().route(0, "")), (0, None));
     story.after_ms(1);
     assert_eq!(story.health("a", &id), ("initial", "Elb.RegistrationInProgress"));
     assert_eq!(story.checks(PASSED), 1);

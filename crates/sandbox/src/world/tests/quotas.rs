@@ -56,8 +56,8 @@ fn a_load_balancer_has_a_thousand_targets_whatever_the_group() {
     };
     let register = |story: &mut Story, group: &str, targets: &[(InstanceId, Option<u16>)]| {
         let (arn, now) = (story.group(group), story.now);
-        let World { cloud, balancer, .. } = story.world();
-        balancer.register(cloud, &arn, targets, now)
+        let World { cloud, balancers, .. } = story.world();
+        balancers.register(cloud, &arn, targets, now)
     };
     let too_many = |per| Err(ElbRefusal::TooManyTargets { per, max: 1_000 });
     assert_eq!(register(&mut story, "a", &targets(1, 1_001)), too_many("target group"));

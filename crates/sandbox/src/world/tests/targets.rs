@@ -53,10 +53,10 @@ fn a_deregistered_target_drains_gets_nothing_new_and_is_cut_at_the_end() {
     let id = story.running();
     story.register("a", &id).expect("it runs");
     story.checks(PASSED);
-    assert!(story.world().route("").is_some());
+    assert!(story.world().route(0, "").is_some());
     story.deregister("a", &id);
     assert_eq!(story.health("a", &id), ("draining", "Target.DeregistrationInProgress"));
-    assert_eq!(story.world().route(""), None);
+    assert_eq!(story.world().route(0, ""), None);
     story.after_ms(299_999);
     assert_eq!(story.health("a", &id).0, "draining");
     story.world().take_effects();
@@ -85,7 +85,7 @@ fn a_stopped_instance_is_unused_and_begins_anew_when_it_runs_again() {
     story.checks(PASSED);
     story.ended(&id, 1);
     assert_eq!(story.health("a", &id), ("unused", "Target.InvalidState"));
-    assert_eq!(story.world().route(""), None);
+    assert_eq!(story.world().route(0, ""), None);
     story.change(Verb::Start, &id).expect("it is stopped");
     story.after_ms(300);
     assert_eq!(story.health("a", &id).0, "initial");

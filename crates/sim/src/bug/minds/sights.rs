@@ -8,10 +8,11 @@ use segue_domain::decision::Cause;
 use segue_domain::effect::{Done, Effect, Outcome};
 use segue_domain::ids::InstanceId;
 use segue_domain::instance::InstanceState;
+use segue_domain::plan::Front;
 use segue_domain::reading::Reading;
 use segue_domain::state::{Leg, Promoted, ReleaseState, Stance};
 use segue_domain::step::Step;
-use segue_domain::target::TargetHealth;
+use segue_domain::target::{TargetHealth, Weights};
 use segue_domain::world::World;
 
 use crate::bug::{Bug, Bugs};
@@ -28,6 +29,8 @@ pub(super) fn mistake(bugs: &Bugs, state: &mut ReleaseState, world: &mut World) 
         (Bug::StaysRegistered, stays_registered),
         (Bug::BackWithoutCapacity, back_without_capacity),
         (Bug::CloseWithoutCapacity, close_without_capacity),
+        (Bug::OneForward, shares_elsewhere_as_wanted),
+        (Bug::OneHome, all_new_ones_at_the_first),
         (Bug::WeightsDropped, weights_as_wanted),
         (Bug::PauseIgnored, pause_ignored),
         (Bug::AbortIgnored, abort_ignored),
@@ -95,24 +98,42 @@ fn stays_registered(state: &mut ReleaseState, world: &mut World) {
 
 fn back_without_capacity(state: &mut ReleaseState, _: &mut World) {
     if state.leg != Leg::Out {
-        state.plan.floor = 0;
+        without_floors(state);
     }
 }
 
 fn close_without_capacity(state: &mut ReleaseState, _: &mut World) {
     if state.leg == Leg::Out {
-        state.plan.floor = 0;
+        without_floors(state);
     }
 }
 
+fn without_floors(state: &mut ReleaseState) {
+    state.plan.floor = 0;
+    state.plan.fronts.iter_mut().for_each(|front| front.floor = 0);
+}
+
+fn all_new_ones_at_the_first(state: &mut ReleaseState, _: &mut World) {
+    let first = state.plan.service.routing.first.forward.clone();
+    state.plan.batches.iter_mut().for_each(|batch| batch.forward = first.clone());
+}
+
+fn shares_elsewhere_as_wanted(state: &mut ReleaseState, world: &mut World) {
+    let first = &state.plan.service.routing.first.forward;
+    let read = world.weights.get(first).cloned();
+    let first = first.clone();
+    weights_as_wanted(state, world);
+    world.weights.extend(read.map(|read| (first, read)));
+}
+
 fn weights_as_wanted(state: &mut ReleaseState, world: &mut World) {
-    let plan = &state.plan;
-    let wanted = match (&state.leg, step(state)) {
-        (Leg::Back { .. }, _) => &plan.weights_before,
-        (Leg::Out, Some(Step::Admit | Step::Observe)) => &plan.weights_shared,
-        (Leg::Out, _) => &plan.weights_after,
+    let wanted: fn(&Front) -> &Weights = match (&state.leg, step(state)) {
+        (Leg::Back { .. }, _) => |front| &front.weights_before,
+        (Leg::Out, Some(Step::Admit | Step::Observe)) => |front| &front.weights_shared,
+        (Leg::Out, _) => |front| &front.weights_after,
     };
-    world.weights = Reading::fresh(wanted.clone());
+    let shown = state.plan.fronts.iter().map(|it| (it.forward.clone(), Reading::fresh(wanted(it).clone())));
+    world.weights = shown.collect();
 }
 
 fn pause_ignored(state: &mut ReleaseState, _: &mut World) {

@@ -1,0 +1,68 @@
+//! Who gets new clients: the shares of each load balancer's weighted forward.
+
+use std::collections::BTreeSet;
+
+use super::scope::{Acts, Scope, Taken};
+use crate::decision::{Source, WaitingOn};
+use crate::effect::Effect;
+use crate::ids::GroupArn;
+use crate::plan::Front;
+use crate::state::Leg;
+use crate::target::Weights;
+
+/// Which of the plan's shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shares {
+    /// As they were.
+    Before,
+    /// Old and new ones serve.
+    Shared,
+    /// Only new ones get new clients.
+    After,
+}
+
+impl Shares {
+    fn of(self, front: &Front) -> &Weights {
+        match self {
+            Self::Before => &front.weights_before,
+            Self::Shared => &front.weights_shared,
+            Self::After => &front.weights_after,
+        }
+    }
+}
+
+/// The groups to which these shares lead new clients of a load balancer.
+pub(super) fn led_to(front: &Front, shares: Shares) -> BTreeSet<GroupArn> {
+    let shared = shares.of(front).iter().filter(|(_, share)| **share > 0);
+    shared.map(|(group, _)| group.clone()).collect()
+}
+
+/// Gives each forward these shares, if it does not have them. It is done when all of them show theirs.
+pub(super) fn give(scope: &Scope<'_>, shares: Shares) -> Taken {
+    give_at(scope, &scope.plan().fronts.iter().collect::<Vec<_>>(), shares)
+}
+
+/// The same at some of the load balancers.
+pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> Taken {
+    let mut acts = Acts::new(scope);
+    let is_only = scope.plan().fronts.len() == 1;
+    // The way back gives both, one in the place of the other: each has its own name.
+    let subject = match (&scope.state.leg, shares) {
+        (Leg::Back { .. }, Shares::After) => "new-shares",
+        (Leg::Back { .. } | Leg::Out, Shares::Before | Shares::Shared) | (Leg::Out, Shares::After) => {
+            "shares"
+        }
+    };
+    for front in fronts {
+        let wanted = shares.of(front);
+        let current =
+            scope.world.weights(&front.forward).map_err(|why| Scope::blind(Source::Weights, why))?;
+        if wanted.iter().any(|(group, share)| current.get(group) != Some(share)) {
+            let forward = front.forward.clone();
+            let name = if is_only { subject.to_owned() } else { format!("{subject}/{forward}") };
+            let effect = Effect::SetWeights { forward, weights: wanted.clone() };
+            acts.want(&name, effect);
+        }
+    }
+    Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
+}
