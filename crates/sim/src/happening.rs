@@ -1,6 +1,8 @@
 //! What happens to the world, and what people do, whatever the daemon is doing: at a time, or at a place in the
 //! release where it is worst.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
@@ -126,9 +128,9 @@ const SOON_MS: u64 = 20_000;
 const AIMED: u32 = 650_000;
 const ZONES: u64 = 3;
 /// The steps of a release in which it hurts.
-const WORST_STEPS: std::ops::Range<u64> = 4..12;
+const WORST_STEPS: Range<u64> = 4..12;
 /// Admit, observe and close.
-const FIRST_USERS: std::ops::Range<u64> = 5..8;
+const FIRST_USERS: Range<u64> = 5..8;
 /// Before the step has done anything.
 const AT_ONCE_MS: u64 = 80;
 
@@ -178,7 +180,7 @@ pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
 
 /// A new server dies before the old ones are closed, and whoever is launched in its place never serves.
 fn too_few(chance: Chance) -> [Happening; 2] {
-    let nth = first_users(chance);
+    let nth = step_of(FIRST_USERS, chance);
     let after_ms = chance.named("after").below(SOON_MS / 4);
     let way = u8::try_from(chance.named("way").below(3)).unwrap_or(0);
     [
@@ -190,7 +192,7 @@ fn too_few(chance: Chance) -> [Happening; 2] {
 /// Nobody is scraped from about when the new servers get their first users, and meanwhile somebody wants all of it back:
 /// the last samples say of servers with boards that they have none.
 fn on_old_samples(chance: Chance) -> [Happening; 2] {
-    let nth = first_users(chance);
+    let nth = step_of(FIRST_USERS, chance);
     let after_ms = chance.named("after").below(SOON_MS / 4);
     let aborted_ms = after_ms + chance.named("abort").below(SOON_MS);
     [
@@ -199,17 +201,15 @@ fn on_old_samples(chance: Chance) -> [Happening; 2] {
     ]
 }
 
-/// A step in which new servers get their first users.
-fn first_users(chance: Chance) -> u32 {
-    let step = FIRST_USERS.start + chance.named("step").below(FIRST_USERS.end - FIRST_USERS.start);
+/// One step of these.
+fn step_of(steps: Range<u64>, chance: Chance) -> u32 {
+    let step = steps.start + chance.named("step").below(steps.end - steps.start);
     u32::try_from(step).unwrap_or(0)
 }
 
 /// Somebody pauses, and meanwhile everything changes.
 fn in_a_pause(chance: Chance) -> [Happening; 2] {
-    let nth =
-        u32::try_from(WORST_STEPS.start + chance.named("step").below(WORST_STEPS.end - WORST_STEPS.start));
-    let nth = nth.unwrap_or(0);
+    let nth = step_of(WORST_STEPS, chance);
     let side = if chance.named("side").below(2) == 0 { Side::Old } else { Side::New };
     let after_ms = chance.named("after").below(AT_ONCE_MS);
     let pause = At::Step { nth, after_ms };
