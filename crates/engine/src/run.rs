@@ -181,7 +181,11 @@ impl ReleaseLoop<'_> {
         let step = state.current().map_or("", |record| record.step.name());
         let span = tracing::info_span!("step", step);
         async {
-            let Some(mut world) = self.look(&state, flights).await else { return Ok(Next::Again) };
+            let at = self.clock.now();
+            let is_unseen = needs_no_look(&state, at);
+            let world =
+                if is_unseen { Some(World::unseen(at)) } else { self.look(&state, at, flights).await };
+            let Some(mut world) = world else { return Ok(Next::Again) };
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));
             }
@@ -189,7 +193,7 @@ impl ReleaseLoop<'_> {
             // Of a million boards there is one list at a time: who watches wants numbers, and those stay.
             world.board_lists = BTreeMap::new();
             let world = Arc::new(world);
-            if !needs_no_look(&state, world.at) {
+            if !is_unseen {
                 self.ledger.saw(Arc::clone(&world), waiting(&decision));
             }
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
@@ -201,14 +205,10 @@ impl ReleaseLoop<'_> {
         .await
     }
 
-    /// What the release must see now, which between two steps is nothing. None when the last effect in flight landed
+    /// What the release must see now. None when the last effect in flight landed
     /// meanwhile: a look at thousands of servers takes seconds, what it saw is from before that end, and the next one
     /// sees more. Nothing is begun in between, so no look is given up twice for the same effects.
-    async fn look(&self, state: &ReleaseState, flights: &mut Flights) -> Option<World> {
-        let at = self.clock.now();
-        if needs_no_look(state, at) {
-            return Some(World::unseen(at));
-        }
+    async fn look(&self, state: &ReleaseState, at: Timestamp, flights: &mut Flights) -> Option<World> {
         let wanted = needs(state);
         tokio::select! {
             biased;
