@@ -50,7 +50,6 @@ fn a_release_ends_well_when_the_clock_of_its_machine_is_set_in_its_middle() {
         place,
         &[
             ("bake = \"10s\"", "bake = \"2s\""),
-            ("min_boards = 2", "min_boards = 0"),
             ("wave_boards = 40", "wave_boards = 1"),
             ("switching_at_once = 4", "switching_at_once = 1"),
         ],

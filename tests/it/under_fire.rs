@@ -90,11 +90,7 @@ fn a_release_goes_on_when_the_disk_of_its_journal_was_full_for_a_while() {
     let args = ["sandbox", "--fleet", "2", "--clients", "100", "--serve-config", "segue.toml"];
     let (_sandbox, ready) = program::ready(segue(place).args(args).stderr(Stdio::null()));
     let slow = [("wave_boards = 40", "wave_boards = 1"), ("switching_at_once = 4", "switching_at_once = 1")];
-    program::change_config(
-        place,
-        &[[("bake = \"10s\"", "bake = \"2s\""), ("min_boards = 2", "min_boards = 0")].as_slice(), &slow]
-            .concat(),
-    );
+    program::change_config(place, &[[("bake = \"10s\"", "bake = \"2s\"")].as_slice(), &slow].concat());
     // A process that does not ignore it is ended by the signal, where a full disk would only refuse.
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$0\" serve --config segue.toml"]).arg(program::path());

@@ -122,10 +122,18 @@ const SPOILT: Duration = Duration::from_secs(15);
 const QUIET: Duration = Duration::from_secs(4);
 /// Until everybody is in.
 const JOINING: Duration = Duration::from_mins(1);
-/// Boards that the canary holds at least while it is watched, or the demo's release waits for a person.
-pub(crate) const CANARY_MIN_BOARDS: u32 = 5;
+/// Boards that a canary holds at least while it is watched, or its release waits for a person.
+const CANARY_MIN_BOARDS: u32 = 5;
+/// Of an even share it is asked for so much only: neither chance nor a busy machine is to hold a release.
+const CANARY_SHARE: u32 = 8;
 /// The one service of the demo.
 const SERVICE: &str = "boards";
+
+/// How many boards a canary beside so many servers must have held, where users have so many open.
+pub(crate) const fn canary_min_boards(boards: u32, servers: u32) -> u32 {
+    let share = boards / (servers + 1) / CANARY_SHARE;
+    if share < CANARY_MIN_BOARDS { share } else { CANARY_MIN_BOARDS }
+}
 
 pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
     // What runs below may end at any of its awaits: every process that it started is ended with it.

@@ -12,12 +12,10 @@ use segue_sandbox::users::{Crowd, CrowdConfig};
 
 use crate::args::SandboxCommand;
 use crate::daemon_config::{DaemonConfig, Patience};
-use crate::demo::{CANARY_MIN_BOARDS, front_door, other_doors};
+use crate::demo::{canary_min_boards, front_door, other_doors};
 use crate::output::say;
 
 const CLIENTS_PER_BOARD: u32 = 5;
-/// A canary beside a few servers holds one board in so many, and more.
-const SERVERS_ABOUT: u32 = 8;
 const EDITS_PER_S: f64 = 2.0;
 /// Where `segue` looks for a daemon when it is told nothing.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7788);
@@ -58,6 +56,7 @@ fn write_config(ready: &Ready, file: &Path, clients: u32) -> Result<()> {
          --serve-config",
         journal = journal.display()
     );
+    let servers = u32::try_from(ready.blue.len())?;
     let config = DaemonConfig {
         ready,
         listen: LISTEN,
@@ -65,7 +64,7 @@ fn write_config(ready: &Ready, file: &Path, clients: u32) -> Result<()> {
         key_file: &key_file,
         canary_bake: CANARY_BAKE,
         // A canary that nobody uses is watched for as long, and passes when it is healthy.
-        canary_min_boards: (clients / CLIENTS_PER_BOARD / SERVERS_ABOUT).min(CANARY_MIN_BOARDS),
+        canary_min_boards: canary_min_boards(clients / CLIENTS_PER_BOARD, servers),
         patience: Patience::default(),
     };
     write(&key_file, &ready.handover_key, OWNERS_ALONE)?;

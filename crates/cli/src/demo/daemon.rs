@@ -86,7 +86,7 @@ impl Daemon {
             journal: &place.path("journal.db"),
             key_file: &place.write("handover.key", &ready.handover_key)?,
             canary_bake: args.bake,
-            canary_min_boards: super::CANARY_MIN_BOARDS,
+            canary_min_boards: super::canary_min_boards(args.boards, args.servers.into()),
             patience: args.patience(),
         };
         let config = place.write("segue.toml", &config.text())?;

@@ -45,7 +45,7 @@ pub(crate) fn waiting(on: &WaitingOn) -> Phrase {
 fn bake(boards: Option<u64>, wanted: u64) -> String {
     match boards {
         Some(boards) => {
-            format!("the end of the bake; it held {} at once, {wanted} are wanted", counted(boards, "board"))
+            format!("the end of the bake; it held {} at once, {wanted} wanted", counted(boards, "board"))
         }
         None => format!("the end of the bake; it has not held the {} wanted yet", counted(wanted, "board")),
     }
