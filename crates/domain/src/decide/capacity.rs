@@ -43,7 +43,9 @@ fn require_at(
     then: Then,
 ) -> Result<(), Progress> {
     let floor = usize::try_from(place.floor).unwrap_or(usize::MAX);
-    let serves = |id: &&InstanceId| is_healthy_in(scope, &place.groups, id);
+    // Nobody is counted at two load balancers.
+    let is_here = |id: &InstanceId| place.at.is_none_or(|at| scope.state.home(id) == at);
+    let serves = |id: &&InstanceId| is_here(id) && is_healthy_in(scope, &place.groups, id);
     let healthy: Vec<&InstanceId> = able_ones.iter().filter(serves).collect();
     let able = healthy.iter().filter(|id| is_open(scope, id)).count();
     if able >= floor {

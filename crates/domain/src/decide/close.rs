@@ -19,6 +19,7 @@ use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
 use crate::moves::Direction;
+use crate::plan::Front;
 use crate::step::Step;
 use crate::target::TargetHealth;
 
@@ -35,8 +36,9 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
-/// All new servers of a load balancer are known to be down, and old ones of it serve: whoever waits for the new ones leaves the users without
-/// any server, and nobody launches new ones in their place. After the point of no return only waiting is left.
+/// All new servers of a load balancer are known to be down, and old ones of it serve: whoever waits for the new ones
+/// leaves the users without any server, and nobody launches new ones in their place. After the point of no return only
+/// waiting is left.
 fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     if scope.state.no_return.is_some() {
         return Ok(());
@@ -44,8 +46,9 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     let green = scope.state.green();
     for front in &scope.plan().fronts {
         let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
-        let mut here = green.iter().filter(is_here).peekable();
-        let all_are_down = here.peek().is_some() && here.all(|id| is_known_to_be_down(scope, id));
+        // Where some were to come and nobody is left, they are down as well.
+        let has_new = scope.plan().green_size_at(&front.forward) > 0;
+        let all_are_down = has_new && green.iter().filter(is_here).all(|id| is_known_to_be_down(scope, id));
         let any_old_serves =
             scope.plan().blue.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id));
         if all_are_down && any_old_serves {
@@ -78,12 +81,17 @@ fn replace_the_dead(scope: &Scope<'_>) -> Result<(), Progress> {
 
 /// What becomes of whoever comes in the place of the dead: something is to be done for it (`Err`), it is waited
 /// for, or nobody is waited for: all are there, or those who are not will not come. Where none of the new
-/// servers serves any more, nothing proves the version, and nothing is launched.
+/// servers of a load balancer serves any more, nothing proves the version there, and nothing is launched.
 fn replacements(scope: &Scope<'_>) -> Result<Option<Progress>, Progress> {
     let green = scope.state.green();
     let running = u32::try_from(scope.running(&green).len()).unwrap_or(u32::MAX);
     let all_here = running >= scope.plan().green_size() && scope.state.arriving().is_empty();
-    if all_here || !green.iter().any(|id| capacity::is_healthy(scope, id)) {
+    let proves_it = |front: &Front| {
+        let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
+        green.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id))
+    };
+    let mut with_new = scope.plan().fronts.iter().filter(|it| scope.plan().green_size_at(&it.forward) > 0);
+    if all_here || !with_new.all(proves_it) {
         return Ok(None);
     }
     match scope.require_done(Step::Admit, admit::ready) {

@@ -14,7 +14,7 @@ use super::{registry, room};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, LaunchBatch, Outcome};
 use crate::event::Event;
-use crate::ids::{EffectId, InstanceId};
+use crate::ids::{EffectId, ForwardArn, InstanceId};
 use crate::instance::{InstanceState, Origin};
 use crate::state::{BatchState, EffectRecord};
 use crate::step::Step;
@@ -61,16 +61,17 @@ fn lost_for_good(scope: &Scope<'_>) -> Option<InstanceId> {
         .cloned()
 }
 
-/// Spares and canaries that died after all were admitted. The first batch brings as many more. A spare that is
-/// only stopped is started again instead.
-fn dead_by_name(scope: &Scope<'_>) -> u32 {
+/// Spares and canaries of this load balancer that died after all were admitted. Its first batch brings as many more. A
+/// spare that is only stopped is started again instead.
+fn dead_by_name(scope: &Scope<'_>, forward: &ForwardArn) -> u32 {
     if !scope.state.is_done(Step::Admit) {
         return 0;
     }
     let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
     let spares = scope.plan().spares.iter().filter(gone);
     let dead = |id: &&InstanceId| has_died(scope, id);
-    let dead = spares.chain(scope.plan().takeover.iter().filter(dead)).count();
+    let dead = spares.chain(scope.plan().takeover.iter().filter(dead));
+    let dead = dead.filter(|id| scope.state.home(id) == forward).count();
     u32::try_from(dead).unwrap_or(u32::MAX)
 }
 
@@ -92,7 +93,9 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     };
     let lost: Vec<InstanceId> = batch.launched.iter().filter(|id| has_died(scope, id)).cloned().collect();
     let alive = u32::try_from(batch.launched.len() - lost.len()).unwrap_or(u32::MAX);
-    let wanted = if index == 0 { planned.count.saturating_add(dead_by_name(scope)) } else { planned.count };
+    let first = scope.plan().batches.iter().position(|it| it.forward == planned.forward);
+    let dead = if first == Some(place) { dead_by_name(scope, &planned.forward) } else { 0 };
+    let wanted = planned.count.saturating_add(dead);
     let missing = wanted.saturating_sub(alive);
     if missing == 0 {
         return Ok(());

@@ -5,7 +5,7 @@
 //! another load balancer (it is D'Hondt's method), so a fleet that grows by one server moves none.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::survey::Survey;
 use super::{Facts, count};
@@ -116,18 +116,22 @@ pub(super) fn in_turn<'a>(seats: &[Seats<'a>]) -> Vec<&'a ForwardArn> {
     order
 }
 
-/// Even shares for each subnet, the first ones one more; at most 100 in one batch, each for one load balancer.
+/// The seats of each load balancer dealt over the subnets, one after the other from where the last one ended: each has
+/// some of every zone, and so have all of them together. At most 100 in one batch, each for one load balancer.
 pub(super) fn spread(service: &Service, order: &[&ForwardArn]) -> Vec<BatchPlan> {
-    let total = count(order.len());
-    let zones = count(service.launch.subnets.len()).max(1);
-    let mut order = order.iter();
+    let zones = service.launch.subnets.len().max(1);
+    let mut seats: BTreeMap<(usize, &ForwardArn), u32> = BTreeMap::new();
+    let mut dealt = 0_usize;
+    for balancer in service.routing.balancers() {
+        for _ in order.iter().filter(|it| ***it == balancer.forward) {
+            *seats.entry((dealt % zones, &balancer.forward)).or_insert(0) += 1;
+            dealt += 1;
+        }
+    }
     let mut batches = Vec::new();
-    for (subnet, index) in service.launch.subnets.iter().zip(0_u32..) {
-        let here = total / zones + u32::from(index < total % zones);
-        let here = usize::try_from(here).unwrap_or(usize::MAX);
-        let seats: Vec<&ForwardArn> = order.by_ref().take(here).copied().collect();
+    for (zone, subnet) in service.launch.subnets.iter().enumerate() {
         for balancer in service.routing.balancers() {
-            let mut left = count(seats.iter().filter(|it| ***it == balancer.forward).count());
+            let mut left = seats.get(&(zone, &balancer.forward)).copied().unwrap_or(0);
             while left > 0 {
                 let now = left.min(LARGEST_BATCH);
                 let forward = balancer.forward.clone();

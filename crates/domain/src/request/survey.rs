@@ -66,6 +66,9 @@ impl Survey {
         let (fleet, running) = fleets.max().filter(|(fleet, _)| *fleet > 0).ok_or(Refusal::NothingRuns {})?;
         self.fleet = fleet;
         self.running = running;
+        if !facts.service.routing.others.is_empty() {
+            self.fleet = facts.service.routing.balancers().map(|at| self.fleet_at(facts, at)).sum();
+        }
         Ok(())
     }
 
@@ -80,9 +83,13 @@ impl Survey {
         count(self.serving.get(version).into_iter().flatten().filter(coloured).count())
     }
 
-    /// How many of the running fleet serve at this load balancer.
+    /// How many serve at this load balancer in a colour that gets new clients. Each of several may run another version,
+    /// one that was just added for instance: whoever serves there is counted, for its users have nobody else.
     pub(super) fn fleet_at(&self, facts: &Facts<'_>, at: &Balancer) -> u32 {
-        self.coloured_at(facts, at, &self.running)
+        match facts.service.routing.others.is_empty() {
+            true => self.coloured_at(facts, at, &self.running),
+            false => self.serving.keys().map(|version| self.coloured_at(facts, at, version)).sum(),
+        }
     }
 
     /// The load balancer at which an instance serves.
@@ -100,10 +107,12 @@ impl Survey {
         others.flat_map(|(_, ids)| ids.iter().cloned()).collect()
     }
 
-    /// Up to `limit` stopped instances of this very AMI.
+    /// Up to `limit` stopped instances of this very AMI. One that a group still lists would serve wherever that is as soon
+    /// as it is started, ready or not.
     pub(super) fn stopped(&self, image: &Image, limit: u32) -> BTreeSet<InstanceId> {
         let stopped = self.stopped.get(&image.id).cloned().unwrap_or_default();
-        stopped.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
+        let is_free = |id: &InstanceId| !self.groups.contains_key(id) && !self.routes.contains_key(id);
+        stopped.into_iter().filter(is_free).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
     }
 
     pub(super) fn groups_of(
