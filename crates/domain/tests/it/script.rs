@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use segue_domain::decision::Decision;
 use segue_domain::event::{Event, ServiceEvent, Word};
-use segue_domain::ids::{Actor, BoardId, CheckName, InstanceId, ServiceName, Version};
+use segue_domain::ids::{Actor, BoardId, CheckName, ImageId, InstanceId, ServiceName, Version};
 use segue_domain::instance::InstanceState;
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
@@ -89,6 +89,11 @@ impl Play {
             ["size", size] => self.stage.service.launch.size = Some(size.parse().unwrap()),
             ["slots", count] => self.stage.service.routing.first.slots.truncate(count.parse().unwrap()),
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
+            ["runs", id, version] => {
+                let instance = &mut self.server(id).instance;
+                instance.image = ImageId::new(format!("ami-{version}"));
+                instance.version = Version::new(*version);
+            }
             ["claims", id, version] => self.server(id).claims = Some(Version::new(*version)),
             ["counts", id, boards] => self.server(id).counts = Some(boards.parse().unwrap()),
             ["silent", id] => self.server(id).silent = true,
