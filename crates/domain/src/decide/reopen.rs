@@ -15,12 +15,13 @@ use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::instance::InstanceState;
 use crate::plan::Front;
+use crate::service::Balancer;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
+    let_the_users_in(scope)?;
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
-    let_the_users_in(scope)?;
     // Nobody else is led to one that may be gone any moment: where a new server serves, it has the users until then.
     late::require_departures_landed(scope)?;
 
@@ -56,12 +57,17 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 /// Where all of one side at a load balancer are known to serve nobody any more, whoever of the other side there does is
 /// better than nobody: that all old servers come is waited for with the users let in.
 fn let_the_users_in(scope: &Scope<'_>) -> Result<(), Progress> {
-    if registry::require_groups(scope, &scope.plan().groups()).is_err() {
-        return Ok(());
-    }
     let (blue, green) = (&scope.plan().blue, &scope.state.green());
     for (shares, kept, lost) in [(Shares::Before, blue, green), (Shares::After, green, blue)] {
         let serve_alone = |front: &&Front| {
+            // What another load balancer does not answer is no matter of this one's users.
+            let own = scope.plan().service.routing.balancers().find(|it| it.forward == front.forward);
+            let groups = own.into_iter().flat_map(Balancer::forwarded);
+            if registry::require_groups(scope, groups).is_err()
+                || scope.world.weights(&front.forward).is_err()
+            {
+                return false;
+            }
             let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
             // A canary that is taken over may not be in green's group yet.
             let groups = share::led_to(front, shares);

@@ -53,10 +53,17 @@ pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> T
             "shares"
         }
     };
+    let mut unread = None;
     for front in fronts {
         let wanted = shares.of(front);
-        let current =
-            scope.world.weights(&front.forward).map_err(|why| Scope::blind(Source::Weights, why))?;
+        let current = match scope.world.weights(&front.forward) {
+            Ok(current) => current,
+            // The others are not kept waiting for it.
+            Err(why) => {
+                unread.get_or_insert_with(|| Scope::blind(Source::Weights, why));
+                continue;
+            }
+        };
         if wanted.iter().any(|(group, share)| current.get(group) != Some(share)) {
             let forward = front.forward.clone();
             let name = if is_only { subject.to_owned() } else { format!("{subject}/{forward}") };
@@ -64,5 +71,10 @@ pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> T
             acts.want(&name, effect);
         }
     }
-    Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
+    match unread {
+        Some(unread) if acts.is_idle() => Err(unread),
+        Some(_) | None => {
+            Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
+        }
+    }
 }
