@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use segue_domain::app::AppState;
 use segue_domain::decision::Verdict;
+use segue_domain::effect::{self, Effect, LaunchBatch};
 use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::state::{ReleaseState, Stance};
+use segue_domain::time::Timestamp;
 
 use crate::ground::Ground;
 use crate::run::Outcome;
@@ -77,10 +79,24 @@ fn l2_no_orphans(
             Some(format!("L2: {} is left of {release}, which went back", instance.id))
         }
         Some(Verdict::Released | Verdict::Passed) | None => {
-            let is_known = state.brought().contains(&instance.id);
+            let is_known =
+                state.brought().contains(&instance.id) || may_be_of_an_open_launch(state, instance);
             (!is_known).then(|| format!("L2: {} runs, and {release} does not know it", instance.id))
         }
     }
+}
+
+/// A release that holds for good has not looked for it yet: its journal names the launch, and says that its end is not
+/// known. Whoever lets it go on finds it by that.
+fn may_be_of_an_open_launch(state: &ReleaseState, instance: &Instance) -> bool {
+    let Origin::Release { batch, attempt, .. } = &instance.origin else { return false };
+    let is_held = matches!(state.stance, Stance::Held { .. });
+    let is_open = |ended: &Option<(effect::Outcome, Timestamp)>| {
+        matches!(ended, None | Some((effect::Outcome::Unknown(_), _)))
+    };
+    let mut open = state.effects.values().filter(|record| is_open(&record.ended));
+    let is_its = |launch: &LaunchBatch| (launch.batch, launch.attempt) == (*batch, *attempt);
+    is_held && open.any(|record| matches!(&record.effect, Effect::Launch(launch) if is_its(launch)))
 }
 
 /// L3: after a way back that was gone to its end, every old server that lives is open.

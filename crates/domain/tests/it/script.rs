@@ -89,15 +89,7 @@ impl Play {
             ["size", size] => self.stage.service.launch.size = Some(size.parse().unwrap()),
             ["slots", count] => self.stage.service.routing.first.slots.truncate(count.parse().unwrap()),
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
-            ["runs", id, version] => {
-                let instance = &mut self.server(id).instance;
-                instance.image = ImageId::new(format!("ami-{version}"));
-                instance.version = Version::new(*version);
-            }
-            ["claims", id, version] => self.server(id).claims = Some(Version::new(*version)),
-            ["counts", id, boards] => self.server(id).counts = Some(boards.parse().unwrap()),
-            ["silent", id] => self.server(id).silent = true,
-            ["answers", id] => self.server(id).silent = false,
+            ["runs" | "claims" | "counts" | "silent" | "answers", id, ..] => self.tells(id, words),
             ["restarted-open", id] => self.server(id).open = segue_domain::app::AppState::Serving,
             ["closed-late", id] => self.server(id).open = segue_domain::app::AppState::Closed,
             ["started", id] => self.server(id).instance.state = InstanceState::Running,
@@ -191,6 +183,22 @@ impl Play {
             }
             ["room", count] => self.stage.room = Some(count.parse().unwrap()),
             _ => panic!("no such command: {words:?}"),
+        }
+    }
+
+    /// What somebody says of itself.
+    fn tells(&mut self, id: &str, words: &[&str]) {
+        let server = self.server(id);
+        match words {
+            ["runs", _, version] => {
+                server.instance.image = ImageId::new(format!("ami-{version}"));
+                server.instance.version = Version::new(*version);
+            }
+            ["claims", _, version] => server.claims = Some(Version::new(*version)),
+            ["counts", _, boards] => server.counts = Some(boards.parse().unwrap()),
+            ["silent", _] => server.silent = true,
+            ["answers", _] => server.silent = false,
+            _ => panic!("{words:?} is no command"),
         }
     }
 

@@ -141,6 +141,10 @@ impl Mirrors<plan::Plan> for Plan {
                 floor: self.floor,
             });
         }
+        // Without any, no share would be wanted and no floor kept: that is nobody's plan.
+        if fronts.is_empty() {
+            return Err(Unreadable { what: "the load balancers of a plan", value: "none".to_owned() });
+        }
         let batches: Result<Vec<_>, _> = self.batches.into_iter().map(|it| it.read(&first)).collect();
         Ok(plan::Plan {
             release: self.release.read()?,
