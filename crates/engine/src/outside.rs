@@ -225,9 +225,9 @@ impl Outside {
         self.read(call, answer()).await
     }
 
-    /// A place for one wave.
-    pub(crate) async fn wave_turn(&self) -> Result<SemaphorePermit<'_>, CallError> {
-        self.waves.acquire().await.map_err(|error| CallError::bug(error.to_string()))
+    /// A place for one wave, or none. It is not waited for: a wave that begins later would not know of an abort.
+    pub(crate) fn wave_turn(&self) -> Result<SemaphorePermit<'_>, CallError> {
+        self.waves.try_acquire().map_err(|_full| CallError::retry("as many waves as may be are under way"))
     }
 
     /// A place for one board from its seal to its activate.

@@ -52,7 +52,7 @@ pub(crate) async fn carry(
     book: &AddressBook,
     effect: &MoveWave,
 ) -> Result<WaveResult, CallError> {
-    let _turn = outside.wave_turn().await?;
+    let _turn = outside.wave_turn()?;
     let carrying = Carrying {
         outside,
         effect,

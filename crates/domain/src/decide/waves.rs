@@ -141,11 +141,14 @@ fn in_lanes<'a>(
     cut: impl Fn(Vec<Assignment<'a>>) -> Vec<Assignment<'a>>,
 ) -> Option<Vec<Vec<Assignment<'a>>>> {
     let policy = &scope.plan().service.handover;
-    let lanes_for = |rooms: &[Room]| policy.waves_at_once(u32::try_from(rooms.len()).unwrap_or(u32::MAX));
-    if planner::is_trial(number) || lanes_for(rooms) < 2 {
+    let lanes = policy.waves_at_once(u32::try_from(rooms.len()).unwrap_or(u32::MAX));
+    if planner::is_trial(number) || lanes < 2 {
         return None;
     }
-    // A lane is of one load balancer.
+    // A lane is of one load balancer, and each has its part of them.
+    let all = rooms.len().max(1);
+    let lanes = usize::try_from(lanes).unwrap_or(1);
+    let lanes_for = |rooms: &[Room]| (lanes * rooms.len() / all).max(1);
     let homes = at_home(scope, lists, rooms).unwrap_or_else(|| vec![(lists.to_vec(), rooms.to_vec())]);
     let lanes = homes.iter().map(|(lists, rooms)| lanes_of(lists, rooms, lanes_for(rooms), &cut));
     Some(lanes.collect::<Option<Vec<_>>>()?.concat())
@@ -154,10 +157,9 @@ fn in_lanes<'a>(
 fn lanes_of<'a>(
     lists: &[&'a BoardList],
     rooms: &[Room],
-    lanes: u32,
+    lanes: usize,
     cut: impl Fn(Vec<Assignment<'a>>) -> Vec<Assignment<'a>>,
 ) -> Option<Vec<Vec<Assignment<'a>>>> {
-    let lanes = usize::try_from(lanes).unwrap_or(1).max(1);
     // In turn: who has boards left is spread over the lanes however few of them there are.
     let lists_of = |lane: usize| lists.iter().skip(lane).step_by(lanes).copied().collect::<Vec<_>>();
     let room_of = |lane: usize| rooms.iter().skip(lane).step_by(lanes).cloned().collect::<Vec<Room>>();

@@ -119,8 +119,41 @@ impl Pacer {
             left.insert(BALANCER_CALLS.name, Left { tokens, at: now });
             wait
         };
+        let mut turn = Turn { pacer: self, came: Came::No };
         tokio::time::sleep(wait).await;
+        turn.came = Came::Yes;
         Ok(())
+    }
+}
+
+/// A token of the load balancer's that was taken beforehand. Whoever does not wait for its turn gives it back: a look that
+/// is given up has made no call.
+struct Turn<'a> {
+    pacer: &'a Pacer,
+    came: Came,
+}
+
+enum Came {
+    Yes,
+    No,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        match self.came {
+            Came::Yes => {}
+            Came::No => self.pacer.take_back_a_turn(),
+        }
+    }
+}
+
+impl Pacer {
+    /// Those behind keep their times, so the rate is never passed.
+    fn take_back_a_turn(&self) {
+        let now = Instant::now();
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = (level(&left, BALANCER_CALLS, now) + 1.0).min(f64::from(BALANCER_CALLS.most));
+        left.insert(BALANCER_CALLS.name, Left { tokens, at: now });
     }
 }
 
@@ -162,6 +195,21 @@ mod tests {
 
     fn stop(count: usize) -> Effect {
         Effect::Stop { instances: (0..count).map(|n| InstanceId::new(format!("i-{n}"))).collect() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_nobody_waited_for_is_given_back() {
+        let pacer = Pacer::default();
+        for _ in 0..40 {
+            pacer.balancer_turn().await.unwrap();
+        }
+        for _ in 0..50 {
+            let gave_up = tokio::time::timeout(Duration::from_millis(1), pacer.balancer_turn()).await;
+            assert!(gave_up.is_err());
+        }
+        let before = Instant::now();
+        pacer.balancer_turn().await.unwrap();
+        assert!(before.elapsed() <= Duration::from_millis(101), "{:?}", before.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -47,8 +47,9 @@ impl<'a> Carrying<'a> {
             let polled = Instant::now();
             waiting = self.poll(waiting, deadline).await;
             if !waiting.is_empty() {
-                // While some were switched others have come: they do not wait a pause more.
-                tokio::time::sleep_until(polled + self.outside.limits.attach_poll).await;
+                // While some were switched others have come: they hardly wait a pause more.
+                let pause = self.outside.limits.attach_poll;
+                tokio::time::sleep_until((polled + pause).max(Instant::now() + pause / 4)).await;
             }
         }
         Ok(())
