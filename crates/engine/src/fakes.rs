@@ -18,6 +18,7 @@ mod laws;
 mod machine;
 mod method;
 mod metrics;
+mod mute;
 mod other;
 mod permissions;
 mod scenery;

@@ -115,7 +115,12 @@ impl Store for ChokedStore {
         let (choke, world) = (&self.world.choke, &self.world);
         let passing = choke.enter(Method::Append, world.now_ms());
         // A request that is on its way for long, or whose sender is frozen: it arrives when nobody waits for it.
-        if let Some(late) = passing.lands_late().or_else(|| self.life.frozen_for()) {
+        if let Some(late) = passing.lands_late() {
+            let _waiting = world.waits_for_the_journal();
+            self.land_late(late, lease.clone(), append.clone());
+            return std::future::pending().await;
+        }
+        if let Some(late) = self.life.frozen_for() {
             self.land_late(late, lease.clone(), append.clone());
             return std::future::pending().await;
         }

@@ -10,6 +10,7 @@ use segue_domain::time::Timestamp;
 
 use super::fixture::{COLOUR, SUBNETS};
 use super::machine::{Fate, Machine, Untagged};
+use super::mute::Mutes;
 use super::state::{Registration, State};
 use super::{FakeWorld, at};
 
@@ -30,6 +31,8 @@ pub(super) struct Troubles {
     deaths: u64,
     /// Who died, and when.
     dead: BTreeMap<InstanceId, u64>,
+    /// Who waited for the journal, and when.
+    pub(super) mutes: Mutes,
     /// When a request that lands late was sent, as long as it has its effect.
     sent_at_ms: Option<u64>,
 }
@@ -69,9 +72,11 @@ impl State {
         Some(self.troubles.dead.keys().filter(|id| self.died_unseen(id)).count())
     }
 
-    /// The sender of what is just done could know what happened then.
+    /// The sender of what is just done could know what happened then, and act on it.
     pub(super) fn could_be_known(&self, at_ms: u64) -> bool {
-        self.sent_at_ms() >= at_ms.saturating_add(LATELY_MS)
+        let sent_at_ms = self.sent_at_ms();
+        let waited_ms = self.troubles.mutes.between(at_ms, sent_at_ms);
+        sent_at_ms >= at_ms.saturating_add(LATELY_MS).saturating_add(waited_ms)
     }
 
     /// When what is just done was sent: now, unless it lands late.

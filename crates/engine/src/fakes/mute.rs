@@ -1,0 +1,69 @@
+//! A daemon that waits for its journal: what it has seen meanwhile it cannot act on, for every deed is written first.
+
+use std::sync::PoisonError;
+
+use super::FakeWorld;
+
+/// The times in which somebody waited for the answer to an append that nobody will give.
+#[derive(Debug, Default)]
+pub(super) struct Mutes(Vec<Mute>);
+
+#[derive(Debug)]
+struct Mute {
+    from_ms: u64,
+    /// It still waits.
+    to_ms: Option<u64>,
+}
+
+impl Mutes {
+    /// How much of the time between the two was waited away.
+    pub(super) fn between(&self, from_ms: u64, to_ms: u64) -> u64 {
+        let lasted = |mute: &Mute| {
+            let end_ms = mute.to_ms.unwrap_or(to_ms).min(to_ms);
+            end_ms.saturating_sub(mute.from_ms.max(from_ms))
+        };
+        self.0.iter().map(lasted).sum()
+    }
+}
+
+/// Whoever holds it waits.
+pub(super) struct Waiting {
+    world: FakeWorld,
+    place: usize,
+}
+
+impl FakeWorld {
+    pub(super) fn waits_for_the_journal(&self) -> Waiting {
+        let from_ms = self.now_ms();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mutes = &mut state.troubles.mutes.0;
+        mutes.push(Mute { from_ms, to_ms: None });
+        Waiting { world: self.clone(), place: mutes.len() - 1 }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let to_ms = self.world.now_ms();
+        let mut state = self.world.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mute) = state.troubles.mutes.0.get_mut(self.place) {
+            mute.to_ms = Some(to_ms);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mute, Mutes};
+
+    #[test]
+    fn only_what_was_waited_within_the_time_counts() {
+        let ended = Mute { from_ms: 100, to_ms: Some(300) };
+        let goes_on = Mute { from_ms: 1_000, to_ms: None };
+        let mutes = Mutes(vec![ended, goes_on]);
+        assert_eq!(mutes.between(0, 50), 0);
+        assert_eq!(mutes.between(200, 250), 50);
+        assert_eq!(mutes.between(0, 900), 200);
+        assert_eq!(mutes.between(250, 1_500), 550);
+    }
+}
