@@ -13,7 +13,8 @@ fn a_measured_release_moves_every_board_once_and_tells_what_it_took() {
     let _alone = program::alone();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("figures.json");
-    let sizes = ["--instances", "20", "--boards", "400", "--clients-per-board", "2", "--limits", "off"];
+    let sizes = ["--instances", "20", "--boards", "400", "--clients-per-board", "2"];
+    let sizes = [&sizes[..], &["--load-balancers", "2", "--limits", "off"]].concat();
     let ended = bench(&[&sizes[..], &["--json", file.to_str().unwrap()]].concat());
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stderr, ended.stdout);
     let figures: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();

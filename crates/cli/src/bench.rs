@@ -32,6 +32,9 @@ pub(crate) struct BenchArgs {
     /// Boards that are open on them
     #[arg(long, value_name = "M", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     boards: u32,
+    /// Load balancers that the servers stand behind, evenly
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=8))]
+    load_balancers: u16,
     /// Clients of each board; they are counted, and have no sockets
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000))]
     clients_per_board: u32,

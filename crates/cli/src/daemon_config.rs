@@ -27,6 +27,8 @@ pub(crate) struct Patience {
     pub(crate) step: Duration,
     /// From one look at the world to the next.
     pub(crate) tick: Duration,
+    /// For the world to show what is so: a reading that is missing, an effect that was done.
+    pub(crate) settle: Duration,
     /// A number from Prometheus that is older is unknown.
     pub(crate) max_age: Duration,
     /// For a wave's clients to come to their new servers.
@@ -67,6 +69,7 @@ impl Default for Patience {
         Self {
             step: Duration::from_mins(1),
             tick: Duration::from_millis(200),
+            settle: Duration::from_secs(3),
             max_age: Duration::from_secs(3),
             attach_deadline: Duration::from_secs(10),
             wave_boards: 40,
@@ -158,7 +161,7 @@ switching_at_once = {switching_at_once}
 
 [service.patience]
 step = "{patience_s}s"
-settle = "3s"
+settle = "{settle_s}s"
 max_age = "{max_age_s}s"
 zeros_apart = "1s"
 "#,
@@ -169,6 +172,7 @@ zeros_apart = "1s"
             wave_boards = patience.wave_boards,
             switching_at_once = patience.switching_at_once,
             patience_s = patience.step.as_secs_f64(),
+            settle_s = patience.settle.as_secs_f64(),
             max_age_s = patience.max_age.as_secs_f64(),
         )
     }

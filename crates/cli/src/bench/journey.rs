@@ -39,7 +39,7 @@ pub(super) struct InStep {
 
 /// Two fleets of more targets than an unasked AWS lets a load balancer have.
 fn overrides(args: &BenchArgs) -> Vec<Override> {
-    let reason = format!("the sandbox's load balancer takes {} targets", stage::targets_max(args));
+    let reason = format!("each of the sandbox's load balancers takes {} targets", stage::targets_max(args));
     let wanted = stage::targets_max(args) > stage::TARGETS;
     wanted.then(|| Override { check: "targets".to_owned(), reason }).into_iter().collect()
 }

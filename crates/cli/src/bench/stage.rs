@@ -90,9 +90,11 @@ fn instances_max(args: &BenchArgs) -> u16 {
     args.instances.saturating_mul(2).saturating_add(SPARE)
 }
 
-/// The load balancer's quota of targets: AWS's own, or what AWS would be asked for.
+/// Each load balancer's quota of targets: AWS's own, or what AWS would be asked for. Those that come in the place of
+/// others may come to any of them.
 pub(super) fn targets_max(args: &BenchArgs) -> u16 {
-    instances_max(args).max(TARGETS)
+    let here = args.instances.div_ceil(args.load_balancers);
+    here.saturating_mul(2).saturating_add(SPARE).max(TARGETS)
 }
 
 fn sandbox_config(args: &BenchArgs, place: &Place) -> SandboxConfig {
@@ -101,6 +103,7 @@ fn sandbox_config(args: &BenchArgs, place: &Place) -> SandboxConfig {
         data_dir: Some(place.path("sandbox")),
         // The servers lead their clients by themselves: there are not as many slots as servers anywhere.
         slots: 0,
+        load_balancers: args.load_balancers,
         fleet: Some(FleetConfig { count: args.instances, ..FleetConfig::of("1".to_owned()) }),
         simulated: Some(SimulatedConfig { boards: args.boards, clients_per_board: args.clients_per_board }),
         token_buckets: match args.limits {
@@ -146,6 +149,8 @@ fn patience(args: &BenchArgs) -> Patience {
     Patience {
         step: Duration::from_mins(15),
         tick: Duration::from_secs(1),
+        // Longer than from one look of Prometheus to the next.
+        settle: Duration::from_secs(15),
         max_age: Duration::from_secs(45),
         ..usual
     }
