@@ -93,17 +93,33 @@ pub(crate) fn ledger(admin: &str) -> Value {
 
 /// What is at a path; an object, whatever its status is.
 pub(crate) fn get(url: &str, path: &str) -> Value {
-    use std::io::{Read as _, Write as _};
-
-    // One plain request; a whole client would be more than this needs.
-    let address = url.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = exchange(url, &format!("GET {path}"), "");
     let body = answer.split_once("\r\n\r\n").unwrap().1;
     let json = body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap();
     serde_json::from_str(json).unwrap()
+}
+
+/// Sets a fault of a sandbox.
+pub(crate) fn fault(admin: &str, fault: &Value) {
+    let answer = exchange(admin, "POST /admin/faults", &fault.to_string());
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+}
+
+/// One plain request; a whole client would be more than this needs.
+fn exchange(url: &str, what: &str, body: &str) -> String {
+    use std::io::{Read as _, Write as _};
+
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{what} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Looks until there is something to see.

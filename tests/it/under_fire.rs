@@ -1,11 +1,11 @@
-//! A real release while its journal is under fire: PostgreSQL is killed and restarted, the disk of a file is full.
-//! Each time the daemon waits, begins nothing that it could not write down, and goes on.
+//! A real release under fire: PostgreSQL is killed and restarted, the disk of a file is full, AWS takes the daemon's
+//! credentials no more. Each time the daemon waits, begins nothing that it could not write down, and goes on.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use segue_tests::postgres::Server;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clients::said;
 use crate::on_postgres::{daemon, records, segue};
@@ -127,4 +127,42 @@ fn a_release_goes_on_when_the_disk_of_its_journal_was_full_for_a_while() {
     nothing_twice(&ready);
     drop(killed);
     daemon.child.wait().unwrap();
+}
+
+/// For how long nobody renews the credentials: many looks.
+const EXPIRED_MS: u32 = 4_000;
+
+#[test]
+fn a_release_goes_on_when_its_credentials_had_expired_for_a_while() {
+    let _alone = program::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let args = ["sandbox", "--fleet", "2", "--clients", "100", "--serve-config", "segue.toml"];
+    let (_sandbox, ready) = program::ready(segue(place).args(args).stderr(Stdio::null()));
+    let admin = ready["admin"].as_str().unwrap();
+    let quick = [("bake = \"10s\"", "bake = \"2s\""), ("wave_boards = 40", "wave_boards = 1")];
+    let daemon = program::daemon(place, &quick);
+    let url = daemon.url.as_str();
+    let asked = |args: &[&str]| {
+        let output = segue(place).args(["--daemon", url]).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", said(&output));
+    };
+    asked(&["canary", "boards", "--version", "2", "--wait"]);
+    asked(&["release", "boards"]);
+    for step in ["admit", "handover"] {
+        until(step, || {
+            let view = program::get(url, "/v1/releases/boards-2");
+            let steps = view["steps"].as_array()?;
+            steps.iter().find(|it| it["name"] == step && it["state"] != "pending").map(|_| ())
+        });
+        program::fault(admin, &json!({"fault": "expire_credentials", "for_ms": EXPIRED_MS}));
+    }
+    released(url, "boards-2");
+    nothing_twice(&ready);
+    let ledger = program::ledger(admin);
+    let struck = ledger["faults"].as_object().unwrap();
+    for action in ["DescribeInstances", "DescribeTargetHealth"] {
+        let refused = struck.get(&format!("expire_credentials:{action}")).and_then(Value::as_u64);
+        assert!(refused > Some(0), "{struck:?}");
+    }
 }

@@ -8,10 +8,10 @@ use aws_sdk_elasticloadbalancingv2::types::{Action, ForwardActionConfig, Rule};
 use segue_domain::ids::{
     ForwardArn, GroupArn, ImageId, InstanceId, ServiceName, SubnetId, TemplateId, Version,
 };
-use segue_engine::ports::ImageQuery;
 use segue_engine::ports::contract::{
     CloudFixture, LoadBalancerFixture, PermissionsFixture, cloud, load_balancer, permissions,
 };
+use segue_engine::ports::{Class, Cloud as _, ImageQuery, LoadBalancer as _};
 use segue_sandbox::{InProcess, Ready, SandboxConfig};
 use tempfile::TempDir;
 
@@ -123,6 +123,26 @@ async fn questions_to_a_sandbox_keep_the_contract_of_permissions() {
         permissions(stub.permissions().await, stub.cloud().await, fixture).await;
         sandbox.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn what_expired_credentials_are_told_is_asked_again_and_changed_nothing() {
+    let config = format!("{CONFIG}\n[[fault]]\nfault = \"expire_credentials\"\ncalls = 2\n");
+    let (sandbox, _folder) = sandbox_of(toml::from_str(&config).expect("a legal configuration")).await;
+    let ready = sandbox.ready();
+    let stub = Stub::elsewhere(&ready.aws);
+    let (service, group) = (ServiceName::new(ready.service.clone()), group(ready, "a"));
+    let (cloud, balancer) = (stub.cloud().await, stub.balancer().await);
+
+    let of_ec2 = cloud.instances(&service).await.expect_err("they have expired");
+    let of_elb = balancer.targets(&group).await.expect_err("they still have");
+    for error in [of_ec2, of_elb] {
+        assert_eq!(error.class, Class::Retry, "{error}");
+        assert!(error.what.contains("its credentials are too old"), "{error}");
+    }
+    assert_eq!(cloud.instances(&service).await.expect("they were renewed").len(), 1);
+    assert_eq!(balancer.targets(&group).await.expect("they were renewed").len(), 1);
+    sandbox.shutdown().await;
 }
 
 /// A group that is not there, named like one that is.

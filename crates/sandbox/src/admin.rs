@@ -133,6 +133,7 @@ fn try_set(shared: &Shared, fault: Fault) -> Result<(), FaultRefused> {
     let stopped = match &fault {
         Fault::Freeze { instance } | Fault::Thaw { instance } => Some(instance.clone()),
         Fault::Throttle { .. }
+        | Fault::ExpireCredentials { .. }
         | Fault::RefuseCapacity { .. }
         | Fault::LoseResponse { .. }
         | Fault::Kill { .. }

@@ -35,6 +35,16 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         for_ms: Option<u64>,
     },
+    /// The credentials of every call have expired, as a role's do that nobody renewed: `RequestExpired` by EC2,
+    /// `ExpiredToken` by Elastic Load Balancing.
+    ExpireCredentials {
+        /// How many calls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        calls: Option<u32>,
+        /// For how long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
+    },
     /// Launches and starts are refused with `InsufficientInstanceCapacity`.
     RefuseCapacity {
         /// The zone, as `eu-west-1a`; every one when it is left out.
@@ -213,6 +223,7 @@ impl Fault {
             }
             Self::SlowBoot { boot_ms, .. } => bounded("boot_ms", Some(*boot_ms), BOOT_MS_MAX),
             Self::Throttle { action: None, .. }
+            | Self::ExpireCredentials { .. }
             | Self::RefuseCapacity { .. }
             | Self::Kill { .. }
             | Self::Freeze { .. }
@@ -226,6 +237,7 @@ impl Fault {
     pub(crate) const fn limits(&self) -> (Option<u32>, Option<u64>) {
         match self {
             Self::Throttle { calls, for_ms, .. }
+            | Self::ExpireCredentials { calls, for_ms }
             | Self::RefuseCapacity { calls, for_ms, .. }
             | Self::SlowBoot { calls, for_ms, .. } => (*calls, *for_ms),
             Self::LoseResponse { calls, .. } => (Some(*calls), None),

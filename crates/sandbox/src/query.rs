@@ -111,6 +111,10 @@ impl Endpoint {
         params: Params,
     ) -> Option<(u16, String)> {
         let shared = &self.shared;
+        let proof = proof.and_then(|()| match shared.with(|world, now| world.expires(call.action, now)) {
+            true => Err(Unproven::ExpiredToken),
+            false => Ok(()),
+        });
         match (service, proof) {
             (Service::Ec2, Ok(())) => {
                 if let Some(no) = denied::ec2(&self.credentials, call.action, denied::Tags::of(&params)) {

@@ -51,6 +51,9 @@ pub(crate) enum Unproven {
     Incomplete(String),
     #[error("The security token included in the request is invalid.")]
     UnknownKey,
+    /// Never found by a look at the signature: the fault that is called so.
+    #[error("The security token included in the request is expired")]
+    ExpiredToken,
     /// Signed for something else; this says for what.
     #[error("{0}")]
     Misdirected(String),

@@ -20,7 +20,7 @@ impl Ec2Unproven {
             Unproven::Unsigned => {
                 (400, "MissingParameter", "The request must contain the parameter AWSAccessKeyId")
             }
-            Unproven::Expired { .. } | Unproven::NotYetCurrent { .. } => {
+            Unproven::Expired { .. } | Unproven::NotYetCurrent { .. } | Unproven::ExpiredToken => {
                 (400, "RequestExpired", "Request has expired.")
             }
             Unproven::Incomplete(_)
@@ -59,6 +59,7 @@ impl ElbUnproven {
             Unproven::Unsigned => (403, "MissingAuthenticationToken"),
             Unproven::Incomplete(_) => (400, "IncompleteSignature"),
             Unproven::UnknownKey => (403, "InvalidClientTokenId"),
+            Unproven::ExpiredToken => (403, "ExpiredToken"),
             Unproven::Misdirected(_)
             | Unproven::Expired { .. }
             | Unproven::NotYetCurrent { .. }

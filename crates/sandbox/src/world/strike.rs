@@ -44,6 +44,7 @@ impl World {
                 self.trouble.add(fault, now)
             }
             Fault::Throttle { .. }
+            | Fault::ExpireCredentials { .. }
             | Fault::RefuseCapacity { zone: None, .. }
             | Fault::LoseResponse { .. }
             | Fault::SlowBoot { .. }
@@ -69,6 +70,15 @@ impl World {
         let strikes = self.trouble.throttles(action, now);
         if strikes {
             self.ledger.struck(format!("throttle:{action}"));
+        }
+        strikes
+    }
+
+    /// Whether the credentials of a call have expired.
+    pub(crate) fn expires(&mut self, action: &str, now: At) -> bool {
+        let strikes = self.trouble.expires(now);
+        if strikes {
+            self.ledger.struck(format!("expire_credentials:{action}"));
         }
         strikes
     }

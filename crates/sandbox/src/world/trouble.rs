@@ -72,6 +72,10 @@ impl Trouble {
         self.strike(now, is_meant).is_some()
     }
 
+    pub(super) fn expires(&mut self, now: At) -> bool {
+        self.strike(now, |fault| matches!(fault, Fault::ExpireCredentials { .. })).is_some()
+    }
+
     pub(super) fn loses_response(&mut self, called: &str, now: At) -> bool {
         let is_meant =
             |fault: &Fault| matches!(fault, Fault::LoseResponse { action, .. } if action == called);
@@ -92,6 +96,7 @@ impl Trouble {
         match self.strike(now, |fault| matches!(fault, Fault::SlowBoot { .. }))? {
             Fault::SlowBoot { boot_ms, .. } => Some(Duration::from_millis(*boot_ms)),
             Fault::Throttle { .. }
+            | Fault::ExpireCredentials { .. }
             | Fault::RefuseCapacity { .. }
             | Fault::LoseResponse { .. }
             | Fault::Kill { .. }

@@ -49,6 +49,16 @@ fn a_fault_for_a_time_is_over_when_the_time_is() {
 }
 
 #[test]
+fn credentials_expire_for_every_call_and_are_renewed() {
+    let mut story = Story::begin();
+    story.fault(Fault::ExpireCredentials { calls: Some(2), for_ms: None }).expect("it is a legal fault");
+    let now = story.now;
+    let called = ["DescribeInstances", "RegisterTargets", "DescribeInstances"];
+    assert_eq!(called.map(|action| story.world().expires(action, now)), [true, true, false]);
+    assert_eq!(story.struck("expire_credentials:RegisterTargets"), 1);
+}
+
+#[test]
 fn capacity_is_refused_in_its_zone_and_the_token_stays_free() {
     let mut story = Story::begin();
     let zone = Some("eu-west-1a");
