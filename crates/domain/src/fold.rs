@@ -38,16 +38,39 @@ impl std::error::Error for Illegal {}
 pub fn fold<'a>(
     events: impl IntoIterator<Item = (Timestamp, &'a Event)>,
 ) -> Result<Option<ReleaseState>, Illegal> {
-    let mut state = None;
-    for (index, (at, event)) in events.into_iter().enumerate() {
-        match (&mut state, event) {
-            (None, Event::Planned(plan)) => state = Some(ReleaseState::planned(plan.as_ref().clone(), at)),
-            (None, _) => return Err(Illegal { index, what: "the first event is not the plan" }),
-            (Some(_), Event::Planned(_)) => return Err(Illegal { index, what: "a second plan" }),
-            (Some(state), _) => state.apply(at, event).map_err(|what| Illegal { index, what })?,
+    let mut folding = Folding::default();
+    for (at, event) in events {
+        folding.take(at, event)?;
+    }
+    Ok(folding.end())
+}
+
+/// A fold under way: no event is kept, so that whoever reads a long stream need not hold it.
+#[derive(Debug, Default)]
+pub struct Folding {
+    state: Option<ReleaseState>,
+    taken: usize,
+}
+
+impl Folding {
+    pub fn take(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
+        let index = self.taken;
+        self.taken += 1;
+        match (&mut self.state, event) {
+            (None, Event::Planned(plan)) => {
+                self.state = Some(ReleaseState::planned(plan.as_ref().clone(), at));
+                Ok(())
+            }
+            (None, _) => Err(Illegal { index, what: "the first event is not the plan" }),
+            (Some(_), Event::Planned(_)) => Err(Illegal { index, what: "a second plan" }),
+            (Some(state), _) => state.apply(at, event).map_err(|what| Illegal { index, what }),
         }
     }
-    Ok(state)
+
+    /// What came of it; `None` when nothing was taken.
+    pub fn end(self) -> Option<ReleaseState> {
+        self.state
+    }
 }
 
 impl ReleaseState {

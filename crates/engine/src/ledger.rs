@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use segue_domain::decision::{Reason, Wait};
 use segue_domain::event::Event;
-use segue_domain::fold::fold;
+use segue_domain::fold::Folding;
 use segue_domain::ids::ReleaseId;
 use segue_domain::refusal::Refusal;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::world::World;
-use segue_journal::{Append, ReadError, Reader, Stream, StreamAppend};
+use segue_journal::{Append, Pages, ReadError, Reader, Stream, StreamAppend};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::pen::{By, Pen, WriteError};
@@ -100,12 +100,19 @@ pub enum OpenError {
 /// Reads and folds a release's stream: what it is now, without a lease.
 pub(crate) async fn read(reader: &dyn Reader, release: &ReleaseId) -> Result<Watch, OpenError> {
     let name = || release.to_string();
-    let records = reader.read(&Stream::release(release), 0).await;
-    let records = records.map_err(|source| OpenError::Read { release: name(), source })?;
-    let events = records.iter().filter_map(|record| Some((record.at, record.fact.release()?)));
-    let state = fold(events).map_err(|source| OpenError::Fold { release: name(), source })?;
-    let state = state.ok_or_else(|| OpenError::Empty { release: name() })?;
-    let seq = records.last().map_or(0, |record| record.seq);
+    let stream = Stream::release(release);
+    let (mut pages, mut folding, mut seq) = (Pages::new(reader, &stream, 0), Folding::default(), 0);
+    let unread = |source| OpenError::Read { release: name(), source };
+    while let Some(records) = pages.next().await.map_err(unread)? {
+        for record in &records {
+            seq = record.seq;
+            if let Some(event) = record.fact.release() {
+                let taken = folding.take(record.at, event);
+                taken.map_err(|source| OpenError::Fold { release: name(), source })?;
+            }
+        }
+    }
+    let state = folding.end().ok_or_else(|| OpenError::Empty { release: name() })?;
     Ok(Watch { release: release.clone(), seq, state: Arc::new(state), waiting: None, world: None })
 }
 

@@ -41,20 +41,46 @@ pub trait Reader: Send + Sync {
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError>;
 
     /// Every record after `after_seq`, verified; none when the stream does not go so far. Not more than
-    /// [`crate::append::STREAM_MAX`].
+    /// [`crate::append::STREAM_MAX`], which may be hundreds of megabytes: whoever needs each only once takes [`Pages`].
     async fn read(&self, stream: &Stream, after_seq: u64) -> Result<Vec<Record>, ReadError> {
         let mut records = Vec::new();
-        let mut last_seq = after_seq;
-        loop {
-            let page = self.page(stream, last_seq).await?;
-            // A page without records is the end, even if the stream grew meanwhile.
-            let Some(last) = page.records.last() else { return Ok(records) };
-            last_seq = last.seq;
-            records.extend(page.records);
-            if last_seq >= page.end_seq {
-                return Ok(records);
-            }
+        let mut pages = Pages::new(self, stream, after_seq);
+        while let Some(page) = pages.next().await? {
+            records.extend(page);
         }
+        Ok(records)
+    }
+}
+
+/// A stream from a place on, one page after the other.
+pub struct Pages<'a, R: Reader + ?Sized> {
+    reader: &'a R,
+    stream: &'a Stream,
+    /// The last record that was handed out; none when the last page was.
+    after_seq: Option<u64>,
+}
+
+impl<R: Reader + ?Sized> fmt::Debug for Pages<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages")
+            .field("stream", self.stream)
+            .field("after_seq", &self.after_seq)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, R: Reader + ?Sized> Pages<'a, R> {
+    pub fn new(reader: &'a R, stream: &'a Stream, after_seq: u64) -> Self {
+        Self { reader, stream, after_seq: Some(after_seq) }
+    }
+
+    /// The next records, verified, at least one; none when there are no more.
+    pub async fn next(&mut self) -> Result<Option<Vec<Record>>, ReadError> {
+        let Some(after_seq) = self.after_seq else { return Ok(None) };
+        let page = self.reader.page(self.stream, after_seq).await?;
+        // A page without records is the end, even if the stream grew meanwhile.
+        self.after_seq = page.records.last().map(|last| last.seq).filter(|seq| *seq < page.end_seq);
+        Ok((!page.records.is_empty()).then_some(page.records))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use segue_api::{EventView, Scope};
-use segue_journal::{Page, ReadError, Reader, Record, Stream};
+use segue_journal::{Page, Pages, ReadError, Reader, Record, Stream};
 
 use super::changes::Changes;
 use super::{Front, named, trouble, unknown};
@@ -100,12 +100,21 @@ impl Tale {
             } else if self.is_over(&stream, end, after).await? {
                 end
             } else {
-                let records = self.journal.read(&stream, 0).await?;
-                records.iter().filter(|record| !after.is_before(record)).map(|it| it.seq).max().unwrap_or(0)
+                self.last_told(&stream, after).await?
             };
             self.told.insert(stream, told);
         }
         Ok(())
+    }
+
+    /// The last record that is not later than `after`.
+    async fn last_told(&self, stream: &Stream, after: &Cursor) -> Result<u64, ReadError> {
+        let (mut pages, mut last) = (Pages::new(self.journal.as_ref(), stream, 0), 0);
+        while let Some(records) = pages.next().await? {
+            let told = records.iter().filter(|record| !after.is_before(record)).map(|record| record.seq);
+            last = told.max().unwrap_or(last);
+        }
+        Ok(last)
     }
 
     async fn is_over(&self, stream: &Stream, end: u64, after: &Cursor) -> Result<bool, ReadError> {
