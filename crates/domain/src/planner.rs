@@ -39,24 +39,43 @@ pub struct Assignment<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FitsNowhere(pub BoardId);
 
+/// What was assigned, and what fits nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filled<'a> {
+    pub assigned: Vec<Assignment<'a>>,
+    pub left: Vec<Located<'a>>,
+}
+
 /// Assigns every board, largest first.
 pub fn assign<'a>(boards: &[Located<'a>], rooms: &[Room]) -> Result<Vec<Assignment<'a>>, FitsNowhere> {
+    let Filled { assigned, left } = fill(boards, &mut rooms.to_vec());
+    left.first().map_or(Ok(assigned), |board| Err(FitsNowhere(board.board())))
+}
+
+/// Assigns every board that fits, largest first. The rooms hold afterwards what comes to them.
+pub fn fill<'a>(boards: &[Located<'a>], rooms: &mut [Room]) -> Filled<'a> {
+    let mut filled = Filled { assigned: Vec::with_capacity(boards.len()), left: Vec::new() };
     let Some(typical) = rooms.first().map(|room| room.caps) else {
-        return boards.first().map_or(Ok(Vec::new()), |board| Err(FitsNowhere(board.board())));
+        filled.left.extend_from_slice(boards);
+        return filled;
     };
     let share = |board: &Located<'_>| dominant(typical, 1, board.clients(), board.bytes());
     let mut order: Vec<(u64, &Located<'a>)> = boards.iter().map(|board| (share(board), board)).collect();
     order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name().cmp(b.1.name())));
 
-    let mut loads: Vec<Room> = rooms.to_vec();
     let mut heap: BinaryHeap<Reverse<(u64, usize)>> =
-        loads.iter().enumerate().map(|(index, room)| Reverse((room.load(), index))).collect();
-    let mut assignments = Vec::with_capacity(order.len());
+        rooms.iter().enumerate().map(|(index, room)| Reverse((room.load(), index))).collect();
     for (_, board) in order {
-        let to = place(&mut heap, &mut loads, *board)?;
-        assignments.push(Assignment { board: *board, to });
+        // No room grows: what had none leaves none to whatever is as large. A full fleet is not searched for each board.
+        let is_as_large = |it: &Located<'_>| board.clients() >= it.clients() && board.bytes() >= it.bytes();
+        let is_hopeless = filled.left.last().is_some_and(is_as_large);
+        let to = if is_hopeless { None } else { place(&mut heap, rooms, *board) };
+        match to {
+            Some(to) => filled.assigned.push(Assignment { board: *board, to }),
+            None => filled.left.push(*board),
+        }
     }
-    Ok(assignments)
+    filled
 }
 
 /// The least loaded server that has room; usually the first that the heap gives.
@@ -64,7 +83,7 @@ fn place(
     heap: &mut BinaryHeap<Reverse<(u64, usize)>>,
     loads: &mut [Room],
     board: Located<'_>,
-) -> Result<InstanceId, FitsNowhere> {
+) -> Option<InstanceId> {
     let mut passed_over = Vec::new();
     let mut chosen = None;
     while let Some(Reverse((load, index))) = heap.pop() {
@@ -74,15 +93,23 @@ fn place(
             passed_over.push(Reverse((room.load(), index)));
             break;
         }
-        passed_over.push(Reverse((load, index)));
+        // Who is full stays so: nobody looks there again.
+        if room.has_any_room() {
+            passed_over.push(Reverse((load, index)));
+        }
     }
     heap.extend(passed_over);
-    chosen.ok_or_else(|| FitsNowhere(board.board()))
+    chosen
 }
 
 impl Room {
     fn load(&self) -> u64 {
         dominant(self.caps, self.boards, self.clients, self.bytes)
+    }
+
+    /// For an empty board nobody is on.
+    fn has_any_room(&self) -> bool {
+        is_within(self.caps, self.boards.saturating_add(1), self.clients, self.bytes)
     }
 
     /// Takes a board in if every cap still has room for it.
@@ -92,12 +119,17 @@ impl Room {
             self.clients.saturating_add(board.clients()),
             self.bytes.saturating_add(board.bytes()),
         );
-        let fits = dominant(self.caps, boards, clients, bytes) <= WHOLE / 100 * FILL_PERCENT;
+        let fits = is_within(self.caps, boards, clients, bytes);
         if fits {
             (self.boards, self.clients, self.bytes) = (boards, clients, bytes);
         }
         fits
     }
+}
+
+/// So much fills no cap further than a move may.
+fn is_within(caps: Caps, boards: u64, clients: u64, bytes: u64) -> bool {
+    dominant(caps, boards, clients, bytes) <= WHOLE / 100 * FILL_PERCENT
 }
 
 /// The largest of the three shares of the caps, in parts per billion.

@@ -70,8 +70,8 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
     let size = green_size(request.kind, facts.service, &survey);
     let seats = seats::of(request.kind, facts, &survey, size, &takeover)?;
     let mut order = seats::in_turn(&seats);
-    let spares = survey.stopped(&image, count(order.len()));
-    let launched = order.split_off(spares.len().min(order.len()));
+    let (spares, zones) = seats::spares(&order, &survey.stopped(facts, &image));
+    let launched = order.split_off(spares.len());
     if !facts.has_template && !launched.is_empty() {
         return Err(Refusal::TemplateGone { template: facts.service.launch.template.clone() });
     }
@@ -83,31 +83,31 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
         from_version: survey.running.clone(),
         blue_groups: survey.groups_of(&leaving),
         routes: survey.routes.clone(),
-        homes: homes(facts.service, &survey, &takeover, spares.iter().zip(&order)),
+        homes: homes(facts.service, &survey, &takeover, &spares),
         fronts: fronts(request.kind, facts, &seats, &leaving, &takeover)?,
         floor: floor(facts.service, survey.fleet),
         passed_canary: facts.history.passed_canary(&image.version).map(|it| it.release.clone()),
         overrides: request.overrides.clone(),
         blue: leaving,
-        batches: seats::spread(facts.service, &launched),
-        spares,
+        batches: seats::spread(facts.service, &launched, zones),
+        spares: spares.into_iter().map(|(id, _)| id.clone()).collect(),
         takeover,
         image,
     })
 }
 
 /// Where those serve that the plan knows by name. With one load balancer there is nothing to tell.
-fn homes<'a>(
+fn homes(
     service: &Service,
     survey: &Survey,
-    takeover: &'a BTreeSet<InstanceId>,
-    spares: impl Iterator<Item = (&'a InstanceId, &'a &'a ForwardArn)>,
+    takeover: &BTreeSet<InstanceId>,
+    spares: &[(&InstanceId, &ForwardArn)],
 ) -> BTreeMap<InstanceId, ForwardArn> {
     if service.routing.others.is_empty() {
         return BTreeMap::new();
     }
     let here = takeover.iter().filter_map(|id| Some((id.clone(), survey.home(service, id)?.clone())));
-    here.chain(spares.map(|(id, forward)| (id.clone(), (*forward).clone()))).collect()
+    here.chain(spares.iter().map(|(id, forward)| ((*id).clone(), (*forward).clone()))).collect()
 }
 
 fn fronts(
@@ -255,10 +255,7 @@ fn green_group(
     leaving: &BTreeSet<InstanceId>,
 ) -> Result<GroupArn, Refusal> {
     match kind {
-        Kind::Canary => {
-            let free = at.canaries.iter().find(|group| survey::members(facts, group).is_empty());
-            free.cloned().ok_or(Refusal::NoFreeCanaryGroup {})
-        }
+        Kind::Canary => free_canary_group(facts, at).cloned().ok_or(Refusal::NoFreeCanaryGroup {}),
         Kind::Full | Kind::Rollback => {
             let holds_blue = |group: &GroupArn| {
                 facts.targets.get(group).is_some_and(|targets| targets.keys().any(|id| leaving.contains(id)))
@@ -276,6 +273,11 @@ fn green_group(
             free.cloned().ok_or_else(|| Refusal::NoFreeColour { groups: at.colours.to_vec() })
         }
     }
+}
+
+/// One group carries one canary.
+fn free_canary_group<'a>(facts: &Facts<'_>, at: &'a Balancer) -> Option<&'a GroupArn> {
+    at.canaries.iter().find(|group| survey::members(facts, group).is_empty())
 }
 
 fn count(n: usize) -> u32 {

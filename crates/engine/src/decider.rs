@@ -9,6 +9,7 @@ use segue_domain::decision::Decision;
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
 use segue_domain::laws::{Broken, broken};
+use segue_domain::service::Routing;
 use segue_domain::state::ReleaseState;
 use segue_domain::world::World;
 
@@ -17,8 +18,15 @@ pub trait Decider: fmt::Debug + Send + Sync {
     /// For one that is on.
     fn decide(&self, state: &ReleaseState, world: &World) -> Decision;
 
-    /// For one that is over; `claimed` are instances that a later release has plans for.
-    fn decide_after(&self, state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision;
+    /// For one that is over; `claimed` are instances that a later release has plans for, `configured` is how clients reach
+    /// the service today.
+    fn decide_after(
+        &self,
+        state: &ReleaseState,
+        world: &World,
+        claimed: &BTreeSet<InstanceId>,
+        configured: &Routing,
+    ) -> Decision;
 
     /// Whether an event that was decided on would break a law: then it is not written, and the release holds.
     fn breaks(&self, before: &ReleaseState, event: &Event) -> Option<Broken> {
@@ -35,7 +43,13 @@ impl Decider for ByTheDomain {
         decide(state, world)
     }
 
-    fn decide_after(&self, state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision {
-        decide_after(state, world, claimed)
+    fn decide_after(
+        &self,
+        state: &ReleaseState,
+        world: &World,
+        claimed: &BTreeSet<InstanceId>,
+        configured: &Routing,
+    ) -> Decision {
+        decide_after(state, world, claimed, configured)
     }
 }

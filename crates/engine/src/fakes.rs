@@ -13,6 +13,7 @@ mod boards;
 mod choke;
 mod cloud;
 mod fixture;
+mod homes;
 mod law;
 mod laws;
 mod machine;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use segue_domain::effect::{Effect, Intent};
 use segue_domain::event::Event;
 use segue_domain::fold;
 use segue_domain::ids::ReleaseId;
@@ -113,6 +114,9 @@ impl Telling {
         };
         if let Event::Planned(plan) = event {
             self.world.expect_floor(plan.floor);
+        }
+        if let Event::Intended(Intent { attempt: 1, effect: Effect::Move(effect), .. }) = event {
+            self.world.expect_moves(&effect.wave);
         }
         let is_step = matches!(event, Event::StepEntered { .. });
         let is_endless = self.court().is_endless();

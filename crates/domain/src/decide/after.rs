@@ -2,6 +2,8 @@
 //!
 //! Guarantees: only what the plan names as old, what EC2 says is stopped, and what no target group lists is
 //! terminated; the point of no return is recorded before.
+//! Assumptions: a group lists nobody whose load balancer was taken out of the configuration, once AWS refuses to show it:
+//! whoever is stopped was out of every group before.
 //! If killed here: terminating again changes nothing.
 
 use std::collections::BTreeSet;
@@ -11,17 +13,24 @@ use super::scope::{IDS_AT_ONCE, Scope, Try, next_try};
 use crate::decision::{Decision, Then, Verdict, Wait, WaitingOn};
 use crate::effect::{Effect, Intent};
 use crate::event::Event;
-use crate::ids::{EffectId, InstanceId};
+use crate::ids::{EffectId, GroupArn, InstanceId};
 use crate::instance::InstanceState;
 use crate::plan::Kind;
+use crate::reading::Why;
+use crate::service::Routing;
 use crate::state::{EffectRecord, ReleaseState, Stance};
 use crate::step::Step;
 use crate::time::Timestamp;
 use crate::world::World;
 
 /// Decides about the old servers of a release that is over. `claimed` are instances that a later release of
-/// the service has plans for.
-pub fn decide_after(state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision {
+/// the service has plans for, and `configured` is how clients reach it today: a load balancer of the plan's may be gone.
+pub fn decide_after(
+    state: &ReleaseState,
+    world: &World,
+    claimed: &BTreeSet<InstanceId>,
+    configured: &Routing,
+) -> Decision {
     let Stance::Closed { verdict: Verdict::Released, at } = &state.stance else { return Decision::Over };
     if state.plan.kind == Kind::Canary {
         return Decision::Over;
@@ -40,7 +49,10 @@ pub fn decide_after(state: &ReleaseState, world: &World, claimed: &BTreeSet<Inst
         return later(state, "the end of keep_old", due);
     }
     let groups = registry::all_groups(&scope);
-    if registry::require_groups(&scope, &groups).is_err() {
+    let is_gone = |group: &GroupArn| {
+        configured.of_group(group).is_none() && matches!(world.targets(group), Err(Why::Refused(_)))
+    };
+    if registry::require_groups(&scope, groups.iter().filter(|group| !is_gone(group))).is_err() {
         return later(state, "the target groups", due);
     }
     let free = |id: &InstanceId| groups.iter().all(|group| registry::health(&scope, group, id).is_none());

@@ -4,11 +4,14 @@
 //! Assumptions: none; a check that cannot be answered has not passed.
 //! If killed here: nothing was done; the checks are made again.
 
+use std::collections::BTreeSet;
+
 use super::registry;
 use super::scope::{Progress, Scope, Taken};
 use crate::decision::{Then, WaitingOn};
 use crate::event::{CheckResult, Event};
-use crate::ids::CheckName;
+use crate::ids::{CheckName, InstanceId};
+use crate::instance::InstanceState;
 use crate::plan::Kind;
 use crate::reading::Reading;
 use crate::service::NeedsCanary;
@@ -105,10 +108,44 @@ fn blue_healthy(scope: &Scope<'_>) -> Answer {
         })
         .map(|(id, _)| id.as_str())
         .collect();
-    match sick.is_empty() {
-        true => Answer::Yes(format!("all {} old servers are healthy", scope.plan().blue.len())),
-        false => Answer::NotYet(format!("not healthy by the load balancer's word: {}", sick.join(", "))),
+    if !sick.is_empty() {
+        return Answer::NotYet(format!("not healthy by the load balancer's word: {}", sick.join(", ")));
     }
+    match left_behind(scope) {
+        Some(why) => Answer::NotYet(why),
+        None => Answer::Yes(format!("all {} old servers are healthy", scope.plan().blue.len())),
+    }
+}
+
+/// Servers of what runs that no group of the configuration has: their load balancer was taken out of it, or a person
+/// took them out of their groups. A release would leave them as they are, with whatever boards they have, and nobody would
+/// hear of it. A canary leaves everybody as they are.
+fn left_behind(scope: &Scope<'_>) -> Option<String> {
+    let plan = scope.plan();
+    if plan.kind == Kind::Canary {
+        return None;
+    }
+    let Some(all) = scope.world.instances.known() else {
+        return Some("EC2's list cannot be read".to_owned());
+    };
+    let old: BTreeSet<_> = plan.blue.iter().filter_map(|id| all.get(id)).map(|it| &it.version).collect();
+    let is_named =
+        |id: &InstanceId| [&plan.blue, &plan.takeover, &plan.spares].iter().any(|named| named.contains(id));
+    let groups = registry::all_groups(scope);
+    let is_listed = |id: &InstanceId| groups.iter().any(|it| registry::health(scope, it, id).is_some());
+    let left: Vec<&str> = all
+        .values()
+        .filter(|it| it.state == InstanceState::Running && old.contains(&it.version))
+        .filter(|it| !is_named(&it.id) && !is_listed(&it.id))
+        .map(|it| it.id.as_str())
+        .collect();
+    (!left.is_empty()).then(|| {
+        format!(
+            "no target group of the configuration has {}, and the release would leave them with their boards: \
+             configure their load balancer again, or stop them, or take their tags away",
+            left.join(", ")
+        )
+    })
 }
 
 fn boards_known(scope: &Scope<'_>) -> Answer {

@@ -96,23 +96,35 @@ fn located<'a>(lists: &[&'a BoardList]) -> Vec<Located<'a>> {
     boards
 }
 
-/// Every board to a server of its own load balancer, where its users know the way, the largest first; where one has no
-/// room, wherever there is some.
+/// Every board to a server of its own load balancer, where its users know the way, the largest first; those alone that find
+/// no room there go wherever some is left. Their users are told the new address as those of all others are, and it names
+/// the load balancer: they have a longer way, and their board. One that waited would wait for somebody to leave, on a server
+/// that is to go. Where that leaves one without any place the fleet is filled as a whole: a board that stays holds all.
 fn assigned<'a>(
     scope: &Scope<'_>,
     lists: &[&'a BoardList],
     rooms: &[Room],
 ) -> Result<Vec<Assignment<'a>>, Progress> {
-    if let Some(homes) = at_home(scope, lists, rooms) {
-        let assigned = homes.into_iter().map(|(lists, rooms)| planner::assign(&located(&lists), &rooms).ok());
-        if let Some(assigned) = assigned.collect::<Option<Vec<_>>>() {
-            let mut assigned = assigned.concat();
-            assigned.sort_by_key(|it| Reverse((it.board.clients(), it.board.bytes())));
-            return Ok(assigned);
-        }
+    if let Some(mut assigned) = at_home(scope, lists, rooms).and_then(home_first) {
+        assigned.sort_by_key(|it| Reverse((it.board.clients(), it.board.bytes())));
+        return Ok(assigned);
     }
     planner::assign(&located(lists), rooms)
         .map_err(|FitsNowhere(board)| Progress::Park(Reason::BoardFitsNowhere { board }))
+}
+
+/// None where a board fits nowhere when all others are at home.
+fn home_first(homes: Vec<Home<'_>>) -> Option<Vec<Assignment<'_>>> {
+    let (mut assigned, mut left, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
+    for (lists, mut own) in homes {
+        let filled = planner::fill(&located(&lists), &mut own);
+        assigned.extend(filled.assigned);
+        left.extend(filled.left);
+        rooms.extend(own);
+    }
+    let elsewhere = planner::fill(&left, &mut rooms);
+    assigned.extend(elsewhere.assigned);
+    elsewhere.left.is_empty().then_some(assigned)
 }
 
 /// What each load balancer has of lists and of rooms; none where there is only one.
@@ -191,4 +203,55 @@ fn a_move(scope: &Scope<'_>, direction: Direction, assignment: &Assignment<'_>) 
     let (board, epoch) = (located.board(), located.epoch());
     let id = MoveId::of(&scope.plan().release, direction, &board, epoch);
     Move { id, board, epoch, from: located.on().clone(), to: to.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{BoardRow, BoardState, Caps};
+    use crate::ids::BoardId;
+
+    fn list(on: &str, boards: &[(&str, u64)]) -> BoardList {
+        let row = |(board, clients): &(&str, u64)| BoardRow {
+            board: BoardId::new(*board),
+            epoch: 1,
+            state: BoardState::Active,
+            clients: *clients,
+            attached: 0,
+            bytes: 0,
+            moving: None,
+        };
+        BoardList::new(InstanceId::new(on), &boards.iter().map(row).collect::<Vec<_>>())
+    }
+
+    fn room(instance: &str) -> Room {
+        let caps = Caps { boards: 100, clients: 100, bytes: 100 };
+        Room { instance: InstanceId::new(instance), caps, boards: 0, clients: 0, bytes: 0 }
+    }
+
+    /// Which board goes to whom.
+    fn told(assigned: &[Assignment<'_>]) -> Vec<String> {
+        assigned.iter().map(|it| format!("{} to {}", it.board.board(), it.to)).collect()
+    }
+
+    #[test]
+    fn a_board_without_room_at_home_goes_where_room_is_left_and_no_other_does() {
+        let (east, west) = (list("i-1", &[("a", 50), ("b", 40)]), list("i-2", &[("c", 30)]));
+        let homes = vec![(vec![&east], vec![room("i-3")]), (vec![&west], vec![room("i-4")])];
+        let assigned = home_first(homes).expect("there is room for all");
+        assert_eq!(told(&assigned), ["a to i-3", "c to i-4", "b to i-4"]);
+    }
+
+    /// The whole fleet finds room for the largest first.
+    #[test]
+    fn those_at_home_keep_no_board_from_the_only_place_that_it_fits_in() {
+        let (east, west) = (list("i-1", &[("large", 80)]), list("i-2", &[("c", 10)]));
+        let mut small = room("i-3");
+        small.caps.clients = 50;
+        let homes = vec![(vec![&east], vec![small.clone()]), (vec![&west], vec![room("i-4")])];
+        assert_eq!(home_first(homes), None);
+        let boards = located(&[&east, &west]);
+        let assigned = planner::assign(&boards, &[small, room("i-4")]).expect("there is room for all");
+        assert_eq!(told(&assigned), ["large to i-4", "c to i-3"]);
+    }
 }

@@ -2,14 +2,16 @@
 //!
 //! Each load balancer has users of its own, by DNS. So where somebody serves today there is somebody tomorrow, and
 //! the rest is spread by the shares of users that the configuration names. One seat more never takes one from
-//! another load balancer (it is D'Hondt's method), so a fleet that grows by one server moves none.
+//! another load balancer (it is D'Hondt's method), so a fleet that grows by one server moves none. Canaries have their turn
+//! at each, and each load balancer has some of every zone.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::survey::Survey;
-use super::{Facts, count};
-use crate::ids::{ForwardArn, InstanceId};
+use super::{Facts, count, free_canary_group};
+use crate::ids::{ForwardArn, InstanceId, SubnetId};
+use crate::instance::Instance;
 use crate::plan::{BatchPlan, Kind};
 use crate::refusal::Refusal;
 use crate::service::{Balancer, Service};
@@ -51,8 +53,7 @@ pub(super) fn of<'a>(
     let usual = service.launch.size.unwrap_or(survey.fleet);
     let floors = deal(&all, usual, |it| Some(least(it)));
     let seats = match kind {
-        // A canary is for the users that there are: where nobody serves there are none.
-        Kind::Canary => deal(&all, size, |it| (it.fleet > 0).then_some(0)),
+        Kind::Canary => canaries(facts, &all, size)?,
         Kind::Full | Kind::Rollback => deal(&all, size, |it| Some(least(it))),
     };
     for ((it, seats), floor) in all.iter_mut().zip(seats).zip(floors) {
@@ -66,12 +67,30 @@ pub(super) fn of<'a>(
     Ok(all)
 }
 
-/// The least that each must have may be more than there is.
+/// Where canaries serve. Those of one release after another take the seats of one deal in turn: where there are fewer
+/// than load balancers each of these has its turn, as often as users come to it.
+fn canaries(facts: &Facts<'_>, all: &[Seats<'_>], size: u32) -> Result<Vec<u32>, Refusal> {
+    // A canary is for the users that there are: where nobody serves there are none. And it needs a group of its own.
+    let takes =
+        |it: &Seats<'_>| (it.fleet > 0 && free_canary_group(facts, it.balancer).is_some()).then_some(0);
+    let users: u64 = all.iter().filter(|it| takes(it).is_some()).map(|it| u64::from(it.balancer.share)).sum();
+    if users == 0 {
+        return Err(Refusal::NoFreeCanaryGroup {});
+    }
+    let earlier = facts.history.releases.iter().filter(|it| it.kind == Kind::Canary);
+    let earlier = u64::try_from(earlier.count()).unwrap_or(0);
+    // As many seats as there are shares give each load balancer its own: there the deal begins anew.
+    let taken = u32::try_from(earlier * u64::from(size) % users).unwrap_or(0);
+    let (before, after) = (deal(all, taken, takes), deal(all, taken.saturating_add(size), takes));
+    Ok(after.into_iter().zip(before).map(|(after, before)| after.saturating_sub(before)).collect())
+}
+
+/// There may be more load balancers with users than new servers. Canaries that are taken over stay where they are: however
+/// many they are, whoever is missing at another load balancer comes besides.
 fn refuse_too_few(kind: Kind, all: &[Seats<'_>], size: u32) -> Result<(), Refusal> {
-    let (dealt, taken): (u32, u32) =
-        (all.iter().map(|it| it.seats).sum(), all.iter().map(|it| it.taken).sum());
+    let with_users = count(all.iter().filter(|it| it.fleet > 0).count());
     let last = all.iter().rev().find(|it| it.fleet > 0 && it.taken == 0);
-    match last.filter(|_| kind != Kind::Canary && dealt > size.max(taken)) {
+    match last.filter(|_| kind != Kind::Canary && size < with_users) {
         Some(it) => Err(Refusal::NobodyForBalancer { forward: it.balancer.forward.clone(), size }),
         None => Ok(()),
     }
@@ -116,16 +135,59 @@ pub(super) fn in_turn<'a>(seats: &[Seats<'a>]) -> Vec<&'a ForwardArn> {
     order
 }
 
-/// The seats of each load balancer dealt over the subnets, one after the other from where the last one ended: each has
-/// some of every zone, and so have all of them together. At most 100 in one batch, each for one load balancer.
-pub(super) fn spread(service: &Service, order: &[&ForwardArn]) -> Vec<BatchPlan> {
-    let zones = service.launch.subnets.len().max(1);
+/// How many are in a zone for a load balancer.
+#[derive(Default)]
+pub(super) struct Zones<'a>(BTreeMap<(&'a SubnetId, &'a ForwardArn), u32>);
+
+impl<'a> Zones<'a> {
+    fn add(&mut self, subnet: &'a SubnetId, forward: &'a ForwardArn) {
+        *self.0.entry((subnet, forward)).or_insert(0) += 1;
+    }
+
+    /// How many there are of this load balancer, and of all: the next one goes where fewest are.
+    fn crowd(&self, subnet: &SubnetId, forward: &ForwardArn) -> (u32, u32) {
+        let own = self.0.get(&(subnet, forward)).copied().unwrap_or(0);
+        let all = self.0.iter().filter(|((it, _), _)| *it == subnet).map(|(_, seats)| *seats);
+        (own, all.sum())
+    }
+}
+
+/// Stopped servers for these seats, as far as there are some: each load balancer gets them of every zone.
+pub(super) fn spares<'a>(
+    order: &[&'a ForwardArn],
+    stopped: &[&'a Instance],
+) -> (Vec<(&'a InstanceId, &'a ForwardArn)>, Zones<'a>) {
+    let mut free: BTreeMap<&SubnetId, VecDeque<&Instance>> = BTreeMap::new();
+    for instance in stopped {
+        free.entry(&instance.subnet).or_default().push_back(instance);
+    }
+    let (mut spares, mut zones) = (Vec::new(), Zones::default());
+    for forward in order {
+        let open = free.iter_mut().filter(|(_, left)| !left.is_empty());
+        let fewest = open.min_by_key(|(subnet, _)| zones.crowd(subnet, forward));
+        let Some(spare) = fewest.and_then(|(_, left)| left.pop_front()) else { break };
+        zones.add(&spare.subnet, forward);
+        spares.push((&spare.id, *forward));
+    }
+    (spares, zones)
+}
+
+/// The seats of each load balancer dealt over the subnets, beside those that are taken there: each has some of every zone,
+/// and so have all of them together. At most 100 in one batch, each for one load balancer.
+pub(super) fn spread<'a>(
+    service: &'a Service,
+    order: &[&'a ForwardArn],
+    mut taken: Zones<'a>,
+) -> Vec<BatchPlan> {
     let mut seats: BTreeMap<(usize, &ForwardArn), u32> = BTreeMap::new();
-    let mut dealt = 0_usize;
     for balancer in service.routing.balancers() {
-        for _ in order.iter().filter(|it| ***it == balancer.forward) {
-            *seats.entry((dealt % zones, &balancer.forward)).or_insert(0) += 1;
-            dealt += 1;
+        let forward = &balancer.forward;
+        for _ in order.iter().filter(|it| **it == forward) {
+            let zones = service.launch.subnets.iter().enumerate();
+            let fewest = zones.min_by_key(|(_, subnet)| taken.crowd(subnet, forward));
+            let Some((zone, subnet)) = fewest else { break };
+            taken.add(subnet, forward);
+            *seats.entry((zone, forward)).or_insert(0) += 1;
         }
     }
     let mut batches = Vec::new();
@@ -142,3 +204,6 @@ pub(super) fn spread(service: &Service, order: &[&ForwardArn]) -> Vec<BatchPlan>
     }
     batches
 }
+
+#[cfg(test)]
+mod tests;

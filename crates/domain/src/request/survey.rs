@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, count};
 use crate::ids::{ForwardArn, GroupArn, InstanceId, Route, Version};
-use crate::instance::{Image, InstanceState};
+use crate::instance::{Image, Instance, InstanceState};
 use crate::refusal::Refusal;
 use crate::service::{Balancer, Service};
 use crate::target::staying;
@@ -19,7 +19,6 @@ pub(super) struct Survey {
     pub(super) routes: BTreeMap<InstanceId, Route>,
     /// Running and registered in a colour or canary group, by version.
     serving: BTreeMap<Version, BTreeSet<InstanceId>>,
-    stopped: BTreeMap<crate::ids::ImageId, BTreeSet<InstanceId>>,
     groups: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
 }
 
@@ -32,7 +31,6 @@ impl Survey {
             fleet: 0,
             routes: routes(facts),
             serving: BTreeMap::new(),
-            stopped: BTreeMap::new(),
             groups: groups(facts),
         };
         for instance in facts.instances.values() {
@@ -41,11 +39,8 @@ impl Survey {
                     let of_version = survey.serving.entry(instance.version.clone()).or_default();
                     of_version.insert(instance.id.clone());
                 }
-                InstanceState::Stopped => {
-                    let of_image = survey.stopped.entry(instance.image.clone()).or_default();
-                    of_image.insert(instance.id.clone());
-                }
                 InstanceState::Running
+                | InstanceState::Stopped
                 | InstanceState::Pending
                 | InstanceState::Stopping
                 | InstanceState::ShuttingDown
@@ -107,12 +102,15 @@ impl Survey {
         others.flat_map(|(_, ids)| ids.iter().cloned()).collect()
     }
 
-    /// Up to `limit` stopped instances of this very AMI. One that a group still lists would serve wherever that is as soon
+    /// Stopped instances of this very AMI. One that a group still lists would serve wherever that is as soon
     /// as it is started, ready or not.
-    pub(super) fn stopped(&self, image: &Image, limit: u32) -> BTreeSet<InstanceId> {
-        let stopped = self.stopped.get(&image.id).cloned().unwrap_or_default();
+    pub(super) fn stopped<'a>(&self, facts: &Facts<'a>, image: &Image) -> Vec<&'a Instance> {
         let is_free = |id: &InstanceId| !self.groups.contains_key(id) && !self.routes.contains_key(id);
-        stopped.into_iter().filter(is_free).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
+        let stopped = facts
+            .instances
+            .values()
+            .filter(|it| it.state == InstanceState::Stopped && it.image == image.id && is_free(&it.id));
+        stopped.collect()
     }
 
     pub(super) fn groups_of(

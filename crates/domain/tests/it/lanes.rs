@@ -27,9 +27,16 @@ struct Crossing {
 impl Crossing {
     /// So many servers with so many boards, closed, and as many new ones that serve.
     fn of(servers: u32, boards: u64) -> Self {
+        Self::at(1, servers, boards)
+    }
+
+    /// The same behind so many load balancers.
+    fn at(balancers: u32, servers: u32, boards: u64) -> Self {
         let mut stage = Stage::new();
+        stage.build_balancers(balancers);
         // Clients are led by the application itself: nobody has hundreds of slots.
         stage.service.routing.first.slots.clear();
+        stage.service.routing.others.iter_mut().for_each(|balancer| balancer.slots.clear());
         stage.seed(servers, boards);
         stage.service.full.needs_canary = NeedsCanary::No;
         let state = ReleaseState::planned(planned(&stage, Kind::Full, "2"), stage.now);
@@ -145,4 +152,26 @@ fn where_a_lane_has_no_room_the_whole_fleet_has_one_wave() {
     assert!(rounds.iter().all(|round| round.len() == 1), "no lane may fill who is full");
     let joined = rounds.iter().flatten().flat_map(|wave| &wave.wave.moves).map(|one| &one.to);
     assert!(joined.into_iter().all(|to| !full.contains(to)));
+}
+
+/// Its users are told the way; those of all others need no other way for that.
+#[test]
+fn a_board_that_finds_no_room_at_its_load_balancer_goes_elsewhere_and_takes_no_other_with_it() {
+    let mut crossing = Crossing::at(2, 4, 8);
+    let [east, west] = [1, 2].map(|place| crate::setup::balancer(place).forward);
+    // Eight boards fill a server. The two new ones of the second load balancer have room for one board together.
+    crossing.stage.bytes = 10_000;
+    let is_at_west = |id: &InstanceId| *crossing.state.home(id) == west;
+    let full: Vec<InstanceId> = crossing.state.green().into_iter().filter(is_at_west).collect();
+    for (id, boards) in full.iter().zip([8, 7]) {
+        crossing.stage.open_boards_on(id, boards);
+    }
+    let rounds = crossing.waves();
+    let moves: Vec<_> = rounds.iter().flatten().flat_map(|wave| &wave.wave.moves).collect();
+    let way = |from, to| {
+        let home = |id| crossing.state.home(id);
+        moves.iter().filter(|one| home(&one.from) == from && home(&one.to) == to).count()
+    };
+    assert_eq!((way(&east, &east), way(&east, &west)), (4, 0), "whoever has room at home stays there");
+    assert_eq!((way(&west, &west), way(&west, &east)), (1, 3));
 }

@@ -80,7 +80,7 @@ impl Play {
             ["there", what] => {
                 self.stage.gone.remove(*what);
             }
-            ["load-balancers" | "share", ..] => self.balancers(words),
+            ["load-balancers" | "unconfigured" | "no-canaries" | "share", ..] => self.balancers(words),
             ["not-forwarded", name] => {
                 self.stage.weights.remove(&group(name));
             }
@@ -146,6 +146,12 @@ impl Play {
     fn balancers(&mut self, words: &[&str]) {
         match words {
             ["load-balancers", count] => self.stage.build_balancers(count.parse().unwrap()),
+            // The last one is taken out of the configuration, and does not exist any more.
+            ["unconfigured"] => {
+                let last = self.stage.service.routing.others.pop().unwrap();
+                self.stage.abandoned.extend(last.groups().cloned());
+            }
+            ["no-canaries"] => self.stage.service.routing.first.canaries.clear(),
             ["share", place, share] => {
                 let balancer = &mut self.stage.service.routing.others[place.parse::<usize>().unwrap() - 2];
                 balancer.share = share.parse().unwrap();
@@ -333,11 +339,19 @@ impl Play {
         for _ in 0..PASSES {
             let claimed = std::collections::BTreeSet::new();
             let state = self.release.as_ref().unwrap();
-            let decision = decide_after(state, &self.stage.seen(&needs_after(state)), &claimed);
+            let configured = &self.stage.service.routing;
+            let decision = decide_after(state, &self.seen_after(state), &claimed, configured);
             if self.follow(&decision) {
                 return;
             }
         }
+    }
+
+    /// Every group of the release's own plan is read as well, whatever is configured today.
+    fn seen_after(&self, state: &ReleaseState) -> World {
+        let mut needs = needs_after(state);
+        needs.slots.extend(state.plan.service.routing.forwarded().cloned());
+        self.stage.seen(&needs)
     }
 
     fn record(&mut self, events: &[Event]) {

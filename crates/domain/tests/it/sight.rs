@@ -73,6 +73,9 @@ impl Stage {
     }
 
     fn targets_as_read(&self, name: &GroupArn) -> Reading<Targets> {
+        if self.abandoned.contains(name) {
+            return Reading::Unknown(Why::Refused("there is no such group".to_owned()));
+        }
         match self.unread.contains(name) {
             true => Reading::Unknown(Why::Unreachable("throttled".to_owned())),
             false => Reading::fresh(self.targets(name)),

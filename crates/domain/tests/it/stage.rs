@@ -61,6 +61,8 @@ pub(crate) struct Stage {
     pub(crate) forgotten: BTreeSet<InstanceId>,
     /// Groups that nobody can read.
     pub(crate) unread: BTreeSet<GroupArn>,
+    /// Groups that do not exist any more.
+    pub(crate) abandoned: BTreeSet<GroupArn>,
     pub(crate) fates: crate::fate::Fates,
     launched: u32,
 }
@@ -92,6 +94,7 @@ impl Stage {
             hides_new: false,
             forgotten: BTreeSet::new(),
             unread: BTreeSet::new(),
+            abandoned: BTreeSet::new(),
             bytes: 1 << 30,
             fates: crate::fate::Fates::default(),
             launched: 0,

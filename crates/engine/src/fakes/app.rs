@@ -17,6 +17,8 @@ pub(super) struct App {
     pub(super) route: Option<Route>,
     pub(super) generation: u64,
     pub(super) started_at_ms: u64,
+    /// It has taken boards since then, if it does.
+    pub(super) open_since_ms: u64,
     /// A board has lived here.
     pub(super) has_served: bool,
     pub(super) boards: BTreeMap<BoardId, Held>,
@@ -51,6 +53,7 @@ impl App {
             route: None,
             generation: 0,
             started_at_ms,
+            open_since_ms: started_at_ms,
             has_served: false,
             boards,
         }
@@ -195,7 +198,7 @@ impl State {
         if standby != Some(BoardState::Standby) || epoch != item.from_epoch {
             return Err(CallError::refused(format!("{owner} holds it under epoch {epoch}")));
         }
-        self.watch_the_move(&item.board, id);
+        self.watch_the_move(item, &owner, id);
         let clients = self.release(&owner, &item.board);
         self.rows.insert(
             item.board.clone(),

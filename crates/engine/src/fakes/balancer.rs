@@ -6,6 +6,7 @@ use segue_domain::instance::InstanceState;
 use segue_domain::service::Balancer;
 use segue_domain::target::{TargetHealth, Targets, Weights};
 
+use super::app::App;
 use super::state::{Registration, State};
 use super::{FakePort, Method};
 use crate::ports::{CallError, LoadBalancer};
@@ -94,6 +95,13 @@ impl LoadBalancer for FakePort {
     }
 }
 
+impl Registration {
+    /// When it is healthy, as long as its process answers.
+    pub(super) fn checked_at_ms(self, app: &App) -> u64 {
+        self.since_ms.max(app.started_at_ms).saturating_add(CHECKS_MS)
+    }
+}
+
 impl State {
     fn balancer(&self, forward: &ForwardArn) -> Result<&Balancer, CallError> {
         let found = self.balancers.iter().find(|balancer| balancer.forward == *forward);
@@ -107,8 +115,7 @@ impl State {
         let Some(machine) = self.machines.get(id) else { return TargetHealth::Unused };
         match (machine.instance.state, &machine.app) {
             (InstanceState::Running, Some(app)) => {
-                let since_ms = target.since_ms.max(app.started_at_ms);
-                let checked = self.now_ms >= since_ms.saturating_add(CHECKS_MS);
+                let checked = self.now_ms >= target.checked_at_ms(app);
                 if checked { TargetHealth::Healthy } else { TargetHealth::Initial }
             }
             (InstanceState::Running, None) => TargetHealth::Unhealthy,

@@ -49,7 +49,11 @@ impl Boards for FakePort {
         let (at, route) = (at.clone(), route.cloned());
         self.change(Method::Open, move |state| {
             state.obey(&at)?;
+            let now_ms = state.now_ms;
             let app = state.app(&at.instance)?;
+            if app.state != AppState::Serving {
+                app.open_since_ms = now_ms;
+            }
             app.state = AppState::Serving;
             if route.is_some() {
                 app.route = route;

@@ -69,6 +69,8 @@ impl State {
             users: Users::default(),
             floor: 0,
             floors: Vec::new(),
+            promised: (0, Vec::new()),
+            decided_ms: BTreeMap::new(),
             sight: Sight::Clear,
             errors_per_s: BTreeMap::new(),
             new_formats: BTreeSet::new(),
@@ -153,6 +155,7 @@ impl FakeWorld {
         // Nobody is healthy by the load balancer's word yet: what must stay is known when a release begins.
         state.floor = 0;
         state.floors.clear();
+        state.promised = (0, Vec::new());
     }
 
     /// So many load balancers, before anybody stands at one.

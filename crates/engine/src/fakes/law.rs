@@ -37,7 +37,7 @@ laws! {
     UnknownIsNeverZero = "S6" "Whoever served is ended on repeated fresh zeros only.";
     SomebodyServes = "S7" "Nothing that a daemon does leaves the users without any server; with several load balancers the users of none.";
     Capacity = "S8" "Nothing that a daemon does leaves fewer servers than the floor; with several load balancers an even part of it at each, and in all of them once each has its shares.";
-    MovesHaveAPlace = "S9" "A board is moved to an open server of the version that is joined, and to no other.";
+    MovesHaveAPlace = "S9" "A board is moved to an open server of the version that is joined, and to no other; with several load balancers to one of its own, as long as there is one.";
     Pace = "S10" "A wave is no larger, and no faster, than the policy says.";
     MovedOnce = "S11" "A board is moved once in each direction.";
     Order = "S12" "An effect belongs to the step that is on; a step begins when those before it are done.";

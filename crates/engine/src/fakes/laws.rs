@@ -107,20 +107,45 @@ impl State {
     /// ones, each of them enough, and what that is together says nothing.
     pub(super) fn watch_capacity_of_shares(&mut self) {
         let after = "the shares were changed";
-        if self.balancers.len() == 1 {
+        if self.shares_agree() {
             self.watch_capacity_of_all(after);
         }
         self.watch_capacity_of_each(after);
     }
 
-    /// What must stay at each load balancer while so many must stay in all: an even part of them, as far as it is
-    /// there now. It is said here once more, without the plan that it is held against.
+    /// The same colours get new clients at each load balancer at which any does.
+    fn shares_agree(&self) -> bool {
+        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
+        let lit = self.balancers.iter().map(|balancer| balancer.colours.each_ref().map(has_share));
+        let mut lit = lit.filter(|colours| colours.contains(&true));
+        let first = lit.next();
+        lit.all(|colours| Some(colours) == first)
+    }
+
+    /// What must stay at each load balancer while so many must stay in all: an even part of them, one more at the first
+    /// ones where they do not divide, as far as it is there now in the colours: canaries are promised to nobody. It is said
+    /// here once more, without the plan that it is held against.
     pub(super) fn floors_for(&self, floor: usize) -> Vec<usize> {
         let count = self.balancers.len();
         if count < 2 {
             return Vec::new();
         }
-        self.balancers.iter().map(|balancer| self.able(Some(balancer)).min(floor / count)).collect()
+        let part = |place: usize| floor / count + usize::from(place < floor % count);
+        let places = self.balancers.iter().enumerate();
+        places.map(|(place, balancer)| self.able_in_colours(balancer).min(part(place))).collect()
+    }
+
+    /// What came in the place of who died, or came back, must stay as what was there before.
+    pub(super) fn raise_the_floors(&mut self) {
+        if self.floor < self.promised.0 {
+            self.floor = self.floor.max(self.able(None).min(self.promised.0));
+        }
+        let promised = self.balancers.iter().zip(&self.promised.1);
+        let raised = self.floors.iter().zip(promised).map(|(floor, (balancer, promised))| {
+            let able = if floor < promised { self.able(Some(balancer)) } else { 0 };
+            able.min(*promised).max(*floor)
+        });
+        self.floors = raised.collect();
     }
 
     /// Nobody serves the users of two load balancers.
@@ -142,10 +167,18 @@ impl State {
         self.front_door(at).into_iter().collect::<BTreeSet<_>>().len()
     }
 
+    fn able_in_colours(&self, at: &Balancer) -> usize {
+        let is_coloured = |id: &InstanceId| {
+            let mut colours = at.colours.iter().filter_map(|colour| self.groups.get(colour));
+            colours.any(|targets| targets.contains_key(id))
+        };
+        self.front_door(Some(at)).into_iter().filter(is_coloured).collect::<BTreeSet<_>>().len()
+    }
+
     /// How many of those to whom new clients are led died a moment ago. A request that lands late was sent when they were
-    /// there, whatever became of their registrations meanwhile: at whichever load balancer they were.
+    /// there, whatever became of their registrations meanwhile.
     pub(super) fn led_to_the_dead(&self, at: Option<&Balancer>) -> usize {
-        if let Some(unseen) = self.dead_when_it_was_sent() {
+        if let Some(unseen) = self.dead_when_it_was_sent(at) {
             return unseen;
         }
         let dead = self.shared(at).filter(|(id, _)| self.died_unseen(id)).map(|(id, _)| id);
@@ -248,14 +281,6 @@ impl State {
         }
     }
 
-    /// A board goes to an open server only.
-    pub(super) fn watch_the_move(&mut self, board: &BoardId, to: &InstanceId) {
-        let app = self.machines.get(to).and_then(|machine| machine.app.as_ref());
-        if app.is_some_and(|app| app.state != AppState::Serving) {
-            self.violation(Law::MovesHaveAPlace, format!("{board} was moved to {to}, which is closed"));
-        }
-    }
-
     /// Every board is on exactly one server, the one that the ownership table names.
     fn lost_or_double(&self) -> Vec<String> {
         let mut holders: BTreeMap<&BoardId, Vec<(&InstanceId, u64)>> = BTreeMap::new();
@@ -305,5 +330,103 @@ impl FakeWorld {
     /// Live instances by the release and batch that launched them.
     pub fn launched(&self) -> BTreeMap<(String, u32), u32> {
         self.now().launched()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fakes::FIRST;
+
+    /// Longer than anybody is given to learn of a death.
+    const A_WHILE: Duration = Duration::from_secs(30);
+
+    /// So many servers in turn at two load balancers, in a release that promises to leave as many.
+    async fn promised(servers: u32) -> FakeWorld {
+        let world = FakeWorld::with_spread_fleet_at(2, servers, 4);
+        tokio::time::sleep(A_WHILE).await;
+        world.expect_floor(servers);
+        world
+    }
+
+    fn server(number: u32) -> InstanceId {
+        InstanceId::new(format!("i-{number:04}"))
+    }
+
+    /// A server is closed by a request that was sent at this time.
+    fn close_late(world: &FakeWorld, number: u32, sent_at_ms: u64) {
+        world.now().landing(sent_at_ms, |state| {
+            state.app(&server(number)).expect("it runs").state = AppState::Closed;
+            state.watch_capacity("a server was closed");
+        });
+    }
+
+    fn close(world: &FakeWorld, number: u32) {
+        close_late(world, number, world.now_ms());
+    }
+
+    fn told(world: &FakeWorld) -> String {
+        world.violations().join("; ")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_servers_do_not_divide_the_first_load_balancers_keep_one_more() {
+        let world = promised(3).await;
+        assert_eq!(world.now().floors, [2, 1]);
+        close(&world, 3);
+        assert!(told(&world).contains("1 serve at forward, and its floor is 2"), "{}", told(&world));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_death_at_one_load_balancer_excuses_nothing_at_another() {
+        let world = promised(4).await;
+        let sent_at_ms = world.now_ms();
+        world.die(&server(1));
+        close_late(&world, 2, sent_at_ms);
+        assert!(told(&world).contains("1 serve at forward-of-2, and its floor is 2"), "{}", told(&world));
+        let other = promised(4).await;
+        let sent_at_ms = other.now_ms();
+        other.die(&server(2));
+        close_late(&other, 4, sent_at_ms);
+        assert_eq!(told(&other), "", "whoever sent it could not know");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_in_the_place_of_the_dead_must_stay_as_those_before() {
+        let world = promised(4).await;
+        world.die(&server(1));
+        world.die(&server(3));
+        assert_eq!(world.now().floors, [0, 2]);
+        world.join(FIRST);
+        tokio::time::sleep(A_WHILE).await;
+        assert_eq!(world.now().floors, [1, 2]);
+        assert_eq!(world.now().floor, 3);
+        close(&world, 5);
+        assert!(
+            told(&world).contains("S7") && told(&world).contains("0 serve at forward"),
+            "{}",
+            told(&world)
+        );
+    }
+
+    /// Until then the one has old servers and the other new ones.
+    #[tokio::test(start_paused = true)]
+    async fn once_each_load_balancer_has_its_shares_all_of_them_together_are_looked_at() {
+        let world = promised(4).await;
+        let mut state = world.now();
+        state.floors = vec![0, 0];
+        state.promised.1 = vec![0, 0];
+        let colours = |it: &Balancer| it.colours.clone();
+        let [[first, mine], [second, other]] =
+            <[_; 2]>::try_from(state.balancers.iter().map(colours).collect::<Vec<_>>()).expect("two");
+        state.weights.extend([(first, 0), (mine, 1)]);
+        state.watch_capacity_of_shares();
+        assert_eq!(state.violations, Vec::<String>::new(), "they may be under way");
+        state.weights.extend([(second, 0), (other, 1)]);
+        state.watch_capacity_of_shares();
+        let told = state.violations.join("; ");
+        assert!(told.contains("0 serve, and the floor is 4"), "{told}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::effect::LaunchBatch;
-use segue_domain::ids::{BoardId, EffectId, GroupArn, InstanceId, SubnetId, TemplateId, Version};
+use segue_domain::ids::{BoardId, EffectId, GroupArn, InstanceId, MoveId, SubnetId, TemplateId, Version};
 use segue_domain::instance::Image;
 use segue_domain::service::Balancer;
 use segue_domain::target::Weights;
@@ -41,6 +41,10 @@ pub(super) struct State {
     pub(super) floor: usize,
     /// The same at each load balancer, in order; none where there is only one.
     pub(super) floors: Vec<usize>,
+    /// Both as they were when the release began: a death lowers what must stay, and whoever comes back raises it again.
+    pub(super) promised: (usize, Vec<usize>),
+    /// When the wave of each move was decided on, as far as it was told.
+    pub(super) decided_ms: BTreeMap<MoveId, u64>,
     pub(super) sight: Sight,
     /// Errors that a server of this version counts in a second.
     pub(super) errors_per_s: BTreeMap<Version, u64>,
@@ -112,6 +116,7 @@ impl State {
             targets.retain(|_, target| target.drained_at_ms.is_none_or(|at| now_ms < at));
         }
         self.settle_boards();
+        self.raise_the_floors();
         self.users_come_and_go();
     }
 }

@@ -1,11 +1,12 @@
 //! What befalls the small world by somebody else's hand, and what a simulation sees of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use segue_domain::app::AppState;
-use segue_domain::ids::{BoardId, GroupArn, InstanceId, SubnetId};
+use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, SubnetId};
 use segue_domain::instance::Origin;
+use segue_domain::service::Balancer;
 use segue_domain::time::Timestamp;
 
 use super::fixture::{COLOUR, SUBNETS};
@@ -29,12 +30,19 @@ pub(super) struct Troubles {
     /// How long the next launched instances are not listed, in order.
     pub(super) unlisted_for_ms: Vec<u64>,
     deaths: u64,
-    /// Who died, and when.
-    dead: BTreeMap<InstanceId, u64>,
+    dead: BTreeMap<InstanceId, Death>,
     /// Who waited for the journal, and when.
     pub(super) mutes: Mutes,
     /// When a request that lands late was sent, as long as it has its effect.
     sent_at_ms: Option<u64>,
+}
+
+/// Somebody's last death.
+#[derive(Debug)]
+struct Death {
+    at_ms: u64,
+    /// The load balancers that had it, then or when it died before.
+    homes: BTreeSet<ForwardArn>,
 }
 
 impl Troubles {
@@ -63,20 +71,30 @@ impl State {
 
     /// This one did.
     pub(super) fn died_unseen(&self, id: &InstanceId) -> bool {
-        self.troubles.dead.get(id).is_some_and(|at| !self.could_be_known(*at))
+        self.troubles.dead.get(id).is_some_and(|death| !self.could_be_known(death.at_ms))
     }
 
-    /// How many died unseen by the sender of a request that lands late; none when it does not.
-    pub(super) fn dead_when_it_was_sent(&self) -> Option<usize> {
+    /// How many died at this load balancer, or at any, unseen by the sender of a request that lands late; none when it
+    /// does not.
+    pub(super) fn dead_when_it_was_sent(&self, at: Option<&Balancer>) -> Option<usize> {
         self.troubles.sent_at_ms?;
-        Some(self.troubles.dead.keys().filter(|id| self.died_unseen(id)).count())
+        let was_here = |death: &Death| match at {
+            Some(balancer) => death.homes.contains(&balancer.forward),
+            None => !death.homes.is_empty(),
+        };
+        let dead = self.troubles.dead.iter().filter(|(_, death)| was_here(death));
+        Some(dead.filter(|(id, _)| self.died_unseen(id)).count())
     }
 
     /// The sender of what is just done could know what happened then, and act on it.
     pub(super) fn could_be_known(&self, at_ms: u64) -> bool {
-        let sent_at_ms = self.sent_at_ms();
-        let waited_ms = self.troubles.mutes.between(at_ms, sent_at_ms);
-        sent_at_ms >= at_ms.saturating_add(LATELY_MS).saturating_add(waited_ms)
+        self.was_known_by(at_ms, self.sent_at_ms())
+    }
+
+    /// Whoever decided something then could know of it.
+    pub(super) fn was_known_by(&self, at_ms: u64, decided_ms: u64) -> bool {
+        let waited_ms = self.troubles.mutes.between(at_ms, decided_ms);
+        decided_ms >= at_ms.saturating_add(LATELY_MS).saturating_add(waited_ms)
     }
 
     /// When what is just done was sent: now, unless it lands late.
@@ -86,8 +104,17 @@ impl State {
 
     pub(super) fn note_a_death(&mut self, id: &InstanceId) {
         self.troubles.deaths += 1;
-        self.troubles.dead.insert(id.clone(), self.now_ms);
-        // Nobody took it away: what is left is what must stay.
+        let has_it = |balancer: &&Balancer| {
+            let mut groups = balancer.forwarded().filter_map(|group| self.groups.get(group));
+            groups.any(|targets| targets.contains_key(id))
+        };
+        let homes = self.balancers.iter().filter(has_it).map(|balancer| balancer.forward.clone());
+        let homes: Vec<ForwardArn> = homes.collect();
+        let fresh = Death { at_ms: self.now_ms, homes: BTreeSet::new() };
+        let death = self.troubles.dead.entry(id.clone()).or_insert(fresh);
+        death.at_ms = self.now_ms;
+        death.homes.extend(homes);
+        // Nobody took it away: what is left is what must stay, until somebody comes back.
         self.floor = self.floor.min(self.able(None));
         let able: Vec<usize> = self.balancers.iter().map(|balancer| self.able(Some(balancer))).collect();
         self.floors.iter_mut().zip(able).for_each(|(floor, able)| *floor = able.min(*floor));
@@ -210,6 +237,7 @@ impl FakeWorld {
         let able = state.able(None);
         state.floor = usize::try_from(floor).unwrap_or(usize::MAX).min(able);
         state.floors = state.floors_for(state.floor);
+        state.promised = (state.floor, state.floors.clone());
     }
 
     /// Every server can hand its boards over, and the service wants it so: nobody is sent away.

@@ -111,7 +111,7 @@ impl Aftercare {
             }
             let later = states.iter().skip(index.saturating_add(1));
             let claimed = later.flat_map(|state| claimed_by(state)).collect();
-            let decision = round.decider.decide_after(state, &world, &claimed);
+            let decision = round.decider.decide_after(state, &world, &claimed, &round.service.routing);
             match &decision {
                 Decision::Over => tended.is_over = true,
                 Decision::Wait(wait) if wait.until > world.at => {}
@@ -193,7 +193,7 @@ impl Round<'_> {
             let (_, state) = ledger.now().await;
             let (service, needs) = (&state.plan.service, needs_after(&state));
             let world = observe(self.outside, service, &needs, self.clock.now()).await;
-            let decision = self.decider.decide_after(&state, &world, claimed);
+            let decision = self.decider.decide_after(&state, &world, claimed, &self.service.routing);
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
                 tracing::error!(%broken, release = %state.plan.release, "a broken invariant: nothing is done");
                 return Ok(false);

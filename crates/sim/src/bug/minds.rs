@@ -12,6 +12,7 @@ use segue_domain::effect::Effect;
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
 use segue_domain::laws::Broken;
+use segue_domain::service::Routing;
 use segue_domain::state::ReleaseState;
 use segue_domain::world::World;
 use segue_engine::{ByTheDomain, Decider, Ports};
@@ -71,8 +72,14 @@ impl Decider for Misguided {
         decision
     }
 
-    fn decide_after(&self, state: &ReleaseState, world: &World, claimed: &BTreeSet<InstanceId>) -> Decision {
-        ByTheDomain.decide_after(state, world, claimed)
+    fn decide_after(
+        &self,
+        state: &ReleaseState,
+        world: &World,
+        claimed: &BTreeSet<InstanceId>,
+        configured: &Routing,
+    ) -> Decision {
+        ByTheDomain.decide_after(state, world, claimed, configured)
     }
 
     fn breaks(&self, before: &ReleaseState, event: &Event) -> Option<Broken> {

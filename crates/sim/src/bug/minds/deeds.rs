@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use segue_domain::app::AppState;
 use segue_domain::decision::{Cause, Decision, Reason};
 use segue_domain::effect::{Effect, Intent, Outcome};
 use segue_domain::event::Event;
@@ -20,6 +21,7 @@ pub(super) fn mistake(bugs: &Bugs, state: &ReleaseState, world: &World, decision
     const DEEDS: &[(Bug, Deed)] = &[
         (Bug::LeavesEarly, leaves_early),
         (Bug::MovesToClosed, moves_to_closed),
+        (Bug::MovesAnywhere, moves_anywhere),
         (Bug::TerminatesAtOnce, terminates_at_once),
         (Bug::TerminatesOthers, terminates_others),
         (Bug::SlotTwice, slot_twice),
@@ -76,6 +78,23 @@ fn moves_to_closed(state: &ReleaseState, _: &World, decision: Decision) -> Decis
         for one in &mut Arc::make_mut(effect).wave.moves {
             let other = state.plan.blue.iter().find(|id| **id != one.from);
             one.to = other.unwrap_or(&one.to).clone();
+        }
+    })
+}
+
+/// Whoever of another load balancer is open has room as well.
+fn moves_anywhere(state: &ReleaseState, world: &World, decision: Decision) -> Decision {
+    let joined = match &state.leg {
+        Leg::Out => state.green(),
+        Leg::Back { .. } => state.plan.blue.clone(),
+    };
+    let is_open = |id: &&InstanceId| world.app(id).is_ok_and(|app| app.state == AppState::Serving);
+    change(decision, |intent| {
+        let Effect::Move(effect) = &mut intent.effect else { return };
+        for one in &mut Arc::make_mut(effect).wave.moves {
+            let home = state.home(&one.from);
+            let elsewhere = joined.iter().filter(is_open).find(|id| state.home(id) != home);
+            one.to = elsewhere.unwrap_or(&one.to).clone();
         }
     })
 }

@@ -1,0 +1,155 @@
+//! At which load balancer a server stands, and that boards stay at theirs: their users come there.
+
+use segue_domain::app::AppState;
+use segue_domain::ids::InstanceId;
+use segue_domain::moves::Wave;
+use segue_domain::service::Balancer;
+use segue_domain::target::TargetHealth;
+
+use super::FakeWorld;
+use super::law::Law;
+use super::state::State;
+use crate::ports::MoveItem;
+
+impl State {
+    /// A board goes to an open server only, and to none of another load balancer while one of its own could have it.
+    pub(super) fn watch_the_move(&mut self, item: &MoveItem, from: &InstanceId, to: &InstanceId) {
+        let board = &item.board;
+        let app = self.machines.get(to).and_then(|machine| machine.app.as_ref());
+        if app.is_some_and(|app| app.state != AppState::Serving) {
+            self.violation(Law::MovesHaveAPlace, format!("{board} was moved to {to}, which is closed"));
+        }
+        if let Some(nearer) = self.nearer(item, from, to) {
+            let what = format!("{board} of {from} was moved to {to}, and {nearer} is at its load balancer");
+            self.violation(Law::MovesHaveAPlace, what);
+        }
+    }
+
+    /// Who could have had it where its users come to, by what was known when its wave was decided on.
+    fn nearer(&self, item: &MoveItem, from: &InstanceId, to: &InstanceId) -> Option<InstanceId> {
+        let (home, elsewhere) = (self.home(from)?, self.home(to)?);
+        if home == elsewhere {
+            return None;
+        }
+        let decided_ms = self.decided_ms.get(&item.id).copied().unwrap_or(self.sent_at_ms());
+        let version = |id: &InstanceId| self.machines.get(id).map(|it| &it.instance.version);
+        let could = |id: &&InstanceId| {
+            let since_ms = self.takes_boards_since(home, id);
+            version(id) == version(to) && since_ms.is_some_and(|since| self.was_known_by(since, decided_ms))
+        };
+        self.machines.keys().find(could).cloned()
+    }
+
+    /// The load balancer that has it in one of its groups.
+    pub(super) fn home(&self, id: &InstanceId) -> Option<&Balancer> {
+        self.balancers.iter().find(|balancer| {
+            let mut groups = balancer.groups().filter_map(|group| self.groups.get(group));
+            groups.any(|targets| targets.contains_key(id))
+        })
+    }
+
+    /// Since when it has been open, healthy at this load balancer and listed; none when it is not.
+    fn takes_boards_since(&self, at: &Balancer, id: &InstanceId) -> Option<u64> {
+        let machine = self.machines.get(id)?;
+        let app = machine.app.as_ref().filter(|app| app.state == AppState::Serving)?;
+        let tagged_ms = match machine.untagged {
+            Some(untagged) => untagged.to_ms?,
+            None => 0,
+        };
+        let registered = at.forwarded().filter_map(|group| self.groups.get(group)?.get(id));
+        let healthy = registered.filter(|target| self.health(id, **target) == TargetHealth::Healthy);
+        let since_ms = healthy.map(|target| target.checked_at_ms(app)).min()?;
+        Some(since_ms.max(app.open_since_ms).max(machine.listed_at_ms).max(tagged_ms))
+    }
+}
+
+impl FakeWorld {
+    /// A wave was decided on: what comes later could not be known.
+    pub fn expect_moves(&self, wave: &Wave) {
+        let mut state = self.now();
+        let now_ms = state.now_ms;
+        state.decided_ms.extend(wave.moves.iter().map(|one| (one.id.clone(), now_ms)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use segue_domain::ids::{BoardId, MoveId};
+
+    use super::*;
+    use crate::ports::StandbyTerms;
+
+    /// Longer than anybody is given to learn of what happened.
+    const A_WHILE: Duration = Duration::from_secs(30);
+
+    /// Two servers at each of two load balancers, known to everybody: 1 and 3, 2 and 4.
+    async fn two_homes() -> FakeWorld {
+        let world = FakeWorld::with_spread_fleet_at(2, 4, 4);
+        world.calm_users();
+        tokio::time::sleep(A_WHILE).await;
+        world
+    }
+
+    fn server(number: u32) -> InstanceId {
+        InstanceId::new(format!("i-{number:04}"))
+    }
+
+    fn item(board: &BoardId) -> MoveItem {
+        MoveItem { id: MoveId::new(board.as_str()), board: board.clone(), from_epoch: 1 }
+    }
+
+    /// Carries the first board of one server over to another, by its doors.
+    fn carry(world: &FakeWorld, from: u32, to: u32) {
+        let board = world.some_board_on(&server(from)).expect("it has one");
+        let (mut state, item) = (world.now(), item(&board));
+        let terms = StandbyTerms { ttl: A_WHILE, attach_rate_per_s: 1 };
+        let ttl_ms = u64::try_from(terms.ttl.as_millis()).expect("it is short");
+        state.prepare(&server(to), &item, ttl_ms).expect("it takes it over");
+        state.activate(&server(to), &item).expect("it has it");
+    }
+
+    fn close(world: &FakeWorld, number: u32) {
+        world.now().app(&server(number)).expect("it runs").state = AppState::Closed;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_board_may_go_to_any_server_of_its_own_load_balancer() {
+        let world = two_homes().await;
+        carry(&world, 1, 3);
+        assert_eq!(world.violations(), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_board_that_goes_elsewhere_while_its_own_load_balancer_has_a_server_breaks_a_law() {
+        let world = two_homes().await;
+        close(&world, 1);
+        carry(&world, 1, 2);
+        let told = world.violations().join("; ");
+        assert!(told.starts_with("S9") && told.contains("i-0003 is at its load balancer"), "{told}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_no_server_of_its_own_load_balancer_is_open_a_board_goes_elsewhere() {
+        let world = two_homes().await;
+        close(&world, 1);
+        close(&world, 3);
+        carry(&world, 1, 2);
+        assert_eq!(world.violations(), Vec::<String>::new());
+    }
+
+    /// Whoever decided could not know of it.
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_opened_after_the_wave_was_decided_on_is_held_against_nobody() {
+        let world = two_homes().await;
+        close(&world, 1);
+        let board = world.some_board_on(&server(1)).expect("it has one");
+        let now_ms = world.now_ms();
+        world.now().decided_ms.insert(item(&board).id, now_ms);
+        world.now().app(&server(3)).expect("it runs").open_since_ms = now_ms + 1_000;
+        tokio::time::sleep(A_WHILE * 2).await;
+        carry(&world, 1, 2);
+        assert_eq!(world.violations(), Vec::<String>::new());
+    }
+}
