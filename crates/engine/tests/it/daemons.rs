@@ -10,7 +10,7 @@ use segue_domain::ids::{ReleaseId, ServiceName, Version};
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
-use segue_domain::state::{ReleaseState, Stance};
+use segue_domain::state::{Leg, ReleaseState, Stance};
 use segue_domain::step::Step;
 use segue_engine::Engine;
 use segue_engine::fakes::{FIRST, FakeWorld, Life, Method, Nth, SECOND, What};
@@ -334,6 +334,23 @@ async fn a_release_whose_journal_is_always_too_slow_holds_and_says_so() {
     daemon.say(&release, Word::Retry, by()).await.expect("a person says so");
     until(&daemon, &release, |state| state.verdict().is_some()).await;
     lawful(&place.world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_was_just_entered_does_not_wait_for_what_the_last_one_waited_for() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    let mut watch = daemon.watch(&release).await.expect("it is on");
+    let waits = watch.wait_for(|it| it.state.was_entered(Step::Launch) && it.waiting.is_some());
+    timeout(Duration::from_mins(2), waits).await.expect("it waits").expect("it lives");
+    // Nothing is seen for a while of the step that is entered now.
+    place.world.choke().add(Method::Instances, Nth::Each, What::Late(Duration::from_secs(5)));
+    daemon.say(&release, Word::Abort, by()).await.expect("it is aborted");
+    let turned = watch.wait_for(|it| it.state.leg != Leg::Out && it.state.current().is_some());
+    let turned = timeout(Duration::from_mins(2), turned).await.expect("it turns back").expect("it lives");
+    assert_eq!(turned.waiting, None, "{:?}", turned.state.current());
 }
 
 #[tokio::test(start_paused = true)]
