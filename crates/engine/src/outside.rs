@@ -46,7 +46,7 @@ pub struct Limits {
     /// Readings that run at once; and as many calls that change something, so that neither waits for the other.
     pub calls_at_once: usize,
     /// Lists of a server's boards that are read at once: each is a body and all its rows, and there are as many as
-    /// servers.
+    /// servers. With half as many a wave waits for lists longer than for its boards.
     pub lists_at_once: usize,
     /// Waves that are carried out at once; the others of a large fleet wait for their turn. Each has a connection to
     /// two hundred servers.
@@ -73,7 +73,7 @@ impl Default for Limits {
             pause_first: Duration::from_millis(200),
             pause_max: Duration::from_secs(5),
             calls_at_once: 256,
-            lists_at_once: 32,
+            lists_at_once: 64,
             waves_at_once: 12,
             switches_at_once: 128,
             attach_poll: Duration::from_millis(50),
