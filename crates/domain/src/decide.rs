@@ -27,6 +27,7 @@ mod room;
 mod scope;
 mod share;
 mod shut;
+mod too_old;
 mod waves;
 
 use crate::decision::Cause;
@@ -41,6 +42,7 @@ use crate::world::World;
 pub use after::decide_after;
 pub use needs::{needs, needs_after};
 pub use preflight::{check_names, checks as preflight};
+pub use too_old::{Slow, too_old};
 
 use scope::{Progress, Scope};
 

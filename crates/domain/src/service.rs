@@ -185,7 +185,7 @@ pub struct HandoverPolicy {
     pub attach_rate_per_s: u32,
     /// The most boards in one wave; the trial waves before have fewer.
     pub wave_boards: u32,
-    /// Boards between seal and activate at one time, per wave.
+    /// Boards between seal and activate at one time, in each wave. All waves together keep to a limit of the engine's.
     pub switching_at_once: u32,
 }
 

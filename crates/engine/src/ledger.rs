@@ -97,6 +97,12 @@ pub enum OpenError {
     Empty { release: String },
 }
 
+/// It is in the same step and in the same stance: on what it waited it waits still.
+fn is_where_it_was(before: &ReleaseState, after: &ReleaseState) -> bool {
+    let step = |state: &ReleaseState| state.current().map(|record| (record.step, record.entered_at));
+    step(before) == step(after) && before.stance == after.stance
+}
+
 /// Reads and folds a release's stream: what it is now, without a lease.
 pub(crate) async fn read(reader: &dyn Reader, release: &ReleaseId) -> Result<Watch, OpenError> {
     let name = || release.to_string();
@@ -203,11 +209,14 @@ impl Ledger {
         let mine = StreamAppend { stream: self.stream.clone(), expected_seq: entry.seq, records };
         let streams = std::iter::once(mine).chain(others).collect();
         let written = self.pen.write(&Append { streams, outbox: Vec::new() }).await?;
+        let goes_on = is_where_it_was(&entry.state, &next);
         entry.seq = entry.seq.saturating_add(count);
         entry.state = Arc::new(next);
         self.watch.send_modify(|watch| {
             watch.seq = entry.seq;
             watch.state = Arc::clone(&entry.state);
+            // The next look says on what the next step waits.
+            watch.waiting = watch.waiting.take().filter(|_| goes_on);
         });
         self.pen.herald.tell(written);
         Ok(())

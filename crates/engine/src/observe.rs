@@ -20,7 +20,7 @@ use segue_domain::time::Timestamp;
 use segue_domain::world::{Needs, World};
 
 use crate::book::AddressBook;
-use crate::outside::{Call, Lane, Outside};
+use crate::outside::{Call, Line, Outside};
 use crate::ports::{CallError, Class};
 
 pub(crate) use apps::status_at;
@@ -74,7 +74,7 @@ pub(crate) async fn instances(
 ) -> Reading<BTreeMap<InstanceId, Instance>> {
     let call = Call::new("cloud", "instances");
     let answer = outside.ports.cloud.instances(&service.name);
-    reading(outside.ask(Lane::Reading, call, outside.limits.list_timeout, answer).await)
+    reading(outside.ask(Line::Reading, call, outside.limits.list_timeout, answer).await)
 }
 
 pub(crate) async fn targets(

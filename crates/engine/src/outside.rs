@@ -46,13 +46,13 @@ pub struct Limits {
     /// Readings that run at once; and as many calls that change something, so that neither waits for the other.
     pub calls_at_once: usize,
     /// Lists of a server's boards that are read at once: each is a body and all its rows, and there are as many as
-    /// servers.
+    /// servers. With half as many a wave waits for lists longer than for its boards.
     pub lists_at_once: usize,
     /// Waves that are carried out at once; the others of a large fleet wait for their turn. Each has a connection to
     /// two hundred servers.
     pub waves_at_once: usize,
-    /// Boards of all waves that are between seal and activate at once, fewer than calls have places: whoever has
-    /// sealed a board finds one.
+    /// Boards that are between seal and activate at once, all waves of the service together; the policy's
+    /// `switching_at_once` is for one wave.
     pub switches_at_once: usize,
     /// How often the new servers are asked who has attached.
     pub attach_poll: Duration,
@@ -73,7 +73,7 @@ impl Default for Limits {
             pause_first: Duration::from_millis(200),
             pause_max: Duration::from_secs(5),
             calls_at_once: 256,
-            lists_at_once: 32,
+            lists_at_once: 64,
             waves_at_once: 12,
             switches_at_once: 128,
             attach_poll: Duration::from_millis(50),
@@ -90,12 +90,15 @@ pub struct Call {
     pub method: &'static str,
 }
 
-/// Among whom a call waits for its place. From a seal to its activate nobody may wait for a reading, and nobody
-/// at all for somebody's command.
+/// In which line a call waits for its place. Whoever changes something waits for no reading, who ends the wait of a board's
+/// users for nobody, and nobody at all for somebody's command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum Line {
     Reading,
     Deed,
+    /// It ends somebody's wait: it takes a sealed board over, or back. There are no more of them than boards that are
+    /// switched, so they need no places.
+    Relief,
     /// It may take minutes; there are as many as there are effects in flight.
     Hook,
 }
@@ -156,7 +159,7 @@ impl Outside {
     /// time may have happened.
     pub(crate) async fn ask<T>(
         &self,
-        lane: Lane,
+        line: Line,
         call: Call,
         limit: Duration,
         answer: impl Future<Output = Result<T, CallError>>,
@@ -165,7 +168,7 @@ impl Outside {
         let began = Instant::now();
         let result = async {
             let deadline = began + limit;
-            let _place = self.place(lane, deadline).await?;
+            let _place = self.place(line, deadline).await?;
             timeout_at(deadline, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(call, limit)))
         }
         .instrument(span)
@@ -174,11 +177,11 @@ impl Outside {
         result
     }
 
-    async fn place(&self, lane: Lane, deadline: Instant) -> Result<Option<SemaphorePermit<'_>>, CallError> {
-        let places = match lane {
-            Lane::Reading => &self.readings,
-            Lane::Deed => &self.deeds,
-            Lane::Hook => return Ok(None),
+    async fn place(&self, line: Line, deadline: Instant) -> Result<Option<SemaphorePermit<'_>>, CallError> {
+        let places = match line {
+            Line::Reading => &self.readings,
+            Line::Deed => &self.deeds,
+            Line::Relief | Line::Hook => return Ok(None),
         };
         match timeout_at(deadline, places.acquire()).await {
             Ok(Ok(place)) => Ok(Some(place)),
@@ -193,7 +196,7 @@ impl Outside {
         call: Call,
         answer: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        self.ask(Lane::Reading, call, self.limits.read_timeout, answer).await
+        self.ask(Line::Reading, call, self.limits.read_timeout, answer).await
     }
 
     /// One reading of many servers at once: it may take the longer the more they are, up to a listing's limit.
@@ -206,7 +209,7 @@ impl Outside {
         let times = u32::try_from(servers / SERVERS_IN_TIME).unwrap_or(u32::MAX).saturating_add(1);
         let limit = self.limits.read_timeout.saturating_mul(times);
         let limit = limit.min(self.limits.list_timeout.max(self.limits.read_timeout));
-        self.ask(Lane::Reading, call, limit, answer).await
+        self.ask(Line::Reading, call, limit, answer).await
     }
 
     /// One reading that takes much memory, and waits for its turn as long as a listing may take. Nothing of it is made
@@ -230,9 +233,13 @@ impl Outside {
         self.waves.try_acquire().map_err(|_full| CallError::retry("as many waves as may be are under way"))
     }
 
-    /// A place for one board from its seal to its activate.
-    pub(crate) async fn switching(&self) -> Result<SemaphorePermit<'_>, CallError> {
-        self.switches.acquire().await.map_err(|error| CallError::bug(error.to_string()))
+    /// A place for one board from its seal to its activate, if there is one before `until`.
+    pub(crate) async fn switching(&self, until: Instant) -> Result<SemaphorePermit<'_>, CallError> {
+        match timeout_at(until, self.switches.acquire()).await {
+            Ok(Ok(place)) if Instant::now() < until => Ok(place),
+            Ok(Ok(_)) | Err(_) => Err(CallError::retry("its turn came too late")),
+            Ok(Err(closed)) => Err(CallError::bug(closed.to_string())),
+        }
     }
 }
 

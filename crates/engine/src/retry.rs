@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::outside::{Call, Lane, Outside};
+use crate::outside::{Call, Line, Outside};
 use crate::ports::{CallError, Class, Entropy};
 
 /// Which failures may be followed by another try of the same call.
@@ -42,7 +42,20 @@ impl Outside {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        self.tried(Lane::Deed, call, repeat, limit, make).await
+        self.tried(Line::Deed, call, repeat, limit, make).await
+    }
+
+    /// The same for a call that ends the wait of a board's users: it waits for nobody.
+    pub(crate) async fn relieve<T, F>(
+        &self,
+        call: Call,
+        limit: Duration,
+        make: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        self.tried(Line::Relief, call, Repeat::KnownById, limit, make).await
     }
 
     /// An operator's command. It is safe to repeat, and may run for longer than a lease: only its start is
@@ -51,12 +64,12 @@ impl Outside {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        self.tried(Lane::Hook, call, Repeat::NothingHappened, self.limits.hook_timeout, make).await
+        self.tried(Line::Hook, call, Repeat::NothingHappened, self.limits.hook_timeout, make).await
     }
 
     async fn tried<T, F>(
         &self,
-        lane: Lane,
+        line: Line,
         call: Call,
         repeat: Repeat,
         limit: Duration,
@@ -74,7 +87,7 @@ impl Outside {
                 return Err(happened.colour(unsent));
             }
             // Made when it has its place: thousands may wait for theirs.
-            let error = match self.ask(lane, call, limit, async { make().await }).await {
+            let error = match self.ask(line, call, limit, async { make().await }).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };

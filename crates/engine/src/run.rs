@@ -10,13 +10,14 @@
 
 mod flights;
 mod rest;
+mod tardy;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_domain::decide::{needs, needs_no_look};
+use segue_domain::decide::{Slow, needs, needs_no_look, too_old};
 use segue_domain::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
 use segue_domain::effect::{Intent, Outcome};
 use segue_domain::event::Event;
@@ -38,6 +39,7 @@ use crate::ports::Clock;
 
 use flights::{Flights, is_hook};
 use rest::rest_after;
+pub(crate) use tardy::{Tardy, is_too_old, put_off};
 
 /// Decisions in a row without any wait. A release has a few dozen steps and checks; more means that it turns
 /// in a circle.
@@ -70,6 +72,7 @@ pub(crate) struct ReleaseLoop<'a> {
     pub(crate) decider: &'a dyn Decider,
     pub(crate) rhythm: Rhythm,
     pub(crate) closer: &'a dyn Closer,
+    pub(crate) tardy: Tardy,
 }
 
 /// Closes a release: its last record and the service's go into one append.
@@ -199,6 +202,9 @@ impl ReleaseLoop<'_> {
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
                 return self.ledger.hold_at(seq, &broken.to_string()).await.map(|()| Next::Rest);
             }
+            if !matches!(decision, Decision::Do(_)) {
+                self.tardy.is_over();
+            }
             self.follow(decision, seq, &state, &world, flights).await
         }
         .instrument(span)
@@ -288,6 +294,10 @@ impl ReleaseLoop<'_> {
         world: &World,
         flights: &mut Flights,
     ) -> Result<Next, LedgerError> {
+        // A look at servers that do not answer may take long. Nothing is written that would not be begun.
+        if is_too_old(world, state, self.clock.as_ref()) {
+            return self.came_too_late(Slow::Look).await;
+        }
         let wanted = intents.len();
         let intents = self.admitted(intents, flights);
         if intents.len() < wanted {
@@ -300,11 +310,25 @@ impl ReleaseLoop<'_> {
         // The journal may have taken long. What was seen before is then no reason any more.
         if is_too_old(world, state, self.clock.as_ref()) {
             self.append(After::Anything, put_off(intents)).await?;
-            return Ok(Next::Again);
+            return self.came_too_late(Slow::Journal).await;
         }
+        self.tardy.is_over();
         let book = Arc::new(AddressBook::new(world.instances.known(), self.outside.term.epoch()));
         for intent in intents {
             flights.begin(Arc::clone(&self.outside), Arc::clone(&book), intent);
+        }
+        Ok(Next::Rest)
+    }
+
+    /// The next look may be quicker. Where none is, the release holds when the step's patience is over.
+    async fn came_too_late(&self, slow: Slow) -> Result<Next, LedgerError> {
+        let (seq, state) = self.ledger.now().await;
+        let at = self.clock.now();
+        match too_old(&state, slow, self.tardy.again(at), at) {
+            Ok(wait) => self.ledger.waits(wait),
+            // What a person said meanwhile comes first.
+            Err(_) if state.stance != Stance::Going => {}
+            Err(reason) => self.append(After::Seq(seq), vec![Event::Held { reason }]).await?,
         }
         Ok(Next::Rest)
     }
@@ -390,22 +414,6 @@ impl ReleaseLoop<'_> {
             }
         }
     }
-}
-
-/// What was seen is no reason any more to do anything.
-pub(crate) fn is_too_old(world: &World, state: &ReleaseState, clock: &dyn Clock) -> bool {
-    clock.now().since(world.at) > state.plan.service.patience.max_age
-}
-
-/// Ends what was not begun: the world is looked at again, and decided anew.
-pub(crate) fn put_off(intents: Vec<Intent>) -> Vec<Event> {
-    let outcome = Outcome::Unknown("not begun: the journal took too long".to_owned());
-    let ended = intents.into_iter().map(|Intent { id, attempt, .. }| Event::Ended {
-        id,
-        attempt,
-        outcome: outcome.clone(),
-    });
-    ended.collect()
 }
 
 /// The ends of effects that nobody saw.

@@ -28,7 +28,7 @@ use crate::observe;
 use crate::outside::{Limits, Outside, Pacer, Ports};
 use crate::pen::{By, Pen};
 use crate::ports::ImageQuery;
-use crate::run::{Closer, Ended, ReleaseLoop, Rhythm};
+use crate::run::{Closer, Ended, ReleaseLoop, Rhythm, Tardy};
 
 use after::{Aftercare, Round};
 use book::ServiceBook;
@@ -187,6 +187,7 @@ impl Desk {
             decider: self.setup.decider.as_ref(),
             rhythm: self.rhythm.clone(),
             closer: self,
+            tardy: Tardy::default(),
         };
         match release.run(stop).await {
             Ended::Over => {

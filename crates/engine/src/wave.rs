@@ -25,6 +25,7 @@ use crate::ports::{CallError, EndOf, MoveItem, brief};
 
 use sides::Sides;
 use standing::Standing;
+use switch::Ready;
 
 /// The longest reason for which a board stays.
 const WHY_MAX_BYTES: usize = 300;
@@ -71,8 +72,7 @@ pub(crate) async fn carry(
 /// Moves that are still to be done.
 struct Begin<'a> {
     fresh: Vec<&'a Move>,
-    /// With their clients.
-    sealed: Vec<(&'a Move, u64)>,
+    sealed: Vec<Ready<'a>>,
 }
 
 impl<'a> Carrying<'a> {
@@ -88,7 +88,9 @@ impl<'a> Carrying<'a> {
         for one in &self.effect.wave.moves {
             match standing::of(one, &old, &new) {
                 Standing::Fresh => begin.fresh.push(one),
-                Standing::SealedWithStandby { clients } => begin.sealed.push((one, clients)),
+                Standing::SealedWithStandby { clients } => {
+                    begin.sealed.push(Ready { one, clients, standby_ends: None });
+                }
                 Standing::Activated { clients } => self.moved(one, clients),
                 Standing::Gone => self.gone(),
                 Standing::SealedAlone => self.called_off(one, "it was sealed and nobody was ready for it"),

@@ -10,15 +10,23 @@ use super::scope::{Progress, Scope};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::{EffectId, GroupArn, InstanceId};
-use crate::state::{Leg, ReleaseState, Unseen};
+use crate::state::{EffectRecord, Leg, ReleaseState, Unseen};
 use crate::time::Timestamp;
 
 /// How long after its sender gave it up a call is reckoned with. A choice, for AWS publishes no bound: longer than
 /// what is simulated, and not much longer than a server needs to be healthy again.
 const LANDS_WITHIN: Duration = Duration::from_secs(30);
 
-/// Whatever the release began has landed, or never will; else the wait for that.
+/// Whatever the release began has landed, or never will; else the wait for that. That the world shows what a call wants
+/// does not mean that the call has landed: somebody else may have done it, or an earlier try.
 pub(super) fn require_all_landed(state: &ReleaseState, now: Timestamp) -> Result<(), Progress> {
+    let mut on_its_way = state.in_flight().filter(|(_, record)| is_undone_by_another(&record.effect));
+    // Every call comes to an end much earlier; one of which nobody hears keeps no release open for ever.
+    let until = |record: &EffectRecord| record.intended_at.after(state.plan.service.patience.step);
+    if let Some((id, record)) = on_its_way.find(|(_, record)| now < until(record)) {
+        let on = WaitingOn::Effect { id: id.clone() };
+        return Err(Progress::WaitUntil(on, until(record), Then::GoOn));
+    }
     require(state, now, |_, effect| is_undone_by_another(effect))
 }
 

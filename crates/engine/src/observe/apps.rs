@@ -32,9 +32,15 @@ pub(super) async fn read(
     let witnesses = Witnesses::new(needs, instances, book);
     let asked = needs.ownership.iter().enumerate().map(|(nth, dead)| (dead.clone(), witnesses.of(nth, dead)));
     let asked: BTreeMap<InstanceId, Vec<Target>> = asked.collect();
-    let (statuses, board_lists, ownership) = tokio::join!(
-        each(&needs.instances, |id| status(outside, instances, book, id)),
-        each(&needs.board_lists, |id| board_list(outside, instances, book, id)),
+    let of_servers = async {
+        let statuses = each(&needs.instances, |id| status(outside, instances, book, id)).await;
+        // A list is the dearest reading. Whoever did not say how it is would only keep others waiting for theirs.
+        let list = |id| board_list(outside, instances, book, statuses.get(&id).and_then(Reading::why), id);
+        let board_lists = each(&needs.board_lists, list).await;
+        (statuses, board_lists)
+    };
+    let ((statuses, board_lists), ownership) = tokio::join!(
+        of_servers,
         each(&needs.ownership, |dead| ownership(
             outside,
             asked.get(&dead).cloned().unwrap_or_default(),
@@ -87,8 +93,12 @@ async fn board_list(
     outside: &Outside,
     instances: &Reading<BTreeMap<InstanceId, Instance>>,
     book: &AddressBook,
+    is_silent: Option<&Why>,
     id: InstanceId,
 ) -> Reading<BoardList> {
+    if let Some(why) = is_silent {
+        return Reading::Unknown(why.clone());
+    }
     match address(instances, book, &id) {
         Ok(at) => {
             let answer =

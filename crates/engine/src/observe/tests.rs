@@ -71,9 +71,26 @@ async fn the_work_is_the_same_whatever_is_found() {
     ill.choke().add(Method::Targets, Nth::Each, What::FailAfter);
     look(&well, &everything(&well)).await;
     look(&ill, &everything(&ill)).await;
-    for method in Method::ALL.iter().copied().filter(|method| method.reads()) {
+    // But for the lists of those who did not even say how they are.
+    let is_asked = |method: &Method| method.reads() && *method != Method::BoardList;
+    for method in Method::ALL.iter().copied().filter(is_asked) {
         assert_eq!(well.choke().calls(method), ill.choke().calls(method), "{method}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_do_not_say_how_they_are_keep_nobody_waiting_for_a_list() {
+    let world = FakeWorld::with_fleet(60, 60);
+    for method in [Method::Status, Method::BoardList] {
+        world.choke().add(method, Nth::Each, What::Late(Duration::from_secs(20)));
+    }
+    let began = tokio::time::Instant::now();
+    let seen = look(&world, &everything(&world)).await;
+    let limit = Limits::default().read_timeout;
+    assert!(began.elapsed() < limit + Duration::from_secs(1), "it took {:?}", began.elapsed());
+    assert_eq!(world.choke().calls(Method::BoardList), 0);
+    assert!(seen.board_lists.values().all(|it| matches!(it, Reading::Unknown(Why::Unreachable(_)))));
+    assert_eq!(seen.board_lists.len(), 60);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ async fn takes(seconds: u64) -> Result<(), CallError> {
 async fn a_call_that_finds_no_place_was_never_sent() {
     let outside = outside(narrow()).await;
     let limit = Duration::from_secs(8);
-    let first = outside.ask(Lane::Reading, CALL, limit, takes(7));
+    let first = outside.ask(Line::Reading, CALL, limit, takes(7));
     let (first, second) = tokio::join!(first, outside.read(CALL, takes(0)));
     assert_eq!(first, Ok(()));
     assert_eq!(second.unwrap_err().class, Class::Retry);
@@ -42,10 +42,23 @@ async fn a_call_that_finds_no_place_was_never_sent() {
 async fn the_wait_for_a_place_and_the_answer_are_over_within_one_limit() {
     let outside = outside(narrow()).await;
     let (limit, began) = (Duration::from_secs(8), Instant::now());
-    let slow = outside.ask(Lane::Deed, CALL, limit, takes(7));
-    let (_, second) = tokio::join!(slow, outside.ask(Lane::Deed, CALL, limit, takes(7)));
+    let slow = outside.ask(Line::Deed, CALL, limit, takes(7));
+    let (_, second) = tokio::join!(slow, outside.ask(Line::Deed, CALL, limit, takes(7)));
     assert_eq!(second.unwrap_err().class, Class::Unknown);
     assert!(began.elapsed() <= limit, "it outlived what the lease was asked for: {:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_ends_a_wait_stands_behind_nobody() {
+    let outside = outside(narrow()).await;
+    let (limit, began) = (Duration::from_mins(10), Instant::now());
+    let deed = outside.ask(Line::Deed, CALL, limit, takes(100));
+    let relief = async {
+        let done = outside.relieve(CALL, Duration::from_secs(1), || takes(0)).await;
+        (done, began.elapsed())
+    };
+    let (_, (done, waited)) = tokio::join!(deed, relief);
+    assert_eq!((done, waited), (Ok(()), Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,11 +68,11 @@ async fn neither_readings_nor_hooks_take_the_place_of_a_deed() {
     let began = Instant::now();
     let deed = async {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let done = outside.ask(Lane::Deed, CALL, limit, takes(0)).await;
+        let done = outside.ask(Line::Deed, CALL, limit, takes(0)).await;
         (done, began.elapsed())
     };
-    let reading = outside.ask(Lane::Reading, CALL, limit, takes(100));
-    let hook = outside.ask(Lane::Hook, CALL, limit, takes(500));
+    let reading = outside.ask(Line::Reading, CALL, limit, takes(100));
+    let hook = outside.ask(Line::Hook, CALL, limit, takes(500));
     let (.., (done, waited)) = tokio::join!(reading, hook, deed);
     assert_eq!(done, Ok(()));
     assert!(waited < Duration::from_secs(1), "it waited for {waited:?}");

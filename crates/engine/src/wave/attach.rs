@@ -9,6 +9,7 @@ use segue_domain::moves::Move;
 use tokio::time::Instant;
 
 use super::sides::Lists;
+use super::switch::Ready;
 use super::{Carrying, item, standing};
 use crate::outside::Call;
 use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Prepared, StandbyTerms};
@@ -17,6 +18,14 @@ use crate::retry::Repeat;
 const PREPARE: Call = Call::new("boards", "prepare");
 const OFFER: Call = Call::new("boards", "offer");
 
+/// A new server that has got a board ready.
+#[derive(Debug)]
+struct Standby {
+    connect: String,
+    /// When it lets go of the board by itself, or later: the last try of the call was its beginning at the earliest.
+    ends: Instant,
+}
+
 /// A board whose clients are on their way.
 #[derive(Debug, Clone, Copy)]
 struct Attaching<'a> {
@@ -24,6 +33,7 @@ struct Attaching<'a> {
     /// Clients on the old server when they were last counted, if they were: until then nobody may be taken for
     /// all of them.
     clients: Option<u64>,
+    standby_ends: Instant,
 }
 
 /// What a poll says of one board.
@@ -56,55 +66,65 @@ impl<'a> Carrying<'a> {
     }
 
     /// New servers get the boards ready: one call for each server and chunk.
-    async fn prepare(&self, fresh: Vec<&'a Move>) -> Vec<(&'a Move, Prepared)> {
+    async fn prepare(&self, fresh: Vec<&'a Move>) -> Vec<(&'a Move, Standby)> {
         let by_server = grouped(&fresh, |one| &one.to);
         let calls = self.chunks(&by_server).map(|(to, moves)| self.prepare_at(to, moves));
-        let answers: BTreeMap<MoveId, ItemOutcome<Prepared>> =
+        let answers: BTreeMap<MoveId, ItemOutcome<Standby>> =
             join_all(calls).await.into_iter().flatten().collect();
         self.sort_answers(fresh, answers, "could not get it ready")
     }
 
-    async fn prepare_at(&self, to: &InstanceId, moves: &[&Move]) -> Vec<(MoveId, ItemOutcome<Prepared>)> {
+    async fn prepare_at(&self, to: &InstanceId, moves: &[&Move]) -> Vec<(MoveId, ItemOutcome<Standby>)> {
         let items: Vec<MoveItem> = moves.iter().map(|one| item(one)).collect();
         // Long enough for the attach and the switch, short enough to clean up after a daemon that died.
         let ttl = self.effect.attach_deadline + self.effect.seal_ttl * 2 + self.outside.limits.write_timeout;
         let terms = StandbyTerms { ttl, attach_rate_per_s: self.effect.attach_rate_per_s };
         let boards = &self.outside.ports.boards;
+        let mut asked = Instant::now();
         let answer = match self.sides.target(to) {
             Ok(at) => {
-                let answer =
-                    self.outside.write(PREPARE, Repeat::KnownById, || boards.prepare(&at, &items, terms));
+                let prepare = || {
+                    asked = Instant::now();
+                    boards.prepare(&at, &items, terms)
+                };
+                let answer = self.outside.write(PREPARE, Repeat::KnownById, prepare);
                 answer.await.map_err(|error| error.what)
             }
             Err(why) => Err(why),
         };
-        paired(moves, answer)
+        let standby = |ready: Prepared| Standby { connect: ready.connect, ends: asked + ttl };
+        let answers = answer.map(|items| items.into_iter().map(|item| item.map(standby)).collect());
+        paired(moves, answers)
     }
 
     /// Old servers tell their clients: one call for each server and chunk.
-    async fn offer(&self, prepared: Vec<(&'a Move, Prepared)>) -> Vec<Attaching<'a>> {
+    async fn offer(&self, prepared: Vec<(&'a Move, Standby)>) -> Vec<Attaching<'a>> {
         let moves: Vec<&'a Move> = prepared.iter().map(|(one, _)| *one).collect();
         let by_server = grouped(&moves, |one| &one.from);
-        let connects: BTreeMap<&MoveId, &str> =
-            prepared.iter().map(|(one, ready)| (&one.id, ready.connect.as_str())).collect();
-        let calls = self.chunks(&by_server).map(|(from, moves)| self.offer_at(from, moves, &connects));
+        let standbys: BTreeMap<&MoveId, &Standby> =
+            prepared.iter().map(|(one, standby)| (&one.id, standby)).collect();
+        let calls = self.chunks(&by_server).map(|(from, moves)| self.offer_at(from, moves, &standbys));
         let answers: BTreeMap<MoveId, ItemOutcome<()>> =
             join_all(calls).await.into_iter().flatten().collect();
         let offered = self.sort_answers(moves, answers, "could not offer it to its clients");
-        offered.into_iter().map(|(one, ())| Attaching { one, clients: None }).collect()
+        let attaching = |(one, ()): (&'a Move, ())| {
+            let standby_ends = standbys.get(&one.id)?.ends;
+            Some(Attaching { one, clients: None, standby_ends })
+        };
+        offered.into_iter().filter_map(attaching).collect()
     }
 
     async fn offer_at(
         &self,
         from: &InstanceId,
         moves: &[&Move],
-        connects: &BTreeMap<&MoveId, &str>,
+        standbys: &BTreeMap<&MoveId, &Standby>,
     ) -> Vec<(MoveId, ItemOutcome<()>)> {
         let plans: Vec<AttachPlan> = moves
             .iter()
             .map(|one| AttachPlan {
                 item: item(one),
-                connect: connects.get(&one.id).copied().unwrap_or_default().to_owned(),
+                connect: standbys.get(&one.id).map(|it| it.connect.clone()).unwrap_or_default(),
                 rate_per_s: self.effect.attach_rate_per_s,
                 deadline: self.effect.attach_deadline,
             })
@@ -133,7 +153,9 @@ impl<'a> Carrying<'a> {
                 it.clients = Some(row.clients);
             }
             match turn(&it, &new, is_last) {
-                Turn::Switch { clients } => ready.push((it.one, clients)),
+                Turn::Switch { clients } => {
+                    ready.push(Ready { one: it.one, clients, standby_ends: Some(it.standby_ends) });
+                }
                 Turn::Wait => left.push(it),
                 Turn::CallOff(why) => self.called_off(it.one, why),
             }
@@ -226,7 +248,7 @@ mod tests {
         };
         let new = Lists::of(vec![(to.clone(), Ok(vec![row]))]);
         let one = Move { id, board, epoch: 4, from, to };
-        let it = Attaching { one: &one, clients: None };
+        let it = Attaching { one: &one, clients: None, standby_ends: Instant::now() };
         assert_eq!(turn(&it, &new, false), Turn::Wait);
         assert_eq!(turn(&it, &new, true), Turn::Switch { clients: 2 });
     }

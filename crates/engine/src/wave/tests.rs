@@ -6,6 +6,8 @@ use segue_domain::app::BoardState;
 use segue_domain::ids::{BoardId, InstanceId, MoveId, ReleaseId};
 use segue_domain::moves::{Direction, Wave};
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::fakes::{FakeWorld, Method, Nth, What};
 use crate::outside::Limits;
@@ -21,10 +23,14 @@ struct Story {
 
 impl Story {
     async fn new(boards: usize) -> Self {
+        Self::within(Limits::default(), boards).await
+    }
+
+    async fn within(limits: Limits, boards: usize) -> Self {
         let world = FakeWorld::with_fleet(3, boards);
         world.calm_users();
         let to = InstanceId::new("i-0003");
-        let outside = world.outside(Limits::default(), Duration::from_mins(2)).await;
+        let outside = world.outside(limits, Duration::from_mins(2)).await;
         let mut story = Self { world, outside, effect: empty_wave(), to };
         story.effect.wave.moves = story.moves().await;
         story
@@ -127,6 +133,56 @@ async fn a_refused_activate_leaves_the_board_where_it_is_open_again() {
         [story.boards(&InstanceId::new("i-0001")).await, story.boards(&InstanceId::new("i-0002")).await];
     let stayed: Vec<_> = rows.iter().flatten().map(|row| (row.state, row.epoch)).collect();
     assert_eq!(stayed, [(BoardState::Active, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_is_not_taken_over_is_open_again_before_anybody_reads_a_list() {
+    let mut story = Story::new(3).await;
+    story.effect.seal_ttl = Duration::from_mins(1);
+    let choke = story.world.choke();
+    choke.add(Method::Activate, Nth::Each, What::Refuse("conflict".to_owned()));
+    choke.add(Method::BoardList, Nth::Each, What::Late(Duration::from_secs(2)));
+    let waits = async {
+        while choke.calls(Method::Activate) < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(choke.calls(Method::End), 2, "their users wait for somebody's list");
+    };
+    let (result, ()) = tokio::join!(story.carry(), waits);
+    assert_eq!(result.unwrap().exceptions.len(), 2);
+    assert_eq!(story.world.violations(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_may_be_sealed_though_nobody_said_so_is_taken_back_at_once() {
+    let mut story = Story::new(3).await;
+    story.effect.seal_ttl = Duration::from_mins(1);
+    story.effect.switching_at_once = 1;
+    story.world.choke().add(Method::Seal, Nth::Each, What::FailAfter);
+    let result = story.carry().await.unwrap();
+    assert_eq!((result.boards_moved, result.exceptions.len()), (0, 2));
+    // Each by itself, and then the ends of the wave at each server.
+    assert_eq!(story.world.choke().calls(Method::End), 2 + 3);
+    for from in ["i-0001", "i-0002"].map(InstanceId::new) {
+        assert_eq!(story.boards(&from).await[0].state, BoardState::Active);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_whose_standby_has_hardly_any_life_left_stays_open_for_a_later_wave() {
+    let limits = Limits { switches_at_once: 1, ..Limits::default() };
+    let story = Story::within(limits, 3).await;
+    let far = Instant::now() + Duration::from_hours(1);
+    // Somebody else's boards have all places for longer than the standbys live.
+    let place = story.outside.switching(far).await.unwrap();
+    let result = story.carry().await.unwrap();
+    let why = "it was not switched: its turn came too late";
+    assert!(result.exceptions.iter().all(|it| it.why == why), "{:?}", result.exceptions);
+    assert_eq!((result.exceptions.len(), story.world.choke().calls(Method::Seal)), (2, 0));
+    drop(place);
+    assert_eq!(story.carry().await, Ok(moved(2, 6)));
+    assert!(story.is_across());
 }
 
 #[tokio::test(start_paused = true)]

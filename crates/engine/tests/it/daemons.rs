@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::decision::{Reason, Wait, WaitingOn};
 use segue_domain::event::{Event, Word};
 use segue_domain::ids::{ReleaseId, ServiceName, Version};
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
-use segue_domain::state::ReleaseState;
+use segue_domain::state::{Leg, ReleaseState, Stance};
+use segue_domain::step::Step;
 use segue_engine::Engine;
 use segue_engine::fakes::{FIRST, FakeWorld, Life, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
@@ -287,6 +289,68 @@ async fn nothing_is_done_on_a_look_that_is_old_by_the_time_its_intent_is_written
     place.world.choke().heal(Method::Append);
     until(&daemon, &release, |state| state.verdict().is_some()).await;
     lawful(&place.world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_whose_looks_are_always_too_old_holds_and_says_so() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    until(&daemon, &release, |state| state.was_entered(Step::Launch)).await;
+    place.world.choke().add(Method::Instances, Nth::Each, What::Late(Duration::from_secs(12)));
+    let mut watch = daemon.watch(&release).await.expect("it is on");
+    let is_late =
+        |wait: &Wait| matches!(wait.on, WaitingOn::Settling { what, .. } if what.contains("max_age"));
+    let shown = watch.wait_for(|it| it.waiting.as_ref().is_some_and(is_late));
+    let shown = timeout(Duration::from_mins(2), shown).await.expect("it is shown").expect("it lives").seq;
+    let held = |state: &ReleaseState| matches!(state.stance, Stance::Held { .. });
+    until(&daemon, &release, held).await;
+    let records = daemon.records(&release, shown).await.expect("the journal is whole");
+    let [record] = records.as_slice() else { panic!("what cannot be begun is not written: {records:?}") };
+    let Some(Event::Held { reason: Reason::CannotGoOn { why, .. } }) = record.fact.release() else {
+        panic!("{record:?}")
+    };
+    assert_eq!(why, "a look that is over within max_age did not come in time");
+    place.world.choke().heal(Method::Instances);
+    daemon.say(&release, Word::Retry, by()).await.expect("a person says so");
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+    serves(&place.world, SECOND, "b", 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_whose_journal_is_always_too_slow_holds_and_says_so() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    until(&daemon, &release, |state| state.was_entered(Step::Launch)).await;
+    place.world.choke().add(Method::Append, Nth::Each, What::Late(Duration::from_secs(12)));
+    let held = |state: &ReleaseState| matches!(state.stance, Stance::Held { .. });
+    until(&daemon, &release, held).await;
+    assert_eq!(place.world.choke().calls(Method::Launch), 0, "it acted on what it had seen long ago");
+    place.world.choke().heal(Method::Append);
+    daemon.say(&release, Word::Retry, by()).await.expect("a person says so");
+    until(&daemon, &release, |state| state.verdict().is_some()).await;
+    lawful(&place.world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_was_just_entered_does_not_wait_for_what_the_last_one_waited_for() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    let release = full_release(&daemon).await.expect("it takes it");
+    let mut watch = daemon.watch(&release).await.expect("it is on");
+    let waits = watch.wait_for(|it| it.state.was_entered(Step::Launch) && it.waiting.is_some());
+    timeout(Duration::from_mins(2), waits).await.expect("it waits").expect("it lives");
+    // Nothing is seen for a while of the step that is entered now.
+    place.world.choke().add(Method::Instances, Nth::Each, What::Late(Duration::from_secs(5)));
+    daemon.say(&release, Word::Abort, by()).await.expect("it is aborted");
+    let turned = watch.wait_for(|it| it.state.leg != Leg::Out && it.state.current().is_some());
+    let turned = timeout(Duration::from_mins(2), turned).await.expect("it turns back").expect("it lives");
+    assert_eq!(turned.waiting, None, "{:?}", turned.state.current());
 }
 
 #[tokio::test(start_paused = true)]

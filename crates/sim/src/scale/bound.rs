@@ -59,9 +59,6 @@ fn boot() -> Part {
     Part { name: "boot", ms: BOOT_MS + APP_START_MS, because }
 }
 
-/// A server never meets more boards on their way than in a fleet of so many.
-const SERVERS_OF_A_LANE: u64 = 100;
-
 /// Calls that register or deregister everybody of one fleet.
 fn target_calls(sizes: Sizes) -> u64 {
     let balancers = u64::from(sizes.balancers.max(1));
@@ -79,13 +76,13 @@ fn bake(service: &Service) -> Part {
     Part { name: "bake", ms, because: "configured".to_owned() }
 }
 
-/// The trial waves one after the other, then everything that is left, in as many waves at one time as there are lanes of
-/// servers. Each part takes until its clients are let in, or until its boards are switched, whichever is longer; a switch
+/// The trial waves one after the other, then everything that is left, in as many waves at one time as the
+/// policy allows for so many servers. Each part takes until its clients are let in, or until its boards are switched, whichever is longer; a switch
 /// is a seal and an activation. That somebody looks between one wave and the next is the engine's, and not in here.
 fn handover(sizes: Sizes, service: &Service) -> Part {
     let policy = &service.handover;
     let servers = u64::from(sizes.instances);
-    let lanes = (servers / SERVERS_OF_A_LANE).max(1);
+    let lanes = u64::from(policy.waves_at_once(sizes.instances));
     let boards = u64::from(sizes.boards);
     let trials =
         [1, 10, boards.div_ceil(100)].map(|trial: u64| trial.min(u64::from(policy.wave_boards)).min(boards));
