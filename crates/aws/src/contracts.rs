@@ -11,7 +11,7 @@ use segue_domain::ids::{
 use segue_engine::ports::contract::{
     CloudFixture, LoadBalancerFixture, PermissionsFixture, cloud, load_balancer, permissions,
 };
-use segue_engine::ports::{Class, Cloud as _, ImageQuery, LoadBalancer as _};
+use segue_engine::ports::{Class, ImageQuery};
 use segue_sandbox::{InProcess, Ready, SandboxConfig};
 use tempfile::TempDir;
 

@@ -64,6 +64,7 @@ fn the_page_shows_every_fault_as_it_can_be_set() {
     let kinds: Vec<_> = shown.iter().map(kind).collect();
     let all = [
         "throttle",
+        "expire_credentials",
         "refuse_capacity",
         "lose_response",
         "kill",
@@ -80,6 +81,7 @@ fn the_page_shows_every_fault_as_it_can_be_set() {
 fn kind(fault: &Fault) -> &'static str {
     match fault {
         Fault::Throttle { .. } => "throttle",
+        Fault::ExpireCredentials { .. } => "expire_credentials",
         Fault::RefuseCapacity { .. } => "refuse_capacity",
         Fault::LoseResponse { .. } => "lose_response",
         Fault::Kill { .. } => "kill",
