@@ -47,7 +47,7 @@ const PASSES_MAX: u32 = 200;
 
 /// Events in one append, and effects in flight at one time: enough for a fleet of thousands to be closed in a few
 /// looks, and below what an append takes with what comes beside it.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 900;
 
 /// How a release's loop goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
