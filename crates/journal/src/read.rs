@@ -8,7 +8,7 @@ use crate::store::Trouble;
 use crate::stream::Stream;
 
 /// The most records that one query reads.
-pub(crate) const PAGE: u32 = 200;
+pub(crate) const PAGE: u32 = 100;
 
 /// The most streams that one listing answers.
 pub const STREAMS_MAX: u32 = 100_000;
