@@ -45,9 +45,9 @@ pub(crate) use tardy::{Tardy, is_too_old, put_off};
 /// in a circle.
 const PASSES_MAX: u32 = 200;
 
-/// Events in one append, and effects in flight at one time: enough for a fleet of thousands to be closed in a few
-/// looks, and below what an append takes with what comes beside it.
-const AT_ONCE: usize = 900;
+/// Events in one append, and effects begun whose end is not written: enough for a fleet of thousands to be closed in
+/// a few looks, and below what an append takes with what comes beside it.
+const AT_ONCE: usize = 500;
 
 /// How a release's loop goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl ReleaseLoop<'_> {
             return Ok(());
         }
         tracing::warn!(effects = unseen.len(), "effects were in flight when the daemon ended");
-        self.ledger.append(After::Anything, &By::engine(), unseen).await
+        say_unseen_ends(self.ledger, unseen).await
     }
 
     async fn go(&self, stop: &mut watch::Receiver<bool>) -> Ended {
@@ -414,6 +414,14 @@ impl ReleaseLoop<'_> {
             }
         }
     }
+}
+
+/// Says so of each; however many they are, none is left without its end.
+pub(crate) async fn say_unseen_ends(ledger: &Ledger, unseen: Vec<Event>) -> Result<(), LedgerError> {
+    for some in unseen.chunks(AT_ONCE) {
+        ledger.append(After::Anything, &By::engine(), some.to_vec()).await?;
+    }
+    Ok(())
 }
 
 /// The ends of effects that nobody saw.

@@ -41,8 +41,9 @@ impl Flights {
         Self { tasks: JoinSet::new(), landed: Vec::new(), intents: BTreeMap::new() }
     }
 
+    /// Those whose end is not written yet.
     pub(super) fn len(&self) -> usize {
-        self.tasks.len()
+        self.tasks.len() + self.landed.len()
     }
 
     /// Those of them that run somebody's command, or send requests for minutes.

@@ -27,7 +27,7 @@ use crate::observe::observe;
 use crate::outside::Outside;
 use crate::pen::{By, Pen};
 use crate::ports::Clock;
-use crate::run::{is_too_old, put_off, unlawful, unseen_ends};
+use crate::run::{is_too_old, put_off, say_unseen_ends, unlawful, unseen_ends};
 use crate::service::book::ServiceBook;
 
 /// Releases that are looked after; older ones left nothing that is still kept.
@@ -74,7 +74,8 @@ impl Aftercare {
         let mut states = Vec::with_capacity(self.tended.len());
         for Tended { ledger, is_over } in &self.tended {
             if !is_over {
-                say_unseen_ends(ledger).await?;
+                let (_, state) = ledger.now().await;
+                say_unseen_ends(ledger, unseen_ends(&state)).await?;
             }
             states.push(ledger.now().await.1);
         }
@@ -137,15 +138,6 @@ struct Due {
     /// What later releases have plans for.
     claimed: BTreeSet<InstanceId>,
     decision: Decision,
-}
-
-async fn say_unseen_ends(ledger: &Ledger) -> Result<(), LedgerError> {
-    let (_, state) = ledger.now().await;
-    let unseen = unseen_ends(&state);
-    if unseen.is_empty() {
-        return Ok(());
-    }
-    append(ledger, unseen).await
 }
 
 async fn append(ledger: &Ledger, events: Vec<Event>) -> Result<(), LedgerError> {
