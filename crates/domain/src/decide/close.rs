@@ -19,7 +19,6 @@ use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
 use crate::moves::Direction;
-use crate::plan::Front;
 use crate::step::Step;
 use crate::target::TargetHealth;
 
@@ -81,17 +80,13 @@ fn replace_the_dead(scope: &Scope<'_>) -> Result<(), Progress> {
 
 /// What becomes of whoever comes in the place of the dead: something is to be done for it (`Err`), it is waited
 /// for, or nobody is waited for: all are there, or those who are not will not come. Where none of the new
-/// servers of a load balancer serves any more, nothing proves the version there, and nothing is launched.
+/// servers serves any more, nothing proves the version, and nothing is launched. Those of one load balancer prove it for
+/// the others: where there is a way back, and old ones to go back to, the release has turned before this is asked.
 fn replacements(scope: &Scope<'_>) -> Result<Option<Progress>, Progress> {
     let green = scope.state.green();
     let running = u32::try_from(scope.running(&green).len()).unwrap_or(u32::MAX);
     let all_here = running >= scope.plan().green_size() && scope.state.arriving().is_empty();
-    let proves_it = |front: &Front| {
-        let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
-        green.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id))
-    };
-    let mut with_new = scope.plan().fronts.iter().filter(|it| scope.plan().green_size_at(&it.forward) > 0);
-    if all_here || !with_new.all(proves_it) {
+    if all_here || !green.iter().any(|id| capacity::is_healthy(scope, id)) {
         return Ok(None);
     }
     match scope.require_done(Step::Admit, admit::ready) {
