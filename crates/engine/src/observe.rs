@@ -27,8 +27,8 @@ pub(crate) use apps::status_at;
 
 use fresh::{only_fresh, within};
 
-/// Readings of one kind that run at once: four kinds together stay below the way out's places, so that servers which do
-/// not answer keep nobody else from being read.
+/// Readings of one kind that run at once, statuses aside: all kinds together stay below the way out's places, so that
+/// servers which do not answer keep nobody else from being read.
 const AT_ONCE: usize = 64;
 
 /// Reads everything that `needs` names. `at` becomes the world's time: it was read from the clock just before.

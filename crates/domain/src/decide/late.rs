@@ -21,8 +21,9 @@ const LANDS_WITHIN: Duration = Duration::from_secs(30);
 /// does not mean that the call has landed: somebody else may have done it, or an earlier try.
 pub(super) fn require_all_landed(state: &ReleaseState, now: Timestamp) -> Result<(), Progress> {
     let mut on_its_way = state.in_flight().filter(|(_, record)| is_undone_by_another(&record.effect));
-    // Every call comes to an end much earlier; one of which nobody hears keeps no release open for ever.
-    let until = |record: &EffectRecord| record.intended_at.after(state.plan.service.patience.step);
+    // Every call comes to an end earlier; one of which nobody hears keeps no release open for ever.
+    let patience = state.plan.service.patience.step.saturating_add(LANDS_WITHIN);
+    let until = |record: &EffectRecord| record.intended_at.after(patience);
     if let Some((id, record)) = on_its_way.find(|(_, record)| now < until(record)) {
         let on = WaitingOn::Effect { id: id.clone() };
         return Err(Progress::WaitUntil(on, until(record), Then::GoOn));

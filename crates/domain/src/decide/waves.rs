@@ -162,8 +162,11 @@ fn in_lanes<'a>(
     let lanes = usize::try_from(lanes).unwrap_or(1);
     let lanes_for = |rooms: &[Room]| (lanes * rooms.len() / all).max(1);
     let homes = at_home(scope, lists, rooms).unwrap_or_else(|| vec![(lists.to_vec(), rooms.to_vec())]);
-    let lanes = homes.iter().map(|(lists, rooms)| lanes_of(lists, rooms, lanes_for(rooms), &cut));
-    Some(lanes.collect::<Option<Vec<_>>>()?.concat())
+    let waves = homes.iter().map(|(lists, rooms)| lanes_of(lists, rooms, lanes_for(rooms), &cut));
+    let mut waves = waves.collect::<Option<Vec<_>>>()?.concat();
+    // One for each of many small load balancers may be more than there are places: the last wait for the next round.
+    waves.truncate(lanes);
+    Some(waves)
 }
 
 fn lanes_of<'a>(

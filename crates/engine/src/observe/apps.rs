@@ -23,6 +23,10 @@ pub(super) struct Apps {
     pub(super) ownership: BTreeMap<InstanceId, Vec<Reading<u64>>>,
 }
 
+/// Statuses are small, and who does not answer takes a reading's whole time: a zone of a large fleet that is silent must
+/// not make the look older than a deed allows.
+const STATUSES_AT_ONCE: usize = 128;
+
 pub(super) async fn read(
     outside: &Outside,
     needs: &Needs,
@@ -33,15 +37,16 @@ pub(super) async fn read(
     let asked = needs.ownership.iter().enumerate().map(|(nth, dead)| (dead.clone(), witnesses.of(nth, dead)));
     let asked: BTreeMap<InstanceId, Vec<Target>> = asked.collect();
     let of_servers = async {
-        let statuses = each(&needs.instances, |id| status(outside, instances, book, id)).await;
+        let statuses =
+            each(STATUSES_AT_ONCE, &needs.instances, |id| status(outside, instances, book, id)).await;
         // A list is the dearest reading. Whoever did not say how it is would only keep others waiting for theirs.
         let list = |id| board_list(outside, instances, book, statuses.get(&id).and_then(Reading::why), id);
-        let board_lists = each(&needs.board_lists, list).await;
+        let board_lists = each(AT_ONCE, &needs.board_lists, list).await;
         (statuses, board_lists)
     };
     let ((statuses, board_lists), ownership) = tokio::join!(
         of_servers,
-        each(&needs.ownership, |dead| ownership(
+        each(AT_ONCE, &needs.ownership, |dead| ownership(
             outside,
             asked.get(&dead).cloned().unwrap_or_default(),
             dead
@@ -51,12 +56,13 @@ pub(super) async fn read(
 }
 
 async fn each<T, F: Future<Output = T>>(
+    at_once: usize,
     asked: &BTreeSet<InstanceId>,
     read: impl Fn(InstanceId) -> F,
 ) -> BTreeMap<InstanceId, T> {
     // A reading is made when its turn comes: those of ten thousand servers would fill the memory.
     let left = Mutex::new(asked.iter());
-    let readers: Vec<_> = (0..AT_ONCE.min(asked.len())).map(|_| in_turn(&left, &read)).collect();
+    let readers: Vec<_> = (0..at_once.min(asked.len())).map(|_| in_turn(&left, &read)).collect();
     join_all(readers).await.into_iter().flatten().collect()
 }
 

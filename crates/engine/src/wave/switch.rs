@@ -85,8 +85,7 @@ impl<'a> Carrying<'a> {
     /// Where so many boards are switched that its standby would be gone before it is, a later wave takes it.
     async fn place(&self, ready: &Ready<'_>) -> Result<Option<SemaphorePermit<'_>>, Kept> {
         let Some(ends) = ready.standby_ends else { return Ok(None) };
-        let enough = self.effect.seal_ttl * 2;
-        let until = ends.checked_sub(enough).unwrap_or_else(Instant::now);
+        let until = ends.checked_sub(self.effect.seal_ttl).unwrap_or_else(Instant::now);
         let place = self.outside.switching(until).await;
         place.map(Some).map_err(|error| Kept::Open(format!("it was not switched: {}", error.what)))
     }
