@@ -295,6 +295,10 @@ impl Passing {
         self.met.iter().find_map(|what| if let What::LandsLate(late) = what { Some(*late) } else { None })
     }
 
+    pub(crate) fn is_late(&self) -> bool {
+        !self.lateness().is_zero()
+    }
+
     fn lateness(&self) -> Duration {
         let late = |what: &What| if let What::Late(late) = what { Some(*late) } else { None };
         self.met.iter().filter_map(late).max().unwrap_or_default()

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use super::FakeWorld;
 
-/// The times in which somebody waited for the answer to an append that nobody will give.
+/// The times in which somebody waited for the answer to an append that comes late, or never.
 #[derive(Debug, Default)]
 pub(super) struct Mutes(Vec<Mute>);
 

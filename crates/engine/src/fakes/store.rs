@@ -120,6 +120,7 @@ impl Store for ChokedStore {
             self.land_late(late, lease.clone(), append.clone());
             return std::future::pending().await;
         }
+        let _waiting = passing.is_late().then(|| world.waits_for_the_journal());
         if let Some(late) = self.life.frozen_for() {
             self.land_late(late, lease.clone(), append.clone());
             return std::future::pending().await;
