@@ -75,7 +75,8 @@ impl Default for Patience {
             wave_boards: 40,
             switching_at_once: 4,
             needs_canary: NeedsCanary::Yes,
-            // So many looks a second would find AWS's buckets empty, and the sandbox counts nothing unless it is told to.
+            // So many looks a second would find AWS's buckets empty, and the sandbox counts nothing unless it is told
+            // to.
             pacing: Pacing::Off,
         }
     }

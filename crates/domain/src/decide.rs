@@ -68,8 +68,8 @@ pub fn decide(state: &ReleaseState, world: &World) -> Decision {
     }
 }
 
-/// Whether what comes next follows from the journal alone, whatever the world looks like: the next step is entered, or the
-/// release ends. Nothing has to be seen for that, and a look at thousands of servers takes seconds.
+/// Whether what comes next follows from the journal alone, whatever the world looks like: the next step is entered,
+/// or the release ends. Nothing has to be seen for that, and a look at thousands of servers takes seconds.
 pub fn needs_no_look(state: &ReleaseState, at: Timestamp) -> bool {
     let is_between = state.stance == Stance::Going && state.current().is_none();
     let has_turned = state.leg == Leg::Out || state.in_flight().next().is_none();

@@ -66,7 +66,8 @@ pub fn fill<'a>(boards: &[Located<'a>], rooms: &mut [Room]) -> Filled<'a> {
     let mut heap: BinaryHeap<Reverse<(u64, usize)>> =
         rooms.iter().enumerate().map(|(index, room)| Reverse((room.load(), index))).collect();
     for (_, board) in order {
-        // No room grows: what had none leaves none to whatever is as large. A full fleet is not searched for each board.
+        // No room grows: what had none leaves none to whatever is as large. A full fleet is not searched for each
+        // board.
         let is_as_large = |it: &Located<'_>| board.clients() >= it.clients() && board.bytes() >= it.bytes();
         let is_hopeless = filled.left.last().is_some_and(is_as_large);
         let to = if is_hopeless { None } else { place(&mut heap, rooms, *board) };

@@ -195,8 +195,8 @@ const SERVERS_OF_A_WAVE: u32 = 100;
 const WAVES_AT_ONCE_MAX: u32 = 20;
 
 impl HandoverPolicy {
-    /// Waves that may be under way at one time: a large fleet is carried across like several fleets of a hundred servers
-    /// and more side by side, each at the pace that the policy gives to one.
+    /// Waves that may be under way at one time: a large fleet is carried across like several fleets of a hundred
+    /// servers and more side by side, each at the pace that the policy gives to one.
     pub fn waves_at_once(&self, new_servers: u32) -> u32 {
         (new_servers / SERVERS_OF_A_WAVE).clamp(1, WAVES_AT_ONCE_MAX)
     }

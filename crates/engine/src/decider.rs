@@ -18,8 +18,8 @@ pub trait Decider: fmt::Debug + Send + Sync {
     /// For one that is on.
     fn decide(&self, state: &ReleaseState, world: &World) -> Decision;
 
-    /// For one that is over; `claimed` are instances that a later release has plans for, `configured` is how clients reach
-    /// the service today.
+    /// For one that is over; `claimed` are instances that a later release has plans for, `configured` is how clients
+    /// reach the service today.
     fn decide_after(
         &self,
         state: &ReleaseState,

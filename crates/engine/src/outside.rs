@@ -90,8 +90,8 @@ pub struct Call {
     pub method: &'static str,
 }
 
-/// In which line a call waits for its place. Whoever changes something waits for no reading, who ends the wait of a board's
-/// users for nobody, and nobody at all for somebody's command.
+/// In which line a call waits for its place. Whoever changes something waits for no reading, who ends the wait of a
+/// board's users for nobody, and nobody at all for somebody's command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Line {
     Reading,

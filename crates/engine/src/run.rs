@@ -11,6 +11,7 @@
 mod flights;
 mod rest;
 mod tardy;
+mod unseen;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,6 +41,7 @@ use crate::ports::Clock;
 use flights::{Flights, is_hook};
 use rest::rest_after;
 pub(crate) use tardy::{Tardy, is_too_old, put_off};
+pub(crate) use unseen::say_unseen_ends;
 
 /// Decisions in a row without any wait. A release has a few dozen steps and checks; more means that it turns
 /// in a circle.
@@ -121,13 +123,11 @@ impl ReleaseLoop<'_> {
 
     /// Whatever was in flight when the last daemon died: nobody saw its end.
     async fn recover(&self) -> Result<(), LedgerError> {
-        let (_, state) = self.ledger.now().await;
-        let unseen: Vec<Event> = unseen_ends(&state);
-        if unseen.is_empty() {
-            return Ok(());
+        let effects = say_unseen_ends(self.ledger).await?;
+        if effects > 0 {
+            tracing::warn!(effects, "effects were in flight when the daemon ended");
         }
-        tracing::warn!(effects = unseen.len(), "effects were in flight when the daemon ended");
-        say_unseen_ends(self.ledger, unseen).await
+        Ok(())
     }
 
     async fn go(&self, stop: &mut watch::Receiver<bool>) -> Ended {
@@ -333,7 +333,8 @@ impl ReleaseLoop<'_> {
         Ok(Next::Rest)
     }
 
-    /// Some of it may not be begun now: what is in flight has to end, or AWS's tokens to come. The next look asks again.
+    /// Some of it may not be begun now: what is in flight has to end, or AWS's tokens to come. The next look asks
+    /// again.
     fn for_tokens(&self, state: &ReleaseState, world: &World) -> Wait {
         let what = "calls in flight and AWS's published rates";
         let on = WaitingOn::Settling { what, missing: Vec::new() };
@@ -414,24 +415,6 @@ impl ReleaseLoop<'_> {
             }
         }
     }
-}
-
-/// Says so of each; however many they are, none is left without its end.
-pub(crate) async fn say_unseen_ends(ledger: &Ledger, unseen: Vec<Event>) -> Result<(), LedgerError> {
-    for some in unseen.chunks(AT_ONCE) {
-        ledger.append(After::Anything, &By::engine(), some.to_vec()).await?;
-    }
-    Ok(())
-}
-
-/// The ends of effects that nobody saw.
-pub(crate) fn unseen_ends(state: &ReleaseState) -> Vec<Event> {
-    let unseen = state.in_flight().map(|(id, record)| Event::Ended {
-        id: id.clone(),
-        attempt: record.attempt,
-        outcome: Outcome::Unknown("the daemon restarted".to_owned()),
-    });
-    unseen.collect()
 }
 
 /// Decides; a panic in it is a bug that holds the release.

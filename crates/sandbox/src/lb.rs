@@ -58,8 +58,8 @@ impl Lb {
     }
 }
 
-/// Serves the load balancer at a place until `stop`; then every connection is closed, and those of clients and targets alike are gone when
-/// this returns.
+/// Serves the load balancer at a place until `stop`; then every connection is closed, and those of clients and
+/// targets alike are gone when this returns.
 pub(crate) async fn run(
     (place, listener): (usize, TcpListener),
     settings: LbSettings,

@@ -53,7 +53,8 @@ fn l1_every_release_ends(ground: &Ground, state: &ReleaseState) -> Option<String
 }
 
 /// L2: what a release launched serves, or is gone. One whose tags a person had taken away when the release ended is
-/// that person's: it was in no group, so it was not waited for, and what has no tag of the service may not be ended (S5).
+/// that person's: it was in no group, so it was not waited for, and what has no tag of the service may not be ended
+/// (S5).
 fn l2_no_orphans(
     ground: &Ground,
     instance: &Instance,

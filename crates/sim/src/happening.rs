@@ -189,8 +189,8 @@ fn too_few(chance: Chance) -> [Happening; 2] {
     ]
 }
 
-/// Nobody is scraped from about when the new servers get their first users, and meanwhile somebody wants all of it back:
-/// the last samples say of servers with boards that they have none.
+/// Nobody is scraped from about when the new servers get their first users, and meanwhile somebody wants all of it
+/// back: the last samples say of servers with boards that they have none.
 fn on_old_samples(chance: Chance) -> [Happening; 2] {
     let nth = step_of(FIRST_USERS, chance);
     let after_ms = chance.named("after").below(SOON_MS / 4);

@@ -24,8 +24,8 @@ pub struct Plan {
     /// The users come to one of so many load balancers by chance.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub balancers: u32,
-    /// So many servers are brought, where it is not as many as run: then one load balancer may lack some while there are
-    /// enough in all.
+    /// So many servers are brought, where it is not as many as run: then one load balancer may lack some while there
+    /// are enough in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u32>,
     /// The most that a call takes when nothing strikes it.

@@ -57,7 +57,8 @@ impl Sizes {
         Self { instances: instances.max(1), boards, balancers: 1 }
     }
 
-    /// Blue and green are registered in one load balancer, or each in its own: where that is more than AWS gives, its quota was raised.
+    /// Blue and green are registered in one load balancer, or each in its own: where that is more than AWS gives, its
+    /// quota was raised.
     fn targets_max(self) -> usize {
         let own = self.instances.div_ceil(self.balancers.max(1));
         let wanted = usize::try_from(own).unwrap_or(usize::MAX).saturating_mul(2);

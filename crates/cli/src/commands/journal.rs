@@ -1,7 +1,7 @@
 //! `segue journal`: reading a journal, with or without a daemon beside it.
 //!
-//! It opens the file or the database for reading only and checks every record on the way: whoever reads a journal after an
-//! accident wants to know that it is what was written.
+//! It opens the file or the database for reading only and checks every record on the way: whoever reads a journal
+//! after an accident wants to know that it is what was written.
 
 use anyhow::{Context, Result};
 use segue_journal::{Address, OpenError, Reader, Record, Stream, StreamEnd, view};

@@ -1,10 +1,9 @@
 //! After the verdict: the old servers are kept stopped for a while, and then terminated.
 //!
 //! Guarantees: only what the plan names as old, what EC2 says is stopped, and what no target group lists is
-//! terminated; the point of no return is recorded before.
-//! Assumptions: a group lists nobody whose load balancer was taken out of the configuration, once AWS refuses to show it:
-//! whoever is stopped was out of every group before.
-//! If killed here: terminating again changes nothing.
+//! terminated; the point of no return is recorded before. Assumptions: a group lists nobody whose load balancer was
+//! taken out of the configuration, once AWS refuses to show it: whoever is stopped was out of every group before. If
+//! killed here: terminating again changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +22,8 @@ use crate::step::Step;
 use crate::time::Timestamp;
 use crate::world::World;
 
-/// Decides about the old servers of a release that is over. `claimed` are instances that a later release of
-/// the service has plans for, and `configured` is how clients reach it today: a load balancer of the plan's may be gone.
+/// Decides about the old servers of a release that is over. `claimed` are instances that a later release of the
+/// service has plans for, and `configured` is how clients reach it today: a load balancer of the plan's may be gone.
 pub fn decide_after(
     state: &ReleaseState,
     world: &World,

@@ -9,8 +9,8 @@ use crate::decision::{Source, Then, WaitingOn};
 use crate::ids::{ForwardArn, GroupArn, InstanceId};
 use crate::target::TargetHealth;
 
-/// Enough of these serve right now, in all and at each load balancer: running, healthy by its word in a colour or canary
-/// group, and open by their own. What cannot be read does not count.
+/// Enough of these serve right now, in all and at each load balancer: running, healthy by its word in a colour or
+/// canary group, and open by their own. What cannot be read does not count.
 pub(super) fn require(
     scope: &Scope<'_>,
     able_ones: &BTreeSet<InstanceId>,

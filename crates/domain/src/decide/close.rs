@@ -1,12 +1,11 @@
 //! Step `close`: no new board opens on blue.
 //!
-//! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live
-//! sockets stay where they are; who joins a board that still lives on blue is led there.
-//! A new server that died since all were admitted is replaced, as long as another one of them serves; whether the
-//! release can go on without it is what the floor says, and nothing else. When all of them at one load balancer are known to
-//! be down and its old ones serve, it turns back at once; when they only say nothing it waits, as for any reading.
-//! Assumptions: a server that is closed keeps its boards.
-//! If killed here: closing again changes nothing.
+//! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live sockets stay
+//! where they are; who joins a board that still lives on blue is led there. A new server that died since all were
+//! admitted is replaced, as long as another one of them serves; whether the release can go on without it is what the
+//! floor says, and nothing else. When all of them at one load balancer are known to be down and its old ones serve,
+//! it turns back at once; when they only say nothing it waits, as for any reading. Assumptions: a server that is
+//! closed keeps its boards. If killed here: closing again changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -78,10 +77,10 @@ fn replace_the_dead(scope: &Scope<'_>) -> Result<(), Progress> {
         .map_err(|short| if short.is_blind() { short } else { coming })
 }
 
-/// What becomes of whoever comes in the place of the dead: something is to be done for it (`Err`), it is waited
-/// for, or nobody is waited for: all are there, or those who are not will not come. Where none of the new
-/// servers serves any more, nothing proves the version, and nothing is launched. Those of one load balancer prove it for
-/// the others: where there is a way back, and old ones to go back to, the release has turned before this is asked.
+/// What becomes of whoever comes in the place of the dead: something is to be done for it (`Err`), it is waited for,
+/// or nobody is waited for: all are there, or those who are not will not come. Where none of the new servers serves
+/// any more, nothing proves the version, and nothing is launched. Those of one load balancer prove it for the others:
+/// where there is a way back, and old ones to go back to, the release has turned before this is asked.
 fn replacements(scope: &Scope<'_>) -> Result<Option<Progress>, Progress> {
     let green = scope.state.green();
     let running = u32::try_from(scope.running(&green).len()).unwrap_or(u32::MAX);

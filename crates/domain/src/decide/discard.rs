@@ -89,8 +89,8 @@ fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, fresh: &BTreeSet<Instan
     let (listed, unseen): (Vec<_>, Vec<_>) =
         staying.cloned().partition(|id| scope.world.instance(id).is_some());
     acts.want_each("new", fresh, &listed, |instances| Effect::Terminate { instances });
-    // One that EC2 does not know fails the whole call: each alone. One to which clients were led was known once, and has
-    // boards perhaps: a person took its tags away.
+    // One that EC2 does not know fails the whole call: each alone. One to which clients were led was known once, and
+    // has boards perhaps: a person took its tags away.
     for id in unseen.into_iter().filter(|id| !registry::was_led_to(scope, id)) {
         acts.want(id.as_str(), Effect::Terminate { instances: vec![id.clone()] });
     }

@@ -87,8 +87,8 @@ pub fn needs(state: &ReleaseState) -> Needs {
     needs
 }
 
-/// What new servers hold is asked for by a wave alone; and one that is found with boards loses its zeros before there is
-/// a wave for them.
+/// What new servers hold is asked for by a wave alone; and one that is found with boards loses its zeros before there
+/// is a wave for them.
 fn lists_at_retire(state: &ReleaseState, everybody: &BTreeSet<InstanceId>) -> BTreeSet<InstanceId> {
     let left: BTreeSet<InstanceId> = state.plan.blue.union(&state.lost()).cloned().collect();
     let are_empty = left.iter().all(|id| state.zeros.contains_key(id));

@@ -118,8 +118,8 @@ fn blue_healthy(scope: &Scope<'_>) -> Answer {
 }
 
 /// Servers of what runs that no group of the configuration has: their load balancer was taken out of it, or a person
-/// took them out of their groups. A release would leave them as they are, with whatever boards they have, and nobody would
-/// hear of it. A canary leaves everybody as they are.
+/// took them out of their groups. A release would leave them as they are, with whatever boards they have, and nobody
+/// would hear of it. A canary leaves everybody as they are.
 fn left_behind(scope: &Scope<'_>) -> Option<String> {
     let plan = scope.plan();
     if plan.kind == Kind::Canary {

@@ -1,7 +1,7 @@
 //! Decisions that come too late: what they stand on is too old when they could be acted on.
 //!
-//! The next look may be quicker. Where one after the other is not, that is a wait like any other: it has an end, and a person
-//! is called then.
+//! The next look may be quicker. Where one after the other is not, that is a wait like any other: it has an end, and
+//! a person is called then.
 
 use super::hold;
 use super::scope::Scope;

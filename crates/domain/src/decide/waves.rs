@@ -1,8 +1,9 @@
 //! The waves of a handover: those whose end is not known yet, and those that come next.
 //!
-//! Fewer than two hundred new servers get their boards by one wave at a time. A larger fleet is cut into lanes of a hundred
-//! new servers or more, and some old ones each; there are twenty at the most. A lane has one wave at a time as well, so that no
-//! server ever meets more than it would in a small fleet, and the lanes go side by side. The trial waves come before, alone.
+//! Fewer than two hundred new servers get their boards by one wave at a time. A larger fleet is cut into lanes of a
+//! hundred new servers or more, and some old ones each; there are twenty at the most. A lane has one wave at a time
+//! as well, so that no server ever meets more than it would in a small fleet, and the lanes go side by side. The
+//! trial waves come before, alone.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -96,10 +97,11 @@ fn located<'a>(lists: &[&'a BoardList]) -> Vec<Located<'a>> {
     boards
 }
 
-/// Every board to a server of its own load balancer, where its users know the way, the largest first; those alone that find
-/// no room there go wherever some is left. Their users are told the new address as those of all others are, and it names
-/// the load balancer: they have a longer way, and their board. One that waited would wait for somebody to leave, on a server
-/// that is to go. Where that leaves one without any place the fleet is filled as a whole: a board that stays holds all.
+/// Every board to a server of its own load balancer, where its users know the way, the largest first; those alone
+/// that find no room there go wherever some is left. Their users are told the new address as those of all others are,
+/// and it names the load balancer: they have a longer way, and their board. One that waited would wait for somebody
+/// to leave, on a server that is to go. Where that leaves one without any place the fleet is filled as a whole: a
+/// board that stays holds all.
 fn assigned<'a>(
     scope: &Scope<'_>,
     lists: &[&'a BoardList],

@@ -1,8 +1,8 @@
 //! Who of green comes to which load balancer: decided once, in the plan.
 //!
 //! Each load balancer has users of its own, by DNS. So where somebody serves today there is somebody tomorrow, and
-//! the rest is spread by the shares of users that the configuration names. One seat more never takes one from
-//! another load balancer (it is D'Hondt's method), so a fleet that grows by one server moves none. Canaries have their turn
+//! the rest is spread by the shares of users that the configuration names. One seat more never takes one from another
+//! load balancer (it is D'Hondt's method), so a fleet that grows by one server moves none. Canaries have their turn
 //! at each, and each load balancer has some of every zone.
 
 use std::cmp::Reverse;
@@ -85,8 +85,8 @@ fn canaries(facts: &Facts<'_>, all: &[Seats<'_>], size: u32) -> Result<Vec<u32>,
     Ok(after.into_iter().zip(before).map(|(after, before)| after.saturating_sub(before)).collect())
 }
 
-/// There may be more load balancers with users than new servers. Canaries that are taken over stay where they are: however
-/// many they are, whoever is missing at another load balancer comes besides.
+/// There may be more load balancers with users than new servers. Canaries that are taken over stay where they are:
+/// however many they are, whoever is missing at another load balancer comes besides.
 fn refuse_too_few(kind: Kind, all: &[Seats<'_>], size: u32) -> Result<(), Refusal> {
     let with_users = count(all.iter().filter(|it| it.fleet > 0).count());
     let last = all.iter().rev().find(|it| it.fleet > 0 && it.taken == 0);
@@ -172,8 +172,8 @@ pub(super) fn spares<'a>(
     (spares, zones)
 }
 
-/// The seats of each load balancer dealt over the subnets, beside those that are taken there: each has some of every zone,
-/// and so have all of them together. At most 100 in one batch, each for one load balancer.
+/// The seats of each load balancer dealt over the subnets, beside those that are taken there: each has some of every
+/// zone, and so have all of them together. At most 100 in one batch, each for one load balancer.
 pub(super) fn spread<'a>(
     service: &'a Service,
     order: &[&'a ForwardArn],

@@ -45,8 +45,8 @@ impl State {
         self.watch_capacity(&format!("before somebody was {how}"));
     }
 
-    /// Boards that are owned there, and did not come in the very moment between somebody's look and the deed, or while that
-    /// was on its way.
+    /// Boards that are owned there, and did not come in the very moment between somebody's look and the deed, or
+    /// while that was on its way.
     fn settled_on(&self, id: &InstanceId) -> usize {
         let just_now = self.sent_at_ms().saturating_sub(JUST_NOW_MS);
         let owned = self.rows.values().filter(|row| row.owner == *id && row.since_ms <= just_now);
@@ -73,8 +73,8 @@ impl State {
         self.watch_capacity_of_each(after);
     }
 
-    /// As many serve as did when the story began. Who died a moment ago, and has a share, is counted: whoever did it could
-    /// not know.
+    /// As many serve as did when the story began. Who died a moment ago, and has a share, is counted: whoever did it
+    /// could not know.
     fn watch_capacity_of_all(&mut self, after: &str) {
         let (able, floor) = (self.able(None) + self.led_to_the_dead(None), self.floor);
         if self.users.boards_wanted > 0 && able < floor {
@@ -122,9 +122,9 @@ impl State {
         lit.all(|colours| Some(colours) == first)
     }
 
-    /// What must stay at each load balancer while so many must stay in all: an even part of them, one more at the first
-    /// ones where they do not divide, as far as it is there now in the colours: canaries are promised to nobody. It is said
-    /// here once more, without the plan that it is held against.
+    /// What must stay at each load balancer while so many must stay in all: an even part of them, one more at the
+    /// first ones where they do not divide, as far as it is there now in the colours: canaries are promised to
+    /// nobody. It is said here once more, without the plan that it is held against.
     pub(super) fn floors_for(&self, floor: usize) -> Vec<usize> {
         let count = self.balancers.len();
         if count < 2 {
@@ -175,8 +175,8 @@ impl State {
         self.front_door(Some(at)).into_iter().filter(is_coloured).collect::<BTreeSet<_>>().len()
     }
 
-    /// How many of those to whom new clients are led died a moment ago. A request that lands late was sent when they were
-    /// there, whatever became of their registrations meanwhile.
+    /// How many of those to whom new clients are led died a moment ago. A request that lands late was sent when they
+    /// were there, whatever became of their registrations meanwhile.
     pub(super) fn led_to_the_dead(&self, at: Option<&Balancer>) -> usize {
         if let Some(unseen) = self.dead_when_it_was_sent(at) {
             return unseen;

@@ -23,8 +23,8 @@ pub(super) struct Apps {
     pub(super) ownership: BTreeMap<InstanceId, Vec<Reading<u64>>>,
 }
 
-/// Statuses are small, and who does not answer takes a reading's whole time: a zone of a large fleet that is silent must
-/// not make the look older than a deed allows.
+/// Statuses are small, and who does not answer takes a reading's whole time: a zone of a large fleet that is silent
+/// must not make the look older than a deed allows.
 const STATUSES_AT_ONCE: usize = 128;
 
 pub(super) async fn read(

@@ -126,8 +126,8 @@ impl Pacer {
     }
 }
 
-/// A token of the load balancer's that was taken beforehand. Whoever does not wait for its turn gives it back: a look that
-/// is given up has made no call.
+/// A token of the load balancer's that was taken beforehand. Whoever does not wait for its turn gives it back: a look
+/// that is given up has made no call.
 struct Turn<'a> {
     pacer: &'a Pacer,
     came: Came,

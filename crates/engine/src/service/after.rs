@@ -1,8 +1,8 @@
 //! After the verdict: the old servers of releases that are over are kept for a while, and then ended.
 //!
-//! Guarantees: only while no release of the service is on, and nobody begins one meanwhile (the book is held
-//! while anything is done, and looking holds nobody up); only what no later release has plans for; the same intents and outcomes in the same stream as
-//! everything else.
+//! Guarantees: only while no release of the service is on, and nobody begins one meanwhile (the book is held while
+//! anything is done, and looking holds nobody up); only what no later release has plans for; the same intents and
+//! outcomes in the same stream as everything else.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::observe::observe;
 use crate::outside::Outside;
 use crate::pen::{By, Pen};
 use crate::ports::Clock;
-use crate::run::{is_too_old, put_off, say_unseen_ends, unlawful, unseen_ends};
+use crate::run::{is_too_old, put_off, say_unseen_ends, unlawful};
 use crate::service::book::ServiceBook;
 
 /// Releases that are looked after; older ones left nothing that is still kept.
@@ -74,8 +74,7 @@ impl Aftercare {
         let mut states = Vec::with_capacity(self.tended.len());
         for Tended { ledger, is_over } in &self.tended {
             if !is_over {
-                let (_, state) = ledger.now().await;
-                say_unseen_ends(ledger, unseen_ends(&state)).await?;
+                say_unseen_ends(ledger).await?;
             }
             states.push(ledger.now().await.1);
         }

@@ -1,8 +1,8 @@
 //! Running an operator's command for one instance.
 //!
-//! It gets the daemon's environment without the daemon's own key, `INSTANCE_ID` and `INSTANCE_ADDRESS`, no
-//! input, and a process group of its own, which ends with it when its time is over or the daemon stops waiting. The end of what it said
-//! goes into the error.
+//! It gets the daemon's environment without the daemon's own key, `INSTANCE_ID` and `INSTANCE_ADDRESS`, no input, and
+//! a process group of its own, which ends with it when its time is over or the daemon stops waiting. The end of what
+//! it said goes into the error.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};

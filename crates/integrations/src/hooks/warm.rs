@@ -24,8 +24,8 @@ enum Miss {
 }
 
 impl SystemHooks {
-    /// One request after the other, as long as there is time. An answer that is no success begins the count anew: a server that still
-    /// fails now and then is not warm.
+    /// One request after the other, as long as there is time. An answer that is no success begins the count anew: a
+    /// server that still fails now and then is not warm.
     pub(super) async fn warm(&self, at: &Target, spec: &WarmSpec) -> Result<(), CallError> {
         let url = url(at, self.port, &spec.path)?;
         let enough = Duration::from_millis(u64::from(spec.median_ms));

@@ -42,8 +42,8 @@ fn is_plain(id: &str) -> bool {
 }
 
 impl Prometheus {
-    /// One query, evaluated at `at`, or now: that is for Prometheus to say, since a clock of ours that was set back would
-    /// make old samples fresh.
+    /// One query, evaluated at `at`, or now: that is for Prometheus to say, since a clock of ours that was set back
+    /// would make old samples fresh.
     pub(super) async fn ask(&self, query: &str, at: Option<Moment>) -> Result<Answer, Why> {
         let limit = self.limits.timeout;
         match tokio::time::timeout(limit, self.exchange(query, at)).await {

@@ -1,7 +1,7 @@
 //! The EC2 half of the world: images, subnets, launch templates, instances.
 //!
-//! Launching is in `launch`, stopping and its like in `lifecycle`, tags are in `tagging`. Nothing here does anything: what must be
-//! done to a process comes back as an [`Effect`].
+//! Launching is in `launch`, stopping and its like in `lifecycle`, tags are in `tagging`. Nothing here does anything:
+//! what must be done to a process comes back as an [`Effect`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Subnets: a zone and a block of private addresses.
 //!
-//! A block is a part of the loopback network. As in a VPC the first four addresses and the last are not given out. An address that was freed is taken again only when the block has been gone through, so
-//! that a new instance rarely sits where an old one was a moment ago.
+//! A block is a part of the loopback network. As in a VPC the first four addresses and the last are not given out. An
+//! address that was freed is taken again only when the block has been gone through, so that a new instance rarely
+//! sits where an old one was a moment ago.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;

@@ -78,7 +78,8 @@ fn bake(service: &Service) -> Part {
 
 /// The trial waves one after the other, then everything that is left, in as many waves at one time as the policy
 /// allows for so many servers. Each part takes until its clients are let in, or until its boards are switched,
-/// whichever is longer; a switch is a seal and an activation. That somebody looks between one wave and the next is the engine's, and not in here.
+/// whichever is longer; a switch is a seal and an activation. That somebody looks between one wave and the next is
+/// the engine's, and not in here.
 fn handover(sizes: Sizes, service: &Service) -> Part {
     let policy = &service.handover;
     let servers = u64::from(sizes.instances);

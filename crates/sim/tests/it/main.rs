@@ -1,6 +1,5 @@
-//! What is simulated at every change: the corpus, fixed seeds, every planted mistake, every place of every scenario, and
-//! a fleet of hundreds.
-//! The long runs are commands (`docs/simulation.md`).
+//! What is simulated at every change: the corpus, fixed seeds, every planted mistake, every place of every scenario,
+//! and a fleet of hundreds. The long runs are commands (`docs/simulation.md`).
 
 mod corpus;
 mod scale;

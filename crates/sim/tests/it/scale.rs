@@ -1,5 +1,5 @@
-//! A fleet of more than a thousand, under AWS's published limits and in virtual time: large enough for everything that is
-//! paced, cut and done in lanes. Five thousand are a command (`docs/simulation.md`).
+//! A fleet of more than a thousand, under AWS's published limits and in virtual time: large enough for everything
+//! that is paced, cut and done in lanes. Five thousand are a command (`docs/simulation.md`).
 
 use segue_sim::commands::seed::Trace;
 use segue_sim::scale::{Report, Sizes, scale};
@@ -19,6 +19,7 @@ fn twelve_hundred_servers_are_released_in_hardly_more_time_than_they_need() {
     assert_eq!((part("launch"), part("stop")), (100_000, 40_000), "{report}");
     // Three trials, and then a wave for each lane.
     assert!(report.waves > 3 + 12, "{report}");
-    // Each server was closed, which is two records, and found empty twice: more than goes into one append, and few appends.
+    // Each server was closed, which is two records, and found empty twice: more than goes into one append, and few
+    // appends.
     assert!(report.journal.records > 4 * 1_200 && report.journal.appends < 200, "{report}");
 }

@@ -5,7 +5,8 @@ use segue_sim::commands::{determinism, fuzz, planted, sweep};
 
 /// Seeds that every change is held to.
 const SEEDS: u64 = 3_000;
-/// For each mistake at the most. Whether a rare one is met within a few thousand seeds changes with every change of time.
+/// For each mistake at the most. Whether a rare one is met within a few thousand seeds changes with every change of
+/// time.
 const BUDGET: u64 = 6_000;
 const TWICE: u64 = 120;
 const PAIRS: u64 = 500;

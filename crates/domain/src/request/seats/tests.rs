@@ -1,3 +1,5 @@
+//! Seats are dealt as users come, and over the zones of each load balancer.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
