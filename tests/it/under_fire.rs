@@ -140,8 +140,9 @@ fn a_release_goes_on_when_its_credentials_had_expired_for_a_while() {
     let args = ["sandbox", "--fleet", "2", "--clients", "100", "--serve-config", "segue.toml"];
     let (_sandbox, ready) = program::ready(segue(place).args(args).stderr(Stdio::null()));
     let admin = ready["admin"].as_str().unwrap();
-    let quick = [("bake = \"10s\"", "bake = \"2s\""), ("wave_boards = 40", "wave_boards = 1")];
-    let daemon = program::daemon(place, &quick);
+    let slow = [("wave_boards = 40", "wave_boards = 1"), ("switching_at_once = 4", "switching_at_once = 1")];
+    let changes = [&[("bake = \"10s\"", "bake = \"2s\"")], slow.as_slice()].concat();
+    let daemon = program::daemon(place, &changes);
     let url = daemon.url.as_str();
     let asked = |args: &[&str]| {
         let output = segue(place).args(["--daemon", url]).args(args).output().unwrap();
