@@ -130,9 +130,8 @@ const CANARY_SHARE: u32 = 8;
 const SERVICE: &str = "boards";
 
 /// How many boards a canary beside so many servers must have held, where users have so many open.
-pub(crate) const fn canary_min_boards(boards: u32, servers: u32) -> u32 {
-    let share = boards / (servers + 1) / CANARY_SHARE;
-    if share < CANARY_MIN_BOARDS { share } else { CANARY_MIN_BOARDS }
+pub(crate) fn canary_min_boards(boards: u32, servers: u32) -> u32 {
+    (boards / (servers + 1) / CANARY_SHARE).min(CANARY_MIN_BOARDS)
 }
 
 pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
