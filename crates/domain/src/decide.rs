@@ -16,6 +16,7 @@ mod empty;
 mod late;
 mod launch;
 mod lost;
+mod meanwhile;
 mod needs;
 mod observe;
 mod preflight;

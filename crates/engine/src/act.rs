@@ -79,7 +79,8 @@ async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Re
         }
         Effect::CloseToNew { instance } => {
             let at = book.reach(instance)?;
-            outside.write(CLOSE, KnownById, || boards.close(&at)).await?;
+            // It takes capacity, which may be gone by the time that a try ended without an answer.
+            outside.write(CLOSE, NothingHappened, || boards.close(&at)).await?;
         }
         Effect::Drain { instance, rate_per_s } => {
             let at = book.reach(instance)?;

@@ -69,7 +69,8 @@ pub(super) fn is_healthy(scope: &Scope<'_>, id: &InstanceId) -> bool {
     is_healthy_in(scope, &scope.plan().groups(), id)
 }
 
-fn is_healthy_in(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
+/// The same in some of the groups.
+pub(super) fn is_healthy_in(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
     let healthy = |group| registry::health(scope, group, id) == Some(TargetHealth::Healthy);
     scope.runs(id) && groups.iter().any(healthy)
 }

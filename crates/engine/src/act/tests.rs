@@ -56,6 +56,16 @@ async fn a_stop_whose_answer_was_lost_is_unknown_and_not_repeated() {
     assert_eq!(world.choke().calls(Method::Stop), 1);
 }
 
+/// It was decided on by a look that is old when a try has timed out.
+#[tokio::test(start_paused = true)]
+async fn a_close_whose_answer_was_lost_is_unknown_and_not_repeated() {
+    let world = FakeWorld::with_fleet(1, 0);
+    world.choke().add(Method::Close, Nth::Only(1), What::FailAfter);
+    let acted = outcome(&world, LEASE, Effect::CloseToNew { instance: InstanceId::new("i-0001") }).await;
+    assert!(matches!(acted.outcome, Outcome::Unknown(_)), "{acted:?}");
+    assert_eq!(world.choke().calls(Method::Close), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_throttled_for_too_long_is_unknown_not_refused() {
     let world = FakeWorld::with_fleet(1, 0);
