@@ -191,7 +191,7 @@ fn fresh(plan: &Plan) -> u32 {
 
 fn launch(plan: &Plan) -> Vec<Deed> {
     let spares = (!plan.spares.is_empty()).then(|| Deed::Start { instances: plan.spares.clone() });
-    let batches = plan.batches.iter().map(|batch| Deed::Launch {
+    let batches = plan.batches.iter().filter(|batch| batch.count > 0).map(|batch| Deed::Launch {
         count: batch.count,
         subnet: batch.subnet.clone(),
         instance_type: plan.service.launch.types.first().cloned(),

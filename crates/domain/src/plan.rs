@@ -75,6 +75,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchPlan {
     pub subnet: SubnetId,
+    /// None at all where everybody is known by name: only who comes in the place of one of them is launched.
     pub count: u32,
     pub forward: ForwardArn,
 }

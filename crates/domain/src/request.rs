@@ -89,7 +89,7 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
         passed_canary: facts.history.passed_canary(&image.version).map(|it| it.release.clone()),
         overrides: request.overrides.clone(),
         blue: leaving,
-        batches: seats::spread(facts.service, &launched, zones),
+        batches: seats::spread(facts.service, &seats, &launched, zones),
         spares: spares.into_iter().map(|(id, _)| id.clone()).collect(),
         takeover,
         image,

@@ -105,7 +105,8 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     let id = scope.id(&subject, &effect);
     // The same token is for the same place, whatever was learnt since.
     let effect = scope.state.effects.get(&id).map_or(effect, |record| record.effect.clone());
-    let answered = scope.state.effects.get(&id).is_some_and(EffectRecord::succeeded);
+    // A batch that was to launch nobody has nothing to ask for before its count is raised.
+    let answered = batch.count == 0 || scope.state.effects.get(&id).is_some_and(EffectRecord::succeeded);
     let refused = match next_try(scope.state, &id, scope.world.at) {
         Try::Refused(why) => Some(why),
         Try::Now(_) | Try::Later => None,

@@ -173,9 +173,11 @@ pub(super) fn spares<'a>(
 }
 
 /// The seats of each load balancer dealt over the subnets, beside those that are taken there: each has some of every
-/// zone, and so have all of them together. At most 100 in one batch, each for one load balancer.
+/// zone, and so have all of them together. At most 100 in one batch, each for one load balancer; one batch at least for
+/// each that gets somebody.
 pub(super) fn spread<'a>(
     service: &'a Service,
+    all: &[Seats<'a>],
     order: &[&'a ForwardArn],
     mut taken: Zones<'a>,
 ) -> Vec<BatchPlan> {
@@ -202,7 +204,19 @@ pub(super) fn spread<'a>(
             }
         }
     }
+    for it in all.iter().filter(|it| it.seats > 0) {
+        let forward = &it.balancer.forward;
+        if batches.iter().all(|batch| batch.forward != *forward) {
+            batches.extend(empty(service, forward, &taken));
+        }
+    }
     batches
+}
+
+/// Launches nobody: whoever comes in the place of a spare or a canary that dies comes in it.
+fn empty(service: &Service, forward: &ForwardArn, taken: &Zones<'_>) -> Option<BatchPlan> {
+    let fewest = service.launch.subnets.iter().min_by_key(|subnet| taken.crowd(subnet, forward))?;
+    Some(BatchPlan { subnet: fewest.clone(), count: 0, forward: forward.clone() })
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ fn told(batches: &[BatchPlan]) -> Vec<String> {
 fn what_is_launched_goes_to_the_zones_in_turn_and_the_next_load_balancer_goes_on_there() {
     let service = service(vec![balancer("east", 1), balancer("west", 1)], &["a", "b", "c"]);
     let order = in_turn_of(&service, 4, 3);
-    let batches = spread(&service, &order, Zones::default());
+    let batches = spread(&service, &[], &order, Zones::default());
     assert_eq!(
         told(&batches),
         [
@@ -206,8 +206,17 @@ fn what_is_launched_goes_to_the_zones_in_turn_and_the_next_load_balancer_goes_on
             "c: 1 for west"
         ]
     );
-    let many = spread(&service, &in_turn_of(&service, 301, 0), Zones::default());
+    let many = spread(&service, &[], &in_turn_of(&service, 301, 0), Zones::default());
     assert_eq!(told(&many), ["a: 100 for east", "a: 1 for east", "b: 100 for east", "c: 100 for east"]);
+}
+
+#[test]
+fn a_load_balancer_that_gets_only_servers_known_by_name_has_a_batch_for_their_successors() {
+    let service = service(vec![balancer("east", 1), balancer("west", 1), balancer("north", 1)], &["a", "b"]);
+    let mut places = all(&service, &[(2, 2), (2, 1), (0, 0)]);
+    places.iter_mut().zip([2, 2, 0]).for_each(|(it, seats)| it.seats = seats);
+    let batches = spread(&service, &places, &in_turn(&places), Zones::default());
+    assert_eq!(told(&batches), ["a: 1 for west", "b: 0 for east"], "and where nobody comes there is none");
 }
 
 #[test]
@@ -219,7 +228,7 @@ fn what_is_launched_goes_where_the_spares_are_not() {
     let (seated, zones) = spares(&order, &servers.iter().collect::<Vec<_>>());
     let launched = order.split_off(seated.len());
     assert_eq!(
-        told(&spread(&service, &launched, zones)),
+        told(&spread(&service, &[], &launched, zones)),
         ["a: 3 for east"],
         "one more than in the other zone"
     );
