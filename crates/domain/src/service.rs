@@ -192,7 +192,7 @@ pub struct HandoverPolicy {
 /// One wave at a time for so many new servers.
 const SERVERS_OF_A_WAVE: u32 = 100;
 /// However large the fleet is: more would wait for each other with their intents written, and begin after an abort.
-const WAVES_AT_ONCE_MAX: u32 = 20;
+pub const WAVES_AT_ONCE_MAX: u32 = 20;
 
 impl HandoverPolicy {
     /// Waves that may be under way at one time: a large fleet is carried across like several fleets of a hundred

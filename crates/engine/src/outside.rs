@@ -11,6 +11,7 @@ mod term;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::service::WAVES_AT_ONCE_MAX;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
@@ -43,8 +44,10 @@ pub struct Limits {
     pub pause_first: Duration,
     /// No pause is longer.
     pub pause_max: Duration,
-    /// Readings that run at once; and as many calls that change something, so that neither waits for the other.
-    pub calls_at_once: usize,
+    /// Readings that run at once.
+    pub readings_at_once: usize,
+    /// Calls that run at once and change something. No more effects are in flight: a written intent waits for no place.
+    pub deeds_at_once: usize,
     /// Lists of a server's boards that are read at once: each is a body and all its rows, and there are as many as
     /// servers. With half as many a wave waits for lists longer than for its boards.
     pub lists_at_once: usize,
@@ -72,9 +75,10 @@ impl Default for Limits {
             tries: 4,
             pause_first: Duration::from_millis(200),
             pause_max: Duration::from_secs(5),
-            calls_at_once: 256,
+            readings_at_once: 256,
+            deeds_at_once: 512,
             lists_at_once: 64,
-            waves_at_once: 20,
+            waves_at_once: usize::try_from(WAVES_AT_ONCE_MAX).unwrap_or(usize::MAX),
             switches_at_once: 160,
             attach_poll: Duration::from_millis(50),
             items_at_once: 200,
@@ -142,7 +146,8 @@ impl Outside {
         entropy: Arc<dyn Entropy>,
         stats: Arc<CallStats>,
     ) -> Self {
-        let (readings, deeds) = (Semaphore::new(limits.calls_at_once), Semaphore::new(limits.calls_at_once));
+        let readings = Semaphore::new(limits.readings_at_once);
+        let deeds = Semaphore::new(limits.deeds_at_once);
         let lists = Semaphore::new(limits.lists_at_once);
         let waves = Semaphore::new(limits.waves_at_once);
         let switches = Semaphore::new(limits.switches_at_once);

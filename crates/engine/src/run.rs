@@ -202,8 +202,9 @@ impl ReleaseLoop<'_> {
             if let Some(broken) = unlawful(self.decider, &state, world.at, &decision) {
                 return self.ledger.hold_at(seq, &broken.to_string()).await.map(|()| Next::Rest);
             }
-            if !matches!(decision, Decision::Do(_)) {
-                self.tardy.is_over();
+            // What was put off rests, and is waited for: a wait is no end of the row, a person's turn is.
+            if matches!(decision, Decision::Park(_) | Decision::Ask(_)) {
+                self.tardy.reset();
             }
             self.follow(decision, seq, &state, &world, flights).await
         }
@@ -271,7 +272,7 @@ impl ReleaseLoop<'_> {
     /// Those that may be begun now: as many as may be in flight, and as AWS has tokens for. The others are decided
     /// again.
     fn admitted(&self, intents: Vec<Intent>, flights: &Flights) -> Vec<Intent> {
-        let mut places = AT_ONCE.saturating_sub(flights.len());
+        let mut places = AT_ONCE.min(self.outside.limits.deeds_at_once).saturating_sub(flights.len());
         let mut hooks = self.rhythm.effects_at_once.saturating_sub(flights.hooks());
         let is_admitted = |intent: &Intent| {
             let is_hook = is_hook(&intent.effect);
@@ -312,7 +313,7 @@ impl ReleaseLoop<'_> {
             self.append(After::Anything, put_off(intents)).await?;
             return self.came_too_late(Slow::Journal).await;
         }
-        self.tardy.is_over();
+        self.tardy.reset();
         let book = Arc::new(AddressBook::new(world.instances.known(), self.outside.term.epoch()));
         for intent in intents {
             flights.begin(Arc::clone(&self.outside), Arc::clone(&book), intent);
@@ -324,7 +325,9 @@ impl ReleaseLoop<'_> {
     async fn came_too_late(&self, slow: Slow) -> Result<Next, LedgerError> {
         let (seq, state) = self.ledger.now().await;
         let at = self.clock.now();
-        match too_old(&state, slow, self.tardy.again(at), at) {
+        let entered = state.current().map_or(state.began_at, |record| record.entered_at);
+        let since = self.tardy.again(at, state.plan.service.patience.step).max(entered);
+        match too_old(&state, slow, since, at) {
             Ok(wait) => self.ledger.waits(wait),
             // What a person said meanwhile comes first.
             Err(_) if state.stance != Stance::Going => {}

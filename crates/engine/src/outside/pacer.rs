@@ -119,9 +119,9 @@ impl Pacer {
             left.insert(BALANCER_CALLS.name, Left { tokens, at: now });
             wait
         };
-        let mut turn = Turn { pacer: self, came: Came::No };
+        let mut turn = Turn { pacer: self, has_come: false };
         tokio::time::sleep(wait).await;
-        turn.came = Came::Yes;
+        turn.has_come = true;
         Ok(())
     }
 }
@@ -130,19 +130,13 @@ impl Pacer {
 /// that is given up has made no call.
 struct Turn<'a> {
     pacer: &'a Pacer,
-    came: Came,
-}
-
-enum Came {
-    Yes,
-    No,
+    has_come: bool,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        match self.came {
-            Came::Yes => {}
-            Came::No => self.pacer.take_back_a_turn(),
+        if !self.has_come {
+            self.pacer.take_back_a_turn();
         }
     }
 }

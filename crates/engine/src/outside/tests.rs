@@ -20,7 +20,7 @@ async fn a_call_without_an_answer_ends_in_time_and_may_have_happened() {
 }
 
 fn narrow() -> Limits {
-    Limits { calls_at_once: 1, ..Limits::default() }
+    Limits { readings_at_once: 1, deeds_at_once: 1, ..Limits::default() }
 }
 
 async fn takes(seconds: u64) -> Result<(), CallError> {

@@ -329,6 +329,13 @@ async fn a_release_whose_journal_is_always_too_slow_holds_and_says_so() {
     place.world.choke().add(Method::Append, Nth::Each, What::Late(Duration::from_secs(12)));
     let held = |state: &ReleaseState| matches!(state.stance, Stance::Held { .. });
     until(&daemon, &release, held).await;
+    let records = daemon.records(&release, 0).await.expect("the journal is whole");
+    let why = records.iter().find_map(|record| match record.fact.release() {
+        Some(Event::Held { reason: Reason::CannotGoOn { why, .. } }) => Some(why.as_str()),
+        _ => None,
+    });
+    let slow = "an append that is over while the look before it is younger than max_age did not come in time";
+    assert_eq!(why, Some(slow), "and not the step's own patience");
     assert_eq!(place.world.choke().calls(Method::Launch), 0, "it acted on what it had seen long ago");
     place.world.choke().heal(Method::Append);
     daemon.say(&release, Word::Retry, by()).await.expect("a person says so");
