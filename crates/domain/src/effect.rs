@@ -12,6 +12,10 @@ use crate::moves::{Wave, WaveResult};
 use crate::service::WarmSpec;
 use crate::target::Weights;
 
+/// Instances in one call at AWS: an effect is one call, which takes its tokens when it is begun. AWS takes more, and
+/// advises fewer. Source: EC2 API, TerminateInstances: one bad id fails the whole call.
+pub(crate) const IDS_AT_ONCE: usize = 100;
+
 /// One call, or one bounded piece of work, at the outside world. It carries everything needed to repeat it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {

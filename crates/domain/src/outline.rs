@@ -6,13 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::effect::IDS_AT_ONCE;
 use crate::ids::{ForwardArn, GroupArn, ImageId, InstanceId, InstanceType, SubnetId, TemplateId};
 use crate::plan::{Front, Kind, Plan};
 use crate::step::Step;
 use crate::target::Weights;
-
-/// Ids in one call, as the adapter cuts them.
-const IDS_AT_ONCE: usize = 100;
 
 /// A step and what it does, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::registry;
-use super::scope::{IDS_AT_ONCE, Scope, Try, next_try};
+use super::scope::{Scope, Try, calls, next_try};
 use crate::decision::{Decision, Then, Verdict, Wait, WaitingOn};
 use crate::effect::{Effect, Intent};
 use crate::event::Event;
@@ -69,32 +69,22 @@ pub fn decide_after(
     if state.no_return.is_none() {
         return Decision::Record(vec![Event::PointOfNoReturn]);
     }
-    let calls = calls(&scope, &instances);
-    if calls.is_empty() { later(state, "the old servers' end", due) } else { Decision::Do(calls) }
+    let ends = ends(&scope, &instances);
+    if ends.is_empty() { later(state, "the old servers' end", due) } else { Decision::Do(ends) }
 }
 
-/// As many by one call as one takes. Who is ended by which call is fixed by the plan.
-fn calls(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
+/// Who is ended by which call is fixed by the plan.
+fn ends(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
     let (state, now) = (scope.state, scope.world.at);
-    let blue: Vec<&InstanceId> = state.plan.blue.iter().collect();
-    let mut calls = Vec::new();
-    for (number, some) in blue.chunks(IDS_AT_ONCE).enumerate() {
-        let some: BTreeSet<&InstanceId> = some.iter().copied().collect();
-        let instances: Vec<InstanceId> = ending.iter().filter(|id| some.contains(id)).cloned().collect();
-        if instances.is_empty() {
-            continue;
-        }
+    let calls = calls("kept", &state.plan.blue, ending).into_iter().filter_map(|(subject, instances)| {
         let effect = Effect::Terminate { instances };
-        let id = match number {
-            0 => scope.id("kept", &effect),
-            _ => scope.id(&format!("kept/{number}"), &effect),
-        };
+        let id = scope.id(&subject, &effect);
         match next_try(state, &id, now).or_after_refusal(state, &id, now) {
-            Try::Now(attempt) => calls.push(Intent { id, attempt, effect }),
-            Try::Later | Try::Refused(_) => {}
+            Try::Now(attempt) => Some(Intent { id, attempt, effect }),
+            Try::Later | Try::Refused(_) => None,
         }
-    }
-    calls
+    });
+    calls.collect()
 }
 
 impl Try {

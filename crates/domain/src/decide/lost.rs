@@ -45,8 +45,8 @@ pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
         return Ok(());
     }
     if listed.is_empty() {
-        let instances = staying.iter().cloned().collect();
-        acts.want("lost", Effect::Terminate { instances });
+        let staying: Vec<InstanceId> = staying.iter().cloned().collect();
+        acts.want_each("lost", &lost, &staying, |instances| Effect::Terminate { instances });
     }
     let missing = listed.into_iter().chain(staying).collect::<BTreeSet<_>>().into_iter().collect();
     Err(acts.or_hold(WaitingOn::Settling { what: "the end of servers that were replaced", missing }))

@@ -1,6 +1,7 @@
-//! Step `resolve`: the plan's facts hold in a fresh look at the world.
+//! Step `resolve`: what the plan was made from can be read again.
 //!
-//! Guarantees: EC2 and the load balancer can be read, and somebody serves.
+//! Guarantees: EC2's list and the shares of each forward can be read. Whether the old servers are healthy, and all else,
+//! is preflight's.
 //! Assumptions: the plan was made from a look at the same world a moment ago.
 //! If killed here: nothing was done; the look is taken again.
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::app::AppStatus;
 use crate::decision::{Cause, Gate, Reason, Source, Then, WaitingOn};
-use crate::effect::{Effect, Intent, Outcome};
+use crate::effect::{Effect, IDS_AT_ONCE, Intent, Outcome};
 use crate::event::Event;
 use crate::ids::{CheckName, EffectId, InstanceId};
 use crate::plan::Plan;
@@ -15,10 +15,6 @@ use crate::state::ReleaseState;
 use crate::step::Step;
 use crate::time::Timestamp;
 use crate::world::World;
-
-/// Instances in one call at AWS: an effect is one call, which takes its tokens when it is begun. AWS takes more, and
-/// advises fewer. Source: EC2 API, TerminateInstances: one bad id fails the whole call.
-pub(super) const IDS_AT_ONCE: usize = 100;
 
 /// One step, looked at in one world.
 #[derive(Debug, Clone, Copy)]
@@ -163,20 +159,8 @@ impl<'a> Acts<'a> {
         wanted: &[InstanceId],
         effect: impl Fn(Vec<InstanceId>) -> Effect,
     ) {
-        let wanted: BTreeSet<&InstanceId> = wanted.iter().collect();
-        let all: BTreeSet<&InstanceId> = all.into_iter().collect();
-        let all: Vec<&InstanceId> = all.into_iter().collect();
-        for (number, some) in all.chunks(IDS_AT_ONCE).enumerate() {
-            let some: Vec<InstanceId> =
-                some.iter().filter(|id| wanted.contains(**id)).map(|id| InstanceId::clone(id)).collect();
-            if some.is_empty() {
-                continue;
-            }
-            // Where one call is enough it has no number, as before there were several.
-            match number {
-                0 => self.want(subject, effect(some)),
-                _ => self.want(&format!("{subject}/{number}"), effect(some)),
-            }
+        for (subject, instances) in calls(subject, all, wanted) {
+            self.want(&subject, effect(instances));
         }
     }
 
@@ -217,6 +201,23 @@ impl<'a> Acts<'a> {
     pub(super) fn or_done(self, goal: WaitingOn) -> Progress {
         if self.is_idle() { Progress::Done } else { self.or_wait(goal) }
     }
+}
+
+/// Who of `wanted` is named by which call, and what each call's subject is: as many by one as one takes.
+pub(super) fn calls<'i>(
+    subject: &str,
+    all: impl IntoIterator<Item = &'i InstanceId>,
+    wanted: &[InstanceId],
+) -> Vec<(String, Vec<InstanceId>)> {
+    let wanted: BTreeSet<&InstanceId> = wanted.iter().collect();
+    let all: Vec<&InstanceId> = all.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let calls = all.chunks(IDS_AT_ONCE).enumerate().map(|(number, some)| {
+        let some = some.iter().filter(|id| wanted.contains(**id)).map(|id| InstanceId::clone(id)).collect();
+        // Where one call is enough it has no number, as before there were several.
+        let subject = if number == 0 { subject.to_owned() } else { format!("{subject}/{number}") };
+        (subject, some)
+    });
+    calls.filter(|(_, some): &(String, Vec<InstanceId>)| !some.is_empty()).collect()
 }
 
 fn in_flight(state: &ReleaseState, id: &EffectId) -> bool {
