@@ -79,12 +79,12 @@ async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Re
         }
         Effect::CloseToNew { instance } => {
             let at = book.reach(instance)?;
-            // It takes capacity, which may be gone by the time that a try ended without an answer.
+            // It takes capacity, which may be gone by the time that a try ended without an answer; so does a drain.
             outside.write(CLOSE, NothingHappened, || boards.close(&at)).await?;
         }
         Effect::Drain { instance, rate_per_s } => {
             let at = book.reach(instance)?;
-            outside.write(DRAIN, KnownById, || boards.drain(&at, &intent.id, *rate_per_s)).await?;
+            outside.write(DRAIN, NothingHappened, || boards.drain(&at, &intent.id, *rate_per_s)).await?;
         }
         Effect::Configure { instance, command } => {
             let at = book.reach(instance)?;

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{carry, empty, late, launch, registry};
+use super::{carry, empty, late, launch, meanwhile, registry};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Effect, Intent, Outcome};
 use crate::ids::InstanceId;
@@ -16,6 +16,10 @@ use crate::step::Step;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
+    if scope.state.was_entered(Step::Admit) {
+        // They do not wait for all that has to be known before anybody is ended.
+        meanwhile::let_the_users_in(scope)?;
+    }
     settle_launches(scope)?;
     let strays = launch::strays(scope);
     if !strays.is_empty() {

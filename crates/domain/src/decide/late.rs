@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::scope::{Progress, Scope};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
-use crate::ids::{EffectId, GroupArn, InstanceId};
+use crate::ids::{EffectId, ForwardArn, GroupArn, InstanceId};
 use crate::state::{EffectRecord, Leg, ReleaseState, Unseen};
 use crate::time::Timestamp;
 
@@ -31,10 +31,14 @@ pub(super) fn require_all_landed(state: &ReleaseState, now: Timestamp) -> Result
     require(state, now, |_, effect| is_undone_by_another(effect))
 }
 
-/// What the way out began has landed, or never will: only then what undid it stays.
+/// What the way out began has landed, or never will: only then what undid it stays. The way back leads users to the new
+/// servers as well, for want of old ones.
 pub(super) fn require_way_out_landed(scope: &Scope<'_>) -> Result<(), Progress> {
-    let matters =
-        |id: &EffectId, effect: &Effect| is_of_the_way_out(scope, id) && is_undone_by_another(effect);
+    let before = |forward: &ForwardArn| scope.plan().front(forward).map(|front| &front.weights_before);
+    let leads_elsewhere = |effect: &Effect| matches!(effect, Effect::SetWeights { forward, weights } if before(forward) != Some(weights));
+    let matters = |id: &EffectId, effect: &Effect| {
+        leads_elsewhere(effect) || (is_of_the_way_out(scope, id) && is_undone_by_another(effect))
+    };
     require(scope.state, scope.world.at, matters)
 }
 
@@ -74,7 +78,8 @@ fn is_undone_by_another(effect: &Effect) -> bool {
         | Effect::Stop { .. }
         | Effect::Deregister { .. }
         | Effect::SetWeights { .. }
-        | Effect::CloseToNew { .. } => true,
+        | Effect::CloseToNew { .. }
+        | Effect::Drain { .. } => true,
         Effect::Launch(_)
         | Effect::Terminate { .. }
         | Effect::Register { .. }
@@ -82,14 +87,14 @@ fn is_undone_by_another(effect: &Effect) -> bool {
         | Effect::Configure { .. }
         | Effect::WarmUp { .. }
         | Effect::Move(_)
-        | Effect::Drain { .. }
         | Effect::Announce { .. } => false,
     }
 }
 
-/// A server that was to be closed, by a call whose end nobody saw, obeys it yet, until it has obeyed a later daemon.
+/// A server that was to be closed or drained, by a call whose end nobody saw, obeys it yet, until it has obeyed a later
+/// daemon.
 pub(super) fn may_be_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let closes = |effect: &Effect| matches!(effect, Effect::CloseToNew { instance } if instance == id);
+    let closes = |effect: &Effect| matches!(effect, Effect::CloseToNew { instance } | Effect::Drain { instance, .. } if instance == id);
     let opens = |effect: &Effect| matches!(effect, Effect::Open { instance, .. } if instance == id);
     let closings = scope.state.unseen.values().filter(|unseen| closes(&unseen.effect));
     let Some(given_up_at) = closings.map(|unseen| unseen.given_up_at).max() else { return false };

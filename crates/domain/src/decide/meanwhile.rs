@@ -1,8 +1,8 @@
 //! Way back: who has the users of a load balancer until its old servers serve again, or for want of them.
 //!
-//! Guarantees: where one side is known to serve nobody any more, whoever of the other side there does has them; where
-//! the old side died after the new one was shut, the new one opens again. What is done here is not undone by the rest
-//! of the step. What another load balancer does not answer is no matter of one's users.
+//! Guarantees: where the new side is known to serve nobody any more, whoever of the old one can has the users; where the
+//! old side is deserted, the new one has them, and is opened again for it. What is done here is not undone by the rest
+//! of the way back. What one server or one load balancer does not answer, or refuses, is no matter of another's users.
 //! Assumptions: whether there is enough of blue is asked elsewhere.
 //! If killed here: everything is looked at again.
 
@@ -12,73 +12,102 @@ use super::scope::{Acts, Progress, Scope};
 use super::share::{self, Shares};
 use super::{admit, capacity, registry};
 use crate::app::AppState;
-use crate::decision::WaitingOn;
-use crate::ids::InstanceId;
+use crate::decision::{Then, WaitingOn};
+use crate::ids::{GroupArn, InstanceId};
 use crate::plan::Front;
 use crate::service::Balancer;
+use crate::step::Step;
+use crate::target::TargetHealth;
 
-/// Leads users to whichever side serves alone. Answers where that is the new one: they stay there until that changes.
+/// Opens whichever side can serve alone, and leads the users to it. Answers where that is the new one: they stay there
+/// until that changes.
 pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, Progress> {
-    open_again(scope)?;
+    // Whatever step asks for it: what is done is the same, and has one name.
+    let scope = &Scope { step: Step::Reopen, ..*scope };
     let (blue, green) = (&scope.plan().blue, &scope.state.green());
-    let with_the_old = alone(scope, &Sides { kept: blue, lost: green, shares: Shares::Before });
-    let mut with_the_new = alone(scope, &Sides { kept: green, lost: blue, shares: Shares::After });
-    // Canaries that were taken over may be all that there was before, and are found by the shares from before as well.
-    with_the_new.retain(|front| !leads_to_servers(scope, front, Shares::Before));
-    for (fronts, shares) in [(&with_the_old, Shares::Before), (&with_the_new, Shares::After)] {
-        done_or_due(share::give_at(scope, fronts, shares)?)?;
-    }
-    Ok(with_the_new)
-}
-
-/// Whether it was taken is looked at when all are up.
-fn done_or_due(progress: Progress) -> Result<(), Progress> {
-    if matches!(progress, Progress::Do(_)) { Err(progress) } else { Ok(()) }
-}
-
-/// Opens the new servers of a load balancer that were shut before all of its old ones went down. Where it had no old
-/// ones it has nobody after the way back, as before.
-fn open_again(scope: &Scope<'_>) -> Result<(), Progress> {
-    let mut acts = Acts::new(scope);
-    let green = scope.state.green();
-    let had_old = scope.plan().fronts.iter().filter(|front| front.floor > 0 && is_read(scope, front));
-    for front in had_old {
-        if here(scope, front, &scope.plan().blue).any(|id| may_serve(scope, id)) {
-            continue;
+    let (mut due, mut with_the_new) = (Vec::new(), Vec::new());
+    for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
+        let (kept, shares) = match is_deserted(scope, front) {
+            true => (green, Shares::After),
+            false if !here(scope, front, green).any(|id| may_serve(scope, front, id)) => {
+                (blue, Shares::Before)
+            }
+            false => continue,
+        };
+        // What is refused for one keeps nobody else waiting: each has its own.
+        let mut acts = Acts::new(scope);
+        let groups = share::led_to(front, shares);
+        // Where it had no old ones it has nobody after the way back, as before.
+        if shares == Shares::Before || had_old(scope, front) {
+            open_again(&mut acts, scope, &groups, here(scope, front, kept))?;
         }
-        let groups = share::led_to(front, Shares::After);
-        let shut = here(scope, front, &green).filter(|id| {
-            let is_shut = scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving);
-            is_shut && capacity::is_healthy_in(scope, &groups, id)
-        });
-        admit::open(&mut acts, scope, &shut.cloned().collect())?;
+        if here(scope, front, kept).any(|id| capacity::serves_in(scope, &groups, id)) {
+            share::want(&mut acts, scope, front, shares)?;
+            with_the_new.extend((shares == Shares::After).then_some(front));
+        }
+        due.extend(acts.into_begun());
     }
-    done_or_due(acts.or_done(WaitingOn::Settling { what: "the new servers' opening", missing: Vec::new() }))
+    // Whether it was taken is looked at when all are up.
+    if due.is_empty() { Ok(with_the_new) } else { Err(Progress::Do(due)) }
 }
 
-/// Who serves, who is known not to, and the shares that lead to the former.
-struct Sides<'s> {
-    kept: &'s BTreeSet<InstanceId>,
-    lost: &'s BTreeSet<InstanceId>,
-    shares: Shares,
+/// The shares from before lead most users of each load balancer to somebody; else the wait for those who were there.
+pub(super) fn require_old_ones(scope: &Scope<'_>) -> Result<(), Progress> {
+    let fronts = scope.plan().fronts.iter();
+    let deserted = fronts.filter(|front| had_old(scope, front) && is_deserted(scope, front));
+    let empty = deserted.flat_map(|front| share::led_to(front, Shares::Before));
+    let Some(group) = empty.into_iter().find(|group| !has_somebody(scope, group)) else { return Ok(()) };
+    let were_there = scope.plan().blue_groups.iter().filter(|(_, groups)| groups.contains(&group));
+    let missing = were_there.map(|(id, _)| id.clone()).collect();
+    Err(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold))
 }
 
-/// The load balancers at which only one side serves.
-fn alone<'a>(scope: &Scope<'a>, sides: &Sides<'_>) -> Vec<&'a Front> {
-    let serve_alone = |front: &&Front| {
-        // A canary that is taken over may not be in green's group yet.
-        let groups = share::led_to(front, sides.shares);
-        is_read(scope, front)
-            && here(scope, front, sides.kept).any(|id| capacity::serves_in(scope, &groups, id))
-            && !here(scope, front, sides.lost).any(|id| may_serve(scope, id))
-    };
-    scope.plan().fronts.iter().filter(serve_alone).collect()
+/// The shares from before would lead half of the users to groups where nobody may serve, or some of them when no old
+/// server is left. A canary that died is no reason to keep the others from the old version.
+fn is_deserted(scope: &Scope<'_>, front: &Front) -> bool {
+    let (mut lost, mut all) = (0_u64, 0_u64);
+    for (group, share) in Shares::Before.of(front) {
+        all += u64::from(*share);
+        lost += if has_somebody(scope, group) { 0 } else { u64::from(*share) };
+    }
+    let any_old = here(scope, front, &scope.plan().blue).any(|id| may_serve(scope, front, id));
+    lost > 0 && (lost * 2 >= all || !any_old)
+}
+
+/// Of the servers that the release knows somebody may serve in this group.
+fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
+    let may_serve = |id: &InstanceId| may_serve_in(scope, group, id);
+    scope.plan().blue.iter().any(may_serve) || scope.state.green().iter().any(may_serve)
+}
+
+/// Some old server was in a group of this load balancer.
+fn had_old(scope: &Scope<'_>, front: &Front) -> bool {
+    here(scope, front, &scope.plan().blue).next().is_some()
+}
+
+/// Whoever is healthy there, and known to be shut.
+fn open_again<'i>(
+    acts: &mut Acts<'_>,
+    scope: &Scope<'_>,
+    groups: &BTreeSet<GroupArn>,
+    side: impl Iterator<Item = &'i InstanceId>,
+) -> Result<(), Progress> {
+    let shut = side.filter(|id| {
+        let is_shut = scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving);
+        is_shut && capacity::is_healthy_in(scope, groups, id)
+    });
+    admit::open(acts, scope, &shut.cloned().collect())
 }
 
 fn is_read(scope: &Scope<'_>, front: &Front) -> bool {
+    registry::require_groups(scope, groups(scope, front)).is_ok()
+        && scope.world.weights(&front.forward).is_ok()
+}
+
+/// The groups of its weighted forward.
+fn groups<'a>(scope: &Scope<'a>, front: &Front) -> impl Iterator<Item = &'a GroupArn> {
     let own = scope.plan().service.routing.balancers().find(|it| it.forward == front.forward);
-    let groups = own.into_iter().flat_map(Balancer::forwarded);
-    registry::require_groups(scope, groups).is_ok() && scope.world.weights(&front.forward).is_ok()
+    own.into_iter().flat_map(Balancer::forwarded)
 }
 
 fn here<'s>(
@@ -89,16 +118,20 @@ fn here<'s>(
     ids.iter().filter(|id| *scope.state.home(id) == front.forward)
 }
 
-/// One that EC2 does not list may serve all the same.
-fn may_serve(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    capacity::is_healthy(scope, id) || registry::hidden(scope, [id]).next().is_some()
+fn may_serve(scope: &Scope<'_>, front: &Front, id: &InstanceId) -> bool {
+    groups(scope, front).any(|group| may_serve_in(scope, group, id))
 }
 
-/// Somebody serves in each group that has a share of these.
-fn leads_to_servers(scope: &Scope<'_>, front: &Front, shares: Shares) -> bool {
-    let all: BTreeSet<InstanceId> = scope.plan().blue.union(&scope.state.green()).cloned().collect();
-    share::led_to(front, shares).into_iter().all(|group| {
-        let group = BTreeSet::from([group]);
-        all.iter().any(|id| capacity::serves_in(scope, &group, id))
-    })
+/// Healthy there; or registered, and not listed by EC2: such a one may run all the same.
+fn may_serve_in(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> bool {
+    match registry::health(scope, group, id) {
+        None | Some(TargetHealth::Unused) => false,
+        Some(TargetHealth::Healthy) => scope.runs(id) || scope.world.instance(id).is_none(),
+        Some(
+            TargetHealth::Initial
+            | TargetHealth::Unhealthy
+            | TargetHealth::Draining
+            | TargetHealth::Unavailable,
+        ) => scope.world.instance(id).is_none(),
+    }
 }

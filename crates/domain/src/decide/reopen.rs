@@ -43,6 +43,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }
     capacity::require(scope, &scope.plan().blue, Then::Hold)?;
+    meanwhile::require_old_ones(scope)?;
     // Who was just led to the new servers, for want of old ones, is not led back to nobody.
     let fronts: Vec<&Front> =
         scope.plan().fronts.iter().filter(|front| !with_the_new.contains(front)).collect();

@@ -11,7 +11,7 @@ use crate::ids::{CheckName, EffectId, InstanceId};
 use crate::plan::Plan;
 use crate::reading::Why;
 use crate::service::Patience;
-use crate::state::ReleaseState;
+use crate::state::{EffectRecord, Leg, ReleaseState};
 use crate::step::Step;
 use crate::time::Timestamp;
 use crate::world::World;
@@ -169,6 +169,11 @@ impl<'a> Acts<'a> {
         self.intents.is_empty() && self.waiting.is_none() && self.refused.is_none()
     }
 
+    /// What may be begun now, whatever else was refused or is on its way.
+    pub(super) fn into_begun(self) -> Vec<Intent> {
+        self.intents
+    }
+
     /// What the pass comes to; `goal` is waited for when everything was done and the world does not show it.
     pub(super) fn or_wait(self, goal: WaitingOn) -> Progress {
         self.or_wait_then(goal, Then::WayBack)
@@ -238,10 +243,43 @@ pub(super) fn next_try(state: &ReleaseState, id: &EffectId, now: Timestamp) -> T
     match &record.ended {
         None => Try::Later,
         Some((Outcome::Refused { why, .. }, _)) => Try::Refused(why.clone()),
-        Some((Outcome::Done(_), at)) if now.since(*at) < state.plan.service.patience.settle => Try::Later,
+        Some((Outcome::Done(_), at))
+            if now.since(*at) < state.plan.service.patience.settle && !was_undone(state, record, *at) =>
+        {
+            Try::Later
+        }
         Some((Outcome::Unknown(_), at)) if now.since(*at) < rest(record.attempt) => Try::Later,
         Some((Outcome::Done(_) | Outcome::Unknown(_), _)) => again,
     }
+}
+
+/// Its opposite was begun since: the world will not show it, however long that is waited for. Only the way back wants
+/// one and the other by turns, as servers die and come back.
+fn was_undone(state: &ReleaseState, done: &EffectRecord, at: Timestamp) -> bool {
+    let is_opposite = |other: &Effect| match &done.effect {
+        Effect::Open { instance, .. } => {
+            matches!(other, Effect::CloseToNew { instance: closed } if closed == instance)
+        }
+        Effect::CloseToNew { instance } => {
+            matches!(other, Effect::Open { instance: opened, .. } if opened == instance)
+        }
+        Effect::SetWeights { forward, .. } => {
+            matches!(other, Effect::SetWeights { forward: same, .. } if same == forward && *other != done.effect)
+        }
+        Effect::Launch(_)
+        | Effect::Start { .. }
+        | Effect::Stop { .. }
+        | Effect::Terminate { .. }
+        | Effect::Register { .. }
+        | Effect::Deregister { .. }
+        | Effect::Drain { .. }
+        | Effect::Configure { .. }
+        | Effect::WarmUp { .. }
+        | Effect::Move(_)
+        | Effect::Announce { .. } => false,
+    };
+    let mut since = state.effects.values().filter(|other| other.intended_at >= at);
+    matches!(state.leg, Leg::Back { .. }) && since.any(|other| is_opposite(&other.effect))
 }
 
 /// The pause before an effect with an unknown end is tried again: 250 ms, doubled each time, 30 s at the most.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::scope::{Acts, Scope, Taken};
+use super::scope::{Acts, Progress, Scope, Taken};
 use crate::decision::{Source, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::GroupArn;
@@ -22,7 +22,7 @@ pub(super) enum Shares {
 }
 
 impl Shares {
-    fn of(self, front: &Front) -> &Weights {
+    pub(super) fn of(self, front: &Front) -> &Weights {
         match self {
             Self::Before => &front.weights_before,
             Self::Shared => &front.weights_shared,
@@ -45,30 +45,11 @@ pub(super) fn give(scope: &Scope<'_>, shares: Shares) -> Taken {
 /// The same at some of the load balancers.
 pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> Taken {
     let mut acts = Acts::new(scope);
-    let is_only = scope.plan().fronts.len() == 1;
-    // The way back gives both, one in the place of the other: each has its own name.
-    let subject = match (&scope.state.leg, shares) {
-        (Leg::Back { .. }, Shares::After) => "new-shares",
-        (Leg::Back { .. } | Leg::Out, Shares::Before | Shares::Shared) | (Leg::Out, Shares::After) => {
-            "shares"
-        }
-    };
     let mut unread = None;
     for front in fronts {
-        let wanted = shares.of(front);
-        let current = match scope.world.weights(&front.forward) {
-            Ok(current) => current,
-            // The others are not kept waiting for it.
-            Err(why) => {
-                unread.get_or_insert_with(|| Scope::blind(Source::Weights, why));
-                continue;
-            }
-        };
-        if wanted.iter().any(|(group, share)| current.get(group) != Some(share)) {
-            let forward = front.forward.clone();
-            let name = if is_only { subject.to_owned() } else { format!("{subject}/{forward}") };
-            let effect = Effect::SetWeights { forward, weights: wanted.clone() };
-            acts.want(&name, effect);
+        // The others are not kept waiting for one that cannot be read.
+        if let Err(why) = want(&mut acts, scope, front, shares) {
+            unread.get_or_insert(why);
         }
     }
     match unread {
@@ -77,4 +58,29 @@ pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> T
             Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
         }
     }
+}
+
+/// Wants a forward to have these shares, if it does not.
+pub(super) fn want(
+    acts: &mut Acts<'_>,
+    scope: &Scope<'_>,
+    front: &Front,
+    shares: Shares,
+) -> Result<(), Progress> {
+    // The way back gives both, one in the place of the other: each has its own name.
+    let subject = match (&scope.state.leg, shares) {
+        (Leg::Back { .. }, Shares::After) => "new-shares",
+        (Leg::Back { .. } | Leg::Out, Shares::Before | Shares::Shared) | (Leg::Out, Shares::After) => {
+            "shares"
+        }
+    };
+    let wanted = shares.of(front);
+    let current = scope.world.weights(&front.forward).map_err(|why| Scope::blind(Source::Weights, why))?;
+    if wanted.iter().any(|(group, share)| current.get(group) != Some(share)) {
+        let forward = front.forward.clone();
+        let is_only = scope.plan().fronts.len() == 1;
+        let name = if is_only { subject.to_owned() } else { format!("{subject}/{forward}") };
+        acts.want(&name, Effect::SetWeights { forward, weights: wanted.clone() });
+    }
+    Ok(())
 }

@@ -28,6 +28,8 @@ pub(super) struct Seats<'a> {
     taken: u32,
     /// Instances of the running fleet that serve here today.
     pub(super) fleet: u32,
+    /// Whoever serves here and is not taken over: canaries of another version may be all that is left.
+    leaving: u32,
     /// Instances able to serve here never fall below this.
     pub(super) floor: u32,
 }
@@ -47,7 +49,8 @@ pub(super) fn of<'a>(
             let fleet = survey.fleet_at(facts, balancer);
             let here = |id: &&InstanceId| survey.home(service, id) == Some(&balancer.forward);
             let taken = count(takeover.iter().filter(here).count());
-            Seats { balancer, seats: 0, taken, fleet, floor: 0 }
+            let leaving = survey.serving_at(service, balancer).saturating_sub(taken);
+            Seats { balancer, seats: 0, taken, fleet, leaving, floor: 0 }
         })
         .collect();
     let usual = service.launch.size.unwrap_or(survey.fleet);
@@ -88,8 +91,8 @@ fn canaries(facts: &Facts<'_>, all: &[Seats<'_>], size: u32) -> Result<Vec<u32>,
 /// There may be more load balancers with users than new servers. Canaries that are taken over stay where they are:
 /// however many they are, whoever is missing at another load balancer comes besides.
 fn refuse_too_few(kind: Kind, all: &[Seats<'_>], size: u32) -> Result<(), Refusal> {
-    let with_users = count(all.iter().filter(|it| it.fleet > 0).count());
-    let last = all.iter().rev().find(|it| it.fleet > 0 && it.taken == 0);
+    let with_users = count(all.iter().filter(|it| it.leaving > 0).count());
+    let last = all.iter().rev().find(|it| it.leaving > 0 && it.taken == 0);
     match last.filter(|_| kind != Kind::Canary && size < with_users) {
         Some(it) => Err(Refusal::NobodyForBalancer { forward: it.balancer.forward.clone(), size }),
         None => Ok(()),
@@ -98,7 +101,7 @@ fn refuse_too_few(kind: Kind, all: &[Seats<'_>], size: u32) -> Result<(), Refusa
 
 /// Whoever is there already stays, and where somebody serves there is at least one.
 fn least(it: &Seats<'_>) -> u32 {
-    it.taken.max(u32::from(it.fleet > 0))
+    it.taken.max(u32::from(it.leaving > 0))
 }
 
 /// `total` seats, each load balancer beginning with what it must have; the next one always goes where most users

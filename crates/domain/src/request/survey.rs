@@ -87,6 +87,12 @@ impl Survey {
         }
     }
 
+    /// How many serve at this load balancer, of whatever version and in whatever group.
+    pub(super) fn serving_at(&self, service: &Service, at: &Balancer) -> u32 {
+        let all = self.serving.values().flatten();
+        count(all.filter(|id| self.home(service, id) == Some(&at.forward)).count())
+    }
+
     /// The load balancer at which an instance serves.
     pub(super) fn home<'s>(&self, service: &'s Service, id: &InstanceId) -> Option<&'s ForwardArn> {
         let groups = self.groups.get(id)?;

@@ -60,7 +60,16 @@ fn service(balancers: Vec<Balancer>, subnets: &[&str]) -> Service {
 /// Of each load balancer: how many serve there, and how many of them are canaries that are taken over.
 fn all<'a>(service: &'a Service, fleets: &[(u32, u32)]) -> Vec<Seats<'a>> {
     let places = service.routing.balancers().zip(fleets);
-    places.map(|(balancer, &(fleet, taken))| Seats { balancer, seats: 0, taken, fleet, floor: 0 }).collect()
+    places
+        .map(|(balancer, &(fleet, taken))| Seats {
+            balancer,
+            seats: 0,
+            taken,
+            fleet,
+            leaving: fleet,
+            floor: 0,
+        })
+        .collect()
 }
 
 fn stopped(id: &str, subnet: &str) -> Instance {
