@@ -18,13 +18,14 @@ use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
 use crate::moves::Direction;
+use crate::plan::Front;
 use crate::step::Step;
 use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
-    registry::require_groups(scope, &scope.plan().groups())?;
     turn_where_nobody_serves(scope)?;
+    registry::require_groups(scope, &scope.plan().groups())?;
     let (green, lost) = (scope.state.green(), scope.state.lost());
     registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&lost))?;
     replace_the_dead(scope)?;
@@ -42,7 +43,10 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
         return Ok(());
     }
     let green = scope.state.green();
-    for front in &scope.plan().fronts {
+    let is_read =
+        |front: &&Front| registry::require_groups(scope, registry::groups_at(scope, &front.forward)).is_ok();
+    // What another load balancer does not answer keeps nobody's users waiting.
+    for front in scope.plan().fronts.iter().filter(is_read) {
         let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
         // Where some were to come and nobody is left, they are down as well.
         let has_new = scope.plan().green_size_at(&front.forward) > 0;

@@ -15,7 +15,6 @@ use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::ids::{GroupArn, InstanceId};
 use crate::plan::Front;
-use crate::service::Balancer;
 use crate::step::Step;
 use crate::target::TargetHealth;
 
@@ -100,14 +99,8 @@ fn open_again<'i>(
 }
 
 fn is_read(scope: &Scope<'_>, front: &Front) -> bool {
-    registry::require_groups(scope, groups(scope, front)).is_ok()
+    registry::require_groups(scope, registry::groups_at(scope, &front.forward)).is_ok()
         && scope.world.weights(&front.forward).is_ok()
-}
-
-/// The groups of its weighted forward.
-fn groups<'a>(scope: &Scope<'a>, front: &Front) -> impl Iterator<Item = &'a GroupArn> {
-    let own = scope.plan().service.routing.balancers().find(|it| it.forward == front.forward);
-    own.into_iter().flat_map(Balancer::forwarded)
 }
 
 fn here<'s>(
@@ -119,7 +112,7 @@ fn here<'s>(
 }
 
 fn may_serve(scope: &Scope<'_>, front: &Front, id: &InstanceId) -> bool {
-    groups(scope, front).any(|group| may_serve_in(scope, group, id))
+    registry::groups_at(scope, &front.forward).any(|group| may_serve_in(scope, group, id))
 }
 
 /// Healthy there; or registered, and not listed by EC2: such a one may run all the same.

@@ -8,6 +8,7 @@ use crate::decision::Source;
 use crate::effect::{Effect, Outcome};
 use crate::ids::{ForwardArn, GroupArn, InstanceId, Route};
 use crate::reading::Why;
+use crate::service::Balancer;
 use crate::target::TargetHealth;
 
 /// The group of a route slot, when the plan's service has it.
@@ -27,6 +28,12 @@ pub(super) fn at_balancer(scope: &Scope<'_>, forward: &ForwardArn) -> String {
         true => String::new(),
         false => format!(" at the load balancer {}", forward.balancer()),
     }
+}
+
+/// The groups of one load balancer's weighted forward.
+pub(super) fn groups_at<'a>(scope: &Scope<'a>, forward: &ForwardArn) -> impl Iterator<Item = &'a GroupArn> {
+    let own = scope.plan().service.routing.balancers().find(|it| it.forward == *forward);
+    own.into_iter().flat_map(Balancer::forwarded)
 }
 
 /// The groups in which each instance should be: those given, and its slot's.
