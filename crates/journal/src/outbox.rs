@@ -1,7 +1,7 @@
 //! The outbox: messages to be sent because of what was appended, written in the same transaction.
 //!
 //! A message is sent at least once, and never because of something that was not recorded. What a body means
-//! is the sender's business.
+//! is the sender's business. Nothing is sent from it yet: an announcement goes straight to the notifier.
 
 use std::time::Duration;
 

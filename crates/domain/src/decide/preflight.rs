@@ -44,8 +44,9 @@ impl Answer {
 type Check = fn(&Scope<'_>) -> Answer;
 
 /// The checks by name, in the order in which they are told.
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("blue-healthy", blue_healthy),
+    ("nobody-left-behind", nobody_left_behind),
     ("boards-known", boards_known),
     ("app-answers", app_answers),
     ("canary", canary),
@@ -108,25 +109,22 @@ fn blue_healthy(scope: &Scope<'_>) -> Answer {
         })
         .map(|(id, _)| id.as_str())
         .collect();
-    if !sick.is_empty() {
-        return Answer::NotYet(format!("not healthy by the load balancer's word: {}", sick.join(", ")));
-    }
-    match left_behind(scope) {
-        Some(why) => Answer::NotYet(why),
-        None => Answer::Yes(format!("all {} old servers are healthy", scope.plan().blue.len())),
+    match sick.is_empty() {
+        true => Answer::Yes(format!("all {} old servers are healthy", scope.plan().blue.len())),
+        false => Answer::NotYet(format!("not healthy by the load balancer's word: {}", sick.join(", "))),
     }
 }
 
 /// Servers of what runs that no group of the configuration has: their load balancer was taken out of it, or a person
 /// took them out of their groups. A release would leave them as they are, with whatever boards they have, and nobody
 /// would hear of it. A canary leaves everybody as they are.
-fn left_behind(scope: &Scope<'_>) -> Option<String> {
+fn nobody_left_behind(scope: &Scope<'_>) -> Answer {
     let plan = scope.plan();
     if plan.kind == Kind::Canary {
-        return None;
+        return Answer::Yes("a canary leaves every server where it is".to_owned());
     }
     let Some(all) = scope.world.instances.known() else {
-        return Some("EC2's list cannot be read".to_owned());
+        return Answer::NotYet("EC2's list cannot be read".to_owned());
     };
     let old: BTreeSet<_> = plan.blue.iter().filter_map(|id| all.get(id)).map(|it| &it.version).collect();
     let is_named =
@@ -139,13 +137,14 @@ fn left_behind(scope: &Scope<'_>) -> Option<String> {
         .filter(|it| !is_named(&it.id) && !is_listed(&it.id))
         .map(|it| it.id.as_str())
         .collect();
-    (!left.is_empty()).then(|| {
-        format!(
+    match left.is_empty() {
+        true => Answer::Yes("every server of what runs is in a configured target group".to_owned()),
+        false => Answer::NotYet(format!(
             "no target group of the configuration has {}, and the release would leave them with their boards: \
              configure their load balancer again, or stop them, or take their tags away",
             left.join(", ")
-        )
-    })
+        )),
+    }
 }
 
 fn boards_known(scope: &Scope<'_>) -> Answer {
