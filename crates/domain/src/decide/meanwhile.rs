@@ -37,7 +37,7 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
         let mut acts = Acts::new(scope);
         let groups = share::led_to(front, shares);
         // Where it had no old ones it has nobody after the way back, as before.
-        if shares == Shares::Before || had_old(scope, front) {
+        if shares == Shares::Before || deserted_group(scope, front).is_some() {
             open_again(&mut acts, scope, &groups, here(scope, front, kept))?;
         }
         if here(scope, front, kept).any(|id| capacity::serves_in(scope, &groups, id)) {
@@ -50,38 +50,45 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     if due.is_empty() { Ok(with_the_new) } else { Err(Progress::Do(due)) }
 }
 
-/// The shares from before lead most users of each load balancer to somebody; else the wait for those who were there.
+/// Each load balancer that had old servers has some of them still; else the wait for those who were there.
 pub(super) fn require_old_ones(scope: &Scope<'_>) -> Result<(), Progress> {
-    let fronts = scope.plan().fronts.iter();
-    let deserted = fronts.filter(|front| had_old(scope, front) && is_deserted(scope, front));
-    let empty = deserted.flat_map(|front| share::led_to(front, Shares::Before));
-    let Some(group) = empty.into_iter().find(|group| !has_somebody(scope, group)) else { return Ok(()) };
-    let were_there = scope.plan().blue_groups.iter().filter(|(_, groups)| groups.contains(&group));
-    let missing = were_there.map(|(id, _)| id.clone()).collect();
+    let mut fronts = scope.plan().fronts.iter();
+    let Some(group) = fronts.find_map(|front| deserted_group(scope, front)) else { return Ok(()) };
+    let missing = were_in(scope, &group).cloned().collect();
     Err(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold))
 }
 
-/// The shares from before would lead half of the users to groups where nobody may serve, or some of them when no old
-/// server is left. A canary that died is no reason to keep the others from the old version.
+/// The old side cannot have the users: no old server may serve here, or none of the colour from which most were served. A
+/// canary that died is no reason to keep the others from the old version.
 fn is_deserted(scope: &Scope<'_>, front: &Front) -> bool {
-    let (mut lost, mut all) = (0_u64, 0_u64);
-    for (group, share) in Shares::Before.of(front) {
-        all += u64::from(*share);
-        lost += if has_somebody(scope, group) { 0 } else { u64::from(*share) };
+    let led_to = share::led_to(front, Shares::Before);
+    if led_to.iter().all(|group| has_somebody(scope, group)) {
+        return false;
     }
     let any_old = here(scope, front, &scope.plan().blue).any(|id| may_serve(scope, front, id));
-    lost > 0 && (lost * 2 >= all || !any_old)
+    let colours = registry::colours_at(scope, &front.forward).filter(|it| led_to.contains(*it));
+    let mut peopled = colours.filter(|it| were_in(scope, it).next().is_some()).peekable();
+    !any_old || (peopled.peek().is_some() && peopled.all(|group| !has_somebody(scope, group)))
+}
+
+/// A group to which the shares from before lead, in which old servers were and nobody is left, where that is a reason
+/// to hold.
+fn deserted_group(scope: &Scope<'_>, front: &Front) -> Option<GroupArn> {
+    let is_empty = |group: &GroupArn| were_in(scope, group).next().is_some() && !has_somebody(scope, group);
+    let empty = share::led_to(front, Shares::Before).into_iter().find(is_empty);
+    empty.filter(|_| is_deserted(scope, front))
+}
+
+/// The old servers that the group had when the release was accepted.
+fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a InstanceId> {
+    let all = scope.plan().blue_groups.iter().filter(move |(_, groups)| groups.contains(group));
+    all.map(|(id, _)| id)
 }
 
 /// Of the servers that the release knows somebody may serve in this group.
 fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
     let may_serve = |id: &InstanceId| may_serve_in(scope, group, id);
     scope.plan().blue.iter().any(may_serve) || scope.state.green().iter().any(may_serve)
-}
-
-/// Some old server was in a group of this load balancer.
-fn had_old(scope: &Scope<'_>, front: &Front) -> bool {
-    here(scope, front, &scope.plan().blue).next().is_some()
 }
 
 /// Whoever is healthy there, and known to be shut.

@@ -36,6 +36,12 @@ pub(super) fn groups_at<'a>(scope: &Scope<'a>, forward: &ForwardArn) -> impl Ite
     own.into_iter().flat_map(Balancer::forwarded)
 }
 
+/// Those of them that are no canary groups.
+pub(super) fn colours_at<'a>(scope: &Scope<'a>, forward: &ForwardArn) -> impl Iterator<Item = &'a GroupArn> {
+    let own = scope.plan().service.routing.balancers().find(|it| it.forward == *forward);
+    own.into_iter().flat_map(|it| &it.colours)
+}
+
 /// The groups in which each instance should be: those given, and its slot's.
 pub(super) fn with_slots(
     scope: &Scope<'_>,

@@ -22,7 +22,7 @@ pub(super) enum Shares {
 }
 
 impl Shares {
-    pub(super) fn of(self, front: &Front) -> &Weights {
+    fn of(self, front: &Front) -> &Weights {
         match self {
             Self::Before => &front.weights_before,
             Self::Shared => &front.weights_shared,
