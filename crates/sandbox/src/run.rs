@@ -70,7 +70,7 @@ impl SandboxArgs {
         if let Some(boards) = self.simulated {
             config.simulated.get_or_insert_default().boards = boards;
             config.instances.max = INSTANCES_MAX_SIMULATED;
-            if self.fleet.is_some_and(|count| count > config.slots) {
+            if self.fleet.is_some_and(|count| count > config.slots_in_all()) {
                 config.slots = 0;
             }
         }
@@ -293,4 +293,30 @@ fn say(line: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush().context("stdout is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simulated(servers: u16, load_balancers: u16) -> SandboxConfig {
+        let args = SandboxArgs {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            config: None,
+            fleet: Some(servers),
+            load_balancers: Some(load_balancers),
+            strangers: false,
+            simulated: Some(0),
+        };
+        args.config().expect("it is a sandbox")
+    }
+
+    #[test]
+    fn simulated_servers_have_route_slots_as_long_as_all_load_balancers_have_enough() {
+        let slots = SandboxConfig::default().slots;
+        assert_eq!(simulated(slots, 1).slots, slots);
+        assert_eq!(simulated(slots + 1, 1).slots, 0);
+        assert_eq!(simulated(slots + 1, 2).slots, slots);
+        assert_eq!(simulated(2 * slots + 1, 2).slots, 0);
+    }
 }
