@@ -13,10 +13,11 @@ use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::sabotage::Sabotage;
 use crate::simulated::BOARDS_MAX;
+use crate::store::{ABANDONED_MS, LIVENESS_MS};
 use crate::world::{AtDelayEnd, Lags, TokenBuckets, WhenUnhealthy};
 
-/// More are in nobody's account.
-const BALANCERS_MAX: u16 = 8;
+/// As many as one service may name; AWS gives fifty in a region.
+pub const BALANCERS_MAX: u16 = 8;
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
 const SLOTS_MAX: u16 = 95;
 
@@ -371,7 +372,7 @@ impl Default for PrometheusConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { latency_ms: 1, liveness_ms: 3_000, abandoned_ms: 30_000 }
+        Self { latency_ms: 1, liveness_ms: LIVENESS_MS, abandoned_ms: ABANDONED_MS }
     }
 }
 

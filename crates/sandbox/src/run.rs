@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{FleetConfig, INSTANCES_MAX_SIMULATED, LaunchedBy, SandboxConfig};
+use crate::config::{BALANCERS_MAX, FleetConfig, INSTANCES_MAX_SIMULATED, LaunchedBy, SandboxConfig};
 use crate::logfile;
 use crate::process::{Process, ProcessRunner};
 use crate::ready::Ready;
@@ -42,7 +42,7 @@ pub struct SandboxArgs {
     pub fleet: Option<u16>,
     /// Load balancers before the servers, each with a listener, groups and route slots of its own. The servers stand at
     /// them in turn.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=8))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(BALANCERS_MAX)))]
     pub load_balancers: Option<u16>,
     /// Somebody else launched those servers: they carry none of Segue's tags, and `segue adopt` takes them in.
     #[arg(long, requires = "fleet")]
