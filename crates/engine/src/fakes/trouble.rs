@@ -261,7 +261,7 @@ impl FakeWorld {
         state.machines.get(id).and_then(|machine| machine.app.as_ref()).is_some_and(|app| app.has_served)
     }
 
-    /// New clients are sent to it, and it takes them.
+    /// Its process answers, and takes new clients.
     pub fn serves(&self, id: &InstanceId) -> bool {
         let state = self.now();
         let takes =
