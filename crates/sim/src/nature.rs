@@ -11,7 +11,7 @@ use segue_engine::fakes::{FIRST, FakeWorld, Fate};
 use tokio::time::{Instant, sleep};
 
 use crate::ground::Ground;
-use crate::happening::{At, Event, Happening, Side};
+use crate::happening::{At, Event, Happening, Side, Way};
 use crate::people;
 
 /// From one try to say something to the next.
@@ -125,11 +125,11 @@ async fn blind(ground: &Ground, for_ms: u64, how: fn(&FakeWorld)) {
     ground.world.scrape_again();
 }
 
-fn fate(way: u8) -> Fate {
+fn fate(way: Way) -> Fate {
     match way {
-        0 => Fate::Short,
-        1 => Fate::Dies,
-        _ => Fate::Mute,
+        Way::Short => Fate::Short,
+        Way::Dies => Fate::Dies,
+        Way::Mute => Fate::Mute,
     }
 }
 
