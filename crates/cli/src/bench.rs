@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use segue_sandbox::BALANCERS_MAX;
 
 use crate::args::{Common, parse_duration};
 use crate::exit::Exit;
@@ -33,7 +34,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "M", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     boards: u32,
     /// Load balancers that the servers stand behind, evenly
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(BALANCERS_MAX)))]
     load_balancers: u16,
     /// Clients of each board; they are counted, and have no sockets
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000))]

@@ -42,7 +42,7 @@ pub use choke::{Choke, Fault, Life, Nth, Place, Site, Weather, What, When};
 pub use fixture::{FIRST, SECOND};
 pub use law::Law;
 pub use machine::Fate;
-pub use method::Method;
+pub use method::{Method, Port};
 pub use store::ChokedStore;
 pub use time::{FakeClock, SeededEntropy};
 

@@ -13,7 +13,7 @@ use segue_domain::ids::ReleaseId;
 use segue_domain::refusal::Refusal;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::world::World;
-use segue_journal::{Append, Pages, ReadError, Reader, Stream, StreamAppend};
+use segue_journal::{Append, ReadError, Reader, Records, Stream, StreamAppend};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::pen::{By, Pen, WriteError};
@@ -107,15 +107,13 @@ fn is_where_it_was(before: &ReleaseState, after: &ReleaseState) -> bool {
 pub(crate) async fn read(reader: &dyn Reader, release: &ReleaseId) -> Result<Watch, OpenError> {
     let name = || release.to_string();
     let stream = Stream::release(release);
-    let (mut pages, mut folding, mut seq) = (Pages::new(reader, &stream, 0), Folding::default(), 0);
+    let (mut records, mut folding, mut seq) = (Records::new(reader, &stream, 0), Folding::default(), 0);
     let unread = |source| OpenError::Read { release: name(), source };
-    while let Some(records) = pages.next().await.map_err(unread)? {
-        for record in &records {
-            seq = record.seq;
-            if let Some(event) = record.fact.release() {
-                let taken = folding.take(record.at, event);
-                taken.map_err(|source| OpenError::Fold { release: name(), source })?;
-            }
+    while let Some(record) = records.next().await.map_err(unread)? {
+        seq = record.seq;
+        if let Some(event) = record.fact.release() {
+            let taken = folding.take(record.at, event);
+            taken.map_err(|source| OpenError::Fold { release: name(), source })?;
         }
     }
     let state = folding.end().ok_or_else(|| OpenError::Empty { release: name() })?;

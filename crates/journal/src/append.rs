@@ -13,7 +13,7 @@ use crate::stream::Stream;
 /// The most records and messages of one append.
 pub const APPEND_MAX: usize = 1_000;
 
-/// The most records of one stream; a release has a few thousand.
+/// The most records of one stream; the release of a fleet of 5,000 has tens of thousands.
 pub const STREAM_MAX: u64 = 100_000;
 
 /// Everything that is written together or not at all.

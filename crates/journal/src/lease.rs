@@ -145,6 +145,9 @@ impl LeaseRow {
     }
 }
 
+/// What its holder does with the row: what it is afterwards, or that it was lost.
+pub(crate) type Rule = fn(Option<&LeaseRow>, &Lease, i64) -> Result<LeaseRow, RenewError>;
+
 /// The row after `owner` asked for it. The owner of before gets it at once, as after a restart, with an
 /// epoch that fences what it was before; another one waits until it has expired. The epoch is above `floor`.
 pub(crate) fn grant(

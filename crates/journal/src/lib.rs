@@ -47,5 +47,5 @@ pub use read::{Broken, Page, ReadError, StreamEnd};
 pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
 #[cfg(feature = "databases")]
 pub use sqlite::{SqliteReader, SqliteStore};
-pub use store::{JournalId, Pages, Reader, Store, Trouble};
+pub use store::{JournalId, Reader, Records, Store, Trouble};
 pub use stream::{About, Stream};

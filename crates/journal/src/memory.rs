@@ -45,6 +45,15 @@ impl MemoryStore {
     fn now_ms(&self) -> i64 {
         (self.clock)().as_ms()
     }
+
+    /// Changes the lease's row by a rule.
+    fn change(&self, lease: &Lease, rule: lease::Rule) -> Result<(), RenewError> {
+        let now_ms = self.now_ms();
+        let mut tables = self.tables();
+        let row = rule(tables.lease(lease.scope()), lease, now_ms)?;
+        tables.put_lease(lease.scope(), row);
+        Ok(())
+    }
 }
 
 impl fmt::Debug for MemoryStore {
@@ -95,20 +104,12 @@ impl Store for MemoryStore {
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
         let asked_at = Instant::now();
-        let now_ms = self.now_ms();
-        let mut tables = self.tables();
-        let row = lease::extend(tables.lease(lease.scope()), lease, now_ms)?;
-        let renewed = lease.renewed(asked_at);
-        tables.put_lease(lease.scope(), row);
-        Ok(renewed)
+        self.change(lease, lease::extend)?;
+        Ok(lease.renewed(asked_at))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
-        let now_ms = self.now_ms();
-        let mut tables = self.tables();
-        let row = lease::give_back(tables.lease(lease.scope()), lease, now_ms)?;
-        tables.put_lease(lease.scope(), row);
-        Ok(())
+        self.change(lease, lease::give_back)
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {

@@ -175,11 +175,9 @@ impl Store for PostgresStore {
     }
 }
 
-type Rule = fn(Option<&LeaseRow>, &Lease, i64) -> Result<LeaseRow, RenewError>;
-
 impl PostgresStore {
     /// Changes the lease's row by a rule, under its lock.
-    async fn change(&self, lease: &Lease, rule: Rule) -> Result<(), RenewError> {
+    async fn change(&self, lease: &Lease, rule: lease::Rule) -> Result<(), RenewError> {
         let unavailable = |failed: Failed| RenewError::Unavailable(failed.into());
         let mut transaction = Transaction::begin(&self.keeper).await.map_err(unavailable)?;
         let found: FoundLease = transaction.lease(lease.scope()).await.map_err(unavailable)?;

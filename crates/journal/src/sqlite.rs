@@ -71,7 +71,7 @@ impl Reader for SqliteReader {
     }
 
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
-        self.held_by(scope).await
+        page::holder(&self.pool, scope).await.map_err(|error| ReadError::Unavailable(error.into()))
     }
 }
 
@@ -127,23 +127,13 @@ impl Store for SqliteStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
-        let unavailable = |error: sqlx::Error| RenewError::Unavailable(error.into());
         let asked_at = Instant::now();
-        let mut transaction = Transaction::begin(&self.writer).await.map_err(unavailable)?;
-        let found = transaction.lease(lease.scope()).await.map_err(unavailable)?;
-        let row = lease::extend(found.row.as_ref(), lease, found.now_ms)?;
-        transaction.put_lease(lease.scope(), &row).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        self.change(lease, lease::extend).await?;
         Ok(lease.renewed(asked_at))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), RenewError> {
-        let unavailable = |error: sqlx::Error| RenewError::Unavailable(error.into());
-        let mut transaction = Transaction::begin(&self.writer).await.map_err(unavailable)?;
-        let found = transaction.lease(lease.scope()).await.map_err(unavailable)?;
-        let row = lease::give_back(found.row.as_ref(), lease, found.now_ms)?;
-        transaction.put_lease(lease.scope(), &row).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)
+        self.change(lease, lease::give_back).await
     }
 
     async fn append(&self, lease: &Lease, append: &Append) -> Result<Appended, AppendError> {
@@ -176,5 +166,24 @@ impl Store for SqliteStore {
 
     async fn settle_outbox(&self, lease: &Lease, settled: &[(OutboxId, Settled)]) -> Result<(), OutboxError> {
         outbox::settle(&self.writer, lease, settled).await
+    }
+}
+
+impl SqliteStore {
+    /// Changes the lease's row by a rule.
+    async fn change(&self, lease: &Lease, rule: lease::Rule) -> Result<(), RenewError> {
+        let unavailable = |error: sqlx::Error| RenewError::Unavailable(error.into());
+        let mut transaction = Transaction::begin(&self.writer).await.map_err(unavailable)?;
+        let found = transaction.lease(lease.scope()).await.map_err(unavailable)?;
+        match rule(found.row.as_ref(), lease, found.now_ms) {
+            Ok(row) => {
+                transaction.put_lease(lease.scope(), &row).await.map_err(unavailable)?;
+                transaction.commit().await.map_err(unavailable)
+            }
+            Err(lost) => {
+                transaction.give_up().await;
+                Err(lost)
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::time::Duration;
+use std::vec;
 
 use async_trait::async_trait;
 
@@ -41,46 +42,52 @@ pub trait Reader: Send + Sync {
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError>;
 
     /// Every record after `after_seq`, verified; none when the stream does not go so far. Not more than
-    /// [`crate::append::STREAM_MAX`], which may be hundreds of megabytes: whoever needs each only once takes [`Pages`].
+    /// [`crate::append::STREAM_MAX`], which may be hundreds of megabytes: whoever needs each only once takes
+    /// [`Records`].
     async fn read(&self, stream: &Stream, after_seq: u64) -> Result<Vec<Record>, ReadError> {
-        let mut records = Vec::new();
-        let mut pages = Pages::new(self, stream, after_seq);
-        while let Some(page) = pages.next().await? {
-            records.extend(page);
+        let (mut records, mut all) = (Records::new(self, stream, after_seq), Vec::new());
+        while let Some(record) = records.next().await? {
+            all.push(record);
         }
-        Ok(records)
+        Ok(all)
     }
 }
 
-/// A stream from a place on, one page after the other.
-pub struct Pages<'a, R: Reader + ?Sized> {
+/// The records of a stream from a place on, read page by page.
+pub struct Records<'a, R: Reader + ?Sized> {
     reader: &'a R,
     stream: &'a Stream,
-    /// The last record that was handed out; none when the last page was.
+    /// What is left of the page that was read last.
+    page: vec::IntoIter<Record>,
+    /// Where the next page begins; none when there is none.
     after_seq: Option<u64>,
 }
 
-impl<R: Reader + ?Sized> fmt::Debug for Pages<'_, R> {
+impl<R: Reader + ?Sized> fmt::Debug for Records<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pages")
+        f.debug_struct("Records")
             .field("stream", self.stream)
             .field("after_seq", &self.after_seq)
             .finish_non_exhaustive()
     }
 }
 
-impl<'a, R: Reader + ?Sized> Pages<'a, R> {
+impl<'a, R: Reader + ?Sized> Records<'a, R> {
     pub fn new(reader: &'a R, stream: &'a Stream, after_seq: u64) -> Self {
-        Self { reader, stream, after_seq: Some(after_seq) }
+        Self { reader, stream, page: vec::IntoIter::default(), after_seq: Some(after_seq) }
     }
 
-    /// The next records, verified, at least one; none when there are no more.
-    pub async fn next(&mut self) -> Result<Option<Vec<Record>>, ReadError> {
-        let Some(after_seq) = self.after_seq else { return Ok(None) };
-        let page = self.reader.page(self.stream, after_seq).await?;
-        // A page without records is the end, even if the stream grew meanwhile.
-        self.after_seq = page.records.last().map(|last| last.seq).filter(|seq| *seq < page.end_seq);
-        Ok((!page.records.is_empty()).then_some(page.records))
+    /// The next record, verified; none when there are no more.
+    pub async fn next(&mut self) -> Result<Option<Record>, ReadError> {
+        if self.page.as_slice().is_empty()
+            && let Some(after_seq) = self.after_seq
+        {
+            let page = self.reader.page(self.stream, after_seq).await?;
+            // A page without records is the end, even if the stream grew meanwhile.
+            self.after_seq = page.records.last().map(|last| last.seq).filter(|seq| *seq < page.end_seq);
+            self.page = page.records.into_iter();
+        }
+        Ok(self.page.next())
     }
 }
 

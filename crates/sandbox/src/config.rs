@@ -13,10 +13,11 @@ use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::sabotage::Sabotage;
 use crate::simulated::BOARDS_MAX;
+use crate::store::{ABANDONED_MS, LIVENESS_MS};
 use crate::world::{AtDelayEnd, Lags, TokenBuckets, WhenUnhealthy};
 
-/// More are in nobody's account.
-const BALANCERS_MAX: u16 = 8;
+/// As many as one service may name; AWS gives fifty in a region.
+pub const BALANCERS_MAX: u16 = 8;
 /// Slots and colour groups share the hundred target groups that a load balancer may have.
 const SLOTS_MAX: u16 = 95;
 
@@ -371,7 +372,7 @@ impl Default for PrometheusConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { latency_ms: 1, liveness_ms: 3_000, abandoned_ms: 30_000 }
+        Self { latency_ms: 1, liveness_ms: LIVENESS_MS, abandoned_ms: ABANDONED_MS }
     }
 }
 
@@ -388,6 +389,8 @@ impl SandboxConfig {
         if self.service.is_empty() || self.service.len() > 20 || !self.service.chars().all(name) {
             mistakes.push("service must be 1 to 20 lower-case letters, digits or -".to_owned());
         }
+        let instances_max =
+            if self.simulated.is_some() { INSTANCES_MAX_SIMULATED.into() } else { INSTANCES_MAX };
         let lb = &self.load_balancer;
         for (key, value, from, to) in [
             ("load_balancers", u64::from(self.load_balancers), 1, u64::from(BALANCERS_MAX)),
@@ -399,7 +402,7 @@ impl SandboxConfig {
             ("health.healthy_threshold", u64::from(self.health.healthy_threshold), 1, 10),
             ("health.unhealthy_threshold", u64::from(self.health.unhealthy_threshold), 1, 10),
             ("prometheus.interval_ms", self.prometheus.interval_ms, 1, 300_000),
-            ("instances.max", u64::from(self.instances.max), 1, self.instances_max()),
+            ("instances.max", u64::from(self.instances.max), 1, instances_max),
             ("load_balancer.targets_max", lb.targets_max.into(), 1, INSTANCES_MAX_SIMULATED.into()),
             ("consistency.launch_ms", self.consistency.launch_ms, 0, LAG_MS_MAX),
             ("consistency.tags_ms", self.consistency.tags_ms, 0, LAG_MS_MAX),
@@ -419,8 +422,9 @@ impl SandboxConfig {
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigMistakes(mistakes)) }
     }
 
-    fn instances_max(&self) -> u64 {
-        if self.simulated.is_some() { INSTANCES_MAX_SIMULATED.into() } else { INSTANCES_MAX }
+    /// Route slots of all load balancers together.
+    pub(crate) fn slots_in_all(&self) -> u16 {
+        self.slots.saturating_mul(self.load_balancers)
     }
 
     fn check_simulated(&self, mistakes: &mut Vec<String>) {
@@ -458,7 +462,7 @@ impl SandboxConfig {
             }
             // Simulated servers that lead their clients by themselves need none at all.
             let needs_slots = self.simulated.is_none() || self.slots > 0;
-            let slots = self.slots.saturating_mul(self.load_balancers);
+            let slots = self.slots_in_all();
             if needs_slots && fleet.count > slots {
                 mistakes.push(format!("a fleet of {} needs as many slots, not {slots}", fleet.count));
             }

@@ -46,8 +46,9 @@ mod world;
 
 pub use admin::{ConnectionsView, InstanceView, Instances};
 pub use config::{
-    ConfigMistakes, ConsistencyConfig, FleetConfig, HealthConfig, ImageConfig, InstancesConfig, LaunchedBy,
-    ListenConfig, LoadBalancerConfig, PrometheusConfig, SandboxConfig, SimulatedConfig, StoreConfig,
+    BALANCERS_MAX, ConfigMistakes, ConsistencyConfig, FleetConfig, HealthConfig, ImageConfig,
+    InstancesConfig, LaunchedBy, ListenConfig, LoadBalancerConfig, PrometheusConfig, SandboxConfig,
+    SimulatedConfig, StoreConfig,
 };
 pub use connections::TargetConnections;
 pub use credentials::Credentials;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{FleetConfig, INSTANCES_MAX_SIMULATED, LaunchedBy, SandboxConfig};
+use crate::config::{BALANCERS_MAX, FleetConfig, INSTANCES_MAX_SIMULATED, LaunchedBy, SandboxConfig};
 use crate::logfile;
 use crate::process::{Process, ProcessRunner};
 use crate::ready::Ready;
@@ -42,7 +42,7 @@ pub struct SandboxArgs {
     pub fleet: Option<u16>,
     /// Load balancers before the servers, each with a listener, groups and route slots of its own. The servers stand at
     /// them in turn.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=8))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(BALANCERS_MAX)))]
     pub load_balancers: Option<u16>,
     /// Somebody else launched those servers: they carry none of Segue's tags, and `segue adopt` takes them in.
     #[arg(long, requires = "fleet")]
@@ -70,7 +70,7 @@ impl SandboxArgs {
         if let Some(boards) = self.simulated {
             config.simulated.get_or_insert_default().boards = boards;
             config.instances.max = INSTANCES_MAX_SIMULATED;
-            if self.fleet.is_some_and(|count| count > config.slots) {
+            if self.fleet.is_some_and(|count| count > config.slots_in_all()) {
                 config.slots = 0;
             }
         }
@@ -293,4 +293,30 @@ fn say(line: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush().context("stdout is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simulated(servers: u16, load_balancers: u16) -> SandboxConfig {
+        let args = SandboxArgs {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            config: None,
+            fleet: Some(servers),
+            load_balancers: Some(load_balancers),
+            strangers: false,
+            simulated: Some(0),
+        };
+        args.config().expect("it is a sandbox")
+    }
+
+    #[test]
+    fn simulated_servers_have_route_slots_as_long_as_all_load_balancers_have_enough() {
+        let slots = SandboxConfig::default().slots;
+        assert_eq!(simulated(slots, 1).slots, slots);
+        assert_eq!(simulated(slots + 1, 1).slots, 0);
+        assert_eq!(simulated(slots + 1, 2).slots, slots);
+        assert_eq!(simulated(2 * slots + 1, 2).slots, 0);
+    }
 }

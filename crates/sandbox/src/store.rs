@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::sabotage::Sabotage;
 
 pub use table::Limits;
+pub(crate) use table::{ABANDONED_MS, LIVENESS_MS};
 
 /// Requests that may wait for the writer; more make the connections wait.
 const QUEUE: usize = 4096;
@@ -43,10 +44,10 @@ pub struct StoreArgs {
     #[arg(long, default_value_t = 1)]
     pub latency_ms: u64,
     /// A server that has sent no heartbeat for this long is dead.
-    #[arg(long, default_value_t = 3_000)]
+    #[arg(long, default_value_t = LIVENESS_MS)]
     pub liveness_ms: u64,
     /// The boards of a server that has sent no heartbeat for this long are given to nobody.
-    #[arg(long, default_value_t = 30_000)]
+    #[arg(long, default_value_t = ABANDONED_MS)]
     pub abandoned_ms: u64,
     /// Force each group onto the disk, not only into the kernel's cache.
     #[arg(long)]

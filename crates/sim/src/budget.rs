@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_engine::fakes::{Law, Method, Site};
+use segue_engine::fakes::{Law, Method, Port, Site};
 
 /// Tokens of each action, in thousandths, and when they were counted.
 #[derive(Debug, Default)]
@@ -30,5 +30,5 @@ impl Budget {
 /// looked at in `scale`.
 /// Source: EC2 developer guide, "Request throttling for the Amazon EC2 API".
 fn bucket(method: Method) -> Option<(u64, u64)> {
-    (method.port() == "Cloud" && method.reads()).then_some((100, 20))
+    (method.port() == Port::Cloud && method.reads()).then_some((100, 20))
 }

@@ -1,4 +1,5 @@
-//! What `segue-sim` can be asked for. Each command has figures, and knows whether something was violated.
+//! What `segue-sim` can be asked for. Each command knows whether something was violated; those that only make many
+//! runs have figures ([`figures::Figures`]).
 
 pub mod determinism;
 pub mod figures;

@@ -8,6 +8,7 @@ use segue_domain::effect::{self, Effect, LaunchBatch};
 use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::time::Timestamp;
+use segue_engine::fakes::Law;
 
 use crate::ground::Ground;
 use crate::run::Outcome;
@@ -19,7 +20,7 @@ pub(crate) async fn look(ground: &Ground, ended: bool) -> Outcome {
     violations.extend(ground.world.violations());
     violations.extend(releases.values().filter_map(|state| l1_every_release_ends(ground, state)));
     if !ended {
-        violations.push("L1: the run did not end".to_owned());
+        violations.push(format!("{}: the run did not end", Law::EveryReleaseEnds));
     }
     let instances = ground.world.instances();
     violations.extend(instances.values().filter_map(|it| l2_no_orphans(ground, it, &releases)));
@@ -49,7 +50,7 @@ fn l1_every_release_ends(ground: &Ground, state: &ReleaseState) -> Option<String
         stance @ (Stance::Going | Stance::Paused { .. } | Stance::Asking { .. }) => format!("{stance:?}"),
     };
     let step = state.current().map_or("none", |record| record.step.name());
-    Some(format!("L1: {} did not end: {what} in step {step}", state.plan.release))
+    Some(format!("{}: {} did not end: {what} in step {step}", Law::EveryReleaseEnds, state.plan.release))
 }
 
 /// L2: what a release launched serves, or is gone. One whose tags a person had taken away when the release ended is
@@ -64,11 +65,9 @@ fn l2_no_orphans(
     if instance.state.is_gone() || instance.state == InstanceState::Stopped {
         return None;
     }
+    let left = |how: String| format!("{}: {} {how}", Law::NoOrphans, instance.id);
     let Some(state) = releases.get(release) else {
-        return Some(format!(
-            "L2: {} was launched by {release}, which the journal does not know",
-            instance.id
-        ));
+        return Some(left(format!("was launched by {release}, which the journal does not know")));
     };
     if let Stance::Closed { at, .. } = state.stance
         && ground.world.was_out_of_sight_at(&instance.id, at)
@@ -77,12 +76,12 @@ fn l2_no_orphans(
     }
     match state.verdict() {
         Some(Verdict::RolledBack { .. } | Verdict::Aborted { .. } | Verdict::Refused { .. }) => {
-            Some(format!("L2: {} is left of {release}, which went back", instance.id))
+            Some(left(format!("is left of {release}, which went back")))
         }
         Some(Verdict::Released | Verdict::Passed) | None => {
             let is_known =
                 state.brought().contains(&instance.id) || may_be_of_an_open_launch(state, instance);
-            (!is_known).then(|| format!("L2: {} runs, and {release} does not know it", instance.id))
+            (!is_known).then(|| left(format!("runs, and {release} does not know it")))
         }
     }
 }
@@ -109,7 +108,9 @@ fn l3_back_is_as_before(ground: &Ground, releases: &BTreeMap<String, ReleaseStat
         .blue
         .iter()
         .filter(|id| ground.world.app_state(id).is_some_and(|state| state != AppState::Serving));
-    closed.map(|id| format!("L3: {id} is left closed by {}", state.plan.release)).collect()
+    closed
+        .map(|id| format!("{}: {id} is left closed by {}", Law::BackIsAsBefore, state.plan.release))
+        .collect()
 }
 
 fn went_back(state: &ReleaseState) -> bool {

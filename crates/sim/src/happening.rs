@@ -33,6 +33,24 @@ pub enum Side {
     New,
 }
 
+/// How a launched instance never gets up ([`segue_engine::fakes::Fate`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    Short,
+    Dies,
+    Mute,
+}
+
+impl Way {
+    /// What a number that was drawn stands for is its place here.
+    const ALL: &'static [Self] = &[Self::Short, Self::Dies, Self::Mute];
+
+    fn drawn(chance: Chance) -> Self {
+        chance.one_of(Self::ALL).copied().unwrap_or(Self::Short)
+    }
+}
+
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,9 +92,9 @@ pub enum Event {
     },
     /// Somebody who knew the address opens a board on a server that is closed.
     Returns,
-    /// The next launched instance never gets up, in one of three ways.
+    /// The next launched instance never gets up.
     BadLaunch {
-        way: u8,
+        way: Way,
     },
     /// The next launched instance is not listed for so long.
     ListedLate {
@@ -182,7 +200,7 @@ pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
 fn too_few(chance: Chance) -> [Happening; 2] {
     let nth = step_of(FIRST_USERS, chance);
     let after_ms = chance.named("after").below(SOON_MS / 4);
-    let way = u8::try_from(chance.named("way").below(3)).unwrap_or(0);
+    let way = Way::drawn(chance.named("way"));
     [
         Happening { at: At::Step { nth, after_ms }, what: Event::BadLaunch { way } },
         Happening { at: At::Step { nth, after_ms: after_ms + 1 }, what: Event::Dies(Side::New) },
@@ -245,7 +263,7 @@ fn event(chance: Chance) -> Event {
         15 => Event::Throttled { for_ms: for_ms(300_000) },
         16 => Event::JournalAway { for_ms: for_ms(300_000) },
         17 | 18 => Event::Returns,
-        19..=21 => Event::BadLaunch { way: u8::try_from(for_ms(3)).unwrap_or(0) },
+        19..=21 => Event::BadLaunch { way: Way::drawn(chance.named("for")) },
         22 => Event::ListedLate { for_ms: for_ms(300_000) },
         23 => Event::Stubborn,
         24 => Event::MovesRefused { for_ms: for_ms(180_000) },

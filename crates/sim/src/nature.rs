@@ -5,12 +5,13 @@ use std::time::Duration;
 use segue_domain::app::AppState;
 use segue_domain::event::Word;
 use segue_domain::ids::{BoardId, InstanceId, SubnetId};
+use segue_domain::instance::InstanceState;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_engine::fakes::{FIRST, FakeWorld, Fate};
 use tokio::time::{Instant, sleep};
 
 use crate::ground::Ground;
-use crate::happening::{At, Event, Happening, Side};
+use crate::happening::{At, Event, Happening, Side, Way};
 use crate::people;
 
 /// From one try to say something to the next.
@@ -83,7 +84,7 @@ async fn befall(ground: &Ground, event: Event) {
         }
         Event::Leaves(side) => servers(ground, side).first().into_iter().for_each(|id| world.leave(id)),
         Event::StartsByHand => {
-            let stopped = world.fleet(FIRST, "stopped");
+            let stopped = world.fleet(FIRST, InstanceState::Stopped);
             stopped.first().into_iter().for_each(|id| world.start_by_hand(id));
         }
         Event::Untags { side, for_ms } => untag(ground, side, Duration::from_millis(for_ms)).await,
@@ -124,11 +125,11 @@ async fn blind(ground: &Ground, for_ms: u64, how: fn(&FakeWorld)) {
     ground.world.scrape_again();
 }
 
-fn fate(way: u8) -> Fate {
+fn fate(way: Way) -> Fate {
     match way {
-        0 => Fate::Short,
-        1 => Fate::Dies,
-        _ => Fate::Mute,
+        Way::Short => Fate::Short,
+        Way::Dies => Fate::Dies,
+        Way::Mute => Fate::Mute,
     }
 }
 
@@ -140,9 +141,10 @@ fn subnet(ground: &Ground, zone: u8) -> SubnetId {
 
 /// Running servers, those of the first version or the others.
 fn servers(ground: &Ground, side: Side) -> Vec<InstanceId> {
+    let running = |version| ground.world.fleet(version, InstanceState::Running);
     match side {
-        Side::Old => ground.world.fleet(FIRST, "running"),
-        Side::New => ["2", "3"].iter().flat_map(|version| ground.world.fleet(version, "running")).collect(),
+        Side::Old => running(FIRST),
+        Side::New => ["2", "3"].into_iter().flat_map(running).collect(),
     }
 }
 

@@ -31,7 +31,7 @@ const RESTART_MS: u64 = 20_000;
 pub struct Outcome {
     /// Each law that was broken, in the words of whoever saw it. Empty is good.
     pub violations: Vec<String>,
-    /// How the releases ended, by the verdict's name, `held` or `refused`.
+    /// How the releases ended, by the verdict's name; `held` or `unfinished` without one.
     pub ends: BTreeMap<String, u64>,
     pub calls: u64,
     pub deaths: u64,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use segue_engine::fakes::{Method, Site, Weather, What};
+use segue_engine::fakes::{Method, Port, Site, Weather, What};
 use segue_engine::ports::Class;
 use serde::{Deserialize, Serialize};
 
@@ -75,10 +75,7 @@ impl Kind {
         match self {
             Self::AnswerLost | Self::Refused => !method.reads() && !method.is_journal(),
             // One server takes its requests in their order: none comes after a later one was answered.
-            Self::LandsLate => {
-                let is_aws = matches!(method.port(), "Cloud" | "LoadBalancer");
-                method == Method::Append || (is_aws && !method.reads())
-            }
+            Self::LandsLate => method == Method::Append || (is_aws(method) && !method.reads()),
             Self::Throttled | Self::Unheard | Self::Slow | Self::CrashBefore | Self::CrashAfter => true,
         }
     }
@@ -97,6 +94,10 @@ impl Kind {
             Self::CrashAfter => What::CrashAfter,
         }
     }
+}
+
+fn is_aws(method: Method) -> bool {
+    matches!(method.port(), Port::Cloud | Port::LoadBalancer)
 }
 
 /// A slow call's answer comes within this.
@@ -144,10 +145,10 @@ pub(crate) struct Spells {
 
 impl Spells {
     fn over(&self, site: &Site) -> Option<Kind> {
-        let port = site.method.port();
-        let throttled = matches!(port, "Cloud" | "LoadBalancer") && site.now_ms < self.throttled_until_ms;
-        let away = (port == "BoardMetrics" && site.now_ms < self.metrics_away_until_ms)
-            || (port == "Store" && site.now_ms < self.journal_away_until_ms);
+        let (method, now_ms) = (site.method, site.now_ms);
+        let throttled = is_aws(method) && now_ms < self.throttled_until_ms;
+        let away = (method.port() == Port::BoardMetrics && now_ms < self.metrics_away_until_ms)
+            || (method.is_journal() && now_ms < self.journal_away_until_ms);
         match (throttled, away) {
             (true, _) => Some(Kind::Throttled),
             (false, true) => Some(Kind::Unheard),

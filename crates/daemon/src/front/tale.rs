@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use segue_api::{EventView, Scope};
-use segue_journal::{Page, Pages, ReadError, Reader, Record, Stream};
+use segue_journal::{Page, ReadError, Reader, Record, Records, Stream};
 
 use super::changes::Changes;
 use super::{Front, named, trouble, unknown};
@@ -109,10 +109,11 @@ impl Tale {
 
     /// The last record that is not later than `after`.
     async fn last_told(&self, stream: &Stream, after: &Cursor) -> Result<u64, ReadError> {
-        let (mut pages, mut last) = (Pages::new(self.journal.as_ref(), stream, 0), 0);
-        while let Some(records) = pages.next().await? {
-            let told = records.iter().filter(|record| !after.is_before(record)).map(|record| record.seq);
-            last = told.max().unwrap_or(last);
+        let (mut records, mut last) = (Records::new(self.journal.as_ref(), stream, 0), 0);
+        while let Some(record) = records.next().await? {
+            if !after.is_before(&record) {
+                last = record.seq;
+            }
         }
         Ok(last)
     }

@@ -9,7 +9,7 @@ use segue_domain::ids::{
     BoardId, Commit, Environment, ForwardArn, GroupArn, ImageId, InstanceId, PoolName, Region, Route,
     ServiceName, SubnetId, TemplateId, Version,
 };
-use segue_domain::instance::{Image, Instance, Origin};
+use segue_domain::instance::{Image, Instance, InstanceState, Origin};
 use segue_domain::service::{
     Balancer, CanaryPolicy, FullPolicy, HandoverPolicy, LaunchSpec, NeedsCanary, Patience, Routing, Service,
     Slot, Workload,
@@ -333,10 +333,10 @@ impl FakeWorld {
         state.machines.iter().map(|(id, machine)| (id.clone(), machine.instance.clone())).collect()
     }
 
-    /// Instances of a version in a state that is named as EC2 does.
-    pub fn fleet(&self, version: &str, state: &str) -> Vec<InstanceId> {
+    /// Instances of a version in a state.
+    pub fn fleet(&self, version: &str, state: InstanceState) -> Vec<InstanceId> {
         let instances = self.instances().into_values();
-        let fleet = instances.filter(|it| it.version.as_str() == version && it.state.to_string() == state);
+        let fleet = instances.filter(|it| it.version.as_str() == version && it.state == state);
         fleet.map(|it| it.id).collect()
     }
 
@@ -346,7 +346,7 @@ impl FakeWorld {
 
     /// Boards on all servers of a version.
     pub fn boards_of(&self, version: &str) -> usize {
-        self.fleet(version, "running").iter().map(|id| self.boards_on(id)).sum()
+        self.fleet(version, InstanceState::Running).iter().map(|id| self.boards_on(id)).sum()
     }
 
     /// Boards that somebody owns.

@@ -53,7 +53,7 @@ pub(super) struct Machine {
     /// EC2 does not list it before.
     pub(super) listed_at_ms: u64,
     fate: Fate,
-    /// What its process will be when it comes up.
+    /// When its process comes up, unless it is mute.
     app_up_ms: Option<u64>,
 }
 

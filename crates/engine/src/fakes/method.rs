@@ -3,13 +3,19 @@
 //! one that is in the list and that no story calls fails the crash sweep (`tests/it/coverage.rs`). Whether a new
 //! method of a port is in the list at all is for its fake to say: the compiler does not ask for it.
 
-/// Declares the methods; each one reads or changes something.
+/// Declares the methods and their ports; each method reads or changes something.
 macro_rules! methods {
     ($($port:ident { $($name:ident = $text:literal $does:ident;)* })*) => {
         /// One method of a port.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Method {
             $($(#[doc = concat!("`", stringify!($port), "::", $text, "`")] $name,)*)*
+        }
+
+        /// A port, or the journal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Port {
+            $($port,)*
         }
 
         impl Method {
@@ -19,6 +25,12 @@ macro_rules! methods {
             pub const fn name(self) -> &'static str {
                 match self {
                     $($(Self::$name => concat!(stringify!($port), "::", $text),)*)*
+                }
+            }
+
+            pub const fn port(self) -> Port {
+                match self {
+                    $($(Self::$name => Port::$port,)*)*
                 }
             }
 
@@ -92,14 +104,9 @@ methods! {
 }
 
 impl Method {
-    /// The port's name.
-    pub fn port(self) -> &'static str {
-        self.name().split_once("::").map_or("", |(port, _)| port)
-    }
-
     /// It is a call at the journal, not at the world.
     pub fn is_journal(self) -> bool {
-        self.port() == "Store"
+        self.port() == Port::Store
     }
 
     /// It changes nothing: whoever dies before it or after it leaves the same behind.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use segue_domain::ids::{GroupArn, InstanceId};
 
 use super::FakeWorld;
+use super::fixture::COLOUR;
 use super::state::Registration;
 
 impl FakeWorld {
@@ -37,7 +38,7 @@ impl FakeWorld {
     /// Somebody registers in the first colour what is no instance.
     pub fn register_stranger(&self, target: &InstanceId) {
         let registration = Registration { since_ms: 0, drained_at_ms: None };
-        self.now().groups.entry(GroupArn::new("a")).or_default().insert(target.clone(), registration);
+        self.now().groups.entry(GroupArn::new(COLOUR)).or_default().insert(target.clone(), registration);
     }
 
     /// No process answers on this server any more, and it runs.

@@ -23,7 +23,7 @@ const LEAVES_MS: u64 = 30_000;
 /// Troubles that last for a while, and deaths.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
-    /// Subnets that have no room until then.
+    /// The subnet that has no room, and until when.
     pub(super) full: Option<(SubnetId, u64)>,
     /// Until then servers take no board over.
     pub(super) moves_refused_until_ms: u64,
@@ -261,7 +261,7 @@ impl FakeWorld {
         state.machines.get(id).and_then(|machine| machine.app.as_ref()).is_some_and(|app| app.has_served)
     }
 
-    /// New clients are sent to it, and it takes them.
+    /// Its process answers, and takes new clients.
     pub fn serves(&self, id: &InstanceId) -> bool {
         let state = self.now();
         let takes =

@@ -4,7 +4,7 @@ use segue_domain::event::ServiceEvent;
 use segue_domain::ids::ServiceName;
 use segue_domain::service_state::ServiceState;
 use segue_domain::time::Timestamp;
-use segue_journal::{Pages, ReadError, Reader, Stream, StreamAppend};
+use segue_journal::{ReadError, Reader, Records, Stream, StreamAppend};
 
 use crate::pen::By;
 
@@ -41,15 +41,13 @@ pub(crate) async fn read_history(
 
 async fn read(reader: &dyn Reader, service: &ServiceName) -> Result<(u64, ServiceState), BookError> {
     let stream = Stream::service(service);
-    let (mut pages, mut state, mut seq) =
-        (Pages::new(reader, &stream, 0), ServiceState::new(service.clone()), 0);
+    let (mut records, mut state, mut seq) =
+        (Records::new(reader, &stream, 0), ServiceState::new(service.clone()), 0);
     let unread = |source| BookError { service: service.clone(), source };
-    while let Some(records) = pages.next().await.map_err(unread)? {
-        for record in &records {
-            seq = record.seq;
-            if let Some(event) = record.fact.service() {
-                state.apply(record.at, event);
-            }
+    while let Some(record) = records.next().await.map_err(unread)? {
+        seq = record.seq;
+        if let Some(event) = record.fact.service() {
+            state.apply(record.at, event);
         }
     }
     Ok((seq, state))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use segue_domain::adoption::KnownBy;
 use segue_domain::effect::Outcome;
 use segue_domain::ids::InstanceId;
+use segue_domain::instance::InstanceState;
 use segue_domain::plan::Kind;
 use segue_domain::stranger::{MANAGED_BY_TAG, SCALING_GROUP_TAG, SERVICE_TAG, VERSION_TAG};
 use segue_engine::AdoptionEnd;
@@ -24,7 +25,7 @@ pub(crate) fn world() -> FakeWorld {
 /// Every server says whose it is and what it runs.
 #[track_caller]
 fn all_are_known(world: &FakeWorld) {
-    for id in world.fleet(FIRST, "running") {
+    for id in world.fleet(FIRST, InstanceState::Running) {
         let tags = world.tags(&id);
         assert_eq!(tags.get(SERVICE_TAG).map(String::as_str), Some("boards"), "{id}: {tags:?}");
         assert_eq!(tags.get(VERSION_TAG).map(String::as_str), Some(FIRST), "{id}: {tags:?}");
@@ -34,7 +35,7 @@ fn all_are_known(world: &FakeWorld) {
 
 #[track_caller]
 fn nobody_is_known(world: &FakeWorld) {
-    for id in world.fleet(FIRST, "running") {
+    for id in world.fleet(FIRST, InstanceState::Running) {
         assert!(!world.tags(&id).contains_key(SERVICE_TAG), "{id} was tagged");
     }
 }

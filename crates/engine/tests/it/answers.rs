@@ -146,7 +146,7 @@ fn each_call_that_is_refused_leads_on_or_back_or_to_a_hold_that_says_why() {
 #[test]
 fn a_method_that_is_refused_for_good_leads_on_or_back_or_to_a_hold_that_says_why() {
     // Without the journal nobody does anything: `daemons.rs` has that.
-    let ports = Method::ALL.iter().copied().filter(|method| !method.name().starts_with("Store"));
+    let ports = Method::ALL.iter().copied().filter(|method| !method.is_journal());
     let wrongs: Vec<Wrong> = ports.map(|method| Wrong { method, nth: Nth::Each, what: no() }).collect();
     refuse(&wrongs);
 }

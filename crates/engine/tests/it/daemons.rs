@@ -7,6 +7,7 @@ use std::time::Duration;
 use segue_domain::decision::{Reason, Wait, WaitingOn};
 use segue_domain::event::{Event, Word};
 use segue_domain::ids::{ReleaseId, ServiceName, Version};
+use segue_domain::instance::InstanceState;
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
@@ -375,14 +376,14 @@ async fn an_old_server_that_was_started_while_its_end_was_written_down_is_not_en
         sleep(Duration::from_secs(1)).await;
         intents_at = place.world.choke().calls(Method::Append);
     }
-    let started = place.world.fleet(FIRST, "stopped").first().cloned().expect("they are kept");
+    let started = place.world.fleet(FIRST, InstanceState::Stopped).first().cloned().expect("they are kept");
     place.world.start_by_hand(&started);
     sleep(Duration::from_secs(40)).await;
     assert_eq!(place.world.choke().calls(Method::Terminate), 0, "it acted on what it had seen long ago");
     place.world.choke().heal(Method::Append);
     sleep(Duration::from_mins(2)).await;
-    assert_eq!(place.world.fleet(FIRST, "running"), [started], "somebody wants it");
-    assert_eq!(place.world.fleet(FIRST, "terminated").len(), 2);
+    assert_eq!(place.world.fleet(FIRST, InstanceState::Running), [started], "somebody wants it");
+    assert_eq!(place.world.fleet(FIRST, InstanceState::Terminated).len(), 2);
     lawful(&place.world);
 }
 

@@ -1,5 +1,6 @@
 //! How stories must end, looked at in the world itself.
 
+use segue_domain::instance::InstanceState;
 use segue_domain::target::TargetHealth;
 use segue_engine::fakes::FakeWorld;
 
@@ -12,7 +13,7 @@ pub(crate) fn lawful(world: &FakeWorld) {
 /// So many servers of the version run, are open and healthy in the group; boards live on them.
 #[track_caller]
 pub(crate) fn serves(world: &FakeWorld, version: &str, group: &str, servers: usize) {
-    let fleet = world.fleet(version, "running");
+    let fleet = world.fleet(version, InstanceState::Running);
     assert_eq!(fleet.len(), servers, "{version}: {:?}", world.instances());
     let open = world.open_servers();
     let targets = world.targets(group);
@@ -26,7 +27,7 @@ pub(crate) fn serves(world: &FakeWorld, version: &str, group: &str, servers: usi
 /// Nothing of the version runs or will, and no group lists anything of it.
 #[track_caller]
 pub(crate) fn is_gone(world: &FakeWorld, version: &str) {
-    for state in ["pending", "running", "stopping"] {
+    for state in [InstanceState::Pending, InstanceState::Running, InstanceState::Stopping] {
         assert_eq!(world.fleet(version, state), Vec::new(), "{version} {state}");
     }
     let ids: Vec<_> = world.instances().into_values().filter(|it| it.version.as_str() == version).collect();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use segue_domain::event::Word;
 use segue_domain::ids::{InstanceId, ReleaseId};
+use segue_domain::instance::InstanceState;
 use segue_domain::plan::Kind;
 use segue_domain::state::Stance;
 use segue_domain::step::Step;
@@ -30,7 +31,7 @@ pub(crate) async fn full_release(it: Operator) {
     let release = it.start(Kind::Full, Some(SECOND)).await;
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
-    assert_eq!(it.world.fleet(FIRST, "stopped").len(), 5);
+    assert_eq!(it.world.fleet(FIRST, InstanceState::Stopped).len(), 5);
     assert_eq!(it.world.launched().values().sum::<u32>(), 5, "{:?}", it.world.launched());
 }
 
@@ -41,13 +42,13 @@ pub(crate) async fn full_release_with_canaries(it: Operator) {
         let canary = it.start(Kind::Canary, Some(version)).await;
         assert_eq!(it.verdict(&canary).await, "passed");
     }
-    let taken_over = it.world.fleet(SECOND, "running");
-    let spare = it.world.fleet(SECOND, "stopped");
+    let taken_over = it.world.fleet(SECOND, InstanceState::Running);
+    let spare = it.world.fleet(SECOND, InstanceState::Stopped);
     let release = it.start(Kind::Full, Some(SECOND)).await;
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
     is_gone(&it.world, "3");
-    let fleet = it.world.fleet(SECOND, "running");
+    let fleet = it.world.fleet(SECOND, InstanceState::Running);
     assert!(taken_over.iter().chain(&spare).all(|id| fleet.contains(id)), "{taken_over:?} {spare:?}");
     let launched: u32 = it.world.launched().values().sum();
     assert_eq!(launched, 2 + 3, "two canaries, and what was missing: {:?}", it.world.launched());
@@ -71,7 +72,7 @@ pub(crate) async fn full_release_in_bad_times(it: Operator) {
     paused_for_a_while(&it, &release).await;
     agreed_to(&it, &release).await;
     it.until_in(&release, Step::Handover).await;
-    let old = it.world.fleet(FIRST, "running");
+    let old = it.world.fleet(FIRST, InstanceState::Running);
     it.world.die(old.last().expect("old servers run"));
     blind_for_a_while(&it, &release).await;
     a_closed_server_takes_a_board(&it, &release, old.first().expect("old servers run")).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use segue_domain::decision::Reason;
 use segue_domain::event::Word;
 use segue_domain::ids::ReleaseId;
+use segue_domain::instance::InstanceState;
 use segue_domain::moves::Direction;
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
@@ -37,7 +38,7 @@ pub(crate) async fn full_release(it: Operator) {
     let release = it.start(Kind::Full, Some(SECOND)).await;
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
-    assert_eq!(it.world.fleet(FIRST, "stopped").len(), 3);
+    assert_eq!(it.world.fleet(FIRST, InstanceState::Stopped).len(), 3);
     every_board_was_counted(&it, &release).await;
 }
 
@@ -45,10 +46,10 @@ pub(crate) async fn full_release(it: Operator) {
 pub(crate) async fn the_old_servers_end(it: Operator, keep_old: Duration) {
     full_release(it.clone()).await;
     sleep(keep_old.saturating_sub(Duration::from_secs(20))).await;
-    assert_eq!(it.world.fleet(FIRST, "stopped").len(), 3, "they are kept for {keep_old:?}");
+    assert_eq!(it.world.fleet(FIRST, InstanceState::Stopped).len(), 3, "they are kept for {keep_old:?}");
     // Long enough for a daemon that dies in between.
     sleep(Duration::from_secs(90)).await;
-    assert_eq!(it.world.fleet(FIRST, "terminated").len(), 3);
+    assert_eq!(it.world.fleet(FIRST, InstanceState::Terminated).len(), 3);
     lawful(&it.world);
     serves(&it.world, SECOND, "b", 3);
 }
@@ -64,12 +65,12 @@ fn the_second_version_took_over(it: &Operator) {
 
 pub(crate) async fn full_release_takes_its_canary_over(it: Operator) {
     canary_passes(it.clone()).await;
-    let canaries = it.world.fleet(SECOND, "running");
+    let canaries = it.world.fleet(SECOND, InstanceState::Running);
     let canary = canaries.first().expect("a canary runs");
     let release = it.start(Kind::Full, None).await;
     assert_eq!(it.verdict(&release).await, "released");
     the_second_version_took_over(&it);
-    assert!(it.world.fleet(SECOND, "running").contains(canary), "the canary was not taken over");
+    assert!(it.world.fleet(SECOND, InstanceState::Running).contains(canary), "the canary was not taken over");
     assert_eq!(it.world.instances().len(), 6, "something was launched twice");
 }
 
@@ -127,7 +128,7 @@ pub(crate) async fn room_elsewhere(it: Operator) {
     }
     let release = it.start(Kind::Full, Some(SECOND)).await;
     it.until_in(&release, Step::Configure).await;
-    let green = it.world.fleet(SECOND, "running");
+    let green = it.world.fleet(SECOND, InstanceState::Running);
     let instances = it.world.instances();
     let there = |id| instances.get(id).is_some_and(|it| it.subnet.as_str() == "subnet-2");
     assert!(green.len() == 3 && green.iter().all(there), "{instances:?}");
@@ -266,7 +267,7 @@ async fn a_rollback_starts_the_old_servers_and_brings_every_board_back() {
         lawful(&it.world);
         serves(&it.world, FIRST, "a", 3);
         assert_eq!(
-            it.world.fleet(SECOND, "terminated").len(),
+            it.world.fleet(SECOND, InstanceState::Terminated).len(),
             3,
             "the rolled back version is not kept for ever"
         );

@@ -2,13 +2,9 @@
 
 use std::path::Path;
 
-use sqlx::Row as _;
-
+use super::SqliteStore;
 use super::open::{Found, check, look_at};
-use super::{SqliteReader, SqliteStore, sql};
-use crate::lease::{Holder, LeaseRow, Owner, Scope};
 use crate::open::{Looked, OpenError};
-use crate::read::ReadError;
 
 impl SqliteStore {
     /// What opening would find, or why it would be refused.
@@ -21,24 +17,12 @@ impl SqliteStore {
     }
 }
 
-impl SqliteReader {
-    pub(super) async fn held_by(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
-        let unavailable = |error: sqlx::Error| ReadError::Unavailable(error.into());
-        let now_ms: i64 = sqlx::query_scalar(sql::NOW).fetch_one(&self.pool).await.map_err(unavailable)?;
-        let row = sqlx::query(sql::LEASE).bind(scope.as_str()).fetch_optional(&self.pool).await;
-        let Some(row) = row.map_err(unavailable)? else { return Ok(None) };
-        let owner: Option<String> = row.try_get("owner").map_err(unavailable)?;
-        let until_ms: i64 = row.try_get("until_ms").map_err(unavailable)?;
-        let row = LeaseRow { owner: owner.map(Owner::new), epoch: 0, until_ms };
-        Ok(row.holder(now_ms))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::lease::{Owner, Scope};
     use crate::store::{Reader as _, Store as _};
 
     #[tokio::test]

@@ -3,7 +3,8 @@
 use sqlx::{Row as _, SqlitePool};
 
 use super::sql;
-use super::transaction::{hash, head, signed, unsigned};
+use super::transaction::{hash, head, lease, signed, unsigned};
+use crate::lease::{Holder, Scope};
 use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, rows_of};
 use crate::record::Sealed;
 use crate::stream::Stream;
@@ -43,4 +44,11 @@ pub(super) async fn streams(pool: &SqlitePool, prefix: &str) -> Result<Vec<Strea
         streams.push(StreamEnd { stream, seq });
     }
     Ok(streams)
+}
+
+pub(super) async fn holder(pool: &SqlitePool, scope: &Scope) -> Result<Option<Holder>, sqlx::Error> {
+    let mut snapshot = pool.begin().await?;
+    let found = lease(&mut snapshot, scope).await?;
+    snapshot.commit().await?;
+    Ok(found.row.and_then(|row| row.holder(found.now_ms)))
 }

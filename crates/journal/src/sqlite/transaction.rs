@@ -5,7 +5,7 @@ use sqlx::{Row as _, Sqlite, SqlitePool};
 
 use super::sql;
 use crate::append::Head;
-use crate::lease::{self, LeaseRow, Owner, Scope};
+use crate::lease::{LeaseRow, Owner, Scope, after};
 use crate::outbox::OutboxItem;
 use crate::record::{Hash, Record};
 use crate::stream::Stream;
@@ -60,16 +60,7 @@ impl Transaction {
     }
 
     pub(super) async fn lease(&mut self, scope: &Scope) -> Result<FoundLease, sqlx::Error> {
-        let now_ms = sqlx::query_scalar(sql::NOW).fetch_one(self.inner()).await?;
-        let row = sqlx::query(sql::LEASE).bind(scope.as_str()).fetch_optional(self.inner()).await?;
-        let row = row.map(|row| {
-            Ok::<_, sqlx::Error>(LeaseRow {
-                owner: row.try_get::<Option<String>, _>("owner")?.map(Owner::new),
-                epoch: unsigned(row.try_get("epoch")?)?,
-                until_ms: row.try_get("until_ms")?,
-            })
-        });
-        Ok(FoundLease { row: row.transpose()?, now_ms })
+        lease(self.inner(), scope).await
     }
 
     pub(super) async fn put_lease(&mut self, scope: &Scope, row: &LeaseRow) -> Result<(), sqlx::Error> {
@@ -116,12 +107,28 @@ impl Transaction {
                 .bind(&item.channel)
                 .bind(&item.key)
                 .bind(&item.body)
-                .bind(lease::after(now_ms, item.delay))
+                .bind(after(now_ms, item.delay))
                 .execute(self.inner())
                 .await?;
         }
         Ok(())
     }
+}
+
+pub(super) async fn lease(
+    connection: &mut sqlx::SqliteConnection,
+    scope: &Scope,
+) -> Result<FoundLease, sqlx::Error> {
+    let now_ms = sqlx::query_scalar(sql::NOW).fetch_one(&mut *connection).await?;
+    let row = sqlx::query(sql::LEASE).bind(scope.as_str()).fetch_optional(connection).await?;
+    let row = row.map(|row| {
+        Ok::<_, sqlx::Error>(LeaseRow {
+            owner: row.try_get::<Option<String>, _>("owner")?.map(Owner::new),
+            epoch: unsigned(row.try_get("epoch")?)?,
+            until_ms: row.try_get("until_ms")?,
+        })
+    });
+    Ok(FoundLease { row: row.transpose()?, now_ms })
 }
 
 pub(super) async fn head(

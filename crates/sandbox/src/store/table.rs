@@ -19,6 +19,11 @@ use changes::Changes;
 use super::wire::{DumpPage, LogPage, Owner, Ownership, Place, Refusal, Request, Response};
 use crate::sabotage::Sabotage;
 
+/// [`Limits::liveness_ms`] when nobody says otherwise.
+pub(crate) const LIVENESS_MS: u64 = 3_000;
+/// [`Limits::abandoned_ms`] when nobody says otherwise.
+pub(crate) const ABANDONED_MS: u64 = 30_000;
+
 /// What the store refuses to grow beyond.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -47,8 +52,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            liveness_ms: 3_000,
-            abandoned_ms: 30_000,
+            liveness_ms: LIVENESS_MS,
+            abandoned_ms: ABANDONED_MS,
             boards: 1_000_000,
             entries: 50_000_000,
             servers: 10_000,

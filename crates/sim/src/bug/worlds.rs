@@ -1,5 +1,5 @@
-//! Between a daemon and the outside: every call that changes something must be an intent in the journal by then, and
-//! some known mistakes are made here.
+//! Between a daemon and the outside: every call of a release that changes something must be an intent in the journal by
+//! then, and some known mistakes are made here. Tags pass through: an adoption writes them, and no release.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};

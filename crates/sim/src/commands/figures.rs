@@ -25,11 +25,11 @@ pub struct Figures {
     pub virtual_hours: f64,
     pub seconds: f64,
     pub runs_per_s: f64,
-    /// The first of those that failed: what was run, and the first law that it broke.
+    /// The first of those that failed.
     pub failures: Vec<Failure>,
 }
 
-/// A run that failed.
+/// A run that failed: what was run, and the laws that it broke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     pub run: String,

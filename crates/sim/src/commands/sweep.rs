@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::figures::Figures;
 use super::played;
 use crate::chance::Chance;
-use crate::happening::{At, Event, Happening, Side};
+use crate::happening::{At, Event, Happening, Side, Way};
 use crate::plan::Plan;
 use crate::pool;
 use crate::script::Script;
@@ -15,7 +15,7 @@ use crate::script::Script;
 const BESIDES: &[(&str, Script, u32, Event)] = &[
     ("full, aborted in the launch", Script::Full, 2, Event::Aborts),
     ("full, aborted in the handover", Script::Full, 8, Event::Aborts),
-    ("full, a new server never comes up", Script::Full, 1, Event::BadLaunch { way: 1 }),
+    ("full, a new server never comes up", Script::Full, 1, Event::BadLaunch { way: Way::Dies }),
     ("full, a new server dies in the handover", Script::Full, 8, Event::Dies(Side::New)),
     ("full, an old server dies in the handover", Script::Full, 8, Event::Dies(Side::Old)),
     ("full, every new server dies when blue is closed", Script::Full, 8, Event::AllDie(Side::New)),

@@ -15,7 +15,7 @@ use segue_engine::ports::{
 };
 
 use super::server::{Held, SCRAPE_MS, Server};
-use super::world::{CLIENTS, CONTROL_MS, PROMETHEUS_MS, State, World};
+use super::world::{BEGAN_AT_MS, CLIENTS, CONTROL_MS, PROMETHEUS_MS, State, World};
 
 impl World {
     /// One control call that changes something.
@@ -238,7 +238,7 @@ impl BoardMetrics for World {
 
     async fn vitals(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Reading<Vital>> {
         let vital = |server: &Server, _: u64, _: u64| {
-            (Vital { errors: 0, started_at_ms: server.up_at_ms().saturating_add(1_795_000_000_000) }, 0)
+            (Vital { errors: 0, started_at_ms: server.up_at_ms().saturating_add_signed(BEGAN_AT_MS) }, 0)
         };
         self.measure(instances, vital).await
     }

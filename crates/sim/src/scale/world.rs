@@ -29,7 +29,8 @@ pub(super) const PROMETHEUS_MS: u64 = 100;
 pub(super) const CLIENTS: u64 = 3;
 /// Results of one page of a listing. Source: EC2 API, DescribeInstances.
 pub(super) const PAGE: usize = 1_000;
-const BEGAN_AT_MS: i64 = 1_795_000_000_000;
+/// Milliseconds since 1970.
+pub(super) const BEGAN_AT_MS: i64 = 1_795_000_000_000;
 const VIOLATIONS_KEPT: usize = 20;
 
 /// A world. Clones are the same one.
