@@ -157,8 +157,11 @@ fn several(plan: &Plan) -> Vec<Fact> {
         format!("{} share={} {}", it.forward, it.share, words(&groups))
     });
     let homes = plan.homes.iter().map(|(id, forward)| (id, forward.balancer().to_owned()));
-    let launched =
-        plan.batches.iter().map(|it| format!("{}={}@{}", it.subnet, it.count, it.forward.balancer()));
+    let launched = plan
+        .batches
+        .iter()
+        .filter(|it| it.count > 0)
+        .map(|it| format!("{}={}@{}", it.subnet, it.count, it.forward.balancer()));
     let floors = plan.fronts.iter().map(|it| format!("{}={}", it.forward.balancer(), it.floor));
     vec![
         ("load-balancers", balancers.collect::<Vec<_>>().join(" ")),
@@ -169,7 +172,8 @@ fn several(plan: &Plan) -> Vec<Fact> {
 }
 
 fn batches(batches: &[BatchPlan]) -> String {
-    let words: Vec<String> = batches.iter().map(|it| format!("{}={}", it.subnet, it.count)).collect();
+    let batches = batches.iter().filter(|it| it.count > 0);
+    let words: Vec<String> = batches.map(|it| format!("{}={}", it.subnet, it.count)).collect();
     words.join(" ")
 }
 

@@ -67,7 +67,7 @@ pub fn plan(request: &Request, facts: &Facts<'_>) -> Result<Plan, Refusal> {
         Kind::Canary => BTreeSet::new(),
         Kind::Full | Kind::Rollback => survey.serving(&image.version),
     };
-    let size = green_size(request.kind, facts.service, &survey);
+    let size = green_size(request.kind, facts, &survey, &takeover);
     let seats = seats::of(request.kind, facts, &survey, size, &takeover)?;
     let mut order = seats::in_turn(&seats);
     let (spares, zones) = seats::spares(&order, &survey.stopped(facts, &image));
@@ -233,12 +233,14 @@ fn refuse_what_runs(
     }
 }
 
-/// As many as blue runs, or the configured size; a canary as many as its policy says.
-fn green_size(kind: Kind, service: &Service, survey: &Survey) -> u32 {
+/// As many as blue runs, or the configured size; a canary as many as its policy says. A load balancer of which only
+/// canaries of another version are left is not of blue's fleet, and needs a server all the same.
+fn green_size(kind: Kind, facts: &Facts<'_>, survey: &Survey, takeover: &BTreeSet<InstanceId>) -> u32 {
+    let today = survey.fleet.saturating_add(survey.left_to_canaries(facts, takeover));
     let size = match kind {
-        Kind::Canary => service.canary.count,
-        Kind::Full => service.launch.size.unwrap_or(survey.fleet),
-        Kind::Rollback => survey.fleet,
+        Kind::Canary => facts.service.canary.count,
+        Kind::Full => facts.service.launch.size.unwrap_or(today),
+        Kind::Rollback => today,
     };
     size.max(1)
 }

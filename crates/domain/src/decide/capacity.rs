@@ -7,6 +7,7 @@ use super::scope::{Progress, Scope};
 use crate::app::AppState;
 use crate::decision::{Source, Then, WaitingOn};
 use crate::ids::{ForwardArn, GroupArn, InstanceId};
+use crate::plan::Front;
 use crate::target::TargetHealth;
 
 /// Enough of these serve right now, in all and at each load balancer: running, healthy by its word in a colour or
@@ -19,13 +20,15 @@ pub(super) fn require(
     let plan = scope.plan();
     let everywhere = Place { groups: plan.groups(), floor: plan.floor, at: None };
     require_at(scope, able_ones, &everywhere, then)?;
-    let routing = &plan.service.routing;
-    for balancer in routing.balancers().filter(|_| !routing.others.is_empty()) {
-        let floor = plan.front(&balancer.forward).map_or(0, |front| front.floor);
-        let groups = balancer.forwarded().cloned().collect();
-        require_at(scope, able_ones, &Place { groups, floor, at: Some(&balancer.forward) }, then)?;
+    match plan.fronts.as_slice() {
+        [_] => Ok(()),
+        fronts => fronts.iter().try_for_each(|it| require_at(scope, able_ones, &Place::of(scope, it), then)),
     }
-    Ok(())
+}
+
+/// Enough of these serve right now at one load balancer.
+pub(super) fn is_enough_at(scope: &Scope<'_>, able_ones: &BTreeSet<InstanceId>, front: &Front) -> bool {
+    require_at(scope, able_ones, &Place::of(scope, front), Then::Hold).is_ok()
 }
 
 /// Some groups, and how many must serve there.
@@ -34,6 +37,13 @@ struct Place<'a> {
     floor: u32,
     /// None: everywhere.
     at: Option<&'a ForwardArn>,
+}
+
+impl<'a> Place<'a> {
+    fn of(scope: &Scope<'_>, front: &'a Front) -> Self {
+        let groups = registry::groups_at(scope, &front.forward).cloned().collect();
+        Place { groups, floor: front.floor, at: Some(&front.forward) }
+    }
 }
 
 fn require_at(

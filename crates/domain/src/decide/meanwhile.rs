@@ -26,12 +26,11 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     let (blue, green) = (&scope.plan().blue, &scope.state.green());
     let (mut due, mut with_the_new) = (Vec::new(), Vec::new());
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
-        let (kept, shares) = match is_deserted(scope, front) {
-            true => (green, Shares::After),
-            false if !here(scope, front, green).any(|id| may_serve(scope, front, id)) => {
-                (blue, Shares::Before)
-            }
-            false => continue,
+        let any_new = here(scope, front, green).any(|id| may_serve(scope, front, id));
+        let (kept, shares) = match any_new {
+            true if is_deserted(scope, front) => (green, Shares::After),
+            true => continue,
+            false => (blue, Shares::Before),
         };
         // What is refused for one keeps nobody else waiting: each has its own.
         let mut acts = Acts::new(scope);
@@ -40,7 +39,7 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
         if shares == Shares::Before || deserted_group(scope, front).is_some() {
             open_again(&mut acts, scope, &groups, here(scope, front, kept))?;
         }
-        if here(scope, front, kept).any(|id| capacity::serves_in(scope, &groups, id)) {
+        if here(scope, front, kept).any(|id| has_users_by(scope, shares, &groups, id)) {
             share::want(&mut acts, scope, front, shares)?;
             with_the_new.extend((shares == Shares::After).then_some(front));
         }
@@ -48,6 +47,20 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     }
     // Whether it was taken is looked at when all are up.
     if due.is_empty() { Ok(with_the_new) } else { Err(Progress::Do(due)) }
+}
+
+/// Gives users back to the old servers of each load balancer where there are enough of them, whatever the others lack.
+pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<(), Progress> {
+    let mut due = Vec::new();
+    let fronts = scope.plan().fronts.iter();
+    for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
+        let mut acts = Acts::new(scope);
+        if capacity::is_enough_at(scope, &scope.plan().blue, front) {
+            share::want(&mut acts, scope, front, Shares::Before)?;
+        }
+        due.extend(acts.into_begun());
+    }
+    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
 }
 
 /// Each load balancer that had old servers has some of them still; else the wait for those who were there.
@@ -85,8 +98,21 @@ fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a 
     all.map(|(id, _)| id)
 }
 
+/// Users that are led to it by these shares find it. Where the other side is known to serve nobody, an old server that
+/// does not answer the daemon is better than none, and is not shut for that.
+fn has_users_by(scope: &Scope<'_>, shares: Shares, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
+    match shares {
+        Shares::Before => capacity::is_healthy_in(scope, groups, id) && !is_shut(scope, id),
+        Shares::Shared | Shares::After => capacity::serves_in(scope, groups, id),
+    }
+}
+
+fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving)
+}
+
 /// Of the servers that the release knows somebody may serve in this group.
-fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
+pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
     let may_serve = |id: &InstanceId| may_serve_in(scope, group, id);
     scope.plan().blue.iter().any(may_serve) || scope.state.green().iter().any(may_serve)
 }
@@ -98,10 +124,7 @@ fn open_again<'i>(
     groups: &BTreeSet<GroupArn>,
     side: impl Iterator<Item = &'i InstanceId>,
 ) -> Result<(), Progress> {
-    let shut = side.filter(|id| {
-        let is_shut = scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving);
-        is_shut && capacity::is_healthy_in(scope, groups, id)
-    });
+    let shut = side.filter(|id| is_shut(scope, id) && capacity::is_healthy_in(scope, groups, id));
     admit::open(acts, scope, &shut.cloned().collect())
 }
 

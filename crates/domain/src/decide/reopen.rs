@@ -39,6 +39,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if !acts.is_idle() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
     }
+    meanwhile::give_back(scope, &with_the_new)?;
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
+use super::{meanwhile, registry};
 use crate::decision::{Source, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::GroupArn;
@@ -74,13 +75,30 @@ pub(super) fn want(
             "shares"
         }
     };
-    let wanted = shares.of(front);
+    let wanted = match shares {
+        Shares::Before => before(scope, front),
+        Shares::Shared | Shares::After => shares.of(front).clone(),
+    };
     let current = scope.world.weights(&front.forward).map_err(|why| Scope::blind(Source::Weights, why))?;
     if wanted.iter().any(|(group, share)| current.get(group) != Some(share)) {
         let forward = front.forward.clone();
         let is_only = scope.plan().fronts.len() == 1;
         let name = if is_only { subject.to_owned() } else { format!("{subject}/{forward}") };
-        acts.want(&name, Effect::SetWeights { forward, weights: wanted.clone() });
+        acts.want(&name, Effect::SetWeights { forward, weights: wanted });
     }
     Ok(())
+}
+
+/// The shares as they were, but none for a canary group where nobody is left: its users would find nobody.
+fn before(scope: &Scope<'_>, front: &Front) -> Weights {
+    let colours: BTreeSet<&GroupArn> = registry::colours_at(scope, &front.forward).collect();
+    let is_left = |group: &GroupArn| {
+        !colours.contains(group)
+            && scope.world.targets(group).is_ok()
+            && !meanwhile::has_somebody(scope, group)
+    };
+    let shares = front.weights_before.iter();
+    let living: Weights =
+        shares.map(|(group, share)| (group.clone(), if is_left(group) { 0 } else { *share })).collect();
+    if living.values().all(|share| *share == 0) { front.weights_before.clone() } else { living }
 }

@@ -2,8 +2,10 @@
 
 use crate::effect::{Done, Effect, Intent, Lack, LaunchBatch, Outcome};
 use crate::event::Event;
-use crate::ids::InstanceId;
+use crate::ids::{GroupArn, InstanceId};
+use crate::plan::{Front, Plan};
 use crate::state::ReleaseState;
+use crate::target::Weights;
 
 fn intent(event: &Event) -> Option<&Intent> {
     if let Event::Intended(intent) = event { Some(intent) } else { None }
@@ -82,6 +84,16 @@ fn is_in_its_place(before: &ReleaseState, batch: &LaunchBatch) -> bool {
     planned.is_some() && (is_own || (is_listed && found_no_room))
 }
 
+/// The shares as they were, with none for some canary groups: for those whose servers died.
+fn leaves_out_canaries(plan: &Plan, front: &Front, weights: &Weights) -> bool {
+    let is_colour =
+        |group: &GroupArn| plan.service.routing.balancers().any(|balancer| balancer.colours.contains(group));
+    let is_kept = |(group, share): (&GroupArn, &u16)| {
+        front.weights_before.get(group) == Some(share) || (*share == 0 && !is_colour(group))
+    };
+    weights.keys().eq(front.weights_before.keys()) && weights.iter().all(is_kept)
+}
+
 /// What is launched, shared and registered is in the plan.
 pub(super) fn s20_plan_is_fixed(before: &ReleaseState, event: &Event) -> Option<String> {
     let intent = intent(event)?;
@@ -94,6 +106,7 @@ pub(super) fn s20_plan_is_fixed(before: &ReleaseState, event: &Event) -> Option<
     } else if let Effect::SetWeights { forward, weights } = &intent.effect {
         plan.front(forward).is_some_and(|front| {
             [&front.weights_before, &front.weights_shared, &front.weights_after].contains(&weights)
+                || leaves_out_canaries(plan, front, weights)
         })
     } else if let Effect::Register { group, instances } = &intent.effect {
         // Everybody is registered at one load balancer only.

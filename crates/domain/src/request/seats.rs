@@ -49,12 +49,12 @@ pub(super) fn of<'a>(
             let fleet = survey.fleet_at(facts, balancer);
             let here = |id: &&InstanceId| survey.home(service, id) == Some(&balancer.forward);
             let taken = count(takeover.iter().filter(here).count());
-            let leaving = survey.serving_at(service, balancer).saturating_sub(taken);
+            let leaving = survey.leaving_at(service, balancer, takeover);
             Seats { balancer, seats: 0, taken, fleet, leaving, floor: 0 }
         })
         .collect();
     let usual = service.launch.size.unwrap_or(survey.fleet);
-    let floors = deal(&all, usual, |it| Some(least(it)));
+    let floors = deal(&all, usual, |it| Some(it.taken.max(u32::from(it.fleet > 0))));
     let seats = match kind {
         Kind::Canary => canaries(facts, &all, size)?,
         Kind::Full | Kind::Rollback => deal(&all, size, |it| Some(least(it))),

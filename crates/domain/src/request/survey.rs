@@ -87,10 +87,24 @@ impl Survey {
         }
     }
 
-    /// How many serve at this load balancer, of whatever version and in whatever group.
-    pub(super) fn serving_at(&self, service: &Service, at: &Balancer) -> u32 {
-        let all = self.serving.values().flatten();
+    /// How many serve at this load balancer, of whatever version and in whatever group, and are not taken over.
+    pub(super) fn leaving_at(
+        &self,
+        service: &Service,
+        at: &Balancer,
+        takeover: &BTreeSet<InstanceId>,
+    ) -> u32 {
+        let all = self.serving.values().flatten().filter(|id| !takeover.contains(*id));
         count(all.filter(|id| self.home(service, id) == Some(&at.forward)).count())
+    }
+
+    /// Of several load balancers, those whose users are served by canaries alone that are not taken over.
+    pub(super) fn left_to_canaries(&self, facts: &Facts<'_>, takeover: &BTreeSet<InstanceId>) -> u32 {
+        let routing = &facts.service.routing;
+        let is_left = |at: &&Balancer| {
+            self.fleet_at(facts, at) == 0 && self.leaving_at(facts.service, at, takeover) > 0
+        };
+        if routing.others.is_empty() { 0 } else { count(routing.balancers().filter(is_left).count()) }
     }
 
     /// The load balancer at which an instance serves.
