@@ -14,7 +14,7 @@ use super::{admit, capacity, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::ids::{GroupArn, InstanceId};
-use crate::plan::Front;
+use crate::plan::{Front, Kind};
 use crate::step::Step;
 use crate::target::TargetHealth;
 
@@ -49,8 +49,12 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     if due.is_empty() { Ok(with_the_new) } else { Err(Progress::Do(due)) }
 }
 
-/// Gives users back to the old servers of each load balancer where there are enough of them, whatever the others lack.
+/// Gives users back to the old servers of each load balancer where there are enough of them, whatever the others lack. A
+/// canary serves beside all old ones: it goes when there are enough in all.
 pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<(), Progress> {
+    if scope.plan().kind == Kind::Canary {
+        return Ok(());
+    }
     let mut due = Vec::new();
     let fronts = scope.plan().fronts.iter();
     for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
