@@ -135,10 +135,16 @@ impl State {
         places.map(|(place, balancer)| self.able_in_colours(balancer).min(part(place))).collect()
     }
 
-    /// What came in the place of who died, or came back, must stay as what was there before.
+    /// What came in the place of who died, or came back, must stay as what was there before; whoever came to another
+    /// load balancer came in nobody's place.
     pub(super) fn raise_the_floors(&mut self) {
         if self.floor < self.promised.0 {
-            self.floor = self.floor.max(self.able(None).min(self.promised.0));
+            let each = self.balancers.iter().zip(&self.promised.1);
+            let able = match self.promised.1.is_empty() {
+                true => self.able(None),
+                false => each.map(|(balancer, promised)| self.able(Some(balancer)).min(*promised)).sum(),
+            };
+            self.floor = self.floor.max(able.min(self.promised.0));
         }
         let promised = self.balancers.iter().zip(&self.promised.1);
         let raised = self.floors.iter().zip(promised).map(|(floor, (balancer, promised))| {
