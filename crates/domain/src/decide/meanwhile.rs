@@ -115,10 +115,10 @@ fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving)
 }
 
-/// Of the servers that the release knows somebody may serve in this group.
+/// Somebody may serve in this group, one that the release does not know as well: a scaling group's for instance.
 pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
-    let may_serve = |id: &InstanceId| may_serve_in(scope, group, id);
-    scope.plan().blue.iter().any(may_serve) || scope.state.green().iter().any(may_serve)
+    let targets = scope.world.targets(group);
+    targets.is_ok_and(|targets| targets.keys().any(|id| may_serve_in(scope, group, id)))
 }
 
 /// Whoever is healthy there, and known to be shut.
