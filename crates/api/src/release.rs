@@ -56,8 +56,8 @@ pub enum ReleaseState {
     /// A gate is open: it goes on at `promote` or `abort`.
     Asking,
     /// It cannot go on by itself; `because` says why. `retry` or `abort` go on, and `promote` where a canary
-    /// could not be judged. Held with `direction` `back` it could not roll back, and a person has to mend what
-    /// `because` names.
+    /// could not be judged. Held with `direction` `back` it could not roll back: a person has to mend what
+    /// `because` names, or says `promote` where too few old servers are left.
     Held,
     Closed,
 }

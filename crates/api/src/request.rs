@@ -80,7 +80,7 @@ pub struct Override {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    /// Say yes where a gate is open, or to a canary that could not be judged.
+    /// Say yes where a gate is open, to a canary that could not be judged, or to going back to fewer old servers.
     Promote,
     /// Begin nothing new until `resume`.
     Pause,

@@ -89,7 +89,7 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Say yes where a gate is open, or to a canary that could not be judged
+    /// Say yes where a gate is open, to a canary that could not be judged, or to fewer old servers
     Promote(VerbArgs),
     /// Begin nothing new until `resume`
     Pause(VerbArgs),

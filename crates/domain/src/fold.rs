@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decision::{Cause, Verdict};
+use crate::decision::{Cause, Reason, Verdict};
 use crate::effect::{Done, Effect, Intent, Outcome};
 use crate::event::{Event, Word};
 use crate::ids::EffectId;
@@ -103,6 +103,7 @@ impl ReleaseState {
             stance: Stance::Going,
             promoted: Promoted::No,
             judged: Promoted::No,
+            enough: BTreeMap::new(),
             occupied: BTreeMap::new(),
             progress_at: at,
             unseen: BTreeMap::new(),
@@ -297,6 +298,9 @@ impl ReleaseState {
     fn promote(&mut self) {
         match &self.stance {
             Stance::Asking { .. } => self.promoted = Promoted::Yes,
+            Stance::Held { reason: Reason::NoCapacity { able, at, .. }, .. } => {
+                self.enough.insert(at.clone(), *able);
+            }
             Stance::Held { .. } => self.judged = Promoted::Yes,
             Stance::Going | Stance::Paused { .. } | Stance::Closed { .. } => {}
         }

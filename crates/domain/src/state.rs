@@ -35,6 +35,9 @@ pub struct ReleaseState {
     pub promoted: Promoted,
     /// A person said that the bake was good enough.
     pub judged: Promoted,
+    /// So many able servers are enough for the way back by a person's word, whatever the floor: in all (None), or at a
+    /// load balancer.
+    pub enough: BTreeMap<Option<ForwardArn>, u32>,
     /// When a server that had been found empty was seen with boards: zeros from before say nothing.
     pub occupied: BTreeMap<InstanceId, Timestamp>,
     /// The last event that brought the release nearer to its end.

@@ -167,8 +167,13 @@ impl FakePort {
         effect: impl FnOnce(&mut State) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let (world, life) = (&self.world, &self.life);
+        let sent_at_ms = world.now_ms();
         world.choke.before(life, passing, || world.now_ms()).await?;
-        let result = effect(&mut world.now());
+        // What is on its way for long was decided when it was sent.
+        let result = match passing.is_late() {
+            true => world.now().landing(sent_at_ms, effect),
+            false => effect(&mut world.now()),
+        };
         world.choke.after(life, passing, || world.now_ms()).await?;
         result
     }

@@ -24,7 +24,7 @@ const SLOTS: usize = 8;
 const WAVE_BOARDS: u32 = 8;
 const USERS_ACT_EVERY: Duration = Duration::from_secs(2);
 /// As daemons have it.
-const LEASE_TTL: Duration = Duration::from_secs(30);
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(30);
 
 /// Everything that a run plays on. Clones are the same ground.
 #[derive(Clone)]

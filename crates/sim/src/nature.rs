@@ -1,5 +1,6 @@
 //! Lets what was planned happen, each thing at its time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::app::AppState;
@@ -10,9 +11,12 @@ use segue_domain::state::{ReleaseState, Stance};
 use segue_engine::fakes::{FIRST, FakeWorld, Fate};
 use tokio::time::{Instant, sleep};
 
-use crate::ground::Ground;
+use crate::ground::{Ground, LEASE_TTL};
 use crate::happening::{At, Event, Happening, Side, Way};
 use crate::people;
+
+/// From the last sign of a daemon to another's first look: the lease, and the promise of five seconds.
+const TAKES_OVER: Duration = LEASE_TTL.saturating_add(Duration::from_secs(5));
 
 /// From one try to say something to the next.
 const COMES_BACK: Duration = Duration::from_secs(10);
@@ -61,7 +65,10 @@ async fn befall(ground: &Ground, event: Event) {
         Event::Stubborn => some_board(ground).iter().for_each(|board| world.make_stubborn(board)),
         Event::MovesRefused { for_ms } => world.refuse_moves(Duration::from_millis(for_ms)),
         Event::Freezes { for_ms } => {
-            ground.leader().iter().for_each(|it| it.life.freeze(Duration::from_millis(for_ms)));
+            let time = Duration::from_millis(for_ms);
+            ground.leader().iter().for_each(|it| it.life.freeze(time));
+            // Another one acts as soon as the lease is its own.
+            world.nobody_acts_for(if ground.plan.daemons == 1 { time } else { time.min(TAKES_OVER) });
         }
         Event::Aborts => {
             say(ground, Word::Abort).await;
@@ -76,7 +83,9 @@ async fn befall(ground: &Ground, event: Event) {
             say(ground, Word::Retry).await;
         }
         Event::Promotes => {
-            say(ground, Word::Promote).await;
+            if let Some(state) = newest(ground) {
+                people::promote(ground, &state).await;
+            }
         }
         Event::AsksForAnother => people::ask_for_another(ground).await,
         Event::EndsByHand(side) => {
@@ -159,9 +168,12 @@ fn some_board(ground: &Ground) -> Option<BoardId> {
 
 /// To whatever release is on; nobody minds if there is none, or if it is refused. Whether it was taken.
 async fn say(ground: &Ground, word: Word) -> bool {
-    let last = ground.journal.told().borrow().releases.keys().next_back().cloned();
-    match last {
-        Some(release) => people::say(ground, &release, word).await,
+    match newest(ground) {
+        Some(state) => people::say(ground, &state.plan.release, word).await,
         None => false,
     }
+}
+
+fn newest(ground: &Ground) -> Option<Arc<ReleaseState>> {
+    ground.journal.told().borrow().releases.values().next_back().cloned()
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::decision::Reason;
 use segue_domain::event::{RequestKey, Word};
 use segue_domain::ids::{ReleaseId, Version};
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
-use segue_domain::state::{ReleaseState, Stance};
+use segue_domain::state::{Leg, ReleaseState, Stance};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::ground::{Ground, person};
@@ -106,6 +107,16 @@ pub(crate) async fn say(ground: &Ground, release: &ReleaseId, word: Word) -> boo
     matches!(answer(&daemon.life, said).await, Some(Ok(())))
 }
 
+/// Says yes to what waits for a person. Whoever takes fewer servers for enough asks for no more.
+pub(crate) async fn promote(ground: &Ground, state: &ReleaseState) {
+    if let Stance::Held { reason: Reason::NoCapacity { able, at, .. }, .. } = &state.stance
+        && matches!(state.leg, Leg::Back { .. })
+    {
+        ground.world.expect_no_more(at.as_ref(), *able);
+    }
+    say(ground, &state.plan.release, Word::Promote).await;
+}
+
 async fn answer<T>(life: &segue_engine::fakes::Life, asked: impl Future<Output = T>) -> Option<T> {
     let answered = async {
         tokio::select! {
@@ -132,15 +143,19 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
         if tries > GIVES_UP && matches!(state.stance, Stance::Held { .. }) && is_healed(ground) {
             return;
         }
-        let word = match (&state.stance, tries > TRIES) {
-            (Stance::Asking { .. }, _) => Word::Promote,
-            (_, false) => Word::Retry,
-            (_, true) => {
-                say(ground, release, Word::Abort).await;
-                Word::Retry
+        match (&state.stance, &state.leg, tries > TRIES) {
+            (Stance::Asking { .. }, _, _)
+            | (Stance::Held { reason: Reason::NoCapacity { able: 1.., .. }, .. }, Leg::Back { .. }, true) => {
+                promote(ground, &state).await;
             }
-        };
-        say(ground, release, word).await;
+            (_, _, false) => {
+                say(ground, release, Word::Retry).await;
+            }
+            (_, _, true) => {
+                say(ground, release, Word::Abort).await;
+                say(ground, release, Word::Retry).await;
+            }
+        }
     }
 }
 

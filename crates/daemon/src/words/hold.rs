@@ -36,17 +36,23 @@ pub(crate) fn reason(release: &ReleaseId, reason: &Reason) -> Explanation {
                 counted(u64::from(*able), "instance"),
                 at_balancer(at.as_ref())
             ),
-            format!("see why the others do not serve; {retry} when they do, or {abort}"),
+            format!(
+                "see why the others do not serve, and {retry} when they do. On the way out {abort} goes back; on the way \
+                 back {} takes those that serve for enough",
+                say("promote")
+            ),
         ),
         Reason::BoardFitsNowhere { board } => explained(
             reason,
             format!("board {board} fits on none of the new servers"),
-            format!("raise what a server can hold, or {abort}"),
+            format!("raise what a server can hold, then {retry}; on the way out {abort} goes back"),
         ),
         Reason::BoardsStay { left, last } => explained(
             reason,
             format!("{} could not be carried across; the last one said: {last}", counted(*left, "board")),
-            format!("see the application's log for that board, then {retry}, or {abort}"),
+            format!(
+                "see the application's log for that board, then {retry}; on the way out {abort} goes back"
+            ),
         ),
         Reason::MayHoldBoards { instance, why } => explained(
             reason,
@@ -67,7 +73,8 @@ pub(crate) fn reason(release: &ReleaseId, reason: &Reason) -> Explanation {
             reason,
             format!("a promise was broken: {what}"),
             format!(
-                "everything stays as it is; keep the journal, report it, and {abort} if you must go back"
+                "everything stays as it is; keep the journal and report it. {retry} decides again; on the way out {abort} \
+                 goes back"
             ),
         ),
     }

@@ -44,6 +44,12 @@ impl<'a> Place<'a> {
         let groups = registry::groups_at(scope, &front.forward).cloned().collect();
         Place { groups, floor: front.floor, at: Some(&front.forward) }
     }
+
+    /// What a person took for enough on the way back counts, if it is less.
+    fn floor(&self, scope: &Scope<'_>) -> u32 {
+        let enough = scope.state.enough.get(&self.at.cloned()).copied();
+        enough.map_or(self.floor, |enough| enough.min(self.floor))
+    }
 }
 
 fn require_at(
@@ -52,7 +58,7 @@ fn require_at(
     place: &Place<'_>,
     then: Then,
 ) -> Result<(), Progress> {
-    let floor = usize::try_from(place.floor).unwrap_or(usize::MAX);
+    let floor = usize::try_from(place.floor(scope)).unwrap_or(usize::MAX);
     // Nobody is counted at two load balancers.
     let is_here = |id: &InstanceId| place.at.is_none_or(|at| scope.state.home(id) == at);
     let serves = |id: &&InstanceId| is_here(id) && is_healthy_in(scope, &place.groups, id);
@@ -71,7 +77,7 @@ fn require_at(
     registry::require_tagged(scope, able_ones)?;
     let able = u32::try_from(able).unwrap_or(u32::MAX);
     let at = place.at.cloned();
-    Err(Progress::Wait(WaitingOn::Capacity { able, floor: place.floor, at }, then))
+    Err(Progress::Wait(WaitingOn::Capacity { able, floor: place.floor(scope), at }, then))
 }
 
 /// Runs, and is healthy by the load balancer's word in a colour or canary group.

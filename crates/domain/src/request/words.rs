@@ -24,6 +24,13 @@ pub fn may_say(
         | (Word::Resume, Stance::Paused { .. })
         | (Word::Promote, Stance::Asking { .. } | Stance::Held { reason: Reason::Undecided { .. }, .. })
         | (Word::Retry, Stance::Held { .. }) => Ok(vec![said]),
+        // Of the old servers some are gone for good, perhaps, and nothing else would ever end the release. With none of
+        // them there is nobody to go back to.
+        (Word::Promote, Stance::Held { reason: Reason::NoCapacity { able: 1.., .. }, .. })
+            if matches!(state.leg, Leg::Back { .. }) =>
+        {
+            Ok(vec![said])
+        }
         (Word::Abort, _) => match (&state.leg, state.no_return) {
             (Leg::Out, None) => {
                 Ok(vec![said, Event::WayBackBegan { cause: Cause::AbortedBy(actor.clone()) }])

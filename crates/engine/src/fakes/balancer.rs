@@ -87,7 +87,7 @@ impl LoadBalancer for FakePort {
             state.weights.extend(weights);
             // Where more serve than before nobody was taken away, however few they are.
             if state.able(None) <= able_before {
-                state.watch_capacity_of_shares();
+                state.watch_capacity_of_shares(&forward);
             }
             Ok(())
         })

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
-use segue_domain::ids::{BoardId, GroupArn, InstanceId};
+use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId};
 use segue_domain::instance::Origin;
 use segue_domain::service::Balancer;
 
@@ -70,7 +70,7 @@ impl State {
     /// As many serve as did when the story began, after whatever was just done: in all, and at each load balancer.
     pub(super) fn watch_capacity(&mut self, after: &str) {
         self.watch_capacity_of_all(after);
-        self.watch_capacity_of_each(after);
+        self.watch_capacity_of_each(after, |_| true);
     }
 
     /// As many serve as did when the story began. Who died a moment ago, and has a share, is counted: whoever did it
@@ -83,13 +83,15 @@ impl State {
         }
     }
 
-    /// The same at each of several load balancers: whoever comes to one is not sent to another.
-    fn watch_capacity_of_each(&mut self, after: &str) {
+    /// The same at each of several load balancers at which something was done: whoever comes to one is not sent to
+    /// another.
+    fn watch_capacity_of_each(&mut self, after: &str, is_touched: impl Fn(&Balancer) -> bool) {
         if self.users.boards_wanted == 0 {
             return;
         }
         let mut short = Vec::new();
-        for (balancer, floor) in self.balancers.iter().zip(&self.floors) {
+        let touched = self.balancers.iter().zip(&self.floors).filter(|(balancer, _)| is_touched(balancer));
+        for (balancer, floor) in touched {
             let at = Some(balancer);
             let able = self.able(at) + self.led_to_the_dead(at);
             if able < *floor {
@@ -105,12 +107,12 @@ impl State {
 
     /// Shares are given to one load balancer after the other. Until all have theirs some have old servers and some new
     /// ones, each of them enough, and what that is together says nothing.
-    pub(super) fn watch_capacity_of_shares(&mut self) {
+    pub(super) fn watch_capacity_of_shares(&mut self, forward: &ForwardArn) {
         let after = "the shares were changed";
         if self.shares_agree() {
             self.watch_capacity_of_all(after);
         }
-        self.watch_capacity_of_each(after);
+        self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
     }
 
     /// The same colours get new clients at each load balancer at which any does.
@@ -424,14 +426,15 @@ mod tests {
         let mut state = world.now();
         state.floors = vec![0, 0];
         state.promised.1 = vec![0, 0];
+        let forwards: Vec<ForwardArn> = state.balancers.iter().map(|it| it.forward.clone()).collect();
         let colours = |it: &Balancer| it.colours.clone();
         let [[first, mine], [second, other]] =
             <[_; 2]>::try_from(state.balancers.iter().map(colours).collect::<Vec<_>>()).expect("two");
         state.weights.extend([(first, 0), (mine, 1)]);
-        state.watch_capacity_of_shares();
+        state.watch_capacity_of_shares(&forwards[0]);
         assert_eq!(state.violations, Vec::<String>::new(), "they may be under way");
         state.weights.extend([(second, 0), (other, 1)]);
-        state.watch_capacity_of_shares();
+        state.watch_capacity_of_shares(&forwards[1]);
         let told = state.violations.join("; ");
         assert!(told.contains("0 serve, and the floor is 4"), "{told}");
     }

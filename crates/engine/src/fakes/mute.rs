@@ -1,10 +1,12 @@
-//! A daemon that waits for its journal: what it has seen meanwhile it cannot act on, for every deed is written first.
+//! A daemon that waits for its journal: what it has seen meanwhile it cannot act on, for every deed is written first. Nor
+//! does one act that is frozen.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use super::FakeWorld;
 
-/// The times in which somebody waited for the answer to an append that comes late, or never.
+/// The times in which somebody waited for the answer to an append that comes late, or never, or was frozen.
 #[derive(Debug, Default)]
 pub(super) struct Mutes(Vec<Mute>);
 
@@ -33,6 +35,14 @@ pub(super) struct Waiting {
 }
 
 impl FakeWorld {
+    /// For so long from now on no daemon can act: the one that does is frozen.
+    pub fn nobody_acts_for(&self, time: Duration) {
+        let from_ms = self.now_ms();
+        let to_ms = from_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.troubles.mutes.0.push(Mute { from_ms, to_ms: Some(to_ms) });
+    }
+
     pub(super) fn waits_for_the_journal(&self) -> Waiting {
         let from_ms = self.now_ms();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -240,6 +240,22 @@ impl FakeWorld {
         state.promised = (state.floor, state.floors.clone());
     }
 
+    /// A person says that so many are enough, in all or at one load balancer.
+    pub fn expect_no_more(&self, at: Option<&ForwardArn>, able: u32) {
+        let mut state = self.now();
+        let able = usize::try_from(able).unwrap_or(usize::MAX);
+        match at {
+            None => state.floor = state.floor.min(able),
+            Some(at) => {
+                let place = state.balancers.iter().position(|balancer| balancer.forward == *at);
+                if let Some(floor) = place.and_then(|place| state.floors.get_mut(place)) {
+                    *floor = able.min(*floor);
+                }
+            }
+        }
+        state.promised = (state.floor, state.floors.clone());
+    }
+
     /// Every server can hand its boards over, and the service wants it so: nobody is sent away.
     pub fn expect_handovers(&self) {
         self.now().all_hand_over = true;
