@@ -56,7 +56,10 @@ async fn befall(ground: &Ground, event: Event) {
         Event::Empty { for_ms } => blind(ground, for_ms, FakeWorld::forget_series).await,
         Event::MetricsAway { for_ms } => ground.spells().metrics_away_until_ms = until(for_ms),
         Event::Throttled { for_ms } => ground.spells().throttled_until_ms = until(for_ms),
-        Event::JournalAway { for_ms } => ground.spells().journal_away_until_ms = until(for_ms),
+        Event::JournalAway { for_ms } => {
+            ground.spells().journal_away_until_ms = until(for_ms);
+            world.nobody_acts_for(Duration::from_millis(for_ms));
+        }
         Event::Returns => closed(ground).iter().for_each(|id| {
             world.open_board_on(id);
         }),
@@ -75,6 +78,8 @@ async fn befall(ground: &Ground, event: Event) {
         }
         Event::Pauses { for_ms } => {
             let taken = say(ground, Word::Pause).await;
+            // Nothing is begun until somebody says so.
+            world.nobody_acts_for(Duration::from_millis(for_ms));
             let until = if taken { Instant::now() } else { Instant::now() + COMES_LATE };
             sleep(Duration::from_millis(for_ms)).await;
             resume(ground, until).await;

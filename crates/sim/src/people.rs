@@ -137,6 +137,8 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
         if state.verdict().is_some() {
             return;
         }
+        // What is held, or asks, does nothing until then.
+        ground.world.nobody_acts_for(NOTICES);
         sleep(NOTICES).await;
         tries += 1;
         // Where the world has healed and it holds all the same, nobody can help.

@@ -43,6 +43,9 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
             share::want(&mut acts, scope, front, shares)?;
             with_the_new.extend((shares == Shares::After).then_some(front));
         }
+        if deserted_group(scope, front).is_some() {
+            bring_in_again(&mut acts, scope, front);
+        }
         due.extend(acts.into_begun());
     }
     // Whether it was taken is looked at when all are up.
@@ -119,6 +122,15 @@ fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
 pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
     let targets = scope.world.targets(group);
     targets.is_ok_and(|targets| targets.keys().any(|id| may_serve_in(scope, group, id)))
+}
+
+/// New servers that run and were taken out of their groups already, when the last old one went down.
+fn bring_in_again(acts: &mut Acts<'_>, scope: &Scope<'_>, front: &Front) {
+    let green = scope.state.green();
+    let running = here(scope, front, &green).filter(|id| scope.runs(id) && registry::was_led_to(scope, id));
+    let group = BTreeSet::from_iter(front.green_group.clone());
+    let wanted = running.map(|id| (id.clone(), group.clone())).collect();
+    registry::register(acts, scope, &registry::with_slots(scope, wanted));
 }
 
 /// Whoever is healthy there, and known to be shut.

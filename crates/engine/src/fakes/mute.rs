@@ -18,6 +18,10 @@ struct Mute {
 }
 
 impl Mutes {
+    pub(super) fn note(&mut self, from_ms: u64, to_ms: u64) {
+        self.0.push(Mute { from_ms, to_ms: Some(to_ms) });
+    }
+
     /// How much of the time between the two was waited away.
     pub(super) fn between(&self, from_ms: u64, to_ms: u64) -> u64 {
         let lasted = |mute: &Mute| {
@@ -35,12 +39,12 @@ pub(super) struct Waiting {
 }
 
 impl FakeWorld {
-    /// For so long from now on no daemon can act: the one that does is frozen.
+    /// For so long from now on no daemon can act: it is frozen, has no journal, or a person has to say something first.
     pub fn nobody_acts_for(&self, time: Duration) {
         let from_ms = self.now_ms();
         let to_ms = from_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.troubles.mutes.0.push(Mute { from_ms, to_ms: Some(to_ms) });
+        state.troubles.mutes.note(from_ms, to_ms);
     }
 
     pub(super) fn waits_for_the_journal(&self) -> Waiting {

@@ -15,6 +15,11 @@ use super::mute::Mutes;
 use super::state::{Registration, State};
 use super::{FakeWorld, at};
 
+/// A look, a registration and its health check.
+const HEALTHY_AGAIN_MS: u64 = 30_000;
+/// Ten seconds by which clocks differ, and ten from a look to what follows from it.
+const CLOCKS_AND_LOOK: Duration = Duration::from_secs(20);
+
 /// For so long after a death, or a person's deed, nobody can be expected to know of it.
 const LATELY_MS: u64 = 20_000;
 /// The deregistration delay of a server that an autoscaler takes away.
@@ -61,6 +66,10 @@ impl State {
         self.troubles.sent_at_ms = Some(sent_at_ms);
         let done = effect(self);
         self.troubles.sent_at_ms = None;
+        // What was on its way when others died undoes what was done about it meanwhile, and it has to be done again.
+        if self.balancers.iter().any(|balancer| self.able(Some(balancer)) == 0) {
+            self.troubles.mutes.note(sent_at_ms, self.now_ms.saturating_add(HEALTHY_AGAIN_MS));
+        }
         done
     }
 
@@ -78,12 +87,17 @@ impl State {
     /// does not.
     pub(super) fn dead_when_it_was_sent(&self, at: Option<&Balancer>) -> Option<usize> {
         self.troubles.sent_at_ms?;
+        Some(self.died_unseen_at(at))
+    }
+
+    /// How many died at this load balancer, or at any, and nobody could know of it and act.
+    pub(super) fn died_unseen_at(&self, at: Option<&Balancer>) -> usize {
         let was_here = |death: &Death| match at {
             Some(balancer) => death.homes.contains(&balancer.forward),
             None => !death.homes.is_empty(),
         };
         let dead = self.troubles.dead.iter().filter(|(_, death)| was_here(death));
-        Some(dead.filter(|(id, _)| self.died_unseen(id)).count())
+        dead.filter(|(id, _)| self.died_unseen(id)).count()
     }
 
     /// The sender of what is just done could know what happened then, and act on it.
@@ -187,13 +201,17 @@ impl FakeWorld {
         }
     }
 
-    /// It had no tags then, by a person's hand, and no group has it: nobody could see it.
+    /// It had no tags then, by a person's hand, and no group has it: nobody could see it. Then is by the clock of whoever
+    /// looked a moment before.
     pub fn was_out_of_sight_at(&self, id: &InstanceId, when: Timestamp) -> bool {
         let state = self.now();
         let untagged = state.machines.get(id).and_then(|machine| machine.untagged);
         let is_in_a_group = state.groups.values().any(|targets| targets.contains_key(id));
-        !is_in_a_group
-            && untagged.is_some_and(|it| at(it.from_ms) <= when && it.to_ms.is_none_or(|to| when <= at(to)))
+        let is_out = |it: Untagged| {
+            let ends = it.to_ms.map(|to| at(to).after(CLOCKS_AND_LOOK));
+            at(it.from_ms) <= when.after(CLOCKS_AND_LOOK) && ends.is_none_or(|to| when <= to)
+        };
+        !is_in_a_group && untagged.is_some_and(is_out)
     }
 
     /// Everything in one zone is gone at once.

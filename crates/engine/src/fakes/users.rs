@@ -92,6 +92,8 @@ impl State {
             // Those with a share died a moment ago: for as long as that is not held against whoever gave it to them
             // (`watch_capacity`), neither is what users find meanwhile.
             None if self.led_to_the_dead(self.balancers.get(place)) > 0 => {}
+            // Nor what a call does that was on its way when they died.
+            None if self.died_unseen_at(self.balancers.get(place)) > 0 => {}
             None => self.violation(Law::SomebodyServes, "a user finds no server"),
         }
     }
