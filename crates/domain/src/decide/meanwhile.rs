@@ -130,7 +130,12 @@ fn bring_in_again(acts: &mut Acts<'_>, scope: &Scope<'_>, front: &Front) {
     let running = here(scope, front, &green).filter(|id| scope.runs(id) && registry::was_led_to(scope, id));
     let group = BTreeSet::from_iter(front.green_group.clone());
     let wanted = running.map(|id| (id.clone(), group.clone())).collect();
-    registry::register(acts, scope, &registry::with_slots(scope, wanted));
+    let mut wanted = registry::with_slots(scope, wanted);
+    // What was not read may have it already.
+    for groups in wanted.values_mut() {
+        groups.retain(|group| scope.world.targets(group).is_ok());
+    }
+    registry::register(acts, scope, &wanted);
 }
 
 /// Whoever is healthy there, and known to be shut.
