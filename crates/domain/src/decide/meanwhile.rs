@@ -52,8 +52,8 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     if due.is_empty() { Ok(with_the_new) } else { Err(Progress::Do(due)) }
 }
 
-/// Gives users back to the old servers of each load balancer where there are enough of them, whatever the others lack. A
-/// canary serves beside all old ones: it goes when there are enough in all.
+/// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where
+/// some are missing, whether there are enough in all is asked first. A canary serves beside all old ones, and goes then.
 pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<(), Progress> {
     if scope.plan().kind == Kind::Canary {
         return Ok(());
@@ -62,7 +62,10 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
     let fronts = scope.plan().fronts.iter();
     for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
         let mut acts = Acts::new(scope);
-        if capacity::is_enough_at(scope, &scope.plan().blue, front) {
+        let groups = scope.plan().groups();
+        let all_serve =
+            here(scope, front, &scope.plan().blue).all(|id| capacity::serves_in(scope, &groups, id));
+        if all_serve && capacity::is_enough_at(scope, &scope.plan().blue, front) {
             share::want(&mut acts, scope, front, Shares::Before)?;
         }
         due.extend(acts.into_begun());

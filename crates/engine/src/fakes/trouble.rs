@@ -266,9 +266,13 @@ impl FakeWorld {
             None => state.floor = state.floor.min(able),
             Some(at) => {
                 let place = state.balancers.iter().position(|balancer| balancer.forward == *at);
-                if let Some(floor) = place.and_then(|place| state.floors.get_mut(place)) {
-                    *floor = able.min(*floor);
-                }
+                let floor = place.and_then(|place| state.floors.get_mut(place));
+                let less = floor.map_or(0, |floor| {
+                    let before = std::mem::replace(floor, able.min(*floor));
+                    before - *floor
+                });
+                // Who is not asked for there is not asked for in all.
+                state.floor = state.floor.saturating_sub(less);
             }
         }
         state.promised = (state.floor, state.floors.clone());
