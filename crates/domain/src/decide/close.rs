@@ -43,8 +43,7 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
         return Ok(());
     }
     let green = scope.state.green();
-    let is_read =
-        |front: &&Front| registry::require_groups(scope, registry::groups_at(scope, &front.forward)).is_ok();
+    let is_read = |front: &&Front| registry::is_read_at(scope, &front.forward);
     // What another load balancer does not answer keeps nobody's users waiting.
     for front in scope.plan().fronts.iter().filter(is_read) {
         let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;

@@ -13,6 +13,7 @@ use super::share::{self, Shares};
 use super::{admit, capacity, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
+use crate::effect::Intent;
 use crate::ids::{GroupArn, InstanceId};
 use crate::plan::{Front, Kind};
 use crate::step::Step;
@@ -35,21 +36,27 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
         // What is refused for one keeps nobody else waiting: each has its own.
         let mut acts = Acts::new(scope);
         let groups = share::led_to(front, shares);
+        let holds = deserted_group(scope, front).is_some();
         // Where it had no old ones it has nobody after the way back, as before.
-        if shares == Shares::Before || deserted_group(scope, front).is_some() {
+        if shares == Shares::Before || holds {
             open_again(&mut acts, scope, &groups, here(scope, front, kept))?;
         }
         if here(scope, front, kept).any(|id| has_users_by(scope, shares, &groups, id)) {
             share::want(&mut acts, scope, front, shares)?;
             with_the_new.extend((shares == Shares::After).then_some(front));
         }
-        if deserted_group(scope, front).is_some() {
+        if holds {
             bring_in_again(&mut acts, scope, front);
         }
         due.extend(acts.into_begun());
     }
     // Whether it was taken is looked at when all are up.
-    if due.is_empty() { Ok(with_the_new) } else { Err(Progress::Do(due)) }
+    begun(due).map(|()| with_the_new)
+}
+
+/// What is due comes first.
+fn begun(due: Vec<Intent>) -> Result<(), Progress> {
+    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
 }
 
 /// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where
@@ -58,19 +65,18 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
     if scope.plan().kind == Kind::Canary {
         return Ok(());
     }
+    let (blue, groups) = (&scope.plan().blue, scope.plan().groups());
     let mut due = Vec::new();
     let fronts = scope.plan().fronts.iter();
     for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
         let mut acts = Acts::new(scope);
-        let groups = scope.plan().groups();
-        let all_serve =
-            here(scope, front, &scope.plan().blue).all(|id| capacity::serves_in(scope, &groups, id));
-        if all_serve && capacity::is_enough_at(scope, &scope.plan().blue, front) {
+        let all_serve = here(scope, front, blue).all(|id| capacity::serves_in(scope, &groups, id));
+        if all_serve && capacity::is_enough_at(scope, blue, front) {
             share::want(&mut acts, scope, front, Shares::Before)?;
         }
         due.extend(acts.into_begun());
     }
-    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
+    begun(due)
 }
 
 /// Each load balancer that had old servers has some of them still; else the wait for those who were there.
@@ -153,8 +159,7 @@ fn open_again<'i>(
 }
 
 fn is_read(scope: &Scope<'_>, front: &Front) -> bool {
-    registry::require_groups(scope, registry::groups_at(scope, &front.forward)).is_ok()
-        && scope.world.weights(&front.forward).is_ok()
+    registry::is_read_at(scope, &front.forward) && scope.world.weights(&front.forward).is_ok()
 }
 
 fn here<'s>(

@@ -32,14 +32,17 @@ pub(super) fn at_balancer(scope: &Scope<'_>, forward: &ForwardArn) -> String {
 
 /// The groups of one load balancer's weighted forward.
 pub(super) fn groups_at<'a>(scope: &Scope<'a>, forward: &ForwardArn) -> impl Iterator<Item = &'a GroupArn> {
-    let own = scope.plan().service.routing.balancers().find(|it| it.forward == *forward);
-    own.into_iter().flat_map(Balancer::forwarded)
+    scope.plan().service.routing.balancer(forward).into_iter().flat_map(Balancer::forwarded)
 }
 
 /// Those of them that are no canary groups.
 pub(super) fn colours_at<'a>(scope: &Scope<'a>, forward: &ForwardArn) -> impl Iterator<Item = &'a GroupArn> {
-    let own = scope.plan().service.routing.balancers().find(|it| it.forward == *forward);
-    own.into_iter().flat_map(|it| &it.colours)
+    scope.plan().service.routing.balancer(forward).into_iter().flat_map(|it| &it.colours)
+}
+
+/// Every group of the forward was read.
+pub(super) fn is_read_at(scope: &Scope<'_>, forward: &ForwardArn) -> bool {
+    require_groups(scope, groups_at(scope, forward)).is_ok()
 }
 
 /// The groups in which each instance should be: those given, and its slot's.

@@ -256,30 +256,20 @@ pub(super) fn next_try(state: &ReleaseState, id: &EffectId, now: Timestamp) -> T
 /// Its opposite was begun since: the world will not show it, however long that is waited for. Only the way back wants
 /// one and the other by turns, as servers die and come back.
 fn was_undone(state: &ReleaseState, done: &EffectRecord, at: Timestamp) -> bool {
-    let is_opposite = |other: &Effect| match &done.effect {
-        Effect::Open { instance, .. } => {
-            matches!(other, Effect::CloseToNew { instance: closed } if closed == instance)
-        }
-        Effect::CloseToNew { instance } => {
-            matches!(other, Effect::Open { instance: opened, .. } if opened == instance)
-        }
-        Effect::SetWeights { forward, .. } => {
-            matches!(other, Effect::SetWeights { forward: same, .. } if same == forward && *other != done.effect)
-        }
-        Effect::Launch(_)
-        | Effect::Start { .. }
-        | Effect::Stop { .. }
-        | Effect::Terminate { .. }
-        | Effect::Register { .. }
-        | Effect::Deregister { .. }
-        | Effect::Drain { .. }
-        | Effect::Configure { .. }
-        | Effect::WarmUp { .. }
-        | Effect::Move(_)
-        | Effect::Announce { .. } => false,
-    };
     let mut since = state.effects.values().filter(|other| other.intended_at >= at);
-    matches!(state.leg, Leg::Back { .. }) && since.any(|other| is_opposite(&other.effect))
+    matches!(state.leg, Leg::Back { .. }) && since.any(|other| are_opposite(&done.effect, &other.effect))
+}
+
+/// The one takes back what the other did.
+fn are_opposite(one: &Effect, other: &Effect) -> bool {
+    let (opens, leads) = (
+        matches!((one, other),
+            (Effect::Open { instance, .. }, Effect::CloseToNew { instance: same })
+            | (Effect::CloseToNew { instance }, Effect::Open { instance: same, .. }) if instance == same),
+        matches!((one, other),
+            (Effect::SetWeights { forward, .. }, Effect::SetWeights { forward: same, .. }) if forward == same),
+    );
+    opens || (leads && one != other)
 }
 
 /// The pause before an effect with an unknown end is tried again: 250 ms, doubled each time, 30 s at the most.
