@@ -99,23 +99,28 @@ fn may_be_of_an_open_launch(state: &ReleaseState, instance: &Instance) -> bool {
     is_held && open.any(|record| matches!(&record.effect, Effect::Launch(launch) if is_its(launch)))
 }
 
-/// L3: after a way back that was gone to its end, every old server that lives is open.
+/// L3: after a way back that was gone to its end, every old server that lives is open. One that was out of its groups,
+/// and whose tags a person had taken away when the release ended, is that person's, as in L2.
 fn l3_back_is_as_before(ground: &Ground, releases: &BTreeMap<String, ReleaseState>) -> Vec<String> {
     let last = releases.values().max_by_key(|state| state.plan.release.number);
-    let Some(state) = last.filter(|it| went_back(it)) else { return Vec::new() };
+    let Some((state, at)) = last.and_then(|state| Some((state, went_back_at(state)?))) else {
+        return Vec::new();
+    };
     let closed = state
         .plan
         .blue
         .iter()
-        .filter(|id| ground.world.app_state(id).is_some_and(|state| state != AppState::Serving));
+        .filter(|id| ground.world.app_state(id).is_some_and(|state| state != AppState::Serving))
+        .filter(|id| !ground.world.was_out_of_sight_at(id, at));
     closed
         .map(|id| format!("{}: {id} is left closed by {}", Law::BackIsAsBefore, state.plan.release))
         .collect()
 }
 
-fn went_back(state: &ReleaseState) -> bool {
-    match state.verdict() {
-        Some(Verdict::RolledBack { .. } | Verdict::Aborted { .. }) => true,
-        Some(Verdict::Released | Verdict::Passed | Verdict::Refused { .. }) | None => false,
+fn went_back_at(state: &ReleaseState) -> Option<Timestamp> {
+    let Stance::Closed { verdict, at } = &state.stance else { return None };
+    match verdict {
+        Verdict::RolledBack { .. } | Verdict::Aborted { .. } => Some(*at),
+        Verdict::Released | Verdict::Passed | Verdict::Refused { .. } => None,
     }
 }

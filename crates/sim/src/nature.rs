@@ -9,7 +9,7 @@ use segue_domain::ids::{BoardId, InstanceId, SubnetId};
 use segue_domain::instance::InstanceState;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_engine::fakes::{FIRST, FakeWorld, Fate};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ground::{Ground, LEASE_TTL};
 use crate::happening::{At, Event, Happening, Side, Way};
@@ -76,14 +76,7 @@ async fn befall(ground: &Ground, event: Event) {
         Event::Aborts => {
             say(ground, Word::Abort).await;
         }
-        Event::Pauses { for_ms } => {
-            let taken = say(ground, Word::Pause).await;
-            // Nothing is begun until somebody says so.
-            world.nobody_acts_for(Duration::from_millis(for_ms));
-            let until = if taken { Instant::now() } else { Instant::now() + COMES_LATE };
-            sleep(Duration::from_millis(for_ms)).await;
-            resume(ground, until).await;
-        }
+        Event::Pauses { for_ms } => pause(ground, Duration::from_millis(for_ms)).await,
         Event::Retries => {
             say(ground, Word::Retry).await;
         }
@@ -105,20 +98,26 @@ async fn befall(ground: &Ground, event: Event) {
     }
 }
 
-/// Whoever paused it comes back until it goes on. Who was not told that it is paused looks until then, in case it was.
-async fn resume(ground: &Ground, until: Instant) {
-    let is_paused = |state: &ReleaseState| matches!(state.stance, Stance::Paused { .. });
-    loop {
-        let paused = ground.journal.told().borrow().releases.values().any(|state| is_paused(state));
-        match (paused, Instant::now() < until) {
-            (true, _) => {
-                say(ground, Word::Resume).await;
-            }
-            (false, true) => {}
-            (false, false) => return,
-        }
-        sleep(COMES_BACK).await;
+/// Whoever paused it comes back until it goes on. Who was not told that it is paused looks for a while, in case it was.
+async fn pause(ground: &Ground, time: Duration) {
+    let taken = say(ground, Word::Pause).await;
+    let until = if taken { Instant::now() } else { Instant::now() + COMES_LATE };
+    let mut wait = time;
+    while is_paused_by(ground, until).await {
+        // Nothing is begun until somebody says so.
+        ground.world.nobody_acts_for(wait);
+        sleep(wait).await;
+        say(ground, Word::Resume).await;
+        wait = COMES_BACK;
     }
+}
+
+/// Whether a release is paused now, or will be by then.
+async fn is_paused_by(ground: &Ground, until: Instant) -> bool {
+    let is_paused = |state: &ReleaseState| matches!(state.stance, Stance::Paused { .. });
+    let mut told = ground.journal.told();
+    let paused = told.wait_for(|told| told.releases.values().any(|state| is_paused(state)));
+    timeout_at(until, paused).await.is_ok()
 }
 
 /// Whoever took them away gives them back when it is told who is missing.

@@ -18,7 +18,7 @@ use segue_domain::target::{Targets, Weights};
 use segue_journal::{MemoryStore, Owner, Scope, Store};
 
 use super::machine::{Fate, Machine};
-use super::state::{Registration, Sight, State};
+use super::state::{Promised, Registration, Sight, State};
 use super::trouble::Troubles;
 use super::users::Users;
 use super::{FakeWorld, SeededEntropy, at};
@@ -69,7 +69,7 @@ impl State {
             users: Users::default(),
             floor: 0,
             floors: Vec::new(),
-            promised: (0, Vec::new()),
+            promised: Promised::default(),
             decided_ms: BTreeMap::new(),
             sight: Sight::Clear,
             errors_per_s: BTreeMap::new(),
@@ -155,7 +155,7 @@ impl FakeWorld {
         // Nobody is healthy by the load balancer's word yet: what must stay is known when a release begins.
         state.floor = 0;
         state.floors.clear();
-        state.promised = (0, Vec::new());
+        state.promised = Promised::default();
     }
 
     /// So many load balancers, before anybody stands at one.

@@ -137,18 +137,12 @@ impl State {
         places.map(|(place, balancer)| self.able_in_colours(balancer).min(part(place))).collect()
     }
 
-    /// What came in the place of who died, or came back, must stay as what was there before; whoever came to another
-    /// load balancer came in nobody's place.
+    /// What came in the place of who died, or came back, must stay as what was there before.
     pub(super) fn raise_the_floors(&mut self) {
-        if self.floor < self.promised.0 {
-            let each = self.balancers.iter().zip(&self.promised.1);
-            let able = match self.promised.1.is_empty() {
-                true => self.able(None),
-                false => each.map(|(balancer, promised)| self.able(Some(balancer)).min(*promised)).sum(),
-            };
-            self.floor = self.floor.max(able.min(self.promised.0));
+        if self.floor < self.promised.floor {
+            self.floor = self.floor.max(self.able_as_before().min(self.promised.floor));
         }
-        let promised = self.balancers.iter().zip(&self.promised.1);
+        let promised = self.balancers.iter().zip(&self.promised.floors);
         let raised = self.floors.iter().zip(promised).map(|(floor, (balancer, promised))| {
             let able = if floor < promised { self.able(Some(balancer)) } else { 0 };
             able.min(*promised).max(*floor)
@@ -173,6 +167,13 @@ impl State {
     /// How many servers get new clients, of this load balancer or of all.
     pub(super) fn able(&self, at: Option<&Balancer>) -> usize {
         self.front_door(at).into_iter().collect::<BTreeSet<_>>().len()
+    }
+
+    /// How many of as many as there were when the release began. Who is more than that at one of several load balancers
+    /// is in nobody's place at another.
+    pub(super) fn able_as_before(&self) -> usize {
+        let each = self.balancers.iter().zip(&self.promised.there);
+        each.map(|(balancer, there)| self.able(Some(balancer)).min(*there)).sum()
     }
 
     fn able_in_colours(&self, at: &Balancer) -> usize {
@@ -419,13 +420,25 @@ mod tests {
         );
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_is_too_many_at_one_load_balancer_is_in_nobodys_place_at_another() {
+        let world = promised(3).await;
+        world.join(FIRST);
+        tokio::time::sleep(A_WHILE).await;
+        world.die(&server(2));
+        assert_eq!(world.now().floor, 2, "three serve, one of them too many");
+        tokio::time::sleep(A_WHILE).await;
+        close(&world, 4);
+        assert_eq!(told(&world), "");
+    }
+
     /// Until then the one has old servers and the other new ones.
     #[tokio::test(start_paused = true)]
     async fn once_each_load_balancer_has_its_shares_all_of_them_together_are_looked_at() {
         let world = promised(4).await;
         let mut state = world.now();
         state.floors = vec![0, 0];
-        state.promised.1 = vec![0, 0];
+        state.promised.floors = vec![0, 0];
         let forwards: Vec<ForwardArn> = state.balancers.iter().map(|it| it.forward.clone()).collect();
         let colours = |it: &Balancer| it.colours.clone();
         let [[first, mine], [second, other]] =

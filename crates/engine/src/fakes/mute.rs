@@ -22,13 +22,18 @@ impl Mutes {
         self.0.push(Mute { from_ms, to_ms: Some(to_ms) });
     }
 
-    /// How much of the time between the two was waited away.
+    /// How much of the time between the two was waited away. What two waited at one time counts once.
     pub(super) fn between(&self, from_ms: u64, to_ms: u64) -> u64 {
-        let lasted = |mute: &Mute| {
-            let end_ms = mute.to_ms.unwrap_or(to_ms).min(to_ms);
-            end_ms.saturating_sub(mute.from_ms.max(from_ms))
-        };
-        self.0.iter().map(lasted).sum()
+        let within = |mute: &Mute| (mute.from_ms.max(from_ms), mute.to_ms.unwrap_or(to_ms).min(to_ms));
+        let mut spans: Vec<(u64, u64)> = self.0.iter().map(within).filter(|(from, to)| from < to).collect();
+        spans.sort_unstable();
+        let mut counted_to_ms = from_ms;
+        let waited = spans.into_iter().map(|(from, to)| {
+            let fresh = to.saturating_sub(from.max(counted_to_ms));
+            counted_to_ms = counted_to_ms.max(to);
+            fresh
+        });
+        waited.sum()
     }
 }
 
@@ -79,5 +84,12 @@ mod tests {
         assert_eq!(mutes.between(200, 250), 50);
         assert_eq!(mutes.between(0, 900), 200);
         assert_eq!(mutes.between(250, 1_500), 550);
+    }
+
+    #[test]
+    fn what_two_waited_at_one_time_counts_once() {
+        let spans = [(100, 300), (200, 400), (250, 260), (900, 1_000)];
+        let mutes = spans.map(|(from_ms, to_ms)| Mute { from_ms, to_ms: Some(to_ms) });
+        assert_eq!(Mutes(mutes.into()).between(0, 2_000), 400);
     }
 }

@@ -12,6 +12,17 @@ use super::machine::{Fate, Machine};
 use super::trouble::Troubles;
 use super::users::Users;
 
+/// What was there when the release began.
+#[derive(Debug, Default)]
+pub(super) struct Promised {
+    /// So many must stay, in all.
+    pub(super) floor: usize,
+    /// The same at each load balancer, in order; none where there is only one.
+    pub(super) floors: Vec<usize>,
+    /// So many took new clients at each load balancer.
+    pub(super) there: Vec<usize>,
+}
+
 /// Everything there is.
 #[derive(Debug)]
 pub(super) struct State {
@@ -41,8 +52,8 @@ pub(super) struct State {
     pub(super) floor: usize,
     /// The same at each load balancer, in order; none where there is only one.
     pub(super) floors: Vec<usize>,
-    /// Both as they were when the release began: a death lowers what must stay, and whoever comes back raises it again.
-    pub(super) promised: (usize, Vec<usize>),
+    /// A death lowers what must stay, and whoever comes back raises it again, up to this.
+    pub(super) promised: Promised,
     /// When the wave of each move was decided on, as far as it was told.
     pub(super) decided_ms: BTreeMap<MoveId, u64>,
     pub(super) sight: Sight,

@@ -12,7 +12,7 @@ use segue_domain::time::Timestamp;
 use super::fixture::{COLOUR, SUBNETS};
 use super::machine::{Fate, Machine, Untagged};
 use super::mute::Mutes;
-use super::state::{Registration, State};
+use super::state::{Promised, Registration, State};
 use super::{FakeWorld, at};
 
 /// A look, a registration and its health check.
@@ -129,7 +129,7 @@ impl State {
         death.at_ms = self.now_ms;
         death.homes.extend(homes);
         // Nobody took it away: what is left is what must stay, until somebody comes back.
-        self.floor = self.floor.min(self.able(None));
+        self.floor = self.floor.min(self.able_as_before());
         let able: Vec<usize> = self.balancers.iter().map(|balancer| self.able(Some(balancer))).collect();
         self.floors.iter_mut().zip(able).for_each(|(floor, able)| *floor = able.min(*floor));
     }
@@ -255,7 +255,8 @@ impl FakeWorld {
         let able = state.able(None);
         state.floor = usize::try_from(floor).unwrap_or(usize::MAX).min(able);
         state.floors = state.floors_for(state.floor);
-        state.promised = (state.floor, state.floors.clone());
+        let there = state.balancers.iter().map(|balancer| state.able(Some(balancer))).collect();
+        state.promised = Promised { floor: state.floor, floors: state.floors.clone(), there };
     }
 
     /// A person says that so many are enough, in all or at one load balancer.
@@ -275,7 +276,8 @@ impl FakeWorld {
                 state.floor = state.floor.saturating_sub(less);
             }
         }
-        state.promised = (state.floor, state.floors.clone());
+        state.promised.floor = state.floor;
+        state.promised.floors = state.floors.clone();
     }
 
     /// Every server can hand its boards over, and the service wants it so: nobody is sent away.
