@@ -32,7 +32,8 @@ pub enum Event {
         attempt: u32,
         outcome: Outcome,
     },
-    /// A launch batch came short, or lost instances: what is missing is launched under the next attempt.
+    /// A launch batch came short, or lost instances: what is missing is launched under the next attempt. With a count of
+    /// 0 nobody is launched in their place any more.
     BatchRaised {
         batch: u32,
         attempt: u32,

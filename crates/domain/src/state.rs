@@ -122,7 +122,7 @@ pub struct BatchState {
     /// How many the current attempt launches.
     pub count: u32,
     pub launched: BTreeSet<InstanceId>,
-    /// Launched, dead, and replaced.
+    /// Launched, and dead or given up: replaced, where anybody is launched in their place.
     pub lost: BTreeSet<InstanceId>,
 }
 
@@ -246,6 +246,13 @@ impl ReleaseState {
     /// Effects that were intended and have no outcome.
     pub fn in_flight(&self) -> impl Iterator<Item = (&EffectId, &EffectRecord)> {
         self.effects.iter().filter(|(_, record)| record.ended.is_none())
+    }
+}
+
+impl BatchState {
+    /// Whoever it lacks is not launched any more.
+    pub fn is_given_up(&self) -> bool {
+        self.count == 0 && self.attempt > 1
     }
 }
 

@@ -78,12 +78,28 @@ fn l2_no_orphans(
         Some(Verdict::RolledBack { .. } | Verdict::Aborted { .. } | Verdict::Refused { .. }) => {
             Some(left(format!("is left of {release}, which went back")))
         }
-        Some(Verdict::Released | Verdict::Passed) | None => {
+        None => {
             let is_known =
                 state.brought().contains(&instance.id) || may_be_of_an_open_launch(state, instance);
             (!is_known).then(|| left(format!("runs, and {release} does not know it")))
         }
+        Some(Verdict::Released | Verdict::Passed) => {
+            let serves =
+                ground.world.has_users(&instance.id) || is_in_a_later_plan(instance, state, releases);
+            (!serves).then(|| left(format!("is left of {release}, and serves nobody")))
+        }
     }
+}
+
+/// What became of it is that release's.
+fn is_in_a_later_plan(
+    instance: &Instance,
+    state: &ReleaseState,
+    releases: &BTreeMap<String, ReleaseState>,
+) -> bool {
+    let later = releases.values().filter(|it| it.plan.release.number > state.plan.release.number);
+    let mut plans = later.map(|it| &it.plan);
+    plans.any(|plan| [&plan.blue, &plan.spares, &plan.takeover].iter().any(|ids| ids.contains(&instance.id)))
 }
 
 /// A release that holds for good has not looked for it yet: its journal names the launch, and says that its end is not

@@ -5,16 +5,16 @@
 //! Assumptions: slots are pre-provisioned; nobody else leases them.
 //! If killed here: leased slots are in the journal; registering again changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
-use super::{configure, late, lost, registry};
-use crate::app::{AppState, Formats};
+use super::{capacity, configure, late, lost, registry};
+use crate::app::{AppState, AppStatus, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
-use crate::ids::{ForwardArn, GroupArn, InstanceId, Route};
+use crate::ids::{ForwardArn, GroupArn, InstanceId};
 use crate::service::Slot;
 use crate::state::Promoted;
 use crate::step::Step;
@@ -25,25 +25,36 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 }
 
 /// All of it but the share: registered, open, known by its slot, and healthy.
-pub(super) fn ready(scope: &Scope<'_>) -> Taken {
+fn ready(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Warm, configure::warm)?;
-    formats(scope)?;
+    bring_in(scope, &scope.state.arriving())
+}
+
+/// The same of some, whatever becomes of others. Where slots are too few nobody is brought in at first; of those who come
+/// in the place of the dead, whoever has one is.
+pub(super) fn bring_in(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
+    formats(scope, ids)?;
     lost::leave(scope)?;
-    if let Some(event) = lease_slots(scope)? {
-        return Ok(Progress::Record(vec![event]));
-    }
-    let wanted = wanted_groups(scope);
+    let short = match lease_slots(scope, ids) {
+        Ok(Some(event)) => return Ok(Progress::Record(vec![event])),
+        Ok(None) => None,
+        Err(short) if scope.state.is_done(Step::Admit) => Some(short),
+        Err(short) => return Err(short),
+    };
+    let placed: BTreeSet<InstanceId> =
+        ids.iter().filter(|id| short.is_none() || scope.state.route(id).is_some()).cloned().collect();
+    let wanted = wanted_groups(scope, &placed);
     registry::require_groups(scope, wanted.values().flatten())?;
     let mut acts = Acts::new(scope);
     registry::register(&mut acts, scope, &wanted);
-    open(&mut acts, scope, &scope.state.arriving())?;
+    open(&mut acts, scope, &placed)?;
     if !acts.is_idle() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "registration", missing: Vec::new() }));
     }
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::WayBack));
     }
-    Ok(Progress::Done)
+    short.map_or(Ok(Progress::Done), Err)
 }
 
 /// Opens whoever is not, may not stay so, or does not know its slot.
@@ -54,69 +65,110 @@ pub(super) fn open(
 ) -> Result<(), Progress> {
     for id in instances {
         let app = scope.require_app(id)?;
-        let route = scope.state.route(id);
-        let knows_route = route.is_none() || app.route.as_ref() == route;
-        if app.state != AppState::Serving || !knows_route || late::may_be_closed(scope, id) {
-            acts.want(id.as_str(), Effect::Open { instance: id.clone(), route: route.cloned() });
+        let is_ready = app.state == AppState::Serving && knows_its_route(scope, id, app);
+        if !is_ready || late::may_be_closed(scope, id) {
+            let route = scope.state.route(id).cloned();
+            acts.want(id.as_str(), Effect::Open { instance: id.clone(), route });
         }
     }
     Ok(())
 }
 
+/// Boards can be carried to it: their clients are led there by the route. A process that started anew knows none.
+pub(super) fn knows_its_route(scope: &Scope<'_>, id: &InstanceId, app: &AppStatus) -> bool {
+    let route = scope.state.route(id);
+    route.is_none() || app.route.as_ref() == route
+}
+
+/// Tells those of the new servers their route again who serve, and do not know it any more.
+pub(super) fn tell_routes(scope: &Scope<'_>) -> Result<(), Progress> {
+    let scope = &Scope { step: Step::Admit, ..*scope };
+    let forgot = |id: &InstanceId| scope.world.app(id).is_ok_and(|app| !knows_its_route(scope, id, app));
+    let mut forgetful = scope.state.green();
+    forgetful.retain(|id| forgot(id) && capacity::is_healthy(scope, id));
+    let mut acts = Acts::new(scope);
+    open(&mut acts, scope, &forgetful)?;
+    // The others go on: whether it was heard is looked at before a board is carried there.
+    let due = acts.into_begun();
+    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
+}
+
 /// Green's group at its own load balancer, and its slot there.
-fn wanted_groups(scope: &Scope<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
-    let wanted = scope.state.arriving().into_iter().map(|id| {
-        let group = registry::green_group(scope, &id).cloned();
-        (id, BTreeSet::from_iter(group))
+fn wanted_groups(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+    let wanted = ids.iter().map(|id| {
+        let group = registry::green_group(scope, id).cloned();
+        (id.clone(), BTreeSet::from_iter(group))
     });
     registry::with_slots(scope, wanted.collect())
 }
 
-/// A free slot for each new instance that has none.
-fn lease_slots(scope: &Scope<'_>) -> Result<Option<Event>, Progress> {
+/// A free slot for each new instance that has none, as long as there are any.
+fn lease_slots(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Result<Option<Event>, Progress> {
     let routing = &scope.plan().service.routing;
-    let without: Vec<InstanceId> =
-        scope.state.arriving().into_iter().filter(|id| scope.state.route(id).is_none()).collect();
-    if routing.slots().next().is_none() || without.is_empty() {
+    let mut without = ids.iter().filter(|id| scope.state.route(id).is_none()).peekable();
+    if routing.slots().next().is_none() || without.peek().is_none() {
         return Ok(None);
     }
     registry::require_groups(scope, routing.slot_groups())?;
-    let green = scope.state.green();
-    // The slot of one that died and was replaced is free again as soon as its group is empty.
-    let ours = scope.state.routes.iter().filter(|(id, _)| green.contains(*id)).map(|(_, route)| route);
-    let leased: BTreeSet<&Route> = ours.chain(scope.plan().routes.values()).collect();
+    let replaced = lost::replaced(scope);
+    let mut free = free_slots(scope, &replaced);
+    let mut routes = BTreeMap::new();
+    let mut short = None;
+    for id in without {
+        match free.get_mut(scope.state.home(id)).and_then(VecDeque::pop_front) {
+            Some(slot) => {
+                routes.insert(id.clone(), slot.route.clone());
+            }
+            None => {
+                short.get_or_insert(id);
+            }
+        }
+    }
+    match short.filter(|_| routes.is_empty()) {
+        Some(id) => Err(no_slot(scope, id, replaced)),
+        None => Ok(Some(Event::SlotsLeased { routes })),
+    }
+}
+
+/// The free ones of each load balancer. The slot of one that died and was replaced is free again as soon as its group is
+/// empty, and is taken last: clients may still look for the dead one there. So is one to which somebody may come yet.
+fn free_slots<'a>(
+    scope: &Scope<'a>,
+    replaced: &BTreeSet<InstanceId>,
+) -> BTreeMap<&'a ForwardArn, VecDeque<&'a Slot>> {
+    let (mut leased, mut left) = (BTreeSet::new(), BTreeSet::new());
+    for (id, route) in scope.state.routes.iter().chain(&scope.plan().routes) {
+        let all = if replaced.contains(id) { &mut left } else { &mut leased };
+        all.insert(route);
+    }
     let is_free = |slot: &&Slot| {
         let targets = scope.world.targets(&slot.group);
         !leased.contains(&slot.route) && targets.is_ok_and(BTreeMap::is_empty)
     };
-    let free = routing.balancers().map(|balancer| {
+    let free = scope.plan().service.routing.balancers().map(|balancer| {
         let mut free: Vec<&Slot> = balancer.slots.iter().filter(is_free).collect();
-        free.sort_by_key(|slot| registry::may_be_registered_yet(scope, &slot.group));
-        (&balancer.forward, free.into_iter())
+        let is_doubtful =
+            |slot: &&Slot| (registry::may_be_registered_yet(scope, &slot.group), left.contains(&slot.route));
+        free.sort_by_key(is_doubtful);
+        (&balancer.forward, free.into())
     });
-    let mut free: BTreeMap<&ForwardArn, _> = free.collect();
-    let mut routes = BTreeMap::new();
-    for id in without {
-        let home = scope.state.home(&id);
-        let Some(slot) = free.get_mut(home).and_then(Iterator::next) else {
-            let lost = scope.state.lost();
-            let kept: Vec<InstanceId> =
-                lost.into_iter().filter(|id| registry::is_in_a_slot(scope, id)).collect();
-            if !kept.is_empty() {
-                let goal = WaitingOn::Settling { what: "the slots of servers that died", missing: kept };
-                return Err(Progress::Wait(goal, Then::WayBack));
-            }
-            let at = registry::at_balancer(scope, home);
-            return Err(Progress::Failed(format!("no route slot is free for {id}{at}")));
-        };
-        routes.insert(id, slot.route.clone());
+    free.collect()
+}
+
+/// The slots of the dead are waited for; where they are free already there is none.
+fn no_slot(scope: &Scope<'_>, id: &InstanceId, replaced: BTreeSet<InstanceId>) -> Progress {
+    let kept: Vec<InstanceId> = replaced.into_iter().filter(|id| registry::is_in_a_slot(scope, id)).collect();
+    if !kept.is_empty() {
+        let goal = WaitingOn::Settling { what: "the slots of servers that died", missing: kept };
+        return Progress::Wait(goal, Then::WayBack);
     }
-    Ok(Some(Event::SlotsLeased { routes }))
+    let at = registry::at_balancer(scope, scope.state.home(id));
+    Progress::Failed(format!("no route slot is free for {id}{at}"))
 }
 
 /// Whether both versions can read each other's boards, by what every running server says of itself.
-fn formats(scope: &Scope<'_>) -> Result<(), Progress> {
-    let (old, new) = (spoken(scope, &scope.plan().blue)?, spoken(scope, &scope.state.arriving())?);
+fn formats(scope: &Scope<'_>, new: &BTreeSet<InstanceId>) -> Result<(), Progress> {
+    let (old, new) = (spoken(scope, &scope.plan().blue)?, spoken(scope, new)?);
     let pairs = || old.iter().flat_map(|blue| new.iter().map(move |green| (*blue, *green)));
     if let Some((blue, _)) = pairs().find(|(blue, green)| !green.can_read(blue)) {
         return Err(Progress::Failed(format!(

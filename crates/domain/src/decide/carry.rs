@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{capacity, close, empty, launch, registry, shut, waves};
+use super::{admit, capacity, close, empty, launch, lost, registry, shut, waves};
 use crate::app::{AppState, BoardState};
 use crate::board_list::BoardList;
 use crate::decision::{Source, Then, WaitingOn};
@@ -24,22 +24,18 @@ use crate::step::Step;
 pub(super) fn out(scope: &Scope<'_>) -> Taken {
     // A server that started anew is open again, and capacity that was there may be gone.
     scope.require_done(Step::Close, close::take)?;
-    let from = scope.plan().blue.union(&started_again(scope)).cloned().collect();
+    let from = scope.plan().blue.union(&lost::running(scope)).cloned().collect();
     carry(scope, &Crossing { direction: Direction::Out, from, to: scope.state.green() })
 }
 
 /// From green back to blue. Canaries that were taken over stay what they were.
 pub(super) fn back(scope: &Scope<'_>) -> Taken {
     scope.require_done(Step::Shut, shut::take)?;
-    let mut from: BTreeSet<InstanceId> = launch::fresh(scope).union(&started_again(scope)).cloned().collect();
     // One that was never got ready has nobody, and may never answer.
+    let mut from = launch::fresh(scope);
     from.retain(|id| registry::was_led_to(scope, id));
+    from.extend(lost::running(scope));
     carry(scope, &Crossing { direction: Direction::Back, from, to: scope.plan().blue.clone() })
-}
-
-/// Whoever died, was replaced and runs again: it may have got boards, and leaves like an old server.
-fn started_again(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
-    scope.running(&scope.state.lost())
 }
 
 /// Who is left, and who is joined.
@@ -169,11 +165,12 @@ fn drain(scope: &Scope<'_>, leaving: &BTreeSet<InstanceId>, left: u64) -> Progre
     acts.or_wait_then(WaitingOn::Boards { left }, Then::Hold)
 }
 
-/// The servers that boards may go to now: healthy, and open.
+/// The servers that boards may go to now: healthy, open, and known by a route.
 fn joined(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, Progress> {
     let mut joined = BTreeSet::new();
     for id in to.iter().filter(|id| capacity::is_healthy(scope, id)) {
-        if scope.require_app(id)?.state == AppState::Serving {
+        let app = scope.require_app(id)?;
+        if app.state == AppState::Serving && admit::knows_its_route(scope, id, app) {
             joined.insert(id.clone());
         }
     }

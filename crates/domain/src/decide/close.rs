@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
-use super::{admit, capacity, launch, registry};
+use super::{admit, capacity, configure, launch, lost, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
-use crate::effect::Effect;
+use crate::effect::{Effect, Intent};
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
 use crate::moves::Direction;
@@ -26,12 +26,13 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     turn_where_nobody_serves(scope)?;
     registry::require_groups(scope, &scope.plan().groups())?;
-    let (green, lost) = (scope.state.green(), scope.state.lost());
-    registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&lost))?;
+    let (green, gone) = (scope.state.green(), scope.state.lost());
+    registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&gone))?;
+    admit::tell_routes(scope)?;
     replace_the_dead(scope)?;
     capacity::require(scope, &scope.state.green(), Then::WayBack)?;
     let shares = share::give(scope, Shares::After)?;
-    let leaving = scope.plan().blue.union(&scope.state.lost()).cloned().collect();
+    let leaving = scope.plan().blue.union(&lost::running(scope)).cloned().collect();
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
@@ -85,37 +86,81 @@ fn replace_the_dead(scope: &Scope<'_>) -> Result<(), Progress> {
 /// any more, nothing proves the version, and nothing is launched. Those of one load balancer prove it for the others:
 /// where there is a way back, and old ones to go back to, the release has turned before this is asked.
 fn replacements(scope: &Scope<'_>) -> Result<Option<Progress>, Progress> {
-    let green = scope.state.green();
+    let (green, arriving) = (scope.state.green(), scope.state.arriving());
     let running = u32::try_from(scope.running(&green).len()).unwrap_or(u32::MAX);
-    let all_here = running >= scope.plan().green_size() && scope.state.arriving().is_empty();
-    if all_here || !green.iter().any(|id| capacity::is_healthy(scope, id)) {
+    let all_here = running >= scope.plan().green_size() && arriving.is_empty();
+    if all_here || !some_serve(scope) {
         return Ok(None);
     }
-    match scope.require_done(Step::Admit, admit::ready) {
-        Ok(()) | Err(Progress::Done | Progress::Failed(_)) => Ok(None),
-        Err(wait @ (Progress::Wait(..) | Progress::WaitUntil(..))) => Ok(Some(wait)),
-        Err(
-            other @ (Progress::Record(_)
-            | Progress::Do(_)
-            | Progress::Turn(_)
-            | Progress::Park(_)
-            | Progress::Ask(_)
-            | Progress::Refuse(_)),
-        ) => Err(other),
+    let mut coming = Coming::default();
+    coming.hear(scope.require_done(Step::Launch, launch::take))?;
+    let mut ready = BTreeSet::new();
+    for id in scope.running(&arriving) {
+        let one = BTreeSet::from([id]);
+        if coming.hear(configure::make_ready(scope, &one))? {
+            ready.extend(one);
+        }
+    }
+    if !ready.is_empty() {
+        coming.hear(scope.require_done(Step::Admit, |scope| admit::bring_in(scope, &ready)))?;
+    }
+    if coming.due.is_empty() { Ok(coming.wait) } else { Err(Progress::Do(coming.due)) }
+}
+
+/// What is known of those who come. What one of them waits for, or is refused, keeps no other waiting.
+#[derive(Default)]
+struct Coming {
+    due: Vec<Intent>,
+    /// The first wait of any.
+    wait: Option<Progress>,
+}
+
+impl Coming {
+    /// Whether this much is done. What is to be written is written first (`Err`).
+    fn hear(&mut self, said: Result<(), Progress>) -> Result<bool, Progress> {
+        match said {
+            Ok(()) => return Ok(true),
+            Err(Progress::Done | Progress::Failed(_)) => {}
+            Err(wait @ (Progress::Wait(..) | Progress::WaitUntil(..))) => {
+                self.wait.get_or_insert(wait);
+            }
+            Err(Progress::Do(intents)) => self.due.extend(intents),
+            Err(
+                other @ (Progress::Record(_)
+                | Progress::Turn(_)
+                | Progress::Park(_)
+                | Progress::Ask(_)
+                | Progress::Refuse(_)),
+            ) => return Err(other),
+        }
+        Ok(false)
     }
 }
 
 /// At the end of a release the fleet is whole; but whoever does not come up within the step's patience is not
-/// waited for any longer.
+/// waited for any longer, and is not left behind.
 pub(super) fn await_replacements(scope: &Scope<'_>) -> Result<(), Progress> {
-    let Some(wait) = replacements(scope)? else { return Ok(()) };
-    let Progress::Wait(on, _) = wait else { return Err(wait) };
-    // What a launch may have brought is not left behind unseen.
-    if launch::is_open(scope) {
-        return Err(Progress::Wait(on, Then::Hold));
+    launch::settle(scope)?;
+    let strays = launch::strays(scope);
+    if !strays.is_empty() {
+        return Err(Progress::Record(strays));
     }
-    let overdue = scope.world.at >= scope.state.progress_at.after(scope.patience().step);
-    if overdue { Ok(()) } else { Err(Progress::Wait(on, Then::GoOn)) }
+    match replacements(scope)? {
+        None => {}
+        Some(Progress::Wait(on, _)) => {
+            let overdue = scope.world.at >= scope.state.progress_at.after(scope.patience().step);
+            if !overdue {
+                return Err(Progress::Wait(on, Then::GoOn));
+            }
+        }
+        Some(wait) => return Err(wait),
+    }
+    // When all are ill at one time it is not those who came.
+    if some_serve(scope) { launch::give_up(scope) } else { Ok(()) }
+}
+
+fn some_serve(scope: &Scope<'_>) -> bool {
+    scope.state.green().iter().any(|id| capacity::is_healthy(scope, id))
 }
 
 /// Closes whoever runs and is open. One that is down holds nothing open.

@@ -16,11 +16,21 @@ use crate::step::Step;
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     // A pause of hours voids what was true before it: an instance may have died since.
     scope.require_done(Step::Launch, launch::take)?;
+    configured(scope, &arriving(scope))
+}
+
+/// Makes some of them ready, whatever becomes of others.
+pub(super) fn make_ready(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Result<(), Progress> {
+    scope.require_done(Step::Configure, |scope| configured(scope, ids))?;
+    scope.require_done(Step::Warm, |scope| warmed_up(scope, ids))
+}
+
+fn configured(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
     let mut acts = Acts::new(scope);
     if let Some(command) = &scope.plan().service.launch.configure {
-        for id in arriving(scope) {
+        for id in ids {
             let effect = Effect::Configure { instance: id.clone(), command: command.clone() };
-            once(&mut acts, scope, &id, effect);
+            once(&mut acts, scope, id, effect);
         }
     }
     if !acts.is_idle() {
@@ -30,12 +40,12 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let version = &scope.plan().image.version;
     let admitted = scope.state.is_done(Step::Admit);
     let mut silent = Vec::new();
-    for id in arriving(scope) {
-        match scope.world.app(&id) {
+    for id in ids {
+        match scope.world.app(id) {
             Ok(app) if app.version == *version => {}
             // The others serve: that one cannot be asked is no reason to turn back.
-            Err(why) if admitted => return Err(Scope::blind(Source::App(id), why)),
-            Ok(_) | Err(_) => silent.push(id),
+            Err(why) if admitted => return Err(Scope::blind(Source::App(id.clone()), why)),
+            Ok(_) | Err(_) => silent.push(id.clone()),
         }
     }
     if silent.is_empty() {
@@ -47,11 +57,15 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 pub(super) fn warm(scope: &Scope<'_>) -> Taken {
     // An instance that was replaced since is configured, and its version asked for, like the others.
     scope.require_done(Step::Configure, take)?;
+    warmed_up(scope, &arriving(scope))
+}
+
+fn warmed_up(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
     let mut acts = Acts::new(scope);
     if let Some(spec) = &scope.plan().service.launch.warm {
-        for id in arriving(scope) {
+        for id in ids {
             let effect = Effect::WarmUp { instance: id.clone(), spec: spec.clone() };
-            once(&mut acts, scope, &id, effect);
+            once(&mut acts, scope, id, effect);
         }
     }
     Ok(acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() }))

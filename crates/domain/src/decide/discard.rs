@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::{carry, empty, late, launch, meanwhile, registry};
-use crate::decision::{Then, WaitingOn};
-use crate::effect::{Effect, Intent, Outcome};
+use crate::decision::WaitingOn;
+use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::step::Step;
 
@@ -20,7 +20,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         // They do not wait for all that has to be known before anybody is ended.
         meanwhile::let_the_users_in(scope)?;
     }
-    settle_launches(scope)?;
+    launch::settle(scope)?;
     let strays = launch::strays(scope);
     if !strays.is_empty() {
         return Ok(Progress::Record(strays));
@@ -59,29 +59,6 @@ fn brought(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     brought.extend(scope.plan().spares.iter().cloned());
     brought.retain(|id| !scope.plan().takeover.contains(id) && !scope.plan().blue.contains(id));
     brought
-}
-
-/// Asks every launch again whose end nobody saw: its token brings what it brought, or brings it now.
-fn settle_launches(scope: &Scope<'_>) -> Result<(), Progress> {
-    let mut intents = Vec::new();
-    for (id, record) in &scope.state.effects {
-        if !matches!(record.effect, Effect::Launch(_)) {
-            continue;
-        }
-        match &record.ended {
-            None => return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold)),
-            Some((Outcome::Unknown(_), _)) => match super::scope::next_try(scope.state, id, scope.world.at) {
-                super::scope::Try::Now(attempt) => {
-                    intents.push(Intent { id: id.clone(), attempt, effect: record.effect.clone() });
-                }
-                super::scope::Try::Later | super::scope::Try::Refused(_) => {
-                    return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
-                }
-            },
-            Some((Outcome::Done(_) | Outcome::Refused { .. }, _)) => launch::require_visible(scope, id)?,
-        }
-    }
-    if intents.is_empty() { Ok(()) } else { Err(Progress::Do(intents)) }
 }
 
 fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, fresh: &BTreeSet<InstanceId>) {

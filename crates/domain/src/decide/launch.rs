@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::scope::{Acts, Progress, Scope, Taken, Try, next_try};
-use super::{registry, room};
+use super::{capacity, registry, room};
 use crate::decision::{Then, WaitingOn};
-use crate::effect::{Done, Effect, LaunchBatch, Outcome};
+use crate::effect::{Done, Effect, Intent, LaunchBatch, Outcome};
 use crate::event::Event;
 use crate::ids::{EffectId, ForwardArn, InstanceId};
 use crate::instance::{InstanceState, Origin};
@@ -37,11 +37,13 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     }
     let mut acts = Acts::new(scope);
     start_spares(&mut acts, scope);
+    let mut given_up = 0_u32;
     for (index, batch) in (0_u32..).zip(&scope.state.batches) {
-        top_up(&mut acts, scope, index, batch)?;
+        given_up = given_up.saturating_add(top_up(&mut acts, scope, index, batch)?);
     }
     let running = scope.state.green().iter().filter(|id| scope.runs(id)).count();
-    let missing = scope.plan().green_size().saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
+    let coming = scope.plan().green_size().saturating_sub(given_up);
+    let missing = coming.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
     if missing == 0 && acts.is_idle() {
         return Ok(Progress::Done);
     }
@@ -86,7 +88,8 @@ fn start_spares(acts: &mut Acts<'_>, scope: &Scope<'_>) {
     acts.want_each("spares", &scope.plan().spares, &stopped, |instances| Effect::Start { instances });
 }
 
-fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState) -> Result<(), Progress> {
+/// Asks for whoever the batch lacks. Answers how many of them nobody asks for any more.
+fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState) -> Result<u32, Progress> {
     let place = usize::try_from(index).unwrap_or(usize::MAX);
     let Some(planned) = scope.plan().batches.get(place) else {
         return Err(Progress::Failed(format!("batch {index} is not in the plan")));
@@ -97,8 +100,8 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     let dead = if first == Some(place) { dead_by_name(scope, &planned.forward) } else { 0 };
     let wanted = planned.count.saturating_add(dead);
     let missing = wanted.saturating_sub(alive);
-    if missing == 0 {
-        return Ok(());
+    if missing == 0 || batch.is_given_up() {
+        return Ok(missing);
     }
     let effect = launch_effect(scope, index, batch, planned);
     let subject = format!("{index}/{}", batch.attempt);
@@ -113,16 +116,55 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     };
     if !answered && refused.is_none() {
         acts.want(&subject, effect);
-        return Ok(());
+        return Ok(0);
     }
     require_visible(scope, &id)?;
     let (state, attempt) = (scope.state, batch.attempt);
     let failed = room::Failed { state, batch: planned, index, attempt, missing, refused };
-    if let Some(why) = failed.for_good() {
-        return Err(Progress::Failed(why));
+    let count = match failed.for_good() {
+        None => missing,
+        // The others serve, and whoever else comes in the place of the dead is not kept waiting.
+        Some(_) if scope.state.is_done(Step::Admit) => 0,
+        Some(why) => return Err(Progress::Failed(why)),
+    };
+    Err(Progress::Record(vec![Event::BatchRaised { batch: index, attempt: attempt + 1, count, lost }]))
+}
+
+/// Whoever comes in the place of the dead, and does not serve, is given up: nobody is launched any more in the batches
+/// from which they came.
+pub(super) fn give_up(scope: &Scope<'_>) -> Result<(), Progress> {
+    let arriving = scope.state.arriving();
+    let raised = (0_u32..).zip(&scope.state.batches).filter_map(|(index, batch)| {
+        let came = batch.launched.intersection(&arriving);
+        let lost: Vec<InstanceId> = came.filter(|id| !capacity::is_healthy(scope, id)).cloned().collect();
+        let attempt = batch.attempt + 1;
+        (!lost.is_empty()).then_some(Event::BatchRaised { batch: index, attempt, count: 0, lost })
+    });
+    let raised: Vec<Event> = raised.collect();
+    if raised.is_empty() { Ok(()) } else { Err(Progress::Record(raised)) }
+}
+
+/// Asks every launch again whose end nobody saw: its token brings what it brought, or brings it now.
+pub(super) fn settle(scope: &Scope<'_>) -> Result<(), Progress> {
+    let mut intents = Vec::new();
+    for (id, record) in &scope.state.effects {
+        if !matches!(record.effect, Effect::Launch(_)) {
+            continue;
+        }
+        match &record.ended {
+            None => return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold)),
+            Some((Outcome::Unknown(_), _)) => match next_try(scope.state, id, scope.world.at) {
+                Try::Now(attempt) => {
+                    intents.push(Intent { id: id.clone(), attempt, effect: record.effect.clone() });
+                }
+                Try::Later | Try::Refused(_) => {
+                    return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
+                }
+            },
+            Some((Outcome::Done(_) | Outcome::Refused { .. }, _)) => require_visible(scope, id)?,
+        }
     }
-    let attempt = attempt + 1;
-    Err(Progress::Record(vec![Event::BatchRaised { batch: index, attempt, count: missing, lost }]))
+    if intents.is_empty() { Ok(()) } else { Err(Progress::Do(intents)) }
 }
 
 /// When a later try was refused, an earlier one, whose end nobody saw, may have come through: until EC2's list
@@ -181,14 +223,6 @@ fn unheard_of(scope: &Scope<'_>) -> BTreeMap<(u32, u32), Vec<InstanceId>> {
         }
     }
     unheard_of
-}
-
-/// The end of some launch is not known.
-pub(super) fn is_open(scope: &Scope<'_>) -> bool {
-    scope.state.effects.values().any(|record| {
-        matches!(record.effect, Effect::Launch(_))
-            && matches!(record.ended, None | Some((Outcome::Unknown(_), _)))
-    })
 }
 
 /// Everything that RunInstances gets for an attempt that was not made yet.

@@ -1,4 +1,4 @@
-//! What this release launched, died and was replaced: out of the load balancer at once, and ended at last.
+//! What this release launched, and died or was given up: out of the load balancer at once, and ended at last.
 //!
 //! Guarantees: one that still exists is ended only when the ownership table names no board on it and no target
 //! group lists it. A refusal holds: nobody turns a good release back for a server that is dead.
@@ -12,11 +12,32 @@ use super::{empty, launch, registry};
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
+use crate::step::Step;
+
+/// Whose place another one takes: whoever is lost, and whoever the plan names and is gone since all were admitted. A spare
+/// or canary that is only stopped may be started again, and keeps what it has.
+pub(super) fn replaced(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
+    let mut replaced = scope.state.lost();
+    if scope.state.is_done(Step::Admit) {
+        let is_gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
+        let named = scope.plan().spares.iter().chain(&scope.plan().takeover);
+        replaced.extend(named.filter(is_gone).cloned());
+    }
+    replaced
+}
+
+/// Those of the lost that run: they may have got boards, and leave like an old server. One to which nobody was ever led
+/// has nobody, and may never answer.
+pub(super) fn running(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
+    let mut running = scope.running(&scope.state.lost());
+    running.retain(|id| registry::was_led_to(scope, id));
+    running
+}
 
 /// Takes whoever is down out of the load balancer at once: its slot is free for another, and nobody is sent to it
 /// should it start again. One that runs is closed and emptied first, like an old server.
 pub(super) fn leave(scope: &Scope<'_>) -> Result<(), Progress> {
-    let lost = scope.state.lost();
+    let lost = replaced(scope);
     let hidden: BTreeSet<&InstanceId> = registry::hidden(scope, &lost).collect();
     let is_down = |id: &&InstanceId| launch::has_died(scope, id) && !hidden.contains(id);
     let down: BTreeSet<InstanceId> = lost.iter().filter(is_down).cloned().collect();
@@ -36,17 +57,22 @@ pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
     scope.require_instances()?;
     registry::require_groups(scope, &registry::all_groups(scope))?;
     registry::require_tagged(scope, &lost)?;
-    let here = |id: &&InstanceId| scope.world.instance(id).is_some_and(|it| !it.state.is_gone());
+    // Whoever was given up soon after its launch may not be listed yet.
+    let here = |id: &&InstanceId| match scope.world.instance(id) {
+        Some(it) => !it.state.is_gone(),
+        None => launch::may_be_invisible(scope, id),
+    };
     let staying: BTreeSet<InstanceId> = lost.iter().filter(here).cloned().collect();
-    empty::watch(scope, &staying)?;
+    empty::watch(scope, staying.iter().filter(|id| registry::was_led_to(scope, id)))?;
     let mut acts = Acts::new(scope);
     let listed = registry::deregister(&mut acts, scope, &lost);
     if listed.is_empty() && staying.is_empty() {
         return Ok(());
     }
     if listed.is_empty() {
-        let staying: Vec<InstanceId> = staying.iter().cloned().collect();
-        acts.want_each("lost", &lost, &staying, |instances| Effect::Terminate { instances });
+        let listed = staying.iter().filter(|id| scope.world.instance(id).is_some());
+        let listed: Vec<InstanceId> = listed.cloned().collect();
+        acts.want_each("lost", &lost, &listed, |instances| Effect::Terminate { instances });
     }
     let missing = listed.into_iter().chain(staying).collect::<BTreeSet<_>>().into_iter().collect();
     Err(acts.or_hold(WaitingOn::Settling { what: "the end of servers that were replaced", missing }))

@@ -85,7 +85,11 @@ impl<'a> Scope<'a> {
     }
 
     /// The goal of an earlier step must be true still; what it takes to make it true comes first.
-    pub(super) fn require_done(&self, step: Step, take: fn(&Scope<'_>) -> Taken) -> Result<(), Progress> {
+    pub(super) fn require_done(
+        &self,
+        step: Step,
+        take: impl FnOnce(&Scope<'a>) -> Taken,
+    ) -> Result<(), Progress> {
         let progress = take(&Scope { step, ..*self })?;
         if progress.is_done() { Ok(()) } else { Err(progress) }
     }

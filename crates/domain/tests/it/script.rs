@@ -91,6 +91,7 @@ impl Play {
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
             ["runs" | "claims" | "counts" | "silent" | "answers", id, ..] => self.tells(id, words),
             ["restarted-open", id] => self.server(id).open = segue_domain::app::AppState::Serving,
+            ["forgot-its-route", id] => self.server(id).route = None,
             ["closed-late", id] => self.server(id).open = segue_domain::app::AppState::Closed,
             ["started", id] => self.server(id).instance.state = InstanceState::Running,
             ["stopped", id] => self.server(id).instance.state = InstanceState::Stopped,

@@ -146,6 +146,9 @@ impl State {
         }
         let until_ms = self.now_ms + ttl_ms;
         let app = self.app(id).map_err(|error| error.what)?;
+        if app.route.is_none() {
+            return Err("`open` has not told this server its route yet".to_owned());
+        }
         if !mine {
             let standby = Held {
                 state: BoardState::Standby,

@@ -309,6 +309,11 @@ impl FakeWorld {
         state.machines.get(id).is_some_and(takes)
     }
 
+    /// New clients are led to it, and it takes them.
+    pub fn has_users(&self, id: &InstanceId) -> bool {
+        self.now().front_door(None).contains(id)
+    }
+
     /// What a server says of itself; none while no process answers.
     pub fn app_state(&self, id: &InstanceId) -> Option<AppState> {
         let state = self.now();

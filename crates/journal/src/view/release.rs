@@ -24,6 +24,12 @@ pub(super) fn sentence(event: &Event) -> String {
         Event::Ended { id, attempt, outcome } => {
             format!("{id} (try {attempt}) {}", effect::outcome(outcome))
         }
+        Event::BatchRaised { batch, count: 0, lost, .. } if lost.is_empty() => {
+            format!("batch {batch} is given up: nobody else is launched in it")
+        }
+        Event::BatchRaised { batch, count: 0, lost, .. } => {
+            format!("batch {batch} gives up {}: nobody is launched in their place", instances(lost))
+        }
         Event::BatchRaised { batch, attempt, count: wanted, lost } => {
             let wanted = count(*wanted, "instance");
             format!("batch {batch} lost {}; attempt {attempt} is to launch {wanted}", instances(lost))
