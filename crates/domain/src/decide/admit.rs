@@ -65,7 +65,7 @@ pub(super) fn open(
 ) -> Result<(), Progress> {
     for id in instances {
         let app = scope.require_app(id)?;
-        let is_ready = app.state == AppState::Serving && knows_its_route(scope, id, app);
+        let is_ready = app.state == AppState::Serving && !has_forgotten_its_route(scope, id, app);
         if !is_ready || late::may_be_closed(scope, id) {
             let route = scope.state.route(id).cloned();
             acts.want(id.as_str(), Effect::Open { instance: id.clone(), route });
@@ -74,16 +74,24 @@ pub(super) fn open(
     Ok(())
 }
 
-/// Boards can be carried to it: their clients are led there by the route. A process that started anew knows none.
-pub(super) fn knows_its_route(scope: &Scope<'_>, id: &InstanceId, app: &AppStatus) -> bool {
+/// A process that started anew knows none.
+fn has_forgotten_its_route(scope: &Scope<'_>, id: &InstanceId, app: &AppStatus) -> bool {
     let route = scope.state.route(id);
-    route.is_none() || app.route.as_ref() == route
+    route.is_some() && app.route.as_ref() != route
+}
+
+/// Boards can be carried to it: their clients are led there by the route. A server that somebody else brought may have
+/// none, where others have.
+pub(super) fn can_be_reached(scope: &Scope<'_>, id: &InstanceId, app: &AppStatus) -> bool {
+    let needs_one = scope.plan().service.routing.slots().next().is_some();
+    !has_forgotten_its_route(scope, id, app) && (app.route.is_some() || !needs_one)
 }
 
 /// Tells those of the new servers their route again who serve, and do not know it any more.
 pub(super) fn tell_routes(scope: &Scope<'_>) -> Result<(), Progress> {
     let scope = &Scope { step: Step::Admit, ..*scope };
-    let forgot = |id: &InstanceId| scope.world.app(id).is_ok_and(|app| !knows_its_route(scope, id, app));
+    let forgot =
+        |id: &InstanceId| scope.world.app(id).is_ok_and(|app| has_forgotten_its_route(scope, id, app));
     let mut forgetful = scope.state.green();
     forgetful.retain(|id| forgot(id) && capacity::is_healthy(scope, id));
     let mut acts = Acts::new(scope);

@@ -170,7 +170,7 @@ fn joined(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<BTreeSet<Insta
     let mut joined = BTreeSet::new();
     for id in to.iter().filter(|id| capacity::is_healthy(scope, id)) {
         let app = scope.require_app(id)?;
-        if app.state == AppState::Serving && admit::knows_its_route(scope, id, app) {
+        if app.state == AppState::Serving && admit::can_be_reached(scope, id, app) {
             joined.insert(id.clone());
         }
     }

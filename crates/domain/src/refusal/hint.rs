@@ -11,7 +11,8 @@ const NO_IMAGES: &str = "AMIs are found by the tags that `service.images` names 
 const NOTHING_RUNS: &str = "register the running servers in a colour group; `segue adopt SERVICE` takes in what Segue did not \
                             launch";
 const TAGS_REFUSED: &str = "allow the daemon's role ec2:CreateTags on instances, then ask again";
-const NO_FREE_COLOUR: &str = "one of the two must be empty: deregister what does not belong there";
+const NO_FREE_COLOUR: &str =
+    "one of the two must be empty: deregister what does not belong there, once it has no boards";
 const NO_FREE_CANARY_GROUP: &str = "a full release of another version frees the groups of canaries that are still up; \
                                     or configure one more group (three at most)";
 const GROUP_NOT_FORWARDED: &str =

@@ -51,7 +51,7 @@ laws! {
     MovedOnce => "S11";
     /// New servers are closed on the way back only while an old one serves.
     BackNeedsAPlace => "S14";
-    /// Epochs never fall, and places in a stream have no gaps.
+    /// Epochs never fall, and nothing is appended under a lease that is not the last one given.
     OneChain => "S15";
     /// A server obeys no generation that is lower than one it has seen.
     StaleIsHarmless => "S16";

@@ -276,8 +276,8 @@ impl FakeWorld {
                 state.floor = state.floor.saturating_sub(less);
             }
         }
-        state.promised.floor = state.floor;
-        state.promised.floors = state.floors.clone();
+        let there = std::mem::take(&mut state.promised.there);
+        state.promised = Promised { floor: state.floor, floors: state.floors.clone(), there };
     }
 
     /// Every server can hand its boards over, and the service wants it so: nobody is sent away.
