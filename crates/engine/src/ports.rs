@@ -27,4 +27,4 @@ pub use load_balancer::LoadBalancer;
 pub use metrics::BoardMetrics;
 pub use notify::Notifier;
 pub use permissions::{Answer, Described, Permissions, Question};
-pub use time::{Clock, Entropy};
+pub use time::{Clock, Entropy, Moment};

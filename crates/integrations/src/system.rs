@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use segue_domain::time::Timestamp;
-use segue_engine::ports::{Clock, Entropy};
+use segue_engine::ports::{Clock, Entropy, Moment};
 
 /// The wall clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,23 +19,23 @@ impl Clock for SystemClock {
     }
 }
 
-/// What the wall clock showed when this was made, and what has passed since: a clock that is set meanwhile moves no
+/// What the wall clock showed when this was made, and what has passed since, asleep or not: a clock that is set meanwhile moves no
 /// deadline and makes no sample newer. What others check against their own clocks (signatures) takes [`SystemClock`].
 #[derive(Debug, Clone, Copy)]
 pub struct SteadyClock {
     began_at: Timestamp,
-    began: tokio::time::Instant,
+    began: Moment,
 }
 
 impl SteadyClock {
     pub fn starting(wall: &dyn Clock) -> Self {
-        Self { began_at: wall.now(), began: tokio::time::Instant::now() }
+        Self { began_at: wall.now(), began: Moment::now() }
     }
 }
 
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
-        self.began_at.after(self.began.elapsed())
+        self.began_at.after(Moment::now().since(self.began))
     }
 }
 

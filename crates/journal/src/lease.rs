@@ -7,10 +7,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use thiserror::Error;
-use tokio::time::Instant;
-
+use crate::moment::Moment;
 use crate::store::Trouble;
+use thiserror::Error;
 
 /// What a lease is for: one scope has one holder at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,31 +52,18 @@ pub struct Lease {
     owner: Owner,
     epoch: u64,
     ttl: Duration,
-    deadline: Instant,
+    asked_at: Moment,
 }
 
 impl Lease {
     /// `asked_at` is the holder's own clock before the request was sent: the database's answer cannot have
     /// begun to count earlier than that.
-    pub(crate) fn granted(
-        scope: &Scope,
-        owner: &Owner,
-        epoch: u64,
-        ttl: Duration,
-        asked_at: Instant,
-    ) -> Self {
-        let usable = ttl.saturating_sub(ttl / MARGIN_DIVISOR);
-        Self {
-            scope: scope.clone(),
-            owner: owner.clone(),
-            epoch,
-            ttl,
-            deadline: asked_at.checked_add(usable).unwrap_or(asked_at),
-        }
+    pub(crate) fn granted(scope: &Scope, owner: &Owner, epoch: u64, ttl: Duration, asked_at: Moment) -> Self {
+        Self { scope: scope.clone(), owner: owner.clone(), epoch, ttl, asked_at }
     }
 
     /// The same lease after a renewal that was asked for at `asked_at`.
-    pub(crate) fn renewed(&self, asked_at: Instant) -> Self {
+    pub(crate) fn renewed(&self, asked_at: Moment) -> Self {
         Self::granted(&self.scope, &self.owner, self.epoch, self.ttl, asked_at)
     }
 
@@ -96,8 +82,9 @@ impl Lease {
 
     /// How long the holder may still act: asked right before each call that changes the world. Zero when it may
     /// not.
-    pub fn left(&self, now: Instant) -> Duration {
-        self.deadline.saturating_duration_since(now)
+    pub fn left(&self, now: Moment) -> Duration {
+        let usable = self.ttl.saturating_sub(self.ttl / MARGIN_DIVISOR);
+        usable.saturating_sub(now.since(self.asked_at))
     }
 }
 
@@ -236,11 +223,21 @@ mod tests {
 
     #[test]
     fn the_holder_stops_a_tenth_before_the_database_does_counted_from_when_it_asked() {
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         let lease = Lease::granted(&Scope::new("boards"), &Owner::new("a"), 1, TTL, asked_at);
-        assert_eq!(lease.left(asked_at + Duration::from_millis(26_999)), Duration::from_millis(1));
-        assert_eq!(lease.left(asked_at + Duration::from_secs(27)), Duration::ZERO);
-        assert_eq!(lease.left(asked_at + Duration::from_secs(20)), Duration::from_secs(7));
-        assert_eq!(lease.left(asked_at + Duration::from_secs(40)), Duration::ZERO);
+        let left_after = |awake_ms, asleep_s| {
+            let passed = asked_at.later(Duration::from_millis(awake_ms), Duration::from_secs(asleep_s));
+            lease.left(passed)
+        };
+        assert_eq!(left_after(26_999, 0), Duration::from_millis(1));
+        assert_eq!(left_after(27_000, 0), Duration::ZERO);
+        assert_eq!(left_after(20_000, 0), Duration::from_secs(7));
+        assert_eq!(left_after(40_000, 0), Duration::ZERO);
+        assert_eq!(
+            left_after(1_000, 20),
+            Duration::from_secs(6),
+            "the database counts while a machine sleeps"
+        );
+        assert_eq!(left_after(1_000, 600), Duration::ZERO);
     }
 }

@@ -14,6 +14,7 @@ mod fact;
 mod fate;
 pub mod lease;
 mod memory;
+mod moment;
 #[cfg(feature = "databases")]
 mod open;
 pub mod outbox;
@@ -38,6 +39,7 @@ pub use fact::Fact;
 pub use fate::{Fate, fate};
 pub use lease::{AcquireError, Holder, Lease, Owner, RenewError, Scope};
 pub use memory::{MemoryClock, MemoryStore};
+pub use moment::Moment;
 #[cfg(feature = "databases")]
 pub use open::{Looked, OpenError};
 pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};

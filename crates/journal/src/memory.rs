@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_domain::time::Timestamp;
-use tokio::time::Instant;
 
 use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Holder, Lease, Owner, RenewError, Scope};
+use crate::moment::Moment;
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
 use crate::store::{JournalId, Reader, Store};
@@ -93,7 +93,7 @@ impl Store for MemoryStore {
         ttl: Duration,
         floor: u64,
     ) -> Result<Lease, AcquireError> {
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         let now_ms = self.now_ms();
         let mut tables = self.tables();
         let row = lease::grant(tables.lease(scope), scope, owner, now_ms, ttl, floor)?;
@@ -103,7 +103,7 @@ impl Store for MemoryStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         self.change(lease, lease::extend)?;
         Ok(lease.renewed(asked_at))
     }

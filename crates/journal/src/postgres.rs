@@ -21,10 +21,10 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
 
 use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Holder, Lease, LeaseRow, Owner, RenewError, Scope};
+use crate::moment::Moment;
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
 use crate::record::Record;
@@ -118,7 +118,7 @@ impl Store for PostgresStore {
         // Who waits asks every second: without a lock, so that the holder never waits for who waits.
         let seen = page::lease(&self.keeper, scope).await.map_err(unavailable)?;
         lease::grant(seen.row.as_ref(), scope, owner, seen.now_ms, ttl, floor)?;
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         let mut transaction = Transaction::begin(&self.keeper).await.map_err(unavailable)?;
         let found = transaction.lease_or_new(scope).await.map_err(unavailable)?;
         match lease::grant(found.row.as_ref(), scope, owner, found.now_ms, ttl, floor) {
@@ -134,7 +134,7 @@ impl Store for PostgresStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         self.change(lease, lease::extend).await?;
         Ok(lease.renewed(asked_at))
     }

@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::SqlitePool;
-use tokio::time::Instant;
 
 use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Holder, Lease, Owner, RenewError, Scope};
+use crate::moment::Moment;
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
 use crate::read::{self, Page, ReadError, StreamEnd};
 use crate::store::{JournalId, Reader, Store};
@@ -110,7 +110,7 @@ impl Store for SqliteStore {
         floor: u64,
     ) -> Result<Lease, AcquireError> {
         let unavailable = |error: sqlx::Error| AcquireError::Unavailable(error.into());
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         let mut transaction = Transaction::begin(&self.writer).await.map_err(unavailable)?;
         let found = transaction.lease(scope).await.map_err(unavailable)?;
         let row = match lease::grant(found.row.as_ref(), scope, owner, found.now_ms, ttl, floor) {
@@ -127,7 +127,7 @@ impl Store for SqliteStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, RenewError> {
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         self.change(lease, lease::extend).await?;
         Ok(lease.renewed(asked_at))
     }

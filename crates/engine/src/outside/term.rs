@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use segue_journal::Lease;
+use segue_journal::{Lease, Moment};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 /// No lease changes hands so often: it is what a number in JSON can say without rounding (RFC 8259, section 6).
 const GENERATION_MAX: u64 = 1 << 53;
@@ -44,7 +43,7 @@ impl Term {
 
     /// The lease was renewed: its end moves on, never back.
     pub fn renew(&self, renewed: Lease) {
-        let now = Instant::now();
+        let now = Moment::now();
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         if renewed.left(now) > lease.left(now) {
             *lease = renewed;
@@ -115,7 +114,7 @@ impl Term {
 
     /// The time in which this daemon may still act.
     pub fn left(&self) -> Duration {
-        if self.is_lost() { Duration::ZERO } else { self.lease().left(Instant::now()) }
+        if self.is_lost() { Duration::ZERO } else { self.lease().left(Moment::now()) }
     }
 
     /// Whether a call that takes at most `limit` is over before the lease is.
@@ -127,6 +126,7 @@ impl Term {
 #[cfg(test)]
 mod tests {
     use segue_journal::{Owner, Scope, Store};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::fakes::FakeWorld;

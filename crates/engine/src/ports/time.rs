@@ -1,6 +1,7 @@
 //! Recorded time and chance.
 
 use segue_domain::time::Timestamp;
+pub use segue_journal::Moment;
 
 /// The wall clock, for times that are recorded. Waiting uses `tokio::time`, so that tests can pause it.
 pub trait Clock: Send + Sync {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::{Subject, TTL, event, is_fenced, lease_of, only, part, scope, seqs, stream};
 use crate::lease::{AcquireError, Owner, RenewError, Scope};
+use crate::moment::Moment;
 
 pub async fn a_second_owner_waits_and_is_told_how_long(subject: &dyn Subject) {
     let (one, two) = (subject.store().await, subject.store().await);
@@ -21,9 +20,9 @@ pub async fn a_second_owner_waits_and_is_told_how_long(subject: &dyn Subject) {
 pub async fn an_expired_lease_goes_to_whoever_asks(subject: &dyn Subject) {
     let store = subject.store().await;
     let expired = store.acquire(&scope(), &Owner::new("a"), Duration::ZERO).await.expect("it is free");
-    assert!(expired.left(Instant::now()).is_zero());
+    assert!(expired.left(Moment::now()).is_zero());
     let taken = lease_of(&*store, "b").await;
-    assert!(!taken.left(Instant::now()).is_zero());
+    assert!(!taken.left(Moment::now()).is_zero());
     assert_eq!(taken.epoch(), expired.epoch() + 1);
 }
 
@@ -94,7 +93,7 @@ pub async fn a_renewed_lease_keeps_its_epoch(subject: &dyn Subject) {
     let lease = lease_of(&*store, "a").await;
     let renewed = store.renew(&lease).await.expect("it is held");
     assert_eq!((renewed.epoch(), renewed.owner()), (lease.epoch(), lease.owner()));
-    let now = Instant::now();
+    let now = Moment::now();
     assert!(renewed.left(now) >= lease.left(now));
     // Both stand for the same right: what was begun before the renewal is not fenced by it.
     let append = only(part(&stream(1), 0, [event(1)]));

@@ -46,7 +46,7 @@ mod tests {
         for second in 1..=30 {
             tokio::time::advance(Duration::from_secs(1)).await;
             now_ms.store(second * 1_000, Ordering::Relaxed);
-            let acts = !first.left(tokio::time::Instant::now()).is_zero();
+            let acts = !first.left(crate::Moment::now()).is_zero();
             let taken = store.acquire(&scope, &Owner::new("b"), ttl).await;
             assert_eq!(acts, second < 27, "the holder after {second} s");
             assert_eq!(taken.is_ok(), second == 30, "the successor after {second} s");

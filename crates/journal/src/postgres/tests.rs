@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_tests::postgres::{PASSWORD, Server};
+use tokio::time::Instant;
 
 use super::*;
 use crate::address::{Address, Database};
