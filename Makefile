@@ -54,7 +54,7 @@ kills: tools ## build, then kill the daemon 200 times at random moments, ten in 
 	@report=$$(mktemp); killed=0; seed=0; \
 	while [ $$killed -lt $(KILLS) ]; do \
 		seed=$$((seed + 1)); \
-		$(CARGO) run --quiet --locked --package segue-cli -- demo --kills 10 --seed $$seed --report $$report \
+		$(CARGO) run --quiet --locked --package segue-cli -- demo --kills 10 --decides-within 1s --seed $$seed --report $$report \
 			--servers 2 --boards 40 --clients 200 $(ARGS) || { rm -f $$report; exit 1; }; \
 		killed=$$((killed + $$(sed -n 's/.*"killed": \([0-9]*\).*/\1/p' $$report))); \
 		echo "== seed $$seed: $$killed of $(KILLS) kills"; \

@@ -23,7 +23,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use segue_api::{Client, Limits, ReleaseKind};
 use segue_handover::wire::Connect;
-use segue_sandbox::users::{Crowd, CrowdConfig, Phase, Records, Report, Verdict, ndjson};
+use segue_sandbox::users::{AtMost, Crowd, CrowdConfig, Phase, Records, Report, Verdict, ndjson};
 use segue_sandbox::{Ready, Sabotage};
 use serde::Serialize;
 
@@ -85,6 +85,9 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "N", conflicts_with_all = ["rollback", "sabotage", "chaos"],
           value_parser = clap::value_parser!(u32).range(1..=50))]
     kills: Option<u32>,
+    /// With --kills: fail where a daemon decided nothing within this time of its start
+    #[arg(long, value_name = "TIME", requires = "kills", value_parser = parse_duration)]
+    decides_within: Option<Duration>,
     /// Plant a fault that the report must show: what shows that its counters count
     #[arg(long, value_name = "FAULT", conflicts_with = "rollback")]
     sabotage: Option<Sabotage>,
@@ -100,6 +103,16 @@ impl DemoArgs {
     /// Whether an old server stands still for a while: the stale writer.
     fn freezes(&self) -> bool {
         self.freeze || self.sabotage == Some(Sabotage::NoFence)
+    }
+
+    /// One fleet is there, one is launched, and the first is stopped; the canary is one of the new servers.
+    fn at_most(&self) -> AtMost {
+        let servers = u64::from(self.servers);
+        AtMost {
+            launched: servers * 2,
+            stopped: servers,
+            first_decision_ms: self.decides_within.map(|within| within.as_secs_f64() * 1_000.0),
+        }
     }
 
     fn patience(&self) -> Patience {
@@ -238,6 +251,7 @@ async fn released(args: &DemoArgs, stage: &mut Stage, journey: &mut Journey) -> 
     if let Some(times) = args.kills {
         let seen = first_decisions.len();
         ensure!(seen == usize::try_from(times)?, "the daemon was killed {seen} times, {times} were wanted");
+        counted.report.at_most = Some(args.at_most());
     }
     if let Some(done) = done {
         let full = full.as_ref().map(|full| &full.release);

@@ -23,6 +23,6 @@ pub use owners::Owners;
 pub use record::{Edit, Mark, Move, Phase, Records, RunEnd, SeenRun, UserRecord};
 pub use recount::{EditCounts, Recount, Stored, StoredEdit};
 pub use report::{
-    AttachRate, Boards, Canary, Chaos, Clients, Control, Daemon, EditLatency, Edits, Instances, Report,
-    Stall, StepLine, Verdict,
+    AtMost, AttachRate, Boards, Canary, Chaos, Clients, Control, Daemon, EditLatency, Edits, Instances,
+    Report, Stall, StepLine, Verdict,
 };

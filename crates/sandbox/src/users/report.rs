@@ -55,6 +55,9 @@ pub struct Report {
     /// None where nothing was done on purpose.
     #[serde(default)]
     pub chaos: Option<Chaos>,
+    /// None where nobody counts on its being as planned: only a demo whose daemon alone is killed does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<AtMost>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +125,17 @@ pub struct Instances {
     pub orphaned: u64,
     /// Stopped or terminated while the ownership table gave boards to them.
     pub ended_with_boards: u64,
+}
+
+/// What a demo may come to, by its plan and by what it is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AtMost {
+    /// The servers that were there included.
+    pub launched: u64,
+    pub stopped: u64,
+    /// From the start of a daemon to its first decision; none where time is not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_decision_ms: Option<f64>,
 }
 
 /// What was done to a release on purpose, as far as it was seen to be so by others than who did it.
@@ -195,6 +209,7 @@ impl Report {
             },
             daemon: Daemon { restarts: 0, killed: 0, first_decision_ms_max: None, rss_mb_max: None },
             chaos: None,
+            at_most: None,
         }
     }
 }

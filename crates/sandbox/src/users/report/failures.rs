@@ -1,6 +1,6 @@
 //! Which promises a report shows as broken, one sentence each.
 
-use super::{Chaos, Report, Verdict};
+use super::{AtMost, Chaos, Report, Verdict};
 
 /// A stall below this is nobody's concern, in milliseconds.
 const STALL_MS: f64 = 50.0;
@@ -24,6 +24,7 @@ impl Report {
             Some(chaos) => [self.way_through(), not_done(chaos)].concat(),
         };
         failures.extend(self.broken());
+        failures.extend(self.at_most.map(|limits| self.above(limits)).unwrap_or_default());
         failures
     }
 
@@ -73,6 +74,27 @@ impl Report {
             | Verdict::Unfinished) => vec![format!("the release ended {other}")],
         };
         failures.extend(self.pace_failure());
+        failures
+    }
+
+    /// What is above its limit: a server that was launched or stopped twice is nobody's orphan, for it has its tags.
+    fn above(&self, limits: AtMost) -> Vec<String> {
+        let Self { instances, daemon, .. } = self;
+        let counts = [
+            ("launched", instances.launched, limits.launched),
+            ("stopped", instances.stopped, limits.stopped),
+        ];
+        let counts = counts.into_iter().filter(|(_, count, limit)| count > limit);
+        let mut failures: Vec<String> = counts
+            .map(|(what, count, limit)| format!("{count} instances were {what}, the plan has {limit}"))
+            .collect();
+        match (limits.first_decision_ms, daemon.first_decision_ms_max) {
+            (Some(_), None) => failures.push("how long a first decision took is not known".to_owned()),
+            (Some(limit), Some(ms)) if ms > limit => {
+                failures.push(format!("a first decision took {ms:.0} ms, the limit is {limit:.0} ms"));
+            }
+            (Some(_) | None, _) => {}
+        }
         failures
     }
 
@@ -166,6 +188,29 @@ mod tests {
         assert!(report.failures().is_empty());
         report.stall_ms.p99 = Some(60.1);
         assert_eq!(report.failures(), ["edits stalled for 60.1 ms (p99), the limit is 60.0 ms"]);
+    }
+
+    #[test]
+    fn what_was_planned_and_no_more_is_launched_and_stopped() {
+        let mut report = good();
+        report.at_most = Some(AtMost { launched: 8, stopped: 4, first_decision_ms: None });
+        report.instances.stopped = 4;
+        assert_eq!(report.failures(), Vec::<String>::new());
+        report.instances.launched = 9;
+        report.instances.stopped = 5;
+        let above = ["9 instances were launched, the plan has 8", "5 instances were stopped, the plan has 4"];
+        assert_eq!(report.failures(), above);
+    }
+
+    #[test]
+    fn a_daemon_decides_as_soon_after_its_start_as_it_is_held_to() {
+        let mut report = good();
+        report.at_most = Some(AtMost { launched: 8, stopped: 4, first_decision_ms: Some(1_000.0) });
+        assert_eq!(report.failures(), ["how long a first decision took is not known"]);
+        report.daemon.first_decision_ms_max = Some(1_000.0);
+        assert_eq!(report.failures(), Vec::<String>::new());
+        report.daemon.first_decision_ms_max = Some(1_001.0);
+        assert_eq!(report.failures(), ["a first decision took 1001 ms, the limit is 1000 ms"]);
     }
 
     #[test]
