@@ -5,6 +5,7 @@
 //! them.
 
 mod tidy {
+    mod appends;
     mod codes;
     mod commands;
     mod decisions;
