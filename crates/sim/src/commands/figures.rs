@@ -22,6 +22,8 @@ pub struct Figures {
     /// Calls that were struck, by the kind of fault.
     pub struck: BTreeMap<&'static str, u64>,
     pub deaths: u64,
+    /// Runs in which a daemon died more than once.
+    pub died_twice: u64,
     pub virtual_hours: f64,
     pub seconds: f64,
     pub runs_per_s: f64,
@@ -47,13 +49,19 @@ impl Figures {
             *self.struck.entry(struck.kind.name()).or_insert(0) += 1;
         }
         self.deaths += outcome.deaths;
+        self.died_twice += u64::from(outcome.deaths > 1);
         self.virtual_hours += Duration::from_millis(outcome.virtual_ms).as_secs_f64() / 3_600.0;
-        if !outcome.violations.is_empty() {
-            self.violated += 1;
-            if self.failures.len() < TOLD {
-                let violations = outcome.violations.clone();
-                self.failures.push(Failure { run: run.to_owned(), violations });
-            }
+        self.judge(run, &outcome.violations);
+    }
+
+    /// Counts violations, if there are any, of something that is no run of its own.
+    pub(super) fn judge(&mut self, run: &str, violations: &[String]) {
+        if violations.is_empty() {
+            return;
+        }
+        self.violated += 1;
+        if self.failures.len() < TOLD {
+            self.failures.push(Failure { run: run.to_owned(), violations: violations.to_vec() });
         }
     }
 
@@ -78,6 +86,7 @@ impl fmt::Display for Figures {
         writeln!(f, "calls          {}", self.calls)?;
         writeln!(f, "struck         {}", list(&self.struck))?;
         writeln!(f, "deaths         {}", self.deaths)?;
+        writeln!(f, "died twice     {}", self.died_twice)?;
         writeln!(f, "virtual hours  {:.1}", self.virtual_hours)?;
         write!(f, "time           {:.1} s, {:.1} runs/s", self.seconds, self.runs_per_s)
     }

@@ -9,6 +9,7 @@ use crate::chance::Chance;
 use crate::happening::{At, Event, Happening, Side, Way};
 use crate::plan::Plan;
 use crate::pool;
+use crate::run::Outcome;
 use crate::script::Script;
 
 /// What happens in a scenario besides its script, and its place: the nth step of the run.
@@ -27,7 +28,21 @@ const BESIDES: &[(&str, Script, u32, Event)] = &[
 struct Scenario {
     name: &'static str,
     plan: Plan,
+    /// Places at which the daemon can die when it is not disturbed.
     points: u64,
+    /// What is wrong before anybody dies. The sweep says so: without its places a scenario would be missing in silence.
+    violations: Vec<String>,
+}
+
+/// Points of a daemon that came up after a death: within these the next one is soon.
+const SOON: u64 = 20;
+
+impl Scenario {
+    /// What is wrong with it when nobody dies.
+    fn wrong(&self) -> Vec<String> {
+        let nowhere = (self.points == 0).then(|| "there is no place at which the daemon can die".to_owned());
+        self.violations.iter().cloned().chain(nowhere).collect()
+    }
 }
 
 /// One run: which scenario, and where the daemon dies.
@@ -42,22 +57,25 @@ pub fn sweep() -> Figures {
     let all = scenarios
         .iter()
         .flat_map(|scenario| (1..=scenario.points).map(move |at| Job { scenario, dies_at: vec![at] }));
-    deaths(&all.collect::<Vec<_>>())
+    deaths(&scenarios, &all.collect::<Vec<_>>())
 }
 
 /// So many pairs of places, drawn from all scenarios.
 pub fn pairs(sample: u64, seed: u64) -> Figures {
     let scenarios = scenarios();
+    let dying: Vec<&Scenario> = scenarios.iter().filter(|scenario| scenario.points > 0).collect();
     let chance = Chance::of_seed(seed).named("pairs");
     let pair = |n: u64| {
         let chance = chance.nth(n);
-        let scenario = chance.one_of(&scenarios)?;
+        let scenario = chance.one_of(&dying)?;
         let first = 1 + chance.named("first").below(scenario.points);
-        // The points after a death are numbered on: half of the second deaths come soon after the first.
-        let apart = if chance.named("soon").hits(500_000) { 20 } else { scenario.points };
+        // The points after a death are numbered on: half of the second deaths come soon after the first, half of them
+        // before there are no more.
+        let left = scenario.points - first;
+        let apart = if chance.named("soon").hits(500_000) { SOON } else { left.max(SOON) };
         Some(Job { scenario, dies_at: vec![first, first + 1 + chance.named("apart").below(apart)] })
     };
-    deaths(&(0..sample).filter_map(pair).collect::<Vec<_>>())
+    deaths(&scenarios, &(0..sample).filter_map(pair).collect::<Vec<_>>())
 }
 
 fn scenarios() -> Vec<Scenario> {
@@ -67,14 +85,22 @@ fn scenarios() -> Vec<Scenario> {
         (*name, Plan { happenings: vec![Happening { at, what: *what }], ..Plan::calm(0, *script) })
     });
     let all: Vec<(&str, Plan)> = scripts.chain(besides).collect();
-    let points = pool::each(&all, |(_, plan)| played(plan, &[]).points);
-    let scenario = |((name, plan), points)| Scenario { name, plan, points };
-    all.into_iter().zip(points).map(scenario).collect()
+    let undisturbed = pool::each(&all, |(_, plan)| played(plan, &[]));
+    let scenario = |((name, plan), outcome): (_, Outcome)| Scenario {
+        name,
+        plan,
+        points: outcome.points,
+        violations: outcome.violations,
+    };
+    all.into_iter().zip(undisturbed).map(scenario).collect()
 }
 
-fn deaths(jobs: &[Job<'_>]) -> Figures {
+fn deaths(scenarios: &[Scenario], jobs: &[Job<'_>]) -> Figures {
     let began = Instant::now();
     let mut figures = Figures::default();
+    for scenario in scenarios {
+        figures.judge(&format!("{}, undisturbed", scenario.name), &scenario.wrong());
+    }
     pool::each_to(
         jobs,
         |job| played(&job.scenario.plan, &job.dies_at),
