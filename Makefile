@@ -19,6 +19,9 @@ SEEDS ?= 1 2 3 4 5
 # How often `make kills` kills the daemon.
 KILLS ?= 200
 
+# Where the simulation's fresh seeds begin: elsewhere for each commit, and the same for each run of one.
+SEGUE_SIM_FROM ?= $(shell printf '%d' 0x$$({ git rev-parse HEAD 2>/dev/null || date +%s; } | cut -c1-8))
+
 # What `make fuzz` feeds, and for how many seconds each.
 FUZZ_TARGETS := api config contract duration prometheus record
 FUZZ_S ?= 10
@@ -62,7 +65,8 @@ kills: tools ## build, then kill the daemon 200 times at random moments, ten in 
 	rm -f $$report
 
 test: check clients ## everything that has to hold: check, then all tests, then a short run of the fuzzer
-	$(CARGO) test --workspace --locked
+	@echo "the simulation's fresh seeds begin at $(SEGUE_SIM_FROM)"
+	SEGUE_SIM_FROM=$(SEGUE_SIM_FROM) $(CARGO) test --workspace --locked
 	@$(MAKE) --no-print-directory fuzz
 
 check: tools ## format, lints and documents, without running a test
