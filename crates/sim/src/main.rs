@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
+use segue_sim::bug::Bug;
 use segue_sim::commands::figures::Figures;
 use segue_sim::commands::seed::Trace;
 use segue_sim::commands::{determinism, fuzz, planted, seed, shrink, sweep};
@@ -69,7 +71,7 @@ enum Command {
         #[arg(long, default_value_t = 2_000)]
         budget: u64,
         /// That mistake alone
-        #[arg(long)]
+        #[arg(long, hide_possible_values = true, value_parser = mistakes())]
         only: Option<String>,
     },
     /// Release a large fleet under AWS's published limits, and compare with the shortest time that they allow
@@ -92,6 +94,11 @@ enum Command {
         #[arg(long, default_value_t = 1_000)]
         seeds: u64,
     },
+}
+
+/// A name that is none of them is refused, and they are told.
+fn mistakes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Bug::ALL.iter().map(|bug| bug.name()))
 }
 
 fn main() -> Result<ExitCode> {

@@ -1,5 +1,5 @@
 //! `planted`: each known mistake, put in on purpose, must be found within its budget of seeds; where another layer of
-//! safety hides it, with that layer away too.
+//! safety hides it, with that layer away too. It is found when a law is named that the same run without it keeps.
 
 use std::fmt;
 
@@ -24,7 +24,6 @@ const HIDDEN_BY: &[(Bug, Bug)] = &[
     (Bug::StaleIsFresh, Bug::NoRecheck),
     (Bug::NoRecheck, Bug::UnknownIsZero),
     (Bug::Unfenced, Bug::Unplaced),
-    (Bug::Unplaced, Bug::Unfenced),
 ];
 
 /// Mistakes against laws that the product asserts itself, each with its law.
@@ -102,7 +101,8 @@ pub fn planted(first: u64, budget: u64, only: Option<&str>, mut told: impl FnMut
 }
 
 fn search(trial: Trial, first: u64, budget: u64) -> Found {
-    let bugs: Vec<Bug> = std::iter::once(trial.bug).chain(trial.layer_off).collect();
+    let without: Vec<Bug> = trial.layer_off.into_iter().collect();
+    let bugs = [&[trial.bug][..], &without].concat();
     let mut found = Found {
         bug: trial.bug.name(),
         layer_off: trial.layer_off.map(Bug::name),
@@ -112,12 +112,23 @@ fn search(trial: Trial, first: u64, budget: u64) -> Found {
     };
     for (seed, count) in (first..).zip(1..=budget) {
         let outcome = played(&plan(seed).with(&bugs), &[]);
-        let Some(violation) = outcome.violations.first() else { continue };
-        let (law, what) = violation.split_once(": ").unwrap_or(("", violation));
+        let Some((law, what)) = outcome.violations.iter().find_map(|violation| named(violation)) else {
+            continue;
+        };
+        if !played(&plan(seed).with(&without), &[]).violations.is_empty() {
+            continue;
+        }
         (found.seeds, found.law, found.what) = (Some(count), law.to_owned(), what.to_owned());
         break;
     }
     found
+}
+
+/// The law that a violation names, and the rest of it; none for a run that broke down.
+fn named(violation: &str) -> Option<(&str, &str)> {
+    let (law, what) = violation.split_once(": ")?;
+    let number = law.strip_prefix(['S', 'L', 'A'])?;
+    number.parse::<u32>().is_ok().then_some((law, what))
 }
 
 impl Table {
@@ -149,5 +160,18 @@ impl fmt::Display for Table {
             "missed: {}",
             if self.missed().is_empty() { "none".to_owned() } else { self.missed().join(", ") }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_law_with_its_number_finds_a_mistake() {
+        assert_eq!(named("S13: 120 ms: i-1 is ended"), Some(("S13", "120 ms: i-1 is ended")));
+        assert_eq!(named("L1: the run did not end"), Some(("L1", "the run did not end")));
+        assert_eq!(named("it broke down: S13: no such thing"), None);
+        assert_eq!(named("S: nothing"), None);
     }
 }
