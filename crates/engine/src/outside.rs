@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use segue_domain::service::WAVES_AT_ONCE_MAX;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::ports::{CallError, Entropy};
@@ -174,7 +174,13 @@ impl Outside {
         let result = async {
             let deadline = began + limit;
             let _place = self.place(line, deadline).await?;
-            timeout_at(deadline, answer).await.unwrap_or_else(|_elapsed| Err(no_answer(call, limit)))
+            tokio::select! {
+                biased;
+                // Whoever was stopped meanwhile finds it answered, and goes on with the next request of the call, under a
+                // lease that may be another's by now.
+                () = sleep_until(deadline) => Err(no_answer(call, limit)),
+                answered = answer => answered,
+            }
         }
         .instrument(span)
         .await;

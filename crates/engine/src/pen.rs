@@ -1,7 +1,8 @@
 //! The only hand that writes to the journal.
 //!
 //! Guarantees: what it says was written is written; what nobody knows is found out, never guessed; when
-//! somebody else holds the lease, the term is over at once; nothing is tried beyond the term's end.
+//! somebody else holds the lease, the term is over at once; nothing is tried beyond the term's end, nor for ever within
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use segue_domain::ids::Actor;
 use segue_domain::time::Timestamp;
 use segue_journal::{Append, AppendError, Fact, Fate, Lease, NewRecord, ReadError, Record, Store, Via, fate};
+use tokio::time::Instant;
 
 use crate::herald::Herald;
 use crate::outside::Term;
@@ -20,6 +22,10 @@ const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// An append that has no answer by then may have been written: its lease goes on being renewed, and would be for ever.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// A journal that takes renewals and no records (it is full, or may not be written) would be tried for ever, while
+/// whoever asked waits.
+const TRIED_FOR: Duration = Duration::from_secs(30);
 
 /// Writes under one term of the lease.
 #[derive(Clone)]
@@ -76,6 +82,7 @@ impl Pen {
 
     async fn written(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
         let lease = self.term.lease();
+        let until = Instant::now() + TRIED_FOR;
         let mut tries = 0;
         loop {
             let answer = tokio::time::timeout(ANSWERS_WITHIN, self.store.append(&lease, append)).await;
@@ -103,6 +110,15 @@ impl Pen {
                 Found::Nothing => {}
             }
             tries += 1;
+            if Instant::now() >= until {
+                tracing::error!(
+                    error = chain(&error),
+                    tries,
+                    "the journal takes no records: the lease is given up"
+                );
+                self.term.lose();
+                return Err(WriteError::Lost);
+            }
             tracing::warn!(error = chain(&error), tries, "the journal took nothing; trying again");
             tokio::time::sleep(full_jitter(PAUSE_FIRST, PAUSE_MAX, tries, self.entropy.as_ref())).await;
         }

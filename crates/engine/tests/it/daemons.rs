@@ -197,6 +197,21 @@ async fn a_request_that_cannot_be_written_ends_with_the_term() {
     full_release(&daemon).await.expect("nothing of it was left");
 }
 
+/// It is full, for instance: small rows are still written.
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_takes_renewals_and_no_records_keeps_nobody_waiting_for_ever() {
+    let place = Place::new();
+    let daemon = place.daemon("only", &Life::new());
+    daemon.leading().await;
+    place.world.choke().add(Method::Append, Nth::Each, What::FailBefore(Class::Retry));
+    let asked = timeout(Duration::from_secs(40), full_release(&daemon)).await;
+    assert!(matches!(asked, Ok(Err(Refusal::NotServed { .. }))), "{asked:?}");
+    place.world.choke().heal(Method::Append);
+    sleep(Duration::from_secs(5)).await;
+    daemon.leading().await;
+    full_release(&daemon).await.expect("it is written again");
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_record_is_told_once_and_in_order() {
     let place = Place::new();
