@@ -25,8 +25,8 @@ use crate::decider::Decider;
 use crate::ledger::{self, After, Ledger, LedgerError, OpenError};
 use crate::observe::observe;
 use crate::outside::Outside;
-use crate::pen::{By, Pen};
-use crate::ports::Clock;
+use crate::pen::{By, Pen, WriteError};
+use crate::ports::{Clock, chain};
 use crate::run::{is_too_old, put_off, say_unseen_ends, unlawful};
 use crate::service::book::ServiceBook;
 
@@ -90,7 +90,16 @@ impl Aftercare {
             if round.is_called_away() || book.state.active().is_some() {
                 return Ok(());
             }
-            let is_over = round.clear_up(&one.ledger, &one.claimed).await?;
+            let is_over = match round.clear_up(&one.ledger, &one.claimed).await {
+                Ok(is_over) => is_over,
+                Err(error @ LedgerError::Write(WriteError::Lost)) => return Err(error),
+                // The others' old servers are not left running for it.
+                Err(error) => {
+                    let release = &one.state.plan.release;
+                    tracing::error!(%release, error = chain(&error), "its old servers cannot be cleared up");
+                    continue;
+                }
+            };
             self.tended.iter_mut().filter(|it| Arc::ptr_eq(&it.ledger, &one.ledger)).for_each(|it| {
                 it.is_over = is_over;
             });
