@@ -142,6 +142,13 @@ fn of_code(code: &str) -> Option<(Class, &'static str)> {
         "RequestExpired" | "ExpiredToken" | "ExpiredTokenException" => {
             (Class::Retry, "the signature or its credentials are too old")
         }
+        // A clock that was set is put right, and a release is not turned back for it.
+        "RequestTimeTooSkewed"
+        | "RequestInTheFuture"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch" => {
+            (Class::Retry, "the signature does not hold: this machine's clock is wrong, or the secret key is")
+        }
         "InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" => {
             (Class::Unknown, "AWS failed inside")
         }
@@ -167,7 +174,6 @@ fn of_code(code: &str) -> Option<(Class, &'static str)> {
         | "AccessDeniedException"
         | "InvalidClientTokenId"
         | "UnrecognizedClientException"
-        | "SignatureDoesNotMatch"
         | "MissingAuthenticationToken"
         | "OptInRequired"
         | "Blocked"
@@ -261,6 +267,8 @@ mod tests {
             (400, "IncorrectInstanceState", Class::Retry),
             (400, "InvalidTarget", Class::Retry),
             (400, "RequestExpired", Class::Retry),
+            (403, "RequestTimeTooSkewed", Class::Retry),
+            (403, "SignatureDoesNotMatch", Class::Retry),
             (500, "InsufficientInstanceCapacity", Class::Refused),
             (500, "InsufficientHostCapacity", Class::Refused),
             (400, "InsufficientFreeAddressesInSubnet", Class::Refused),
