@@ -19,8 +19,9 @@ impl Clock for SystemClock {
     }
 }
 
-/// What the wall clock showed when this was made, and what has passed since, asleep or not: a clock that is set meanwhile moves no
-/// deadline and makes no sample newer. What others check against their own clocks (signatures) takes [`SystemClock`].
+/// What the wall clock showed when this was made, and what has passed since, asleep or not: a clock that is set meanwhile
+/// moves no deadline and makes no sample newer. What others check against their own clocks (signatures) takes
+/// [`SystemClock`].
 #[derive(Debug, Clone, Copy)]
 pub struct SteadyClock {
     began_at: Timestamp,

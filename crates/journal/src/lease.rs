@@ -7,9 +7,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::moment::Moment;
 use crate::store::Trouble;
-use thiserror::Error;
 
 /// What a lease is for: one scope has one holder at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

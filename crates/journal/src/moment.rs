@@ -23,20 +23,24 @@ impl Moment {
     /// What has passed from `earlier` to this, sleep and all; zero when that was later.
     pub fn since(self, earlier: Self) -> Duration {
         let slept = self.slept.saturating_sub(earlier.slept);
+        let slept = if slept < READ_APART { Duration::ZERO } else { slept };
         self.at.saturating_duration_since(earlier.at).saturating_add(slept)
     }
 }
 
-/// In whole seconds: two clocks are read for it, one after the other, and what lies between the readings is no sleep.
+/// Two clocks are read for it, one after the other: what lies between the readings is no sleep, and a sleep that is as
+/// short is within any lease's margin.
+const READ_APART: Duration = Duration::from_secs(1);
+
 /// Source: `clock_gettime(2)`: `CLOCK_BOOTTIME` is `CLOCK_MONOTONIC` and the time that the system is suspended.
 #[cfg(target_os = "linux")]
 fn slept() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
     let awake = clock_gettime(ClockId::Monotonic);
     let all = clock_gettime(ClockId::Boottime);
-    let nanos = (all.tv_nsec - awake.tv_nsec).div_euclid(1_000_000_000);
-    let seconds = all.tv_sec - awake.tv_sec + nanos;
-    Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    let nanos =
+        |time: rustix::time::Timespec| i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec);
+    Duration::from_nanos(u64::try_from(nanos(all) - nanos(awake)).unwrap_or(0))
 }
 
 /// Only where no daemon is run for others: nobody tells.
@@ -59,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_was_slept_has_passed_as_well() {
-        let (awake, asleep) = (Duration::from_secs(2), Duration::from_secs(600));
+        let (awake, asleep) = (Duration::from_secs(2), Duration::from_mins(10));
         let before = Moment::now();
         let after = before.later(awake, asleep);
         assert_eq!(after.since(before), Duration::from_secs(602));
@@ -69,6 +73,8 @@ mod tests {
     #[test]
     fn a_machine_that_is_awake_sleeps_not() {
         let before = Moment::now();
-        assert_eq!(Moment::now().slept, before.slept);
+        let after = before.later(Duration::ZERO, Duration::from_millis(4));
+        assert_eq!(after.since(before), Duration::ZERO, "it took as long to read the clocks");
+        assert!(Moment::now().slept.abs_diff(before.slept) < READ_APART);
     }
 }
