@@ -190,12 +190,12 @@ pub struct HandoverPolicy {
 }
 
 /// One wave at a time for so many new servers.
-const SERVERS_OF_A_WAVE: u32 = 100;
+const SERVERS_OF_A_WAVE: u32 = 40;
 /// However large the fleet is: more would wait for each other with their intents written, and begin after an abort.
-pub const WAVES_AT_ONCE_MAX: u32 = 20;
+pub const WAVES_AT_ONCE_MAX: u32 = 25;
 
 impl HandoverPolicy {
-    /// Waves that may be under way at one time: a large fleet is carried across like several fleets of a hundred
+    /// Waves that may be under way at one time: a large fleet is carried across like several fleets of forty
     /// servers and more side by side, each at the pace that the policy gives to one.
     pub fn waves_at_once(&self, new_servers: u32) -> u32 {
         (new_servers / SERVERS_OF_A_WAVE).clamp(1, WAVES_AT_ONCE_MAX)

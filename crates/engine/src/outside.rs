@@ -51,8 +51,8 @@ pub struct Limits {
     /// Lists of a server's boards that are read at once: each is a body and all its rows, and there are as many as
     /// servers. With half as many a wave waits for lists longer than for its boards.
     pub lists_at_once: usize,
-    /// Waves that are carried out at once; the others of a large fleet wait for their turn. Each has a connection to
-    /// two hundred servers.
+    /// Waves that are carried out at once; the others of a large fleet wait for their turn. Each has
+    /// connections to the servers of its lane.
     pub waves_at_once: usize,
     /// Boards that are between seal and activate at once, all waves of the service together; the policy's
     /// `switching_at_once` is for one wave.
@@ -79,7 +79,7 @@ impl Default for Limits {
             deeds_at_once: 512,
             lists_at_once: 64,
             waves_at_once: usize::try_from(WAVES_AT_ONCE_MAX).unwrap_or(usize::MAX),
-            switches_at_once: 160,
+            switches_at_once: 200,
             attach_poll: Duration::from_millis(50),
             items_at_once: 200,
             pacing: Pacing::Published,
@@ -176,8 +176,8 @@ impl Outside {
             let _place = self.place(line, deadline).await?;
             tokio::select! {
                 biased;
-                // Whoever was stopped meanwhile finds it answered, and goes on with the next request of the call, under a
-                // lease that may be another's by now.
+                // A daemon that was stopped finds the call's first request answered when it goes on, and would send the
+                // next one, under a lease that may be another's by now.
                 () = sleep_until(deadline) => Err(no_answer(call, limit)),
                 answered = answer => answered,
             }

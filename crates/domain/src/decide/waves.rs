@@ -1,7 +1,7 @@
 //! The waves of a handover: those whose end is not known yet, and those that come next.
 //!
-//! Fewer than two hundred new servers get their boards by one wave at a time. A larger fleet is cut into lanes of a
-//! hundred new servers or more, and some old ones each; there are twenty at the most. A lane has one wave at a time
+//! Fewer than eighty new servers get their boards by one wave at a time. A larger fleet is cut into lanes of forty new
+//! servers or more, and some old ones each; there are twenty-five at the most. A lane has one wave at a time
 //! as well, so that no server ever meets more than it would in a small fleet, and the lanes go side by side. The
 //! trial waves come before, alone.
 

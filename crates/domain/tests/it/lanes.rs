@@ -108,8 +108,8 @@ fn servers(wave: &MoveWave) -> BTreeSet<&InstanceId> {
 }
 
 #[test]
-fn two_hundred_new_servers_get_their_boards_in_two_lanes_after_the_trials() {
-    let mut crossing = Crossing::of(200, 600);
+fn eighty_new_servers_get_their_boards_in_two_lanes_after_the_trials() {
+    let mut crossing = Crossing::of(80, 600);
     let rounds = crossing.waves();
     let (trials, lanes) = rounds.split_at(3);
     assert!(trials.iter().all(|round| round.len() == 1), "a trial goes alone");
@@ -132,15 +132,15 @@ fn two_hundred_new_servers_get_their_boards_in_two_lanes_after_the_trials() {
 }
 
 #[test]
-fn fewer_than_two_hundred_new_servers_get_their_boards_by_one_wave_at_a_time() {
-    let rounds = Crossing::of(199, 300).waves();
+fn fewer_than_eighty_new_servers_get_their_boards_by_one_wave_at_a_time() {
+    let rounds = Crossing::of(79, 300).waves();
     assert!(rounds.iter().all(|round| round.len() == 1));
 }
 
 /// A lane is cut from the fleet as it stands in the list, not by who has room.
 #[test]
 fn where_a_lane_has_no_room_the_whole_fleet_has_one_wave() {
-    let mut crossing = Crossing::of(200, 400);
+    let mut crossing = Crossing::of(80, 160);
     crossing.stage.bytes = 10_000;
     let new: Vec<InstanceId> = crossing.state.green().into_iter().collect();
     let full: BTreeSet<&InstanceId> = new.iter().step_by(2).collect();
