@@ -22,6 +22,7 @@ mod observe;
 mod preflight;
 mod registry;
 mod reopen;
+mod replace;
 mod resolve;
 mod retire;
 mod room;
@@ -35,6 +36,7 @@ use crate::decision::Cause;
 use crate::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
 use crate::effect::Outcome;
 use crate::event::Event;
+use crate::plan::Kind;
 use crate::state::{Leg, ReleaseState, Stance};
 use crate::step::{How, Step};
 use crate::time::Timestamp;
@@ -70,12 +72,17 @@ pub fn decide(state: &ReleaseState, world: &World) -> Decision {
 }
 
 /// Whether what comes next follows from the journal alone, whatever the world looks like: the next step is entered,
-/// or the release ends. Nothing has to be seen for that, and a look at thousands of servers takes seconds.
+/// it is told, or the release ends. Nothing has to be seen for that, and a look at thousands of servers takes seconds.
 pub fn needs_no_look(state: &ReleaseState, at: Timestamp) -> bool {
-    let is_between = state.stance == Stance::Going && state.current().is_none();
+    if state.stance != Stance::Going {
+        return false;
+    }
+    if let Some(record) = state.current() {
+        // A canary clears up behind itself there.
+        return record.step == Step::Announce && state.plan.kind != Kind::Canary;
+    }
     let has_turned = state.leg == Leg::Out || state.in_flight().next().is_none();
-    let goes_on = || state.next_step().is_some() || late::require_all_landed(state, at).is_ok();
-    is_between && has_turned && goes_on()
+    has_turned && (state.next_step().is_some() || late::require_all_landed(state, at).is_ok())
 }
 
 fn between_steps(state: &ReleaseState, world: &World) -> Decision {
@@ -91,8 +98,8 @@ fn between_steps(state: &ReleaseState, world: &World) -> Decision {
     }
     match &state.leg {
         Leg::Out => Decision::Close(match state.plan.kind {
-            crate::plan::Kind::Canary => Verdict::Passed,
-            crate::plan::Kind::Full | crate::plan::Kind::Rollback => Verdict::Released,
+            Kind::Canary => Verdict::Passed,
+            Kind::Full | Kind::Rollback => Verdict::Released,
         }),
         Leg::Back { cause, .. } => Decision::Close(match cause {
             Cause::AbortedBy(_) => Verdict::Aborted { cause: cause.clone() },

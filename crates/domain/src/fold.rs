@@ -138,6 +138,10 @@ impl ReleaseState {
                     batch.launched.remove(id);
                     batch.lost.insert(id.clone());
                 }
+                // They are cleared away from now on.
+                if *count == 0 && !lost.is_empty() {
+                    self.progress_at = at;
+                }
             }
             Event::SlotsLeased { routes } => {
                 self.routes.extend(routes.iter().map(|(id, route)| (id.clone(), route.clone())));

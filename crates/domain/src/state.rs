@@ -189,12 +189,12 @@ impl ReleaseState {
         self.batches.iter().flat_map(|batch| &batch.launched).cloned().collect()
     }
 
-    /// What this release launched, and replaced when it died.
+    /// What this release launched, and died or was given up.
     pub fn lost(&self) -> BTreeSet<InstanceId> {
         self.batches.iter().flat_map(|batch| &batch.lost).cloned().collect()
     }
 
-    /// What this release launched, and what of it died.
+    /// All that this release launched.
     pub fn brought(&self) -> BTreeSet<InstanceId> {
         self.launched().into_iter().chain(self.lost()).collect()
     }

@@ -97,8 +97,9 @@ fn is_in_a_later_plan(
     state: &ReleaseState,
     releases: &BTreeMap<String, ReleaseState>,
 ) -> bool {
+    let is_refused = |it: &&ReleaseState| matches!(it.verdict(), Some(Verdict::Refused { .. }));
     let later = releases.values().filter(|it| it.plan.release.number > state.plan.release.number);
-    let mut plans = later.map(|it| &it.plan);
+    let mut plans = later.filter(|it| !is_refused(it)).map(|it| &it.plan);
     plans.any(|plan| [&plan.blue, &plan.spares, &plan.takeover].iter().any(|ids| ids.contains(&instance.id)))
 }
 

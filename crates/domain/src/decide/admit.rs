@@ -30,15 +30,16 @@ fn ready(scope: &Scope<'_>) -> Taken {
     bring_in(scope, &scope.state.arriving())
 }
 
-/// The same of some, whatever becomes of others. Where slots are too few nobody is brought in at first; of those who come
-/// in the place of the dead, whoever has one is.
+/// The same of some, whatever becomes of others. At first one that has no slot, or is refused something, is one too many.
+/// Of those who come in the place of the dead whoever can is brought in.
 pub(super) fn bring_in(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
+    let each_alone = scope.state.is_done(Step::Admit);
     formats(scope, ids)?;
     lost::leave(scope)?;
     let short = match lease_slots(scope, ids) {
         Ok(Some(event)) => return Ok(Progress::Record(vec![event])),
         Ok(None) => None,
-        Err(short) if scope.state.is_done(Step::Admit) => Some(short),
+        Err(short) if each_alone => Some(short),
         Err(short) => return Err(short),
     };
     let placed: BTreeSet<InstanceId> =
@@ -48,13 +49,21 @@ pub(super) fn bring_in(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
     let mut acts = Acts::new(scope);
     registry::register(&mut acts, scope, &wanted);
     open(&mut acts, scope, &placed)?;
-    if !acts.is_idle() {
-        return Ok(acts.or_wait(WaitingOn::Settling { what: "registration", missing: Vec::new() }));
+    let goal = WaitingOn::Settling { what: "registration", missing: Vec::new() };
+    let asked = match acts.is_idle() {
+        true => Progress::Done,
+        false if each_alone => acts.or_go_on(goal),
+        false => acts.or_wait(goal),
+    };
+    // What one was refused is no reason not to wait for the others.
+    let goes_on = asked.is_done() || (each_alone && matches!(asked, Progress::Failed(_)));
+    if !goes_on {
+        return Ok(asked);
     }
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::WayBack));
     }
-    short.map_or(Ok(Progress::Done), Err)
+    short.map_or(Ok(asked), Err)
 }
 
 /// Opens whoever is not, may not stay so, or does not know its slot.

@@ -22,8 +22,8 @@ use crate::step::Step;
 use crate::time::Timestamp;
 use crate::world::World;
 
-/// So often it is tried again soon after an unknown end.
-const UNKNOWN_SOON: u32 = 5;
+/// So many tries follow each other soon, where nobody hears how one ended.
+const TRIED_SOON: u32 = 5;
 
 /// Decides about the old servers of a release that is over. `claimed` are instances that a later release of the
 /// service has plans for, and `configured` is how clients reach it today: a load balancer of the plan's may be gone.
@@ -82,7 +82,7 @@ fn ends(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
     let calls = calls("kept", &state.plan.blue, ending).into_iter().filter_map(|(subject, instances)| {
         let effect = Effect::Terminate { instances };
         let id = scope.id(&subject, &effect);
-        match next_try(state, &id, now).but_seldom(state, &id, now) {
+        match next_try(state, &id, now).with_rests(state, &id, now) {
             Try::Now(attempt) => Some(Intent { id, attempt, effect }),
             Try::Later | Try::Refused(_) => None,
         }
@@ -93,14 +93,14 @@ fn ends(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
 impl Try {
     /// Nobody can say `retry` to a release that is over: what was refused is tried again after a while. So is what
     /// ended in the unknown a few times already: each try is two records, and a stream has an end.
-    fn but_seldom(self, state: &ReleaseState, id: &EffectId, now: Timestamp) -> Self {
+    fn with_rests(self, state: &ReleaseState, id: &EffectId, now: Timestamp) -> Self {
         let Some(EffectRecord { attempt, ended: Some((outcome, at)), .. }) = state.effects.get(id) else {
             return self;
         };
         let is_due = now >= at.after(state.plan.service.patience.step);
         match (self, outcome) {
             (Self::Refused(_), _) if is_due => Self::Now(attempt + 1),
-            (Self::Now(_), Outcome::Unknown(_)) if *attempt >= UNKNOWN_SOON && !is_due => Self::Later,
+            (Self::Now(_), Outcome::Unknown(_)) if *attempt >= TRIED_SOON && !is_due => Self::Later,
             (other, _) => other,
         }
     }

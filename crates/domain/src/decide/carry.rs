@@ -75,10 +75,16 @@ fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     }
     registry::require_groups(scope, &scope.plan().groups())?;
     let joined = joined(scope, &crossing.to)?;
-    match level(scope, &joined)?.min(best) {
-        0 => Ok(drain(scope, &leaving, left)),
-        level => waves::next(scope, crossing.direction, &holders, &rooms(scope, joined)?, level),
+    let level = level(scope, &joined)?.min(best);
+    if level == 0 {
+        return Ok(drain(scope, &leaving, left));
     }
+    let reached = reached(scope, &joined)?;
+    if reached.is_empty() && !joined.is_empty() {
+        let goal = WaitingOn::Settling { what: "routes", missing: joined.into_iter().collect() };
+        return Ok(Progress::Wait(goal, Then::Hold));
+    }
+    waves::next(scope, crossing.direction, &holders, &rooms(scope, reached)?, level)
 }
 
 /// Level 0 knows no lists of boards: how many are left is what each server says of itself.
@@ -165,16 +171,26 @@ fn drain(scope: &Scope<'_>, leaving: &BTreeSet<InstanceId>, left: u64) -> Progre
     acts.or_wait_then(WaitingOn::Boards { left }, Then::Hold)
 }
 
-/// The servers that boards may go to now: healthy, open, and known by a route.
+/// The servers that serve in place of those that are left: healthy, and open.
 fn joined(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, Progress> {
     let mut joined = BTreeSet::new();
     for id in to.iter().filter(|id| capacity::is_healthy(scope, id)) {
-        let app = scope.require_app(id)?;
-        if app.state == AppState::Serving && admit::can_be_reached(scope, id, app) {
+        if scope.require_app(id)?.state == AppState::Serving {
             joined.insert(id.clone());
         }
     }
     Ok(joined)
+}
+
+/// Those of them that boards may be carried to.
+fn reached(scope: &Scope<'_>, joined: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, Progress> {
+    let mut reached = BTreeSet::new();
+    for id in joined {
+        if admit::can_be_reached(scope, id, scope.require_app(id)?) {
+            reached.insert(id.clone());
+        }
+    }
+    Ok(reached)
 }
 
 /// What each of them holds already.

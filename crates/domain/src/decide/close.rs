@@ -1,25 +1,25 @@
 //! Step `close`: no new board opens on blue.
 //!
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live sockets stay
-//! where they are; who joins a board that still lives on blue is led there. A new server that died since all were
-//! admitted is replaced, as long as another one of them serves; whether the release can go on without it is what the
-//! floor says, and nothing else. When all of them at one load balancer are known to be down and its old ones serve,
-//! it turns back at once; when they only say nothing it waits, as for any reading. Assumptions: a server that is
-//! closed keeps its boards. If killed here: closing again changes nothing.
+//! where they are; who joins a board that still lives on blue is led there. A new server that died is replaced
+//! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When all of them at
+//! one load balancer are known to be down and its old ones serve, it turns back at once; when they only say nothing it
+//! waits, as for any reading.
+//! Assumptions: a server that is closed keeps its boards.
+//! If killed here: closing again changes nothing.
 
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
-use super::{admit, capacity, configure, launch, lost, registry};
+use super::{admit, capacity, lost, registry, replace};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
-use crate::effect::{Effect, Intent};
+use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
 use crate::moves::Direction;
 use crate::plan::Front;
-use crate::step::Step;
 use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
@@ -29,7 +29,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let (green, gone) = (scope.state.green(), scope.state.lost());
     registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&gone))?;
     admit::tell_routes(scope)?;
-    replace_the_dead(scope)?;
+    replace::the_dead(scope)?;
     capacity::require(scope, &scope.state.green(), Then::WayBack)?;
     let shares = share::give(scope, Shares::After)?;
     let leaving = scope.plan().blue.union(&lost::running(scope)).cloned().collect();
@@ -71,96 +71,6 @@ fn is_known_to_be_down(scope: &Scope<'_>, id: &InstanceId) -> bool {
     let is_sick = told.peek().is_some() && told.all(|health| health == TargetHealth::Unhealthy);
     let has_boards = scope.state.tally(Direction::Out).boards_moved > 0;
     is_ended || (is_sick && !has_boards)
-}
-
-/// One that died is no reason to turn back: the others prove the version. Whoever comes in its place is got
-/// ready beside them, and waited for only while they are too few without it.
-fn replace_the_dead(scope: &Scope<'_>) -> Result<(), Progress> {
-    let Some(coming) = replacements(scope)? else { return Ok(()) };
-    capacity::require(scope, &scope.state.green(), Then::WayBack)
-        .map_err(|short| if short.is_blind() { short } else { coming })
-}
-
-/// What becomes of whoever comes in the place of the dead: something is to be done for it (`Err`), it is waited for,
-/// or nobody is waited for: all are there, or those who are not will not come. Where none of the new servers serves
-/// any more, nothing proves the version, and nothing is launched. Those of one load balancer prove it for the others:
-/// where there is a way back, and old ones to go back to, the release has turned before this is asked.
-fn replacements(scope: &Scope<'_>) -> Result<Option<Progress>, Progress> {
-    let (green, arriving) = (scope.state.green(), scope.state.arriving());
-    let running = u32::try_from(scope.running(&green).len()).unwrap_or(u32::MAX);
-    let all_here = running >= scope.plan().green_size() && arriving.is_empty();
-    if all_here || !some_serve(scope) {
-        return Ok(None);
-    }
-    let mut coming = Coming::default();
-    coming.hear(scope.require_done(Step::Launch, launch::take))?;
-    let mut ready = BTreeSet::new();
-    for id in scope.running(&arriving) {
-        let one = BTreeSet::from([id]);
-        if coming.hear(configure::make_ready(scope, &one))? {
-            ready.extend(one);
-        }
-    }
-    if !ready.is_empty() {
-        coming.hear(scope.require_done(Step::Admit, |scope| admit::bring_in(scope, &ready)))?;
-    }
-    if coming.due.is_empty() { Ok(coming.wait) } else { Err(Progress::Do(coming.due)) }
-}
-
-/// What is known of those who come. What one of them waits for, or is refused, keeps no other waiting.
-#[derive(Default)]
-struct Coming {
-    due: Vec<Intent>,
-    /// The first wait of any.
-    wait: Option<Progress>,
-}
-
-impl Coming {
-    /// Whether this much is done. What is to be written is written first (`Err`).
-    fn hear(&mut self, said: Result<(), Progress>) -> Result<bool, Progress> {
-        match said {
-            Ok(()) => return Ok(true),
-            Err(Progress::Done | Progress::Failed(_)) => {}
-            Err(wait @ (Progress::Wait(..) | Progress::WaitUntil(..))) => {
-                self.wait.get_or_insert(wait);
-            }
-            Err(Progress::Do(intents)) => self.due.extend(intents),
-            Err(
-                other @ (Progress::Record(_)
-                | Progress::Turn(_)
-                | Progress::Park(_)
-                | Progress::Ask(_)
-                | Progress::Refuse(_)),
-            ) => return Err(other),
-        }
-        Ok(false)
-    }
-}
-
-/// At the end of a release the fleet is whole; but whoever does not come up within the step's patience is not
-/// waited for any longer, and is not left behind.
-pub(super) fn await_replacements(scope: &Scope<'_>) -> Result<(), Progress> {
-    launch::settle(scope)?;
-    let strays = launch::strays(scope);
-    if !strays.is_empty() {
-        return Err(Progress::Record(strays));
-    }
-    match replacements(scope)? {
-        None => {}
-        Some(Progress::Wait(on, _)) => {
-            let overdue = scope.world.at >= scope.state.progress_at.after(scope.patience().step);
-            if !overdue {
-                return Err(Progress::Wait(on, Then::GoOn));
-            }
-        }
-        Some(wait) => return Err(wait),
-    }
-    // When all are ill at one time it is not those who came.
-    if some_serve(scope) { launch::give_up(scope) } else { Ok(()) }
-}
-
-fn some_serve(scope: &Scope<'_>) -> bool {
-    scope.state.green().iter().any(|id| capacity::is_healthy(scope, id))
 }
 
 /// Closes whoever runs and is open. One that is down holds nothing open.

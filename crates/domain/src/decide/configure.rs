@@ -22,7 +22,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 /// Makes some of them ready, whatever becomes of others.
 pub(super) fn make_ready(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Result<(), Progress> {
     scope.require_done(Step::Configure, |scope| configured(scope, ids))?;
-    scope.require_done(Step::Warm, |scope| warmed_up(scope, ids))
+    scope.require_done(Step::Warm, |scope| Ok(warmed_up(scope, ids)))
 }
 
 fn configured(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
@@ -57,10 +57,10 @@ fn configured(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
 pub(super) fn warm(scope: &Scope<'_>) -> Taken {
     // An instance that was replaced since is configured, and its version asked for, like the others.
     scope.require_done(Step::Configure, take)?;
-    warmed_up(scope, &arriving(scope))
+    Ok(warmed_up(scope, &arriving(scope)))
 }
 
-fn warmed_up(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
+fn warmed_up(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Progress {
     let mut acts = Acts::new(scope);
     if let Some(spec) = &scope.plan().service.launch.warm {
         for id in ids {
@@ -68,7 +68,7 @@ fn warmed_up(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
             once(&mut acts, scope, id, effect);
         }
     }
-    Ok(acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() }))
+    acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() })
 }
 
 /// A canary that is taken over was configured and warm before.

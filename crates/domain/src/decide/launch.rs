@@ -2,7 +2,7 @@
 //!
 //! Guarantees: stopped spares of the very AMI are started first; a batch is launched by one call with one
 //! token; what comes short or dies is launched again under the next attempt, which is recorded before, and
-//! elsewhere when there was no room (`room`).
+//! elsewhere when there was no room (`room`), until the batch is given up.
 //! Assumptions: EC2's list may not show for minutes what it has launched.
 //! If killed here: the same ids bring the same instances.
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::scope::{Acts, Progress, Scope, Taken, Try, next_try};
-use super::{capacity, registry, room};
+use super::{registry, room};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, Intent, LaunchBatch, Outcome};
 use crate::event::Event;
@@ -18,6 +18,7 @@ use crate::ids::{EffectId, ForwardArn, InstanceId};
 use crate::instance::{InstanceState, Origin};
 use crate::state::{BatchState, EffectRecord};
 use crate::step::Step;
+use crate::time::Timestamp;
 
 /// How long EC2 may not show what it has launched, and a minute for clocks that differ.
 /// Source: EC2 API, eventual consistency: back off up to five minutes.
@@ -47,7 +48,9 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if missing == 0 && acts.is_idle() {
         return Ok(Progress::Done);
     }
-    Ok(acts.or_wait(WaitingOn::Instances { missing }))
+    let goal = WaitingOn::Instances { missing };
+    // One spare that cannot be started keeps nobody else's place empty.
+    Ok(if scope.state.is_done(Step::Admit) { acts.or_go_on(goal) } else { acts.or_wait(goal) })
 }
 
 /// A spare or a canary that is gone before all were admitted: the plan named it, and the plan does not hold.
@@ -63,17 +66,20 @@ fn lost_for_good(scope: &Scope<'_>) -> Option<InstanceId> {
         .cloned()
 }
 
-/// Spares and canaries of this load balancer that died after all were admitted. Its first batch brings as many more. A
-/// spare that is only stopped is started again instead.
-fn dead_by_name(scope: &Scope<'_>, forward: &ForwardArn) -> u32 {
+/// Spares and canaries that died. A spare that is only stopped is started again instead.
+pub(super) fn dead_by_name<'a>(scope: &'a Scope<'_>) -> impl Iterator<Item = &'a InstanceId> {
+    let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
+    let dead = |id: &&InstanceId| has_died(scope, id);
+    scope.plan().spares.iter().filter(gone).chain(scope.plan().takeover.iter().filter(dead))
+}
+
+/// As many as died of those that the plan names at this load balancer, since all were admitted: its first batch brings
+/// as many more.
+fn named_to_replace(scope: &Scope<'_>, forward: &ForwardArn) -> u32 {
     if !scope.state.is_done(Step::Admit) {
         return 0;
     }
-    let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
-    let spares = scope.plan().spares.iter().filter(gone);
-    let dead = |id: &&InstanceId| has_died(scope, id);
-    let dead = spares.chain(scope.plan().takeover.iter().filter(dead));
-    let dead = dead.filter(|id| scope.state.home(id) == forward).count();
+    let dead = dead_by_name(scope).filter(|id| scope.state.home(id) == forward).count();
     u32::try_from(dead).unwrap_or(u32::MAX)
 }
 
@@ -97,10 +103,10 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     let lost: Vec<InstanceId> = batch.launched.iter().filter(|id| has_died(scope, id)).cloned().collect();
     let alive = u32::try_from(batch.launched.len() - lost.len()).unwrap_or(u32::MAX);
     let first = scope.plan().batches.iter().position(|it| it.forward == planned.forward);
-    let dead = if first == Some(place) { dead_by_name(scope, &planned.forward) } else { 0 };
+    let dead = if first == Some(place) { named_to_replace(scope, &planned.forward) } else { 0 };
     let wanted = planned.count.saturating_add(dead);
     let missing = wanted.saturating_sub(alive);
-    if missing == 0 || batch.is_given_up() {
+    if missing == 0 || (batch.is_given_up() && lost.is_empty()) {
         return Ok(missing);
     }
     let effect = launch_effect(scope, index, batch, planned);
@@ -122,26 +128,13 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     let (state, attempt) = (scope.state, batch.attempt);
     let failed = room::Failed { state, batch: planned, index, attempt, missing, refused };
     let count = match failed.for_good() {
+        _ if batch.is_given_up() => 0,
         None => missing,
         // The others serve, and whoever else comes in the place of the dead is not kept waiting.
         Some(_) if scope.state.is_done(Step::Admit) => 0,
         Some(why) => return Err(Progress::Failed(why)),
     };
     Err(Progress::Record(vec![Event::BatchRaised { batch: index, attempt: attempt + 1, count, lost }]))
-}
-
-/// Whoever comes in the place of the dead, and does not serve, is given up: nobody is launched any more in the batches
-/// from which they came.
-pub(super) fn give_up(scope: &Scope<'_>) -> Result<(), Progress> {
-    let arriving = scope.state.arriving();
-    let raised = (0_u32..).zip(&scope.state.batches).filter_map(|(index, batch)| {
-        let came = batch.launched.intersection(&arriving);
-        let lost: Vec<InstanceId> = came.filter(|id| !capacity::is_healthy(scope, id)).cloned().collect();
-        let attempt = batch.attempt + 1;
-        (!lost.is_empty()).then_some(Event::BatchRaised { batch: index, attempt, count: 0, lost })
-    });
-    let raised: Vec<Event> = raised.collect();
-    if raised.is_empty() { Ok(()) } else { Err(Progress::Record(raised)) }
 }
 
 /// Asks every launch again whose end nobody saw: its token brings what it brought, or brings it now.
@@ -263,15 +256,25 @@ pub(super) fn has_died(scope: &Scope<'_>, id: &InstanceId) -> bool {
 
 /// This release launched it a moment ago.
 pub(super) fn may_be_invisible(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    visible_at(scope, id).is_some_and(|at| scope.world.at < at)
+}
+
+/// Until when one that is not listed may be listed yet.
+pub(super) fn unlisted_until(scope: &Scope<'_>, id: &InstanceId) -> Option<Timestamp> {
+    let is_unlisted = scope.world.instance(id).is_none();
+    visible_at(scope, id).filter(|at| is_unlisted && scope.world.at < *at)
+}
+
+/// By then EC2's list must show it; none for what others launched.
+fn visible_at(scope: &Scope<'_>, id: &InstanceId) -> Option<Timestamp> {
     // Looked for among the launches alone: of other effects there are thousands.
     if !scope.state.batches.iter().any(|batch| batch.launched.contains(id) || batch.lost.contains(id)) {
-        return false;
+        return None;
     }
-    let launched_at = scope.state.effects.values().find_map(|record| match &record.ended {
-        Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => Some(*at),
+    scope.state.effects.values().find_map(|record| match &record.ended {
+        Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => Some(at.after(VISIBLE_WITHIN)),
         Some(_) | None => None,
-    });
-    launched_at.is_some_and(|at| scope.world.at < at.after(VISIBLE_WITHIN))
+    })
 }
 
 /// The new instances that this release got ready by itself: not the canaries that it takes over.

@@ -1,4 +1,5 @@
-//! What this release launched, and died or was given up: out of the load balancer at once, and ended at last.
+//! Whoever of the new servers died, or was given up: out of the load balancer at once, and ended at last, if this
+//! release launched it.
 //!
 //! Guarantees: one that still exists is ended only when the ownership table names no board on it and no target
 //! group lists it. A refusal holds: nobody turns a good release back for a server that is dead.
@@ -14,14 +15,13 @@ use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::step::Step;
 
-/// Whose place another one takes: whoever is lost, and whoever the plan names and is gone since all were admitted. A spare
-/// or canary that is only stopped may be started again, and keeps what it has.
+/// Whose place another one takes: whoever is lost, and whoever the plan names and has died since all were admitted. A
+/// spare that is only stopped is started again, and keeps what it has.
 pub(super) fn replaced(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     let mut replaced = scope.state.lost();
     if scope.state.is_done(Step::Admit) {
-        let is_gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
-        let named = scope.plan().spares.iter().chain(&scope.plan().takeover);
-        replaced.extend(named.filter(is_gone).cloned());
+        let dead = launch::dead_by_name(scope);
+        replaced.extend(dead.cloned());
     }
     replaced
 }
@@ -57,11 +57,7 @@ pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
     scope.require_instances()?;
     registry::require_groups(scope, &registry::all_groups(scope))?;
     registry::require_tagged(scope, &lost)?;
-    // Whoever was given up soon after its launch may not be listed yet.
-    let here = |id: &&InstanceId| match scope.world.instance(id) {
-        Some(it) => !it.state.is_gone(),
-        None => launch::may_be_invisible(scope, id),
-    };
+    let here = |id: &&InstanceId| scope.world.instance(id).is_some_and(|it| !it.state.is_gone());
     let staying: BTreeSet<InstanceId> = lost.iter().filter(here).cloned().collect();
     empty::watch(scope, staying.iter().filter(|id| registry::was_led_to(scope, id)))?;
     let mut acts = Acts::new(scope);
@@ -70,10 +66,10 @@ pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
         return Ok(());
     }
     if listed.is_empty() {
-        let listed = staying.iter().filter(|id| scope.world.instance(id).is_some());
-        let listed: Vec<InstanceId> = listed.cloned().collect();
-        acts.want_each("lost", &lost, &listed, |instances| Effect::Terminate { instances });
+        let staying: Vec<InstanceId> = staying.iter().cloned().collect();
+        acts.want_each("lost", &lost, &staying, |instances| Effect::Terminate { instances });
     }
     let missing = listed.into_iter().chain(staying).collect::<BTreeSet<_>>().into_iter().collect();
-    Err(acts.or_hold(WaitingOn::Settling { what: "the end of servers that were replaced", missing }))
+    Err(acts
+        .or_hold(WaitingOn::Settling { what: "the end of servers that died or did not come in", missing }))
 }

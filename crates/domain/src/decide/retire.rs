@@ -6,7 +6,7 @@
 //! If killed here: deregistering and stopping again change nothing.
 
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{carry, close, lost, registry};
+use super::{carry, lost, registry, replace};
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
@@ -28,7 +28,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let stopping: Vec<InstanceId> = blue.iter().filter(|id| !scope.is_down(id)).cloned().collect();
     if stopping.is_empty() && acts.is_idle() {
         lost::clear(scope)?;
-        close::await_replacements(scope)?;
+        replace::await_them(scope)?;
         return Ok(Progress::Done);
     }
     Ok(acts.or_wait(WaitingOn::Settling { what: "stopped", missing: stopping }))

@@ -197,6 +197,13 @@ impl<'a> Acts<'a> {
         }
     }
 
+    /// As [`Self::or_wait`], where what is refused for one keeps nobody else waiting.
+    pub(super) fn or_go_on(self, goal: WaitingOn) -> Progress {
+        let others_go_on = !self.intents.is_empty() || self.waiting.is_some();
+        let refused = self.refused.filter(|_| !others_go_on);
+        Self { refused, ..self }.or_wait(goal)
+    }
+
     /// As [`Self::or_wait`], where neither a refusal nor a goal that does not come is a reason to go back.
     pub(super) fn or_hold(self, goal: WaitingOn) -> Progress {
         let step = self.scope.step;
