@@ -18,6 +18,7 @@ use crate::ids::{ForwardArn, GroupArn, InstanceId};
 use crate::service::Slot;
 use crate::state::Promoted;
 use crate::step::Step;
+use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let ready = ready(scope)?;
@@ -94,6 +95,13 @@ fn has_forgotten_its_route(scope: &Scope<'_>, id: &InstanceId, app: &AppStatus) 
 pub(super) fn can_be_reached(scope: &Scope<'_>, id: &InstanceId, app: &AppStatus) -> bool {
     let needs_one = scope.plan().service.routing.slots().next().is_some();
     !has_forgotten_its_route(scope, id, app) && (app.route.is_some() || !needs_one)
+}
+
+/// Its slot leads to it, if there are slots.
+pub(super) fn is_in_its_slot(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let slot = scope.state.route(id).and_then(|route| registry::slot_group(scope, route));
+    let leads = |group: GroupArn| registry::health(scope, &group, id) == Some(TargetHealth::Healthy);
+    slot.map_or(scope.plan().service.routing.slots().next().is_none(), leads)
 }
 
 /// Tells those of the new servers their route again who serve, and do not know it any more.

@@ -182,11 +182,13 @@ fn joined(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<BTreeSet<Insta
     Ok(joined)
 }
 
-/// Those of them that boards may be carried to.
+/// Those of them that boards may be carried to. One that comes in another's place may not be in its slot yet.
 fn reached(scope: &Scope<'_>, joined: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, Progress> {
+    let arriving = scope.state.arriving();
     let mut reached = BTreeSet::new();
     for id in joined {
-        if admit::can_be_reached(scope, id, scope.require_app(id)?) {
+        let is_led_to = !arriving.contains(id) || admit::is_in_its_slot(scope, id);
+        if is_led_to && admit::can_be_reached(scope, id, scope.require_app(id)?) {
             reached.insert(id.clone());
         }
     }

@@ -66,20 +66,17 @@ fn lost_for_good(scope: &Scope<'_>) -> Option<InstanceId> {
         .cloned()
 }
 
-/// Spares and canaries that died. A spare that is only stopped is started again instead.
-pub(super) fn dead_by_name<'a>(scope: &'a Scope<'_>) -> impl Iterator<Item = &'a InstanceId> {
-    let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
-    let dead = |id: &&InstanceId| has_died(scope, id);
-    scope.plan().spares.iter().filter(gone).chain(scope.plan().takeover.iter().filter(dead))
-}
-
-/// As many as died of those that the plan names at this load balancer, since all were admitted: its first batch brings
-/// as many more.
-fn named_to_replace(scope: &Scope<'_>, forward: &ForwardArn) -> u32 {
+/// Spares and canaries of this load balancer that died after all were admitted. Its first batch brings as many more. A
+/// spare that is only stopped is started again instead.
+fn dead_by_name(scope: &Scope<'_>, forward: &ForwardArn) -> u32 {
     if !scope.state.is_done(Step::Admit) {
         return 0;
     }
-    let dead = dead_by_name(scope).filter(|id| scope.state.home(id) == forward).count();
+    let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
+    let spares = scope.plan().spares.iter().filter(gone);
+    let dead = |id: &&InstanceId| has_died(scope, id);
+    let dead = spares.chain(scope.plan().takeover.iter().filter(dead));
+    let dead = dead.filter(|id| scope.state.home(id) == forward).count();
     u32::try_from(dead).unwrap_or(u32::MAX)
 }
 
@@ -103,7 +100,7 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     let lost: Vec<InstanceId> = batch.launched.iter().filter(|id| has_died(scope, id)).cloned().collect();
     let alive = u32::try_from(batch.launched.len() - lost.len()).unwrap_or(u32::MAX);
     let first = scope.plan().batches.iter().position(|it| it.forward == planned.forward);
-    let dead = if first == Some(place) { named_to_replace(scope, &planned.forward) } else { 0 };
+    let dead = if first == Some(place) { dead_by_name(scope, &planned.forward) } else { 0 };
     let wanted = planned.count.saturating_add(dead);
     let missing = wanted.saturating_sub(alive);
     if missing == 0 || (batch.is_given_up() && lost.is_empty()) {

@@ -15,13 +15,14 @@ use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::step::Step;
 
-/// Whose place another one takes: whoever is lost, and whoever the plan names and has died since all were admitted. A
-/// spare that is only stopped is started again, and keeps what it has.
+/// Whose place another one takes for good: whoever is lost, and whoever the plan names and is gone since all were
+/// admitted. One that is only stopped may run again, and keeps its groups and its slot.
 pub(super) fn replaced(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     let mut replaced = scope.state.lost();
     if scope.state.is_done(Step::Admit) {
-        let dead = launch::dead_by_name(scope);
-        replaced.extend(dead.cloned());
+        let is_gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
+        let named = scope.plan().spares.iter().chain(&scope.plan().takeover);
+        replaced.extend(named.filter(is_gone).cloned());
     }
     replaced
 }

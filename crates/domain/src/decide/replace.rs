@@ -14,7 +14,7 @@ use crate::decision::{Then, WaitingOn};
 use crate::effect::{Effect, Intent};
 use crate::event::Event;
 use crate::ids::InstanceId;
-use crate::state::EffectRecord;
+use crate::state::{EffectRecord, Repeated};
 use crate::step::Step;
 
 /// Gets ready whoever comes. They are waited for only while there are too few without them.
@@ -70,6 +70,12 @@ fn coming(scope: &Scope<'_>) -> Result<Option<Coming>, Progress> {
     }
     let mut coming = Coming::default();
     coming.hear(scope.require_done(Step::Launch, launch::take), &BTreeSet::new())?;
+    // Nobody may be missing any more, and they come all the same.
+    let on_its_way = |id: &&InstanceId| !scope.runs(id) && !launch::has_died(scope, id);
+    let missing = u32::try_from(arriving.iter().filter(on_its_way).count()).unwrap_or(u32::MAX);
+    if missing > 0 {
+        coming.wait.get_or_insert(Progress::Wait(WaitingOn::Instances { missing }, Then::WayBack));
+    }
     let mut ready = BTreeSet::new();
     for id in scope.running(&arriving) {
         let one = BTreeSet::from([id]);
@@ -124,8 +130,10 @@ fn give_up(scope: &Scope<'_>, some: &BTreeSet<InstanceId>) -> Result<(), Progres
 /// It serves; or it was opened, and may have boards: it is no worse than any other new server that falls ill.
 fn is_in(scope: &Scope<'_>, id: &InstanceId) -> bool {
     let opened = |record: &EffectRecord| {
-        record.succeeded() && matches!(&record.effect, Effect::Open { instance, .. } if instance == id)
+        let is_done = record.succeeded() || record.repeated == Repeated::Yes;
+        is_done && matches!(&record.effect, Effect::Open { instance, .. } if instance == id)
     };
     let is_empty = scope.world.app(id).is_ok_and(|app| app.boards == 0 && app.clients == 0);
-    capacity::is_healthy(scope, id) || (!is_empty && scope.state.effects.values().any(opened))
+    let serves = capacity::is_healthy(scope, id) && admit::is_in_its_slot(scope, id);
+    serves || (!is_empty && scope.state.effects.values().any(opened))
 }
