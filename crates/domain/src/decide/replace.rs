@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Progress, Scope};
-use super::{admit, capacity, configure, launch};
+use super::{admit, capacity, configure, launch, registry};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Effect, Intent};
 use crate::event::Event;
@@ -127,7 +127,8 @@ fn give_up(scope: &Scope<'_>, some: &BTreeSet<InstanceId>) -> Result<(), Progres
     if raised.is_empty() { Ok(()) } else { Err(Progress::Record(raised)) }
 }
 
-/// It serves; or it was opened, and may have boards: it is no worse than any other new server that falls ill.
+/// It serves; or it was opened where clients are led to it, and may have boards: it is no worse than any other new server
+/// that falls ill.
 fn is_in(scope: &Scope<'_>, id: &InstanceId) -> bool {
     let opened = |record: &EffectRecord| {
         let is_done = record.succeeded() || record.repeated == Repeated::Yes;
@@ -135,5 +136,7 @@ fn is_in(scope: &Scope<'_>, id: &InstanceId) -> bool {
     };
     let is_empty = scope.world.app(id).is_ok_and(|app| app.boards == 0 && app.clients == 0);
     let serves = capacity::is_healthy(scope, id) && admit::is_in_its_slot(scope, id);
-    serves || (!is_empty && scope.state.effects.values().any(opened))
+    let group = registry::green_group(scope, id);
+    let is_listed = group.is_some_and(|group| registry::health(scope, group, id).is_some());
+    serves || (is_listed && !is_empty && scope.state.effects.values().any(opened))
 }
