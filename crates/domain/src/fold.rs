@@ -95,6 +95,7 @@ impl ReleaseState {
             effects: BTreeMap::new(),
             batches,
             routes: BTreeMap::new(),
+            admitted: None,
             bake: None,
             waves: BTreeMap::new(),
             boards_at_close: None,
@@ -121,6 +122,9 @@ impl ReleaseState {
             Event::StepDone { step, how } => {
                 let current = self.steps.last_mut().filter(|record| record.step == *step);
                 current.ok_or("a step that was not entered is done")?.done = Some((*how, at));
+                if *step == Step::Admit {
+                    self.admitted = Some(self.green());
+                }
                 self.progress_at = at;
             }
             Event::Checked { check, result } => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::{Cause, Gate, Reason, Verdict};
-use crate::effect::{Done, Effect, Outcome};
+use crate::effect::{Effect, Outcome};
 use crate::event::{CheckResult, Vital};
 use crate::ids::{CheckName, EffectId, ForwardArn, InstanceId, Route};
 use crate::moves::Direction;
@@ -24,6 +24,9 @@ pub struct ReleaseState {
     pub effects: BTreeMap<EffectId, EffectRecord>,
     pub batches: Vec<BatchState>,
     pub routes: BTreeMap<InstanceId, Route>,
+    /// Who was of the new fleet when all of it was admitted. Told by the journal's order: another daemon's clock may be
+    /// behind.
+    pub admitted: Option<BTreeSet<InstanceId>>,
     pub bake: Option<Bake>,
     pub waves: BTreeMap<Direction, WaveTally>,
     pub boards_at_close: Option<u64>,
@@ -161,12 +164,6 @@ impl ReleaseState {
         self.steps.iter().any(|record| record.step == step && record.done.is_some())
     }
 
-    /// When a step was done the first time.
-    pub fn done_at(&self, step: Step) -> Option<Timestamp> {
-        let record = self.steps.iter().find(|record| record.step == step)?;
-        record.done.as_ref().map(|(_, at)| *at)
-    }
-
     pub fn was_entered(&self, step: Step) -> bool {
         self.steps.iter().any(|record| record.step == step)
     }
@@ -211,13 +208,10 @@ impl ReleaseState {
     /// the place of one that died. What becomes of the others is the floor's business from then on.
     pub fn arriving(&self) -> BTreeSet<InstanceId> {
         let green = self.green();
-        let Some(admitted_at) = self.done_at(Step::Admit) else { return green };
-        let since = self.effects.values().filter(|record| record.intended_at >= admitted_at);
-        let came = since.filter_map(|record| match &record.ended {
-            Some((Outcome::Done(Done::Launched(ids)), _)) => Some(ids),
-            Some(_) | None => None,
-        });
-        came.flatten().filter(|id| green.contains(*id)).cloned().collect()
+        match &self.admitted {
+            None => green,
+            Some(admitted) => green.difference(admitted).cloned().collect(),
+        }
     }
 
     /// The load balancer at which an instance serves: that of its batch, whatever became of it; else as planned.
