@@ -87,7 +87,7 @@ fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
 
 /// Whose end this release asked for, when they were empty and out of every group. One that runs all the same is
 /// looked at like the others.
-fn asked_to_end<'a>(scope: &Scope<'a>) -> BTreeSet<&'a InstanceId> {
+pub(super) fn asked_to_end<'a>(scope: &Scope<'a>) -> BTreeSet<&'a InstanceId> {
     let asked = scope.state.effects.values().filter_map(|record| match &record.effect {
         Effect::Stop { instances } | Effect::Terminate { instances } => Some(instances),
         Effect::Launch(_)

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope};
 use super::share::{self, Shares};
-use super::{admit, capacity, registry};
+use super::{admit, capacity, empty, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Intent;
@@ -133,10 +133,13 @@ pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
     targets.is_ok_and(|targets| targets.keys().any(|id| may_serve_in(scope, group, id)))
 }
 
-/// New servers that run and were taken out of their groups already, when the last old one went down.
+/// New servers that run and were taken out of their groups already, when the last old one went down. Whose end was asked
+/// for may be ended at any moment, and is brought in no more.
 fn bring_in_again(acts: &mut Acts<'_>, scope: &Scope<'_>, front: &Front) {
     let green = scope.state.green();
-    let running = here(scope, front, &green).filter(|id| scope.runs(id) && registry::was_led_to(scope, id));
+    let ending = empty::asked_to_end(scope);
+    let stays = |id: &&InstanceId| scope.runs(id) && !ending.contains(*id);
+    let running = here(scope, front, &green).filter(stays).filter(|id| registry::was_led_to(scope, id));
     let group = BTreeSet::from_iter(front.green_group.clone());
     let wanted = running.map(|id| (id.clone(), group.clone())).collect();
     let mut wanted = registry::with_slots(scope, wanted);
