@@ -59,11 +59,7 @@ fn lost_for_good(scope: &Scope<'_>) -> Option<InstanceId> {
     if scope.state.is_done(Step::Admit) {
         return None;
     }
-    plan.spares
-        .iter()
-        .chain(&plan.takeover)
-        .find(|id| scope.world.instance(id).is_none_or(|it| it.state.is_gone()))
-        .cloned()
+    plan.spares.iter().chain(&plan.takeover).find(|id| scope.is_gone(id)).cloned()
 }
 
 /// Spares and canaries of this load balancer that died after all were admitted. Its first batch brings as many more. A
@@ -72,8 +68,7 @@ fn dead_by_name(scope: &Scope<'_>, forward: &ForwardArn) -> u32 {
     if !scope.state.is_done(Step::Admit) {
         return 0;
     }
-    let gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
-    let spares = scope.plan().spares.iter().filter(gone);
+    let spares = scope.plan().spares.iter().filter(|id| scope.is_gone(id));
     let dead = |id: &&InstanceId| has_died(scope, id);
     let dead = spares.chain(scope.plan().takeover.iter().filter(dead));
     let dead = dead.filter(|id| scope.state.home(id) == forward).count();

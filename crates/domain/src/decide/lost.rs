@@ -20,9 +20,8 @@ use crate::step::Step;
 pub(super) fn replaced(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     let mut replaced = scope.state.lost();
     if scope.state.is_done(Step::Admit) {
-        let is_gone = |id: &&InstanceId| scope.world.instance(id).is_none_or(|it| it.state.is_gone());
         let named = scope.plan().spares.iter().chain(&scope.plan().takeover);
-        replaced.extend(named.filter(is_gone).cloned());
+        replaced.extend(named.filter(|id| scope.is_gone(id)).cloned());
     }
     replaced
 }

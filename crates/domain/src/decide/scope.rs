@@ -122,6 +122,11 @@ impl<'a> Scope<'a> {
         self.world.instances.known().is_some_and(|all| all.get(id).is_none_or(|it| it.state.is_down()))
     }
 
+    /// Is terminated, or not listed. The caller has required the list.
+    pub(super) fn is_gone(&self, id: &InstanceId) -> bool {
+        self.world.instance(id).is_none_or(|it| it.state.is_gone())
+    }
+
     pub(super) fn running(&self, ids: &BTreeSet<InstanceId>) -> BTreeSet<InstanceId> {
         ids.iter().filter(|id| self.runs(id)).cloned().collect()
     }
