@@ -73,7 +73,7 @@ pub fn decide(state: &ReleaseState, world: &World) -> Decision {
 
 /// Whether what comes next follows from the journal alone, whatever the world looks like: the next step is entered,
 /// it is told, or the release ends. Nothing has to be seen for that, and a look at thousands of servers takes seconds.
-pub fn needs_no_look(state: &ReleaseState, at: Timestamp) -> bool {
+pub fn needs_no_look(state: &ReleaseState, unseen: &World) -> bool {
     if state.stance != Stance::Going {
         return false;
     }
@@ -82,7 +82,7 @@ pub fn needs_no_look(state: &ReleaseState, at: Timestamp) -> bool {
         return record.step == Step::Announce && state.plan.kind != Kind::Canary;
     }
     let has_turned = state.leg == Leg::Out || state.in_flight().next().is_none();
-    has_turned && (state.next_step().is_some() || late::require_all_landed(state, at).is_ok())
+    has_turned && (state.next_step().is_some() || late::require_all_landed(state, unseen).is_ok())
 }
 
 fn between_steps(state: &ReleaseState, world: &World) -> Decision {
@@ -93,7 +93,7 @@ fn between_steps(state: &ReleaseState, world: &World) -> Decision {
         return Decision::Record(vec![Event::StepEntered { step }]);
     }
     // The next release may do the opposite at once.
-    if let Err(Progress::WaitUntil(on, until, then)) = late::require_all_landed(state, world.at) {
+    if let Err(Progress::WaitUntil(on, until, then)) = late::require_all_landed(state, world) {
         return Decision::Wait(Wait { on, since: state.progress_at, until, then });
     }
     match &state.leg {
@@ -119,7 +119,7 @@ fn still_going_out(state: &ReleaseState, world: &World) -> Option<Decision> {
     let (id, record) = state.in_flight().next()?;
     let on = WaitingOn::Effect { id: id.clone() };
     // The turn itself was progress: what was overdue before it has its time once more.
-    let until = state.progress_at.after(state.plan.service.patience.step);
+    let until = scope::patience_ends(state, world);
     if world.at >= until {
         let step = state.next_step().or_else(|| state.steps.last().map(|record| record.step))?;
         return Some(Decision::Park(Reason::CannotGoBack { step, why: on.overdue() }));
@@ -155,10 +155,7 @@ fn conclude(scope: &Scope<'_>, progress: Progress) -> Decision {
         Progress::Done => Decision::Record(vec![Event::StepDone { step: scope.step, how: how(scope) }]),
         Progress::Record(events) => Decision::Record(events),
         Progress::Do(intents) => Decision::Do(intents),
-        Progress::Wait(on, then) => {
-            let until = scope.state.progress_at.after(scope.patience().step);
-            wait(scope, on, until, then)
-        }
+        Progress::Wait(on, then) => wait(scope, on, scope.patience_ends(), then),
         Progress::WaitUntil(on, until, then) => wait(scope, on, until, then),
         Progress::Failed(why) => fail(scope, why),
         Progress::Turn(cause) => turn(scope, cause),

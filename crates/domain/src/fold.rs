@@ -12,7 +12,7 @@ use crate::ids::EffectId;
 use crate::moves::WaveResult;
 use crate::plan::Plan;
 use crate::state::{
-    Bake, BatchState, EffectRecord, Leg, Promoted, ReleaseState, Repeated, Stance, StepRecord, Unseen,
+    Bake, BatchState, EffectRecord, Leg, Promoted, ReleaseState, Repeated, Seq, Stance, StepRecord, Unseen,
     WaveTally,
 };
 use crate::step::Step;
@@ -108,6 +108,7 @@ impl ReleaseState {
             occupied: BTreeMap::new(),
             progress_at: at,
             unseen: BTreeMap::new(),
+            seq: Seq::FIRST,
         }
     }
 
@@ -116,6 +117,7 @@ impl ReleaseState {
         if matches!(self.stance, Stance::Closed { .. }) && !may_follow_the_end(event) {
             return Err("the release was closed before");
         }
+        self.seq = self.seq.next();
         match event {
             Event::Planned(_) => return Err("a second plan"),
             Event::StepEntered { step } => self.enter(*step, at),
@@ -160,7 +162,12 @@ impl ReleaseState {
             }
             Event::BoardsCounted { on_blue } => self.boards_at_close = Some(*on_blue),
             Event::FoundEmpty { instance, sampled_at } => {
-                self.zeros.entry(instance.clone()).or_default().push(*sampled_at);
+                let zeros = self.zeros.entry(instance.clone()).or_default();
+                // By another clock than the one before: how far apart the two are nobody can say.
+                if zeros.last().is_some_and(|last| last > sampled_at) {
+                    zeros.clear();
+                }
+                zeros.push(*sampled_at);
                 // Zeros that were taken back once may be taken back for ever: they are no progress any more.
                 if !self.occupied.contains_key(instance) {
                     self.progress_at = at;
@@ -202,7 +209,9 @@ impl ReleaseState {
             effect: intent.effect.clone(),
             attempt: intent.attempt,
             intended_at: at,
+            intended: self.seq,
             ended: None,
+            told: None,
             repeated: if was_done { Repeated::Yes } else { Repeated::No },
         };
         self.effects.insert(intent.id.clone(), record);
@@ -220,6 +229,7 @@ impl ReleaseState {
             return Err("an attempt that was not intended ended");
         }
         record.ended = Some((outcome.clone(), at));
+        record.told = Some(self.seq);
         let effect = record.effect.clone();
         let is_first = record.repeated == Repeated::No;
         match outcome {
@@ -235,7 +245,8 @@ impl ReleaseState {
             Outcome::Unknown(_) => {
                 // A move is known by its id wherever it lands; its boards are many.
                 if !matches!(effect, Effect::Move(_)) {
-                    self.unseen.insert(id.clone(), Unseen { effect, given_up_at: at });
+                    let unseen = Unseen { effect, given_up_at: at, given_up: self.seq };
+                    self.unseen.insert(id.clone(), unseen);
                 }
                 Ok(())
             }

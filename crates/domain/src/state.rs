@@ -48,6 +48,21 @@ pub struct ReleaseState {
     /// By effect, the last try whose end nobody saw. A later try that was done does not take that call back, and a
     /// person's `retry` does not either.
     pub unseen: BTreeMap<EffectId, Unseen>,
+    /// The last event that was taken in.
+    pub seq: Seq,
+}
+
+/// Which event of its stream something was, the plan being the first. What came before what is told by it: the clocks of
+/// two daemons differ, and a clock may stand still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seq(u64);
+
+impl Seq {
+    pub(crate) const FIRST: Self = Self(1);
+
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
 }
 
 /// A call that was given up, and may be carried out yet.
@@ -55,6 +70,7 @@ pub struct ReleaseState {
 pub struct Unseen {
     pub effect: Effect,
     pub given_up_at: Timestamp,
+    pub given_up: Seq,
 }
 
 /// Which way the release goes.
@@ -105,8 +121,11 @@ pub struct EffectRecord {
     pub effect: Effect,
     pub attempt: u32,
     pub intended_at: Timestamp,
+    pub intended: Seq,
     /// None while it is in flight.
     pub ended: Option<(Outcome, Timestamp)>,
+    /// The event that told its end.
+    pub told: Option<Seq>,
     /// It was done before this try, and the world did not show it: done again is no progress.
     pub repeated: Repeated,
 }

@@ -1,6 +1,7 @@
 //! The world as it was just observed. A pass decides on one of these and forgets it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::app::{AppStatus, BoardCount};
 use crate::board_list::BoardList;
@@ -15,6 +16,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct World {
     pub at: Timestamp,
+    /// Since when this daemon has been looking after the release, by its own clock.
+    pub watched_since: Timestamp,
     /// Every instance that carries the service's tag.
     pub instances: Reading<BTreeMap<InstanceId, Instance>>,
     /// Colour, canary and, when asked, slot groups.
@@ -50,10 +53,11 @@ pub const WITNESSES: usize = 2;
 const NOT_ASKED: Why = Why::NotAsked;
 
 impl World {
-    /// A world of which nothing is known.
+    /// A world of which nothing is known, looked at for as long as there has been time.
     pub fn unseen(at: Timestamp) -> Self {
         Self {
             at,
+            watched_since: Timestamp::from_ms(0),
             instances: Reading::Unknown(NOT_ASKED),
             targets: BTreeMap::new(),
             weights: BTreeMap::new(),
@@ -64,6 +68,22 @@ impl World {
             vitals: BTreeMap::new(),
             ownership: BTreeMap::new(),
         }
+    }
+
+    /// A time in the journal, for what is to be measured from it by this daemon's clock. One that lies ahead was written
+    /// by another clock: nothing is known of it but that it was before this daemon looked.
+    pub fn by_own_clock(&self, at: Timestamp) -> Timestamp {
+        if at > self.at { self.watched_since } else { at }
+    }
+
+    /// For what must not be begun too early: it was then at the latest, whatever clock it was written by.
+    pub fn at_the_latest(&self, at: Timestamp) -> Timestamp {
+        self.by_own_clock(at).max(self.watched_since)
+    }
+
+    /// What has passed since then, as far as this daemon knows.
+    pub fn since(&self, at: Timestamp) -> Duration {
+        self.at.since(self.by_own_clock(at))
     }
 
     pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {

@@ -56,6 +56,7 @@ pub(crate) async fn observe(outside: &Outside, service: &Service, needs: &Needs,
     }
     World {
         at,
+        watched_since: outside.watched_since,
         instances,
         targets,
         weights,

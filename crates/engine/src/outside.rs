@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::service::WAVES_AT_ONCE_MAX;
+use segue_domain::time::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::Instrument;
@@ -122,6 +123,8 @@ pub struct Outside {
     pub stats: Arc<CallStats>,
     /// Shared by everybody who spends the same tokens.
     pub(crate) pacer: Arc<Pacer>,
+    /// Since when it is looked at under this term: what was written before was so by another daemon's clock.
+    pub(crate) watched_since: Timestamp,
     readings: Semaphore,
     deeds: Semaphore,
     lists: Semaphore,
@@ -152,7 +155,26 @@ impl Outside {
         let waves = Semaphore::new(limits.waves_at_once);
         let switches = Semaphore::new(limits.switches_at_once);
         let pacer = Arc::new(Pacer::new(limits.pacing));
-        Self { ports, limits, term, entropy, stats, pacer, readings, deeds, lists, waves, switches }
+        let watched_since = Timestamp::from_ms(0);
+        Self {
+            ports,
+            limits,
+            term,
+            entropy,
+            stats,
+            pacer,
+            watched_since,
+            readings,
+            deeds,
+            lists,
+            waves,
+            switches,
+        }
+    }
+
+    /// It is looked at from now on.
+    pub(crate) fn watched_since(self, now: Timestamp) -> Self {
+        Self { watched_since: now, ..self }
     }
 
     /// Spends the tokens of others as well.

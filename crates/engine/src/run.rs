@@ -185,9 +185,9 @@ impl ReleaseLoop<'_> {
         let span = tracing::info_span!("step", step);
         async {
             let at = self.clock.now();
-            let is_unseen = needs_no_look(&state, at);
-            let world =
-                if is_unseen { Some(World::unseen(at)) } else { self.look(&state, at, flights).await };
+            let unseen = World { watched_since: self.outside.watched_since, ..World::unseen(at) };
+            let is_unseen = needs_no_look(&state, &unseen);
+            let world = if is_unseen { Some(unseen) } else { self.look(&state, at, flights).await };
             let Some(mut world) = world else { return Ok(Next::Again) };
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));

@@ -98,7 +98,7 @@ impl Desk {
     ) -> Result<Self, DeskError> {
         let (term, entropy) = (Arc::clone(&pen.term), Arc::clone(&pen.entropy));
         let outside = Outside::new(setup.ports.clone(), limits, term, entropy, stats);
-        let outside = Arc::new(outside.paced_by(pacer));
+        let outside = Arc::new(outside.paced_by(pacer).watched_since(pen.clock.now()));
         let book = ServiceBook::open(pen.store.as_ref(), &setup.service.name).await?;
         let active = match book.state.active() {
             None => None,

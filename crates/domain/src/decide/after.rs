@@ -46,7 +46,7 @@ pub fn decide_after(
     if here.is_empty() {
         return Decision::Over;
     }
-    let due = at.after(state.plan.service.full.keep_old);
+    let due = world.by_own_clock(*at).after(state.plan.service.full.keep_old);
     if world.at < due {
         return later(state, "the end of keep_old", due);
     }
@@ -78,11 +78,11 @@ pub fn decide_after(
 
 /// Who is ended by which call is fixed by the plan.
 fn ends(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
-    let (state, now) = (scope.state, scope.world.at);
+    let (state, world) = (scope.state, scope.world);
     let calls = calls("kept", &state.plan.blue, ending).into_iter().filter_map(|(subject, instances)| {
         let effect = Effect::Terminate { instances };
         let id = scope.id(&subject, &effect);
-        match next_try(state, &id, now).with_rests(state, &id, now) {
+        match next_try(state, &id, world).with_rests(state, &id, world) {
             Try::Now(attempt) => Some(Intent { id, attempt, effect }),
             Try::Later | Try::Refused(_) => None,
         }
@@ -93,11 +93,11 @@ fn ends(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
 impl Try {
     /// Nobody can say `retry` to a release that is over: what was refused is tried again after a while. So is what
     /// ended in the unknown a few times already: each try is two records, and a stream has an end.
-    fn with_rests(self, state: &ReleaseState, id: &EffectId, now: Timestamp) -> Self {
+    fn with_rests(self, state: &ReleaseState, id: &EffectId, world: &World) -> Self {
         let Some(EffectRecord { attempt, ended: Some((outcome, at)), .. }) = state.effects.get(id) else {
             return self;
         };
-        let is_due = now >= at.after(state.plan.service.patience.step);
+        let is_due = world.since(*at) >= state.plan.service.patience.step;
         match (self, outcome) {
             (Self::Refused(_), _) if is_due => Self::Now(attempt + 1),
             (Self::Now(_), Outcome::Unknown(_)) if *attempt >= TRIED_SOON && !is_due => Self::Later,

@@ -27,7 +27,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
         acts.want("log", effect);
         return Ok(acts.or_wait(WaitingOn::Settling { what: "the announcement", missing: Vec::new() }));
     };
-    let until = record.intended_at.after(scope.patience().settle);
+    let until = scope.world.by_own_clock(record.intended_at).after(scope.patience().settle);
     if record.ended.is_some() || scope.world.at >= until {
         return Ok(Progress::Done);
     }

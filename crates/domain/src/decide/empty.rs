@@ -79,7 +79,8 @@ pub(super) fn watch<'i>(
 fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
     let sampled_at = scope.world.boards_sampled_at(id)?;
     let earliest = match scope.state.zeros.get(id).and_then(|zeros| zeros.last()) {
-        Some(last) => last.after(scope.patience().zeros_apart),
+        // The one before may be by another daemon's clock, and be the very same sample.
+        Some(last) => scope.world.at_the_latest(*last).after(scope.patience().zeros_apart),
         None => scope.emptying_since().max(scope.occupied_at(id)),
     };
     (sampled_at > earliest).then(|| Event::FoundEmpty { instance: id.clone(), sampled_at })
@@ -123,7 +124,7 @@ pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress
     let known: Vec<u64> = readings.iter().filter_map(|reading| reading.known().copied()).collect();
     if let Some(boards) = known.iter().find(|boards| **boards > 0) {
         // The application's own liveness rule gives them to others, or to nobody, in a while.
-        if scope.world.at < scope.state.progress_at.after(scope.patience().step) {
+        if scope.world.at < scope.patience_ends() {
             return Err(Progress::Wait(WaitingOn::Zeros { instances: vec![id.clone()] }, Then::Hold));
         }
         let why = format!("it is down, and the ownership table names {boards} boards on it");
@@ -150,11 +151,11 @@ impl Scope<'_> {
         use crate::step::Step;
         let emptying =
             self.state.steps.iter().rev().find(|record| matches!(record.step, Step::Handover | Step::Return));
-        emptying.map_or_else(|| self.entered_at(), |record| record.entered_at)
+        emptying.map_or_else(|| self.entered_at(), |record| self.world.by_own_clock(record.entered_at))
     }
 
     /// When it was last seen with boards after it had been found empty.
     fn occupied_at(&self, id: &InstanceId) -> Timestamp {
-        self.state.occupied.get(id).copied().unwrap_or(self.state.began_at)
+        self.world.by_own_clock(self.state.occupied.get(id).copied().unwrap_or(self.state.began_at))
     }
 }

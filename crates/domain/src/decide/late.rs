@@ -12,6 +12,7 @@ use crate::effect::Effect;
 use crate::ids::{EffectId, ForwardArn, GroupArn, InstanceId};
 use crate::state::{EffectRecord, Leg, ReleaseState, Unseen};
 use crate::time::Timestamp;
+use crate::world::World;
 
 /// How long after its sender gave it up a call is reckoned with. A choice, for AWS publishes no bound: longer than
 /// what is simulated, and not much longer than a server needs to be healthy again.
@@ -19,16 +20,16 @@ const LANDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Whatever the release began has landed, or never will; else the wait for that. That the world shows what a call wants
 /// does not mean that the call has landed: somebody else may have done it, or an earlier try.
-pub(super) fn require_all_landed(state: &ReleaseState, now: Timestamp) -> Result<(), Progress> {
+pub(super) fn require_all_landed(state: &ReleaseState, world: &World) -> Result<(), Progress> {
     let mut on_its_way = state.in_flight().filter(|(_, record)| is_undone_by_another(&record.effect));
     // Every call comes to an end earlier; one of which nobody hears keeps no release open for ever.
     let patience = state.plan.service.patience.step.saturating_add(LANDS_WITHIN);
-    let until = |record: &EffectRecord| record.intended_at.after(patience);
-    if let Some((id, record)) = on_its_way.find(|(_, record)| now < until(record)) {
+    let until = |record: &EffectRecord| world.by_own_clock(record.intended_at).after(patience);
+    if let Some((id, record)) = on_its_way.find(|(_, record)| world.at < until(record)) {
         let on = WaitingOn::Effect { id: id.clone() };
         return Err(Progress::WaitUntil(on, until(record), Then::GoOn));
     }
-    require(state, now, |_, effect| is_undone_by_another(effect))
+    require(state, world, |_, effect| is_undone_by_another(effect))
 }
 
 /// What the way out began has landed, or never will: only then what undid it stays. The way back leads users to the new
@@ -39,13 +40,13 @@ pub(super) fn require_way_out_landed(scope: &Scope<'_>) -> Result<(), Progress> 
     let matters = |id: &EffectId, effect: &Effect| {
         leads_elsewhere(effect) || (is_of_the_way_out(scope, id) && is_undone_by_another(effect))
     };
-    require(scope.state, scope.world.at, matters)
+    require(scope.state, scope.world, matters)
 }
 
 /// Whoever is to be stopped or taken out of a group, by a call whose end nobody saw, is by now, or will not be.
 pub(super) fn require_departures_landed(scope: &Scope<'_>) -> Result<(), Progress> {
     let departs = |effect: &Effect| matches!(effect, Effect::Stop { .. } | Effect::Deregister { .. });
-    require(scope.state, scope.world.at, |id, effect| is_of_the_way_out(scope, id) && departs(effect))
+    require(scope.state, scope.world, |id, effect| is_of_the_way_out(scope, id) && departs(effect))
 }
 
 fn is_of_the_way_out(scope: &Scope<'_>, id: &EffectId) -> bool {
@@ -54,20 +55,20 @@ fn is_of_the_way_out(scope: &Scope<'_>, id: &EffectId) -> bool {
 
 fn require(
     state: &ReleaseState,
-    now: Timestamp,
+    world: &World,
     matters: impl Fn(&EffectId, &Effect) -> bool,
 ) -> Result<(), Progress> {
     let unseen = state.unseen.iter().filter(|(id, unseen)| matters(id, &unseen.effect));
-    let Some(until) = unseen.map(|(_, unseen)| lands_until(unseen)).max() else { return Ok(()) };
-    if now >= until {
+    let Some(until) = unseen.map(|(_, unseen)| lands_until(world, unseen)).max() else { return Ok(()) };
+    if world.at >= until {
         return Ok(());
     }
     let goal = WaitingOn::Settling { what: "calls whose end nobody saw", missing: Vec::new() };
     Err(Progress::WaitUntil(goal, until, Then::GoOn))
 }
 
-fn lands_until(unseen: &Unseen) -> Timestamp {
-    unseen.given_up_at.after(LANDS_WITHIN)
+fn lands_until(world: &World, unseen: &Unseen) -> Timestamp {
+    world.at_the_latest(unseen.given_up_at).after(LANDS_WITHIN)
 }
 
 /// A launch has its token, a move its generation, and what is terminated stays so; a registration is looked for
@@ -97,14 +98,14 @@ pub(super) fn may_be_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
     let closes = |effect: &Effect| matches!(effect, Effect::CloseToNew { instance } | Effect::Drain { instance, .. } if instance == id);
     let opens = |effect: &Effect| matches!(effect, Effect::Open { instance, .. } if instance == id);
     let closings = scope.state.unseen.values().filter(|unseen| closes(&unseen.effect));
-    let Some(given_up_at) = closings.map(|unseen| unseen.given_up_at).max() else { return false };
+    let Some(given_up) = closings.map(|unseen| unseen.given_up).max() else { return false };
     let mut openings = scope.state.effects.values().filter(|record| opens(&record.effect));
-    !openings.any(|record| record.succeeded() && record.intended_at > given_up_at)
+    !openings.any(|record| record.succeeded() && record.intended > given_up)
 }
 
 /// Somebody may come into this group yet, by a call whose end nobody saw.
 pub(super) fn may_be_registered(scope: &Scope<'_>, group: &GroupArn) -> bool {
     let is_here = |effect: &Effect| matches!(effect, Effect::Register { group: other, .. } if other == group);
     let mut registrations = scope.state.unseen.values().filter(|unseen| is_here(&unseen.effect));
-    registrations.any(|unseen| scope.world.at < lands_until(unseen))
+    registrations.any(|unseen| scope.world.at < lands_until(scope.world, unseen))
 }

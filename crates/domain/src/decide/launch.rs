@@ -108,7 +108,7 @@ fn top_up(acts: &mut Acts<'_>, scope: &Scope<'_>, index: u32, batch: &BatchState
     let effect = scope.state.effects.get(&id).map_or(effect, |record| record.effect.clone());
     // A batch that was to launch nobody has nothing to ask for before its count is raised.
     let answered = batch.count == 0 || scope.state.effects.get(&id).is_some_and(EffectRecord::succeeded);
-    let refused = match next_try(scope.state, &id, scope.world.at) {
+    let refused = match next_try(scope.state, &id, scope.world) {
         Try::Refused(why) => Some(why),
         Try::Now(_) | Try::Later => None,
     };
@@ -138,7 +138,7 @@ pub(super) fn settle(scope: &Scope<'_>) -> Result<(), Progress> {
         }
         match &record.ended {
             None => return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold)),
-            Some((Outcome::Unknown(_), _)) => match next_try(scope.state, id, scope.world.at) {
+            Some((Outcome::Unknown(_), _)) => match next_try(scope.state, id, scope.world) {
                 Try::Now(attempt) => {
                     intents.push(Intent { id: id.clone(), attempt, effect: record.effect.clone() });
                 }
@@ -157,7 +157,9 @@ pub(super) fn settle(scope: &Scope<'_>) -> Result<(), Progress> {
 pub(super) fn require_visible(scope: &Scope<'_>, id: &EffectId) -> Result<(), Progress> {
     let Some(record) = scope.state.effects.get(id) else { return Ok(()) };
     let visible_at = match &record.ended {
-        Some((Outcome::Refused { .. }, at)) if record.attempt > 1 => at.after(VISIBLE_WITHIN),
+        Some((Outcome::Refused { .. }, at)) if record.attempt > 1 => {
+            scope.world.at_the_latest(*at).after(VISIBLE_WITHIN)
+        }
         Some((Outcome::Refused { .. } | Outcome::Done(_) | Outcome::Unknown(_), _)) | None => return Ok(()),
     };
     if scope.world.at >= visible_at {
@@ -264,7 +266,9 @@ fn visible_at(scope: &Scope<'_>, id: &InstanceId) -> Option<Timestamp> {
         return None;
     }
     scope.state.effects.values().find_map(|record| match &record.ended {
-        Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => Some(at.after(VISIBLE_WITHIN)),
+        Some((Outcome::Done(Done::Launched(ids)), at)) if ids.contains(id) => {
+            Some(scope.world.at_the_latest(*at).after(VISIBLE_WITHIN))
+        }
         Some(_) | None => None,
     })
 }

@@ -36,7 +36,7 @@ pub(super) fn await_them(scope: &Scope<'_>) -> Result<(), Progress> {
     match coming.wait {
         None => give_up(scope, &coming.refused),
         Some(Progress::Wait(on, _)) => {
-            let overdue = scope.world.at >= scope.state.progress_at.after(scope.patience().step);
+            let overdue = scope.world.at >= scope.patience_ends();
             if overdue {
                 give_up(scope, &scope.state.arriving())
             } else {

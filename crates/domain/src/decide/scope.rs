@@ -29,6 +29,12 @@ pub(super) fn id_prefix(state: &ReleaseState, step: Step) -> String {
     format!("{}/{}/{step}/", state.plan.release, state.leg.name())
 }
 
+/// The end of a step's patience, from the last progress on. That nobody was there to make any is no lack of it.
+pub(super) fn patience_ends(state: &ReleaseState, world: &World) -> Timestamp {
+    let since = world.by_own_clock(state.progress_at).max(world.watched_since);
+    since.after(state.plan.service.patience.step)
+}
+
 /// What a step says of itself.
 pub(super) enum Progress {
     Done,
@@ -81,7 +87,12 @@ impl<'a> Scope<'a> {
     /// Since when the step has been on; the release's beginning if it is not.
     pub(super) fn entered_at(&self) -> Timestamp {
         let record = self.state.steps.iter().rev().find(|record| record.step == self.step);
-        record.map_or(self.state.began_at, |record| record.entered_at)
+        self.world.by_own_clock(record.map_or(self.state.began_at, |record| record.entered_at))
+    }
+
+    /// When what brings nothing nearer has been tried for long enough.
+    pub(super) fn patience_ends(&self) -> Timestamp {
+        patience_ends(self.state, self.world)
     }
 
     /// The goal of an earlier step must be true still; what it takes to make it true comes first.
@@ -148,7 +159,7 @@ impl<'a> Acts<'a> {
     /// Wants the effect done: asks for it, or for another try, or waits for the one that is on its way.
     pub(super) fn want(&mut self, subject: &str, effect: Effect) {
         let id = self.scope.id(subject, &effect);
-        match next_try(self.scope.state, &id, self.scope.world.at) {
+        match next_try(self.scope.state, &id, self.scope.world) {
             Try::Now(attempt) => self.intents.push(Intent { id, attempt, effect }),
             Try::Later => {
                 self.waiting.get_or_insert(id);
@@ -253,26 +264,26 @@ pub(super) enum Try {
     Refused(String),
 }
 
-pub(super) fn next_try(state: &ReleaseState, id: &EffectId, now: Timestamp) -> Try {
+pub(super) fn next_try(state: &ReleaseState, id: &EffectId, world: &World) -> Try {
     let Some(record) = state.effects.get(id) else { return Try::Now(1) };
     let again = Try::Now(record.attempt + 1);
     match &record.ended {
         None => Try::Later,
         Some((Outcome::Refused { why, .. }, _)) => Try::Refused(why.clone()),
         Some((Outcome::Done(_), at))
-            if now.since(*at) < state.plan.service.patience.settle && !was_undone(state, record, *at) =>
+            if world.since(*at) < state.plan.service.patience.settle && !was_undone(state, record) =>
         {
             Try::Later
         }
-        Some((Outcome::Unknown(_), at)) if now.since(*at) < rest(record.attempt) => Try::Later,
+        Some((Outcome::Unknown(_), at)) if world.since(*at) < rest(record.attempt) => Try::Later,
         Some((Outcome::Done(_) | Outcome::Unknown(_), _)) => again,
     }
 }
 
 /// Its opposite was begun since: the world will not show it, however long that is waited for. Only the way back wants
 /// one and the other by turns, as servers die and come back.
-fn was_undone(state: &ReleaseState, done: &EffectRecord, at: Timestamp) -> bool {
-    let mut since = state.effects.values().filter(|other| other.intended_at >= at);
+fn was_undone(state: &ReleaseState, done: &EffectRecord) -> bool {
+    let mut since = state.effects.values().filter(|other| Some(other.intended) > done.told);
     matches!(state.leg, Leg::Back { .. }) && since.any(|other| are_opposite(&done.effect, &other.effect))
 }
 

@@ -193,12 +193,11 @@ fn stuck(scope: &Scope<'_>, direction: Direction, left: u64) -> Option<Progress>
     if tally.fruitless == 0 {
         return None;
     }
-    let now = scope.world.at;
-    if now >= scope.state.progress_at.after(scope.patience().step) {
+    if scope.world.at >= scope.patience_ends() {
         let last = tally.last_exception.unwrap_or_else(|| "no reason was given".to_owned());
         return Some(Progress::Park(Reason::BoardsStay { left, last }));
     }
-    let rested = now.since(*ended_at) >= scope::rest(tally.fruitless + 2);
+    let rested = scope.world.since(*ended_at) >= scope::rest(tally.fruitless + 2);
     (!rested).then_some(Progress::Wait(WaitingOn::Boards { left }, Then::Hold))
 }
 

@@ -64,11 +64,23 @@ impl Play {
             ["wait", seconds] => {
                 self.stage.now = self.stage.now.after(Duration::from_secs(seconds.parse().unwrap()));
             }
+            ["another-daemon", ..] => self.another_daemon(words),
             ["say", word] => self.say(word),
             ["cleanup"] => self.cleanup(),
             ["show"] => narrate::stage(&mut self.story, &self.stage),
             _ => self.fate(words),
         }
+    }
+
+    /// Another daemon takes over: after a time in which there was none, or with a clock that is behind by so much.
+    fn another_daemon(&mut self, words: &[&str]) {
+        let now = self.stage.now;
+        self.stage.now = match words {
+            [_, "after", seconds] => now.after(Duration::from_secs(seconds.parse().unwrap())),
+            [_, "behind", seconds] => now.before(Duration::from_secs(seconds.parse().unwrap())),
+            _ => panic!("no such daemon: {words:?}"),
+        };
+        self.stage.watched_since = self.stage.now;
     }
 
     /// What happens to the world by itself.
@@ -284,8 +296,9 @@ impl Play {
                 return;
             }
             let decision = decide(state, &self.stage.seen(&needs(state)));
-            if needs_no_look(state, self.stage.now) {
-                assert_eq!(decision, decide(state, &World::unseen(self.stage.now)), "whatever is seen");
+            let unseen = self.stage.unseen();
+            if needs_no_look(state, &unseen) {
+                assert_eq!(decision, decide(state, &unseen), "whatever is seen");
             }
             if self.follow(&decision) {
                 return;

@@ -31,9 +31,14 @@ impl Stage {
         world
     }
 
+    /// Nothing of what there is.
+    pub(crate) fn unseen(&self) -> World {
+        World { watched_since: self.watched_since, ..World::unseen(self.now) }
+    }
+
     /// Everything that there is to see.
     pub(crate) fn world(&self) -> World {
-        let mut world = World::unseen(self.now);
+        let mut world = self.unseen();
         let listed = self.servers.iter().filter(|(id, it)| {
             !self.forgotten.contains(*id) && (!self.hides_new || it.instance.origin == Origin::Adopted)
         });

@@ -36,6 +36,8 @@ pub(crate) const BOARD_BYTES: u64 = 1_000;
 /// Everything outside of the engine.
 pub(crate) struct Stage {
     pub(crate) now: Timestamp,
+    /// Since when the daemon has been there that looks now.
+    pub(crate) watched_since: Timestamp,
     pub(crate) service: Service,
     pub(crate) servers: BTreeMap<InstanceId, Server>,
     pub(crate) groups: BTreeMap<GroupArn, BTreeSet<InstanceId>>,
@@ -81,6 +83,7 @@ impl Stage {
         weights.insert(group("a"), 100);
         Self {
             now: Timestamp::from_ms(0),
+            watched_since: Timestamp::from_ms(0),
             groups: groups.map(|name| (name.clone(), BTreeSet::new())).collect(),
             weights,
             servers: BTreeMap::new(),
