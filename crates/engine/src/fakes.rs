@@ -23,6 +23,7 @@ mod mute;
 mod other;
 mod permissions;
 mod scenery;
+mod shares;
 mod state;
 mod store;
 mod strangers;

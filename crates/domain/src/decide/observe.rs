@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::registry;
 use super::scope::{Progress, Scope, Taken};
+use super::share::{self, Shares};
 use crate::decision::{Cause, Reason, Source, Then, WaitingOn};
 use crate::event::{Event, Vital};
 use crate::ids::InstanceId;
@@ -23,6 +24,11 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     registry::require_tagged(scope, &scope.state.green())?;
     if let Some(why) = sick(scope) {
         return Ok(failed(scope, why));
+    }
+    // Whoever else dies meanwhile keeps no share of the users.
+    let shared = share::give(scope, Shares::Shared)?;
+    if !shared.is_done() {
+        return Ok(shared);
     }
     match &scope.state.bake {
         None => begin(scope),

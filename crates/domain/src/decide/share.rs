@@ -7,7 +7,7 @@ use super::{meanwhile, registry};
 use crate::decision::{Source, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::GroupArn;
-use crate::plan::Front;
+use crate::plan::{Front, Kind};
 use crate::state::Leg;
 use crate::target::Weights;
 
@@ -75,11 +75,8 @@ pub(super) fn want(
             "shares"
         }
     };
-    let wanted = match shares {
-        Shares::Before => before(scope, front),
-        Shares::Shared | Shares::After => shares.of(front).clone(),
-    };
     let current = scope.world.weights(&front.forward).map_err(|why| Scope::blind(Source::Weights, why))?;
+    let wanted = to_the_living(scope, front, shares, current);
     if wanted.iter().any(|(group, share)| current.get(group) != Some(share)) {
         let forward = front.forward.clone();
         let is_only = scope.plan().fronts.len() == 1;
@@ -89,16 +86,22 @@ pub(super) fn want(
     Ok(())
 }
 
-/// The shares as they were, but none for a canary group where nobody is left: its users would find nobody.
-fn before(scope: &Scope<'_>, front: &Front) -> Weights {
+/// The plan's shares, but none for a group where nobody is left: a load balancer leads its part of the users there all
+/// the same. A colour keeps its own where the way back asks who has the users (`meanwhile`), and beside canaries only:
+/// they are there for few. One that cannot be read keeps what it has been given.
+/// Source: ALB user guide, "Forward actions": there is no failover from a weighted group without healthy targets.
+fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Weights) -> Weights {
+    let planned = shares.of(front);
     let colours: BTreeSet<&GroupArn> = registry::colours_at(scope, &front.forward).collect();
-    let is_left = |group: &GroupArn| {
-        !colours.contains(group)
-            && scope.world.targets(group).is_ok()
-            && !meanwhile::has_somebody(scope, group)
+    let keeps_colours = shares == Shares::Before || scope.plan().kind == Kind::Canary;
+    let is_left = |group: &GroupArn| match scope.world.targets(group) {
+        _ if keeps_colours && colours.contains(group) => false,
+        Ok(_) => !meanwhile::has_somebody(scope, group),
+        Err(_) => current.get(group) == Some(&0),
     };
-    let shares = front.weights_before.iter();
-    let living: Weights =
-        shares.map(|(group, share)| (group.clone(), if is_left(group) { 0 } else { *share })).collect();
-    if living.values().all(|share| *share == 0) { front.weights_before.clone() } else { living }
+    let living: Weights = planned
+        .iter()
+        .map(|(group, share)| (group.clone(), if is_left(group) { 0 } else { *share }))
+        .collect();
+    if living.values().all(|share| *share == 0) { planned.clone() } else { living }
 }

@@ -3,7 +3,7 @@
 use crate::effect::{Done, Effect, Intent, Lack, LaunchBatch, Outcome};
 use crate::event::Event;
 use crate::ids::{GroupArn, InstanceId};
-use crate::plan::{Front, Plan};
+use crate::plan::{Front, Kind, Plan};
 use crate::state::ReleaseState;
 use crate::target::Weights;
 
@@ -84,14 +84,22 @@ fn is_in_its_place(before: &ReleaseState, batch: &LaunchBatch) -> bool {
     planned.is_some() && (is_own || (is_listed && found_no_room))
 }
 
-/// The shares as they were, with none for some canary groups: for those whose servers died.
-fn leaves_out_canaries(plan: &Plan, front: &Front, weights: &Weights) -> bool {
+/// Shares of the plan, with none for some groups whose servers died: canaries', and where the release is not theirs
+/// and goes out a colour's too.
+fn follows_the_plan(plan: &Plan, front: &Front, weights: &Weights) -> bool {
     let is_colour =
         |group: &GroupArn| plan.service.routing.balancers().any(|balancer| balancer.colours.contains(group));
-    let is_kept = |(group, share): (&GroupArn, &u16)| {
-        front.weights_before.get(group) == Some(share) || (*share == 0 && !is_colour(group))
+    let leaves_out_only = |planned: &Weights, may_be_left_out: &dyn Fn(&GroupArn) -> bool| {
+        let is_kept = |(group, share): (&GroupArn, &u16)| {
+            planned.get(group) == Some(share) || (*share == 0 && may_be_left_out(group))
+        };
+        weights.keys().eq(planned.keys()) && weights.iter().all(is_kept)
     };
-    weights.keys().eq(front.weights_before.keys()) && weights.iter().all(is_kept)
+    let is_no_canary = plan.kind != Kind::Canary;
+    weights.values().any(|share| *share > 0)
+        && (leaves_out_only(&front.weights_before, &|group| !is_colour(group))
+            || leaves_out_only(&front.weights_shared, &|group| is_no_canary || !is_colour(group))
+            || leaves_out_only(&front.weights_after, &|group| is_no_canary || !is_colour(group)))
 }
 
 /// What is launched, shared and registered is in the plan.
@@ -106,7 +114,7 @@ pub(super) fn s20_plan_is_fixed(before: &ReleaseState, event: &Event) -> Option<
     } else if let Effect::SetWeights { forward, weights } = &intent.effect {
         plan.front(forward).is_some_and(|front| {
             [&front.weights_before, &front.weights_shared, &front.weights_after].contains(&weights)
-                || leaves_out_canaries(plan, front, weights)
+                || follows_the_plan(plan, front, weights)
         })
     } else if let Effect::Register { group, instances } = &intent.effect {
         // Everybody is registered at one load balancer only.

@@ -89,6 +89,7 @@ impl LoadBalancer for FakePort {
             if state.able(None) <= able_before {
                 state.watch_capacity_of_shares(&forward);
             }
+            state.watch_shares_of_nobody(&forward);
             Ok(())
         })
         .await

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
-use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId};
+use segue_domain::ids::{BoardId, GroupArn, InstanceId};
 use segue_domain::instance::Origin;
 use segue_domain::service::Balancer;
 
@@ -75,7 +75,7 @@ impl State {
 
     /// As many serve as did when the story began. Who died a moment ago, and has a share, is counted: whoever did it
     /// could not know.
-    fn watch_capacity_of_all(&mut self, after: &str) {
+    pub(super) fn watch_capacity_of_all(&mut self, after: &str) {
         let (able, floor) = (self.able(None) + self.led_to_the_dead(None), self.floor);
         if self.users.boards_wanted > 0 && able < floor {
             let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
@@ -85,7 +85,7 @@ impl State {
 
     /// The same at each of several load balancers at which something was done: whoever comes to one is not sent to
     /// another.
-    fn watch_capacity_of_each(&mut self, after: &str, is_touched: impl Fn(&Balancer) -> bool) {
+    pub(super) fn watch_capacity_of_each(&mut self, after: &str, is_touched: impl Fn(&Balancer) -> bool) {
         if self.users.boards_wanted == 0 {
             return;
         }
@@ -103,25 +103,6 @@ impl State {
         for (law, what) in short {
             self.violation(law, what);
         }
-    }
-
-    /// Shares are given to one load balancer after the other. Until all have theirs some have old servers and some new
-    /// ones, each of them enough, and what that is together says nothing.
-    pub(super) fn watch_capacity_of_shares(&mut self, forward: &ForwardArn) {
-        let after = "the shares were changed";
-        if self.shares_agree() {
-            self.watch_capacity_of_all(after);
-        }
-        self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
-    }
-
-    /// The same colours get new clients at each load balancer at which any does.
-    fn shares_agree(&self) -> bool {
-        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
-        let lit = self.balancers.iter().map(|balancer| balancer.colours.each_ref().map(has_share));
-        let mut lit = lit.filter(|colours| colours.contains(&true));
-        let first = lit.next();
-        lit.all(|colours| Some(colours) == first)
     }
 
     /// What must stay at each load balancer while so many must stay in all: an even part of them, one more at the
@@ -439,7 +420,7 @@ mod tests {
         let mut state = world.now();
         state.floors = vec![0, 0];
         state.promised.floors = vec![0, 0];
-        let forwards: Vec<ForwardArn> = state.balancers.iter().map(|it| it.forward.clone()).collect();
+        let forwards: Vec<_> = state.balancers.iter().map(|it| it.forward.clone()).collect();
         let colours = |it: &Balancer| it.colours.clone();
         let [[first, mine], [second, other]] =
             <[_; 2]>::try_from(state.balancers.iter().map(colours).collect::<Vec<_>>()).expect("two");

@@ -1,0 +1,75 @@
+//! The laws of the small world that are looked at when a load balancer's shares are changed.
+
+use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
+use segue_domain::target::TargetHealth;
+
+use super::law::Law;
+use super::state::{Registration, State};
+
+impl State {
+    /// Shares are given to one load balancer after the other. Until all have theirs some have old servers and some new
+    /// ones, each of them enough, and what that is together says nothing.
+    pub(super) fn watch_capacity_of_shares(&mut self, forward: &ForwardArn) {
+        let after = "the shares were changed";
+        if self.shares_agree() {
+            self.watch_capacity_of_all(after);
+        }
+        self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
+    }
+
+    /// No part of a load balancer's users is led to a group in which nobody is, while others serve. What the way back gives
+    /// its old colour is for the capacity's law to judge, and so is what canaries are given beside one colour.
+    pub(super) fn watch_shares_of_nobody(&mut self, forward: &ForwardArn) {
+        let Some(balancer) = self.balancers.iter().find(|it| it.forward == *forward) else { return };
+        let led_to = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
+        let is_healthy =
+            |(id, target): (&InstanceId, &Registration)| self.health(id, *target) == TargetHealth::Healthy;
+        let has_anybody =
+            |group: &&GroupArn| self.groups.get(*group).is_some_and(|it| it.iter().any(is_healthy));
+        let shared: Vec<&GroupArn> = balancer.forwarded().filter(led_to).collect();
+        let coloured = shared.iter().filter(|group| balancer.colours.contains(*group)).count();
+        let is_judged = |group: &&&GroupArn| coloured > 1 || !balancer.colours.contains(**group);
+        let (served, deserted): (Vec<&GroupArn>, Vec<&GroupArn>) =
+            shared.iter().partition(|it| has_anybody(it));
+        let deserted = deserted.iter().find(is_judged);
+        // What lands late was right when it was sent, or is another law's.
+        let is_fresh = self.sent_at_ms() == self.now_ms && self.died_unseen_at(Some(balancer)) == 0;
+        if let (Some(group), false, true) = (deserted, served.is_empty(), is_fresh) {
+            let what = format!("a part of the users of {forward} is led to {group}, where nobody is");
+            self.violation(Law::SomebodyServes, what);
+        }
+    }
+
+    /// The same colours get new clients at each load balancer at which any does.
+    fn shares_agree(&self) -> bool {
+        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
+        let lit = self.balancers.iter().map(|balancer| balancer.colours.each_ref().map(has_share));
+        let mut lit = lit.filter(|colours| colours.contains(&true));
+        let first = lit.next();
+        lit.all(|colours| Some(colours) == first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::fakes::FakeWorld;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_share_for_a_group_where_nobody_is_leads_users_to_nobody() {
+        let world = FakeWorld::with_spread_fleet_at(2, 4, 4);
+        let (forward, canary) = {
+            let state = world.now();
+            let balancer = state.balancers.first().expect("there are two");
+            (balancer.forward.clone(), balancer.canaries.first().cloned().expect("it has canaries"))
+        };
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        world.now().watch_shares_of_nobody(&forward);
+        assert_eq!(world.violations(), Vec::<String>::new());
+        world.now().weights.insert(canary, 1);
+        world.now().watch_shares_of_nobody(&forward);
+        let told = world.violations().join("; ");
+        assert!(told.contains("where nobody is"), "{told}");
+    }
+}
