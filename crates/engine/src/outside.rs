@@ -8,11 +8,15 @@ mod ports;
 mod stats;
 mod term;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use segue_domain::service::WAVES_AT_ONCE_MAX;
 use segue_domain::time::Timestamp;
+use segue_journal::Moment;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::Instrument;
@@ -193,15 +197,16 @@ impl Outside {
     ) -> Result<T, CallError> {
         let span = tracing::debug_span!("call", port = call.port, method = call.method);
         let began = Instant::now();
+        // Whoever looks only, or is told to run for minutes, needs no lease for that.
+        let asked = matches!(line, Line::Deed | Line::Relief).then(Moment::now);
+        let is_over = || asked.is_some_and(|asked| Moment::now().since(asked) >= limit);
         let result = async {
             let deadline = began + limit;
             let _place = self.place(line, deadline).await?;
             tokio::select! {
                 biased;
-                // A daemon that was stopped finds the call's first request answered when it goes on, and would send the
-                // next one, under a lease that may be another's by now.
                 () = sleep_until(deadline) => Err(no_answer(call, limit)),
-                answered = answer => answered,
+                answered = unless(is_over, answer) => answered.unwrap_or_else(|| Err(no_answer(call, limit))),
             }
         }
         .instrument(span)
@@ -274,6 +279,18 @@ impl Outside {
             Ok(Err(closed)) => Err(CallError::bug(closed.to_string())),
         }
     }
+}
+
+/// The answer, unless its time is over: then nothing more is done for it. A daemon that was stopped, or whose machine
+/// slept, finds the call's first request answered when it goes on, and would send the next one, under a lease that may be
+/// another's by now. The clock of deadlines stands still in a sleep: it does not tell.
+async fn unless<T>(is_over: impl Fn() -> bool, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = pin!(answer);
+    poll_fn(|context| match is_over() {
+        true => Poll::Ready(None),
+        false => answer.as_mut().poll(context).map(Some),
+    })
+    .await
 }
 
 fn no_answer(call: Call, limit: Duration) -> CallError {

@@ -77,3 +77,17 @@ async fn neither_readings_nor_hooks_take_the_place_of_a_deed() {
     assert_eq!(done, Ok(()));
     assert!(waited < Duration::from_secs(1), "it waited for {waited:?}");
 }
+
+/// Two requests are one call: the machine slept between them, and no timer has told yet.
+#[tokio::test(start_paused = true)]
+async fn who_slept_through_a_calls_time_sends_no_more_of_it() {
+    let (slept, sent) = (std::cell::Cell::new(false), std::cell::Cell::new(0));
+    let two_requests = async {
+        sent.set(1);
+        tokio::task::yield_now().await;
+        sent.set(2);
+    };
+    let falls_asleep = async { slept.set(true) };
+    let (answered, ()) = tokio::join!(unless(|| slept.get(), two_requests), falls_asleep);
+    assert_eq!((answered, sent.get()), (None, 1));
+}
