@@ -163,7 +163,7 @@ async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartE
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting(wall.as_ref()));
     let aws_calls = segue_aws::CallCounts::new();
     let http = segue_integrations::http::client().map_err(StartError::HttpClient)?;
-    let looks = segue_integrations::http::passing_client().map_err(StartError::HttpClient)?;
+    let passing = segue_integrations::http::passing_client().map_err(StartError::HttpClient)?;
     let mut services = Vec::new();
     for service in &config.services {
         let region = &service.service.region;
@@ -174,7 +174,7 @@ async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartE
             cloud,
             balancer,
             metrics: Arc::new(prometheus(config, service, &http)),
-            boards: Arc::new(boards(config, &http, &wall).with_looks_by(looks.clone())),
+            boards: Arc::new(boards(config, &http, &wall).passing_by(passing.clone())),
             hooks: Arc::new(
                 SystemHooks::new(http.clone())
                     .with_port(service.warm_port)

@@ -31,10 +31,10 @@ const PAGES_MAX: usize = 1_000;
 /// Speaks the handover contract to every instance of a service.
 #[derive(Debug, Clone)]
 pub struct ContractBoards {
-    /// For what is done: a switch does not wait for a connect.
+    /// For the boards whose users wait: one after the other is switched, and none waits for a connect.
     http: reqwest::Client,
-    /// For looks, which go to all servers.
-    looks: reqwest::Client,
+    /// For all else, which goes to thousands of servers in turn.
+    passing: reqwest::Client,
     key: Key,
     clock: WallClock,
     port: u16,
@@ -46,14 +46,14 @@ impl ContractBoards {
     /// reached on the contract's port, [`wire::CONTROL_PORT`].
     pub fn new(http: reqwest::Client, key: Key, clock: Arc<dyn Clock>) -> Self {
         let clock = WallClock::from_fn(move || UnixMs(u64::try_from(clock.now().as_ms()).unwrap_or(0)));
-        let (looks, timeouts) = (http.clone(), ControlTimeouts::default());
-        Self { http, looks, key, clock, port: wire::CONTROL_PORT, timeouts }
+        let (passing, timeouts) = (http.clone(), ControlTimeouts::default());
+        Self { http, passing, key, clock, port: wire::CONTROL_PORT, timeouts }
     }
 
-    /// Looks go by a client of their own.
+    /// All but switches goes by a client of its own.
     #[must_use]
-    pub fn with_looks_by(self, looks: reqwest::Client) -> Self {
-        Self { looks, ..self }
+    pub fn passing_by(self, passing: reqwest::Client) -> Self {
+        Self { passing, ..self }
     }
 
     #[must_use]
@@ -66,12 +66,12 @@ impl ContractBoards {
         Self { timeouts, ..self }
     }
 
-    fn client(&self, at: &Target) -> Result<ControlClient, CallError> {
+    fn switching(&self, at: &Target) -> Result<ControlClient, CallError> {
         self.client_by(&self.http, at)
     }
 
-    fn looker(&self, at: &Target) -> Result<ControlClient, CallError> {
-        self.client_by(&self.looks, at)
+    fn passing(&self, at: &Target) -> Result<ControlClient, CallError> {
+        self.client_by(&self.passing, at)
     }
 
     fn client_by(&self, http: &reqwest::Client, at: &Target) -> Result<ControlClient, CallError> {
@@ -95,12 +95,12 @@ impl ContractBoards {
 #[async_trait]
 impl Boards for ContractBoards {
     async fn status(&self, at: &Target) -> Result<AppStatus, CallError> {
-        let status = self.looker(at)?.status().await.map_err(|error| failed("status", at, &error))?;
+        let status = self.passing(at)?.status().await.map_err(|error| failed("status", at, &error))?;
         Ok(rows::status(status))
     }
 
     async fn boards(&self, at: &Target) -> Result<Vec<BoardRow>, CallError> {
-        let client = self.looker(at)?;
+        let client = self.passing(at)?;
         let mut boards = Vec::new();
         let mut cursor = None;
         for _ in 0..PAGES_MAX {
@@ -118,7 +118,7 @@ impl Boards for ContractBoards {
     }
 
     async fn owned_by(&self, at: &Target, dead: &InstanceId) -> Result<u64, CallError> {
-        let client = self.looker(at)?;
+        let client = self.passing(at)?;
         let dead = id(wire::ServerId::parse(dead.as_str()))?;
         let mut owned = 0_u64;
         let mut cursor = None;
@@ -137,12 +137,12 @@ impl Boards for ContractBoards {
     async fn open(&self, at: &Target, route: Option<&Route>) -> Result<(), CallError> {
         let route = route.map(|route| id(wire::Route::parse(route.as_str()))).transpose()?;
         let request = wire::OpenRequest { route, ..wire::OpenRequest::default() };
-        let answer = self.client(at)?.open(&request).await;
+        let answer = self.passing(at)?.open(&request).await;
         answer.map(drop).map_err(|error| failed("open", at, &error))
     }
 
     async fn close(&self, at: &Target) -> Result<(), CallError> {
-        self.client(at)?.close().await.map(drop).map_err(|error| failed("close", at, &error))
+        self.passing(at)?.close().await.map(drop).map_err(|error| failed("close", at, &error))
     }
 
     async fn drain(&self, at: &Target, drain: &EffectId, rate_per_s: u32) -> Result<(), CallError> {
@@ -150,7 +150,7 @@ impl Boards for ContractBoards {
         let name = drain.as_str().replace('/', ":");
         let request =
             wire::DrainRequest { release: id(wire::ReleaseId::parse(&name))?, rate_per_s: rate(rate_per_s)? };
-        let answer = self.client(at)?.drain(&request).await;
+        let answer = self.passing(at)?.drain(&request).await;
         answer.map(drop).map_err(|error| failed("drain", at, &error))
     }
 
@@ -160,7 +160,7 @@ impl Boards for ContractBoards {
         items: &[MoveItem],
         terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError> {
-        let client = self.client(at)?;
+        let client = self.passing(at)?;
         let mut outcomes = Vec::with_capacity(items.len());
         for chunk in items.chunks(wire::MAX_MOVES_PER_CALL) {
             let requests: Result<Vec<_>, CallError> =
@@ -176,7 +176,7 @@ impl Boards for ContractBoards {
     }
 
     async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
-        let client = self.client(at)?;
+        let client = self.passing(at)?;
         let mut outcomes = Vec::with_capacity(offers.len());
         for chunk in offers.chunks(wire::MAX_MOVES_PER_CALL) {
             let requests: Result<Vec<_>, CallError> = chunk.iter().map(rows::offer).collect();
@@ -200,7 +200,7 @@ impl Boards for ContractBoards {
             seal_ttl_ms: in_time(ttl),
             standby_seq: None,
         };
-        let answer = self.client(at)?.seal(&request).await.map_err(|error| failed("seal", at, &error))?;
+        let answer = self.switching(at)?.seal(&request).await.map_err(|error| failed("seal", at, &error))?;
         let delta = answer.delta.as_ref().map(serde_json::to_string).transpose();
         let delta = delta.map_err(|error| CallError::bug(format!("a delta cannot be written: {error}")))?;
         Ok(Sealed {
@@ -222,12 +222,12 @@ impl Boards for ContractBoards {
             digest: (!sealed.digest.is_empty()).then(|| wire::Digest(sealed.digest.clone())),
             force: false,
         };
-        let answer = self.client(at)?.activate(&request).await;
+        let answer = self.switching(at)?.activate(&request).await;
         answer.map(|answer| answer.epoch.get()).map_err(|error| failed("activate", at, &error))
     }
 
     async fn end(&self, at: &Target, moves: &[(MoveId, BoardId)], outcome: EndOf) -> Result<(), CallError> {
-        let client = self.client(at)?;
+        let client = self.passing(at)?;
         for chunk in moves.chunks(wire::MAX_MOVES_PER_CALL) {
             let requests: Result<Vec<_>, CallError> =
                 chunk.iter().map(|(of, board)| rows::end(of, board, outcome)).collect();

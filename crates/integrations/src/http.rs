@@ -7,9 +7,7 @@ use url::Url;
 
 /// Somebody in the same network answers in milliseconds, or not at all.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// Kept shorter than servers keep idle connections, so that a call seldom meets one that is being closed; and than
-/// what comes between two calls at the same server in a large fleet: ten thousand servers' connections would fill the
-/// memory.
+/// Kept shorter than servers keep idle connections, so that a call seldom meets one that is being closed.
 const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A client for servers of the same private network: no proxies, no redirects.
@@ -19,8 +17,8 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
     builder().pool_idle_timeout(IDLE_LIMIT).build()
 }
 
-/// One that keeps no connection: for looks at every server of a fleet, each of which would keep a buffer as large as
-/// its last answer.
+/// One that keeps no connection: for what goes to every server of a fleet in turn. A connection holds some 30 kB, and
+/// ten thousand of them would be most of what the daemon may hold.
 pub fn passing_client() -> Result<reqwest::Client, reqwest::Error> {
     builder().pool_max_idle_per_host(0).build()
 }
