@@ -209,9 +209,9 @@ impl ReleaseState {
             effect: intent.effect.clone(),
             attempt: intent.attempt,
             intended_at: at,
-            intended: self.seq,
+            intended_seq: self.seq,
             ended: None,
-            told: None,
+            ended_seq: None,
             repeated: if was_done { Repeated::Yes } else { Repeated::No },
         };
         self.effects.insert(intent.id.clone(), record);
@@ -229,7 +229,7 @@ impl ReleaseState {
             return Err("an attempt that was not intended ended");
         }
         record.ended = Some((outcome.clone(), at));
-        record.told = Some(self.seq);
+        record.ended_seq = Some(self.seq);
         let effect = record.effect.clone();
         let is_first = record.repeated == Repeated::No;
         match outcome {
@@ -245,7 +245,7 @@ impl ReleaseState {
             Outcome::Unknown(_) => {
                 // A move is known by its id wherever it lands; its boards are many.
                 if !matches!(effect, Effect::Move(_)) {
-                    let unseen = Unseen { effect, given_up_at: at, given_up: self.seq };
+                    let unseen = Unseen { effect, given_up_at: at, given_up_seq: self.seq };
                     self.unseen.insert(id.clone(), unseen);
                 }
                 Ok(())

@@ -70,7 +70,7 @@ impl Seq {
 pub struct Unseen {
     pub effect: Effect,
     pub given_up_at: Timestamp,
-    pub given_up: Seq,
+    pub given_up_seq: Seq,
 }
 
 /// Which way the release goes.
@@ -121,11 +121,11 @@ pub struct EffectRecord {
     pub effect: Effect,
     pub attempt: u32,
     pub intended_at: Timestamp,
-    pub intended: Seq,
+    pub intended_seq: Seq,
     /// None while it is in flight.
     pub ended: Option<(Outcome, Timestamp)>,
     /// The event that told its end.
-    pub told: Option<Seq>,
+    pub ended_seq: Option<Seq>,
     /// It was done before this try, and the world did not show it: done again is no progress.
     pub repeated: Repeated,
 }

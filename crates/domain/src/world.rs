@@ -50,6 +50,11 @@ pub struct Needs {
 /// Servers through which the ownership table is read for a dead one; fewer when fewer are left.
 pub const WITNESSES: usize = 2;
 
+/// By so much the clocks of two daemons differ at the most. AWS takes no call that is signed more than five minutes before
+/// or after its own time.
+/// Source: AWS, "Signature Version 4": a request must reach AWS within five minutes of its time stamp.
+const CLOCKS_APART: Duration = Duration::from_mins(10);
+
 const NOT_ASKED: Why = Why::NotAsked;
 
 impl World {
@@ -78,7 +83,8 @@ impl World {
 
     /// For what must not be begun too early: it was then at the latest, whatever clock it was written by.
     pub fn at_the_latest(&self, at: Timestamp) -> Timestamp {
-        self.by_own_clock(at).max(self.watched_since)
+        let at = self.by_own_clock(at);
+        at.max(self.watched_since.min(at.after(CLOCKS_APART)))
     }
 
     /// What has passed since then, as far as this daemon knows.

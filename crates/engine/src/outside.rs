@@ -286,11 +286,8 @@ impl Outside {
 /// another's by now. The clock of deadlines stands still in a sleep: it does not tell.
 async fn unless<T>(is_over: impl Fn() -> bool, answer: impl Future<Output = T>) -> Option<T> {
     let mut answer = pin!(answer);
-    poll_fn(|context| match is_over() {
-        true => Poll::Ready(None),
-        false => answer.as_mut().poll(context).map(Some),
-    })
-    .await
+    poll_fn(|context| if is_over() { Poll::Ready(None) } else { answer.as_mut().poll(context).map(Some) })
+        .await
 }
 
 fn no_answer(call: Call, limit: Duration) -> CallError {

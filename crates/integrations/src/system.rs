@@ -1,5 +1,6 @@
 //! The machine's clock and chance: the one place where either is read.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,21 +23,25 @@ impl Clock for SystemClock {
 /// What the wall clock showed when this was made, and what has passed since, asleep or not: a clock that is set meanwhile
 /// moves no deadline and makes no sample newer. What others check against their own clocks (signatures) takes
 /// [`SystemClock`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct SteadyClock {
     began_at: Timestamp,
     began: Moment,
+    /// The latest that it has shown, in milliseconds: what has passed is told by several clocks, and they are read one
+    /// after the other.
+    shown: AtomicI64,
 }
 
 impl SteadyClock {
     pub fn starting(wall: &dyn Clock) -> Self {
-        Self { began_at: wall.now(), began: Moment::now() }
+        Self { began_at: wall.now(), began: Moment::now(), shown: AtomicI64::new(i64::MIN) }
     }
 }
 
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
-        self.began_at.after(Moment::now().since(self.began))
+        let now = self.began_at.after(Moment::now().since(self.began)).as_ms();
+        Timestamp::from_ms(self.shown.fetch_max(now, Ordering::AcqRel).max(now))
     }
 }
 

@@ -151,11 +151,11 @@ impl Scope<'_> {
         use crate::step::Step;
         let emptying =
             self.state.steps.iter().rev().find(|record| matches!(record.step, Step::Handover | Step::Return));
-        emptying.map_or_else(|| self.entered_at(), |record| self.world.by_own_clock(record.entered_at))
+        emptying.map_or_else(|| self.entered_at(), |record| self.world.at_the_latest(record.entered_at))
     }
 
     /// When it was last seen with boards after it had been found empty.
     fn occupied_at(&self, id: &InstanceId) -> Timestamp {
-        self.world.by_own_clock(self.state.occupied.get(id).copied().unwrap_or(self.state.began_at))
+        self.world.at_the_latest(self.state.occupied.get(id).copied().unwrap_or(self.state.began_at))
     }
 }

@@ -98,9 +98,9 @@ pub(super) fn may_be_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
     let closes = |effect: &Effect| matches!(effect, Effect::CloseToNew { instance } | Effect::Drain { instance, .. } if instance == id);
     let opens = |effect: &Effect| matches!(effect, Effect::Open { instance, .. } if instance == id);
     let closings = scope.state.unseen.values().filter(|unseen| closes(&unseen.effect));
-    let Some(given_up) = closings.map(|unseen| unseen.given_up).max() else { return false };
+    let Some(given_up) = closings.map(|unseen| unseen.given_up_seq).max() else { return false };
     let mut openings = scope.state.effects.values().filter(|record| opens(&record.effect));
-    !openings.any(|record| record.succeeded() && record.intended > given_up)
+    !openings.any(|record| record.succeeded() && record.intended_seq > given_up)
 }
 
 /// Somebody may come into this group yet, by a call whose end nobody saw.

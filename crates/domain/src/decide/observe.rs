@@ -25,11 +25,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if let Some(why) = sick(scope) {
         return Ok(failed(scope, why));
     }
-    // Whoever else dies meanwhile keeps no share of the users.
-    let shared = share::give(scope, Shares::Shared)?;
-    if !shared.is_done() {
-        return Ok(shared);
-    }
+    share::ask_again(scope, Shares::Shared)?;
     match &scope.state.bake {
         None => begin(scope),
         // Judged by a person; that the new servers still serve was seen in this very pass.

@@ -29,10 +29,12 @@ pub(super) fn id_prefix(state: &ReleaseState, step: Step) -> String {
     format!("{}/{}/{step}/", state.plan.release, state.leg.name())
 }
 
-/// The end of a step's patience, from the last progress on. That nobody was there to make any is no lack of it.
+/// The end of a step's patience, from the last progress on. That nobody was there to make any is no lack of it: whoever
+/// has just come looks for `settle` at least.
 pub(super) fn patience_ends(state: &ReleaseState, world: &World) -> Timestamp {
-    let since = world.by_own_clock(state.progress_at).max(world.watched_since);
-    since.after(state.plan.service.patience.step)
+    let patience = &state.plan.service.patience;
+    let ends = world.by_own_clock(state.progress_at).after(patience.step);
+    ends.max(world.watched_since.after(patience.settle.min(patience.step)))
 }
 
 /// What a step says of itself.
@@ -161,9 +163,12 @@ impl<'a> Acts<'a> {
         let id = self.scope.id(subject, &effect);
         match next_try(self.scope.state, &id, self.scope.world) {
             Try::Now(attempt) => self.intents.push(Intent { id, attempt, effect }),
-            Try::Later => {
-                self.waiting.get_or_insert(id);
-            }
+            Try::Later => match other_shares(self.scope.state, &id, &effect) {
+                Some(done) => self.intents.push(Intent { id, attempt: done.attempt + 1, effect }),
+                None => {
+                    self.waiting.get_or_insert(id);
+                }
+            },
             Try::Refused(why) => {
                 self.refused.get_or_insert(why);
             }
@@ -252,6 +257,13 @@ pub(super) fn calls<'i>(
     calls.filter(|(_, some): &(String, Vec<InstanceId>)| !some.is_empty()).collect()
 }
 
+/// Shares that were given under this id, and are not the ones that are wanted now: somebody has died since, and the world
+/// will never show them.
+fn other_shares<'s>(state: &'s ReleaseState, id: &EffectId, wanted: &Effect) -> Option<&'s EffectRecord> {
+    let given = state.effects.get(id).filter(|record| record.succeeded());
+    given.filter(|record| matches!(wanted, Effect::SetWeights { .. }) && record.effect != *wanted)
+}
+
 fn in_flight(state: &ReleaseState, id: &EffectId) -> bool {
     state.effects.get(id).is_some_and(|record| record.ended.is_none())
 }
@@ -283,7 +295,7 @@ pub(super) fn next_try(state: &ReleaseState, id: &EffectId, world: &World) -> Tr
 /// Its opposite was begun since: the world will not show it, however long that is waited for. Only the way back wants
 /// one and the other by turns, as servers die and come back.
 fn was_undone(state: &ReleaseState, done: &EffectRecord) -> bool {
-    let mut since = state.effects.values().filter(|other| Some(other.intended) > done.told);
+    let mut since = state.effects.values().filter(|other| Some(other.intended_seq) > done.ended_seq);
     matches!(state.leg, Leg::Back { .. }) && since.any(|other| are_opposite(&done.effect, &other.effect))
 }
 

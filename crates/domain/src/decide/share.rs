@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::registry;
 use super::scope::{Acts, Progress, Scope, Taken};
-use super::{meanwhile, registry};
 use crate::decision::{Source, WaitingOn};
 use crate::effect::Effect;
-use crate::ids::GroupArn;
+use crate::ids::{GroupArn, InstanceId};
 use crate::plan::{Front, Kind};
 use crate::state::Leg;
-use crate::target::Weights;
+use crate::target::{TargetHealth, Weights};
 
 /// Which of the plan's shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,18 @@ pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> T
     }
 }
 
+/// Asks for them where a forward has others, for somebody died, and goes on: whoever watches is not kept from it by what
+/// is refused, or cannot be read.
+pub(super) fn ask_again(scope: &Scope<'_>, shares: Shares) -> Result<(), Progress> {
+    let mut acts = Acts::new(scope);
+    for front in &scope.plan().fronts {
+        // What one does not tell is looked at the next time.
+        drop(want(&mut acts, scope, front, shares));
+    }
+    let due = acts.into_begun();
+    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
+}
+
 /// Wants a forward to have these shares, if it does not.
 pub(super) fn want(
     acts: &mut Acts<'_>,
@@ -87,21 +99,39 @@ pub(super) fn want(
 }
 
 /// The plan's shares, but none for a group where nobody is left: a load balancer leads its part of the users there all
-/// the same. A colour keeps its own where the way back asks who has the users (`meanwhile`), and beside canaries only:
-/// they are there for few. One that cannot be read keeps what it has been given.
+/// the same. A colour keeps its own on the way back, which asks who has the users (`meanwhile`), in a canary's release,
+/// and where no other one has any: canaries are there for few. A group that cannot be read keeps what it has.
 /// Source: ALB user guide, "Forward actions": there is no failover from a weighted group without healthy targets.
 fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Weights) -> Weights {
     let planned = shares.of(front);
     let colours: BTreeSet<&GroupArn> = registry::colours_at(scope, &front.forward).collect();
     let keeps_colours = shares == Shares::Before || scope.plan().kind == Kind::Canary;
-    let is_left = |group: &GroupArn| match scope.world.targets(group) {
-        _ if keeps_colours && colours.contains(group) => false,
-        Ok(_) => !meanwhile::has_somebody(scope, group),
-        Err(_) => current.get(group) == Some(&0),
+    let loses_its_share = |group: &GroupArn| {
+        if keeps_colours && colours.contains(group) {
+            return false;
+        }
+        match scope.world.targets(group) {
+            Ok(_) => !may_be_reached(scope, group),
+            Err(_) => current.get(group) == Some(&0),
+        }
     };
-    let living: Weights = planned
-        .iter()
-        .map(|(group, share)| (group.clone(), if is_left(group) { 0 } else { *share }))
-        .collect();
-    if living.values().all(|share| *share == 0) { planned.clone() } else { living }
+    let share = |group: &GroupArn, share: &u16| if loses_its_share(group) { 0 } else { *share };
+    let living: Weights = planned.iter().map(|(group, of)| (group.clone(), share(group, of))).collect();
+    let has_any = living.iter().any(|(group, share)| *share > 0 && colours.contains(group));
+    if has_any { living } else { planned.clone() }
+}
+
+/// Somebody there is not known to be down. Health says nothing of it: where all are unhealthy, a load balancer leads users
+/// to them all the same, and one missed check takes nobody's share away.
+fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
+    let is_left = |id: &InstanceId| match registry::health(scope, group, id) {
+        None | Some(TargetHealth::Unused | TargetHealth::Draining) => false,
+        Some(
+            TargetHealth::Healthy
+            | TargetHealth::Initial
+            | TargetHealth::Unhealthy
+            | TargetHealth::Unavailable,
+        ) => scope.runs(id) || scope.world.instance(id).is_none(),
+    };
+    scope.world.targets(group).is_ok_and(|targets| targets.keys().any(is_left))
 }

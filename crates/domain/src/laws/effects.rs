@@ -84,8 +84,8 @@ fn is_in_its_place(before: &ReleaseState, batch: &LaunchBatch) -> bool {
     planned.is_some() && (is_own || (is_listed && found_no_room))
 }
 
-/// Shares of the plan, with none for some groups whose servers died: canaries', and where the release is not theirs
-/// and goes out a colour's too.
+/// Shares of the plan, with none for some groups whose servers died: canaries', and where the release is no canary's a
+/// colour's too, as long as another one has some.
 fn follows_the_plan(plan: &Plan, front: &Front, weights: &Weights) -> bool {
     let is_colour =
         |group: &GroupArn| plan.service.routing.balancers().any(|balancer| balancer.colours.contains(group));
@@ -95,11 +95,11 @@ fn follows_the_plan(plan: &Plan, front: &Front, weights: &Weights) -> bool {
         };
         weights.keys().eq(planned.keys()) && weights.iter().all(is_kept)
     };
-    let is_no_canary = plan.kind != Kind::Canary;
-    weights.values().any(|share| *share > 0)
+    let may_lose_colours = plan.kind != Kind::Canary;
+    weights.iter().any(|(group, share)| *share > 0 && is_colour(group))
         && (leaves_out_only(&front.weights_before, &|group| !is_colour(group))
-            || leaves_out_only(&front.weights_shared, &|group| is_no_canary || !is_colour(group))
-            || leaves_out_only(&front.weights_after, &|group| is_no_canary || !is_colour(group)))
+            || leaves_out_only(&front.weights_shared, &|group| may_lose_colours || !is_colour(group))
+            || leaves_out_only(&front.weights_after, &|group| may_lose_colours || !is_colour(group)))
 }
 
 /// What is launched, shared and registered is in the plan.

@@ -1,6 +1,7 @@
 //! The laws of the small world that are looked at when a load balancer's shares are changed.
 
 use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
+use segue_domain::instance::InstanceState;
 use segue_domain::target::TargetHealth;
 
 use super::law::Law;
@@ -22,10 +23,13 @@ impl State {
     pub(super) fn watch_shares_of_nobody(&mut self, forward: &ForwardArn) {
         let Some(balancer) = self.balancers.iter().find(|it| it.forward == *forward) else { return };
         let led_to = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
-        let is_healthy =
-            |(id, target): (&InstanceId, &Registration)| self.health(id, *target) == TargetHealth::Healthy;
+        // One that runs and is ill gets users all the same where no other is: a load balancer fails open.
+        let may_serve = |(id, target): (&InstanceId, &Registration)| {
+            let is_up = self.machines.get(id).is_some_and(|it| it.instance.state == InstanceState::Running);
+            is_up && self.health(id, *target) != TargetHealth::Draining
+        };
         let has_anybody =
-            |group: &&GroupArn| self.groups.get(*group).is_some_and(|it| it.iter().any(is_healthy));
+            |group: &&GroupArn| self.groups.get(*group).is_some_and(|it| it.iter().any(may_serve));
         let shared: Vec<&GroupArn> = balancer.forwarded().filter(led_to).collect();
         let coloured = shared.iter().filter(|group| balancer.colours.contains(*group)).count();
         let is_judged = |group: &&&GroupArn| coloured > 1 || !balancer.colours.contains(**group);
