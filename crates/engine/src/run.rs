@@ -37,6 +37,7 @@ use crate::observe::observe;
 use crate::outside::Outside;
 use crate::pen::{By, WriteError};
 use crate::ports::Clock;
+use crate::service::told_to;
 
 use flights::{Flights, is_hook};
 use rest::rest_after;
@@ -138,7 +139,7 @@ impl ReleaseLoop<'_> {
                 return self.land_all(&mut flights).await;
             }
             let looked = Instant::now();
-            let next = match self.pass(&mut flights).await {
+            let next = match self.pass(&mut flights, stop).await {
                 Ok(Next::Again) if passes >= PASSES_MAX => self.hold("it decides in a circle").await,
                 Ok(next) => Ok(next),
                 Err(LedgerError::Moved) => Ok(Next::Again),
@@ -177,7 +178,7 @@ impl ReleaseLoop<'_> {
     }
 
     /// One look and one decision.
-    async fn pass(&self, flights: &mut Flights) -> Result<Next, LedgerError> {
+    async fn pass(&self, flights: &mut Flights, stop: &watch::Receiver<bool>) -> Result<Next, LedgerError> {
         let landed = flights.landed_by_now();
         self.append_landings(landed).await?;
         let (seq, state) = self.ledger.now().await;
@@ -186,8 +187,11 @@ impl ReleaseLoop<'_> {
         async {
             let at = self.clock.now();
             let is_unseen = needs_no_look(&state, at);
-            let world =
-                if is_unseen { Some(World::unseen(at)) } else { self.look(&state, at, flights).await };
+            let world = if is_unseen {
+                Some(World::unseen(at))
+            } else {
+                self.look(&state, at, flights, stop.clone()).await
+            };
             let Some(mut world) = world else { return Ok(Next::Again) };
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));
@@ -212,13 +216,20 @@ impl ReleaseLoop<'_> {
         .await
     }
 
-    /// What the release must see now. None when the last effect in flight landed
+    /// What the release must see now. None when the daemon is to stop, or the last effect in flight landed
     /// meanwhile: a look at thousands of servers takes seconds, what it saw is from before that end, and the next one
     /// sees more. Nothing is begun in between, so no look is given up twice for the same effects.
-    async fn look(&self, state: &ReleaseState, at: Timestamp, flights: &mut Flights) -> Option<World> {
+    async fn look(
+        &self,
+        state: &ReleaseState,
+        at: Timestamp,
+        flights: &mut Flights,
+        mut stop: watch::Receiver<bool>,
+    ) -> Option<World> {
         let wanted = needs(state);
         tokio::select! {
             biased;
+            () = told_to(&mut stop) => None,
             () = flights.last_landing() => None,
             world = observe(&self.outside, &state.plan.service, &wanted, at) => Some(world),
         }

@@ -92,7 +92,7 @@ async fn a_second_daemon_waits_for_the_lease_and_goes_on_when_the_first_is_gone(
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_stops_gives_the_lease_back_at_once() {
     let place = Place::new();
-    let mut first = place.daemon("first", &Life::new());
+    let first = place.daemon("first", &Life::new());
     first.leading().await;
     let release = full_release(&first).await.expect("it takes it");
     until(&first, &release, |state| !state.launched().is_empty()).await;
@@ -102,6 +102,50 @@ async fn a_daemon_that_stops_gives_the_lease_back_at_once() {
     until(&second, &release, |state| state.verdict().is_some()).await;
     lawful(&place.world);
     serves(&place.world, SECOND, "b", 3);
+}
+
+/// Tells a daemon to stop while something of it takes for ever: the lease is given back all the same.
+async fn stops_in_time(place: &Place, daemon: &Engine) {
+    daemon.stop().await;
+    let second = place.daemon("second", &Life::new());
+    assert!(timeout(Duration::from_secs(2), second.leading()).await.is_ok(), "the lease was not given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_takes_long_keeps_no_daemon_from_giving_the_lease_back() {
+    let place = Place::new();
+    let first = Arc::new(place.daemon("first", &Life::new()));
+    first.leading().await;
+    place.world.choke().add(Method::Append, Nth::Each, What::Late(Duration::from_hours(1)));
+    let asking = Arc::clone(&first);
+    let asked = tokio::spawn(async move { full_release(&asking).await });
+    sleep(Duration::from_secs(1)).await;
+    stops_in_time(&place, &first).await;
+    let answer = asked.await.expect("nothing broke down");
+    assert!(matches!(answer, Err(Refusal::NotServed { .. })), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_servers_that_take_long_to_look_at_keep_no_daemon_from_giving_the_lease_back() {
+    let place = Place::new();
+    let first = place.daemon("first", &Life::new());
+    first.leading().await;
+    let release = full_release(&first).await.expect("it takes it");
+    until(&first, &release, |state| state.verdict().is_some()).await;
+    place.world.choke().add(Method::Instances, Nth::Each, What::Late(Duration::from_hours(1)));
+    sleep(Duration::from_secs(12)).await;
+    stops_in_time(&place, &first).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_takes_long_is_left_off_when_the_daemon_is_to_stop() {
+    let place = Place::new();
+    let first = place.daemon("first", &Life::new());
+    first.leading().await;
+    full_release(&first).await.expect("it takes it");
+    place.world.choke().add(Method::Instances, Nth::Each, What::Late(Duration::from_secs(29)));
+    sleep(Duration::from_secs(5)).await;
+    assert!(timeout(Duration::from_secs(1), first.stop()).await.is_ok(), "it waited for its look");
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +204,7 @@ async fn a_daemon_that_reads_its_journal_slowly_keeps_its_lease_meanwhile() {
 async fn a_daemon_that_reads_its_journal_hears_that_it_is_to_stop() {
     let place = Place::new();
     place.world.choke().add(Method::Page, Nth::Only(1), What::Late(Duration::from_hours(1)));
-    let mut first = place.daemon("first", &Life::new());
+    let first = place.daemon("first", &Life::new());
     sleep(Duration::from_secs(1)).await;
     assert!(timeout(Duration::from_secs(1), first.stop()).await.is_ok(), "it did not stop");
     let second = place.daemon("second", &Life::new());
@@ -245,7 +289,7 @@ async fn a_watcher_sees_on_what_a_release_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_breaks_down_again_and_again_is_held_once_and_then_left_alone() {
     let place = Place::new();
-    let mut first = place.daemon("first", &Life::new());
+    let first = place.daemon("first", &Life::new());
     first.leading().await;
     let release = full_release(&first).await.expect("it takes it");
     until(&first, &release, |state| !state.launched().is_empty()).await;

@@ -157,7 +157,7 @@ impl Operator {
 
     async fn stop(&self, life: &Life) {
         let Some(daemon) = self.daemon.take() else { return };
-        let mut engine = Arc::into_inner(daemon.engine).expect("nobody asks while it is told to stop");
+        let engine = Arc::into_inner(daemon.engine).expect("nobody asks while it is told to stop");
         tokio::select! {
             biased;
             () = life.death() => {}
