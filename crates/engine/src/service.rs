@@ -191,6 +191,7 @@ impl Desk {
         };
         match release.run(stop).await {
             Ended::Over => {
+                ledger.forget_sight();
                 self.aftercare.lock().await.take_over(Arc::clone(ledger)).await;
                 self.let_go(ledger);
             }
