@@ -148,6 +148,61 @@ async fn a_look_that_takes_long_is_left_off_when_the_daemon_is_to_stop() {
     assert!(timeout(Duration::from_secs(1), first.stop()).await.is_ok(), "it waited for its look");
 }
 
+/// A place in which a release has ended, and no daemon lives any more.
+async fn after_a_release() -> Place {
+    let place = Place::new();
+    let first = place.daemon("first", &Life::new());
+    first.leading().await;
+    let release = full_release(&first).await.expect("it takes it");
+    let mut watch = first.watch(&release).await.expect("it is on");
+    until(&first, &release, |state| state.verdict().is_some()).await;
+    sleep(Duration::from_secs(1)).await;
+    let last = watch.borrow_and_update().clone();
+    assert!(last.state.verdict().is_some() && last.world.is_none(), "what it saw last is kept for ever");
+    first.stop().await;
+    place
+}
+
+async fn rollback(daemon: &Engine) -> Result<ReleaseId, Refusal> {
+    let version = Some(Version::new(FIRST));
+    let request = Request { kind: Kind::Rollback, version, parent: None, overrides: BTreeMap::new() };
+    daemon.start(&ServiceName::new("boards"), request, None, by()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_a_release_over_reads_no_earlier_one_before() {
+    let place = after_a_release().await;
+    let (first, second) = (place.daemon("first", &Life::new()), place.daemon("second", &Life::new()));
+    first.leading().await;
+    let release = rollback(&first).await.expect("it takes it");
+    first.stop().await;
+    let before = place.world.choke().calls(Method::Page);
+    second.leading().await;
+    let read = place.world.choke().calls(Method::Page) - before;
+    assert_eq!(read, 2, "the service's stream and that of the release that is on");
+    until(&second, &release, |state| state.verdict().is_some()).await;
+    sleep(Duration::from_mins(30)).await;
+    assert!(place.world.fleet(SECOND, InstanceState::Running).is_empty(), "it is cleared up all the same");
+    lawful(&place.world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_release_that_cannot_be_read_lets_nothing_begin_until_it_can() {
+    let place = after_a_release().await;
+    let second = place.daemon("second", &Life::new());
+    second.leading().await;
+    place.world.choke().add(Method::Page, Nth::Each, What::FailBefore(Class::Bug));
+    sleep(Duration::from_mins(1)).await;
+    let trouble = || second.services().into_iter().find_map(|it| it.trouble);
+    assert!(trouble().is_some_and(|why| why.contains("boards-1")), "{:?}", trouble());
+    let refused = rollback(&second).await;
+    assert!(matches!(refused, Err(Refusal::CannotSee { .. })), "{refused:?}");
+    place.world.choke().heal(Method::Page);
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(trouble(), None);
+    rollback(&second).await.expect("it can be read again");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_cannot_renew_its_lease_drops_everything_and_comes_back() {
     let place = Place::new();
