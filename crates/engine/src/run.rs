@@ -9,6 +9,7 @@
 //! If killed here: the next loop says that every intent in flight ended unknown, looks, and decides again.
 
 mod flights;
+mod fullness;
 mod rest;
 mod tardy;
 mod unseen;
@@ -26,6 +27,7 @@ use segue_domain::laws::Broken;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::time::Timestamp;
 use segue_domain::world::World;
+use segue_journal::append::STREAM_MAX;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -40,6 +42,7 @@ use crate::ports::Clock;
 use crate::service::told_to;
 
 use flights::{Flights, is_hook};
+use fullness::lacks_room;
 use rest::rest_after;
 pub(crate) use tardy::{Tardy, is_too_old, put_off};
 pub(crate) use unseen::say_unseen_ends;
@@ -59,11 +62,13 @@ pub struct Rhythm {
     pub tick: Duration,
     /// Commands and warm-ups of one release that may be in flight at once: they run on the daemon's own machine.
     pub effects_at_once: usize,
+    /// Records that a release's stream takes: the last of them are for its way back and its end.
+    pub records_max: u64,
 }
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self { tick: Duration::from_secs(1), effects_at_once: 32 }
+        Self { tick: Duration::from_secs(1), effects_at_once: 32, records_max: STREAM_MAX }
     }
 }
 
@@ -196,7 +201,10 @@ impl ReleaseLoop<'_> {
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));
             }
-            let decision = decided(self.decider, &state, &world);
+            let mut decision = decided(self.decider, &state, &world);
+            if let Some(reason) = lacks_room(&state, seq, &decision, self.rhythm.records_max) {
+                decision = Decision::Park(reason);
+            }
             // Of a million boards there is one list at a time: who watches wants numbers, and those stay.
             world.board_lists = BTreeMap::new();
             let world = Arc::new(world);
