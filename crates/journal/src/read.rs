@@ -11,10 +11,8 @@ use crate::stream::Stream;
 pub(crate) const PAGE: u32 = 100;
 
 /// A page ends with the record by which its texts come to so many bytes, if it does not end before. More than one
-/// record may have: each page has one at least.
-pub(crate) const PAGE_BYTES: u32 = 16 * 1024 * 1024;
-const _: () =
-    assert!(PAGE_BYTES as usize > RECORD_BYTES_MAX, "a page has more than the record that it follows");
+/// record may have, so that no page has only the one that it follows.
+pub(crate) const PAGE_BYTES: usize = 4 * RECORD_BYTES_MAX;
 
 /// The most streams that one listing answers.
 pub const STREAMS_MAX: u32 = 100_000;
@@ -81,8 +79,10 @@ pub(crate) fn rows_of(after_seq: u64) -> u32 {
     PAGE + u32::from(after_seq > 0)
 }
 
-pub(crate) fn is_at_least(count: usize, limit: u32) -> bool {
-    u32::try_from(count).is_ok_and(|count| count >= limit)
+/// [`PAGE_BYTES`] as databases count.
+#[cfg(feature = "databases")]
+pub(crate) fn bytes_of_page() -> i64 {
+    i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX)
 }
 
 /// Checks a page: every record is unchanged, in its place, and follows from the one before; the last one is
@@ -117,7 +117,7 @@ pub(crate) fn verify(stream: &Stream, after_seq: u64, raw: RawPage) -> Result<Pa
             records.push(record);
         }
     }
-    let is_full = is_at_least(records.len(), PAGE) || is_at_least(bytes, PAGE_BYTES);
+    let is_full = u32::try_from(records.len()).is_ok_and(|count| count >= PAGE) || bytes >= PAGE_BYTES;
     if !is_full && last.seq < head.seq {
         return Err(broken(last.seq.saturating_add(1), Broken::Missing));
     }

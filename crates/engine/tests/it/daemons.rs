@@ -227,11 +227,13 @@ async fn last(daemon: &Engine, release: &ReleaseId) -> u64 {
 
 async fn held_for(daemon: &Engine, release: &ReleaseId) -> String {
     let state = daemon.watch(release).await.expect("it is known").borrow().state.clone();
-    match &state.stance {
-        Stance::Held { reason: Reason::CannotGoOn { why, .. }, .. } => format!("on: {why}"),
-        Stance::Held { reason: Reason::CannotGoBack { why, .. }, .. } => format!("back: {why}"),
-        stance => panic!("it is not held for that: {stance:?}"),
+    if let Stance::Held { reason: Reason::CannotGoOn { why, .. }, .. } = &state.stance {
+        return format!("on: {why}");
     }
+    let Stance::Held { reason: Reason::CannotGoBack { why, .. }, .. } = &state.stance else {
+        panic!("it is not held for that: {:?}", state.stance);
+    };
+    format!("back: {why}")
 }
 
 #[tokio::test(start_paused = true)]

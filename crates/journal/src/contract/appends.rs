@@ -112,7 +112,9 @@ pub async fn long_records_come_in_short_pages(subject: &dyn Subject) {
     let mut written = Vec::new();
     for seq in 0..7 {
         let mut long = part(&stream(1), seq, [event(seq)]);
-        long.records[0].reason = Some("ä".repeat(RECORD_BYTES_MAX / 2 - 1_000));
+        for record in &mut long.records {
+            record.reason = Some("ä".repeat(RECORD_BYTES_MAX / 2 - 1_000));
+        }
         let answer = store.append(&lease, &only(long)).await.expect("a record may be as long");
         written.extend(answer.records);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::append::Head;
 use crate::lease::{self, Lease, LeaseRow, Scope};
 use crate::outbox::{Claim, OUTBOX_MAX, OutboxError, OutboxId, OutboxItem, Settled};
-use crate::read::{PAGE_BYTES, RawPage, StreamEnd, is_at_least, rows_of};
+use crate::read::{PAGE_BYTES, RawPage, StreamEnd, rows_of};
 use crate::record::{Record, Sealed};
 use crate::stream::Stream;
 
@@ -52,7 +52,7 @@ impl Tables {
         let limit = usize::try_from(rows_of(after_seq)).unwrap_or(usize::MAX);
         let (mut rows, mut bytes) = (Vec::new(), 0);
         for (seq, sealed) in kept.records.range(after_seq..).take(limit) {
-            if is_at_least(bytes, PAGE_BYTES) {
+            if bytes >= PAGE_BYTES {
                 break;
             }
             bytes += sealed.text.len();
