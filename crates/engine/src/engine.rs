@@ -23,8 +23,8 @@ use segue_domain::service::Service;
 use segue_domain::service_state::ServiceState;
 use segue_domain::world::World;
 use segue_journal::{Owner, ReadError, Reader, Record, Scope, Store, Stream};
-use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, broadcast, watch};
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::herald::Herald;
 use crate::ledger::{self, OpenError, Watch};
@@ -80,7 +80,9 @@ pub struct ServiceView {
 /// The engine. Clones are not made: who needs it holds an `Arc`.
 pub struct Engine {
     shared: Arc<Shared>,
-    keeper: JoinHandle<()>,
+    keeper: Mutex<JoinHandle<()>>,
+    /// Ends the keeper, whoever waits for it.
+    keepers_end: AbortHandle,
     stop: watch::Sender<bool>,
 }
 
@@ -111,7 +113,7 @@ impl std::fmt::Debug for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.keepers_end.abort();
     }
 }
 
@@ -138,16 +140,25 @@ impl Engine {
             other: watch::Sender::new(None),
         });
         let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared), stop.subscribe()));
-        Self { shared, keeper, stop }
+        let keepers_end = keeper.abort_handle();
+        Self { shared, keeper: Mutex::new(keeper), keepers_end, stop }
     }
 
-    /// Begins nothing new, lets what is in flight end for a while, and gives the lease back.
-    pub async fn stop(&mut self) {
+    /// Begins nothing new, lets what is in flight end for a while, and gives the lease back. Whoever else holds the
+    /// engine, to answer somebody slow, is refused from then on, and keeps nothing from ending.
+    pub async fn stop(&self) {
         self.stop.send_replace(true);
-        let grace = self.shared.settings.limits.write_timeout.saturating_mul(2);
-        if tokio::time::timeout(grace, &mut self.keeper).await.is_err() {
+        let ended = async {
+            let mut keeper = self.keeper.lock().await;
+            // One that has ended cannot be waited for twice.
+            if !keeper.is_finished() {
+                // How it ended is in the log.
+                drop((&mut *keeper).await);
+            }
+        };
+        if tokio::time::timeout(keeper::grace(&self.shared.settings.limits), ended).await.is_err() {
             tracing::warn!("the engine did not end in time; the next one takes over");
-            self.keeper.abort();
+            self.keepers_end.abort();
         }
     }
 

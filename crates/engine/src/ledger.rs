@@ -228,6 +228,14 @@ impl Ledger {
         });
     }
 
+    /// The release is over. What its last pass saw has megabytes where servers are many, and nobody asks for it any more.
+    pub(crate) fn forget_sight(&self) {
+        self.watch.send_modify(|watch| {
+            watch.world = None;
+            watch.waiting = None;
+        });
+    }
+
     /// What was decided could not be begun.
     pub(crate) fn waits(&self, waiting: Wait) {
         self.watch.send_modify(|watch| watch.waiting = Some(waiting));

@@ -9,6 +9,7 @@
 //! If killed here: the next loop says that every intent in flight ended unknown, looks, and decides again.
 
 mod flights;
+mod fullness;
 mod rest;
 mod tardy;
 mod unseen;
@@ -26,6 +27,7 @@ use segue_domain::laws::Broken;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::time::Timestamp;
 use segue_domain::world::World;
+use segue_journal::append::STREAM_MAX;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -37,8 +39,10 @@ use crate::observe::observe;
 use crate::outside::Outside;
 use crate::pen::{By, WriteError};
 use crate::ports::Clock;
+use crate::service::told_to;
 
 use flights::{Flights, is_hook};
+use fullness::lacks_room;
 use rest::rest_after;
 pub(crate) use tardy::{Tardy, is_too_old, put_off};
 pub(crate) use unseen::say_unseen_ends;
@@ -58,11 +62,13 @@ pub struct Rhythm {
     pub tick: Duration,
     /// Commands and warm-ups of one release that may be in flight at once: they run on the daemon's own machine.
     pub effects_at_once: usize,
+    /// Records that a release's stream takes: the last of them are for its way back and its end.
+    pub records_max: u64,
 }
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self { tick: Duration::from_secs(1), effects_at_once: 32 }
+        Self { tick: Duration::from_secs(1), effects_at_once: 32, records_max: STREAM_MAX }
     }
 }
 
@@ -138,7 +144,7 @@ impl ReleaseLoop<'_> {
                 return self.land_all(&mut flights).await;
             }
             let looked = Instant::now();
-            let next = match self.pass(&mut flights).await {
+            let next = match self.pass(&mut flights, stop).await {
                 Ok(Next::Again) if passes >= PASSES_MAX => self.hold("it decides in a circle").await,
                 Ok(next) => Ok(next),
                 Err(LedgerError::Moved) => Ok(Next::Again),
@@ -177,7 +183,7 @@ impl ReleaseLoop<'_> {
     }
 
     /// One look and one decision.
-    async fn pass(&self, flights: &mut Flights) -> Result<Next, LedgerError> {
+    async fn pass(&self, flights: &mut Flights, stop: &watch::Receiver<bool>) -> Result<Next, LedgerError> {
         let landed = flights.landed_by_now();
         self.append_landings(landed).await?;
         let (seq, state) = self.ledger.now().await;
@@ -187,12 +193,16 @@ impl ReleaseLoop<'_> {
             let at = self.clock.now();
             let unseen = World { watched_since: self.outside.watched_since, ..World::unseen(at) };
             let is_unseen = needs_no_look(&state, &unseen);
-            let world = if is_unseen { Some(unseen) } else { self.look(&state, at, flights).await };
+            let world =
+                if is_unseen { Some(unseen) } else { self.look(&state, at, flights, stop.clone()).await };
             let Some(mut world) = world else { return Ok(Next::Again) };
             if self.outside.term.is_lost() {
                 return Ok(Next::End(Ended::Lost));
             }
-            let decision = decided(self.decider, &state, &world);
+            let mut decision = decided(self.decider, &state, &world);
+            if let Some(reason) = lacks_room(&state, seq, &decision, self.rhythm.records_max) {
+                decision = Decision::Park(reason);
+            }
             // Of a million boards there is one list at a time: who watches wants numbers, and those stay.
             world.board_lists = BTreeMap::new();
             let world = Arc::new(world);
@@ -212,13 +222,20 @@ impl ReleaseLoop<'_> {
         .await
     }
 
-    /// What the release must see now. None when the last effect in flight landed
+    /// What the release must see now. None when the daemon is to stop, or the last effect in flight landed
     /// meanwhile: a look at thousands of servers takes seconds, what it saw is from before that end, and the next one
     /// sees more. Nothing is begun in between, so no look is given up twice for the same effects.
-    async fn look(&self, state: &ReleaseState, at: Timestamp, flights: &mut Flights) -> Option<World> {
+    async fn look(
+        &self,
+        state: &ReleaseState,
+        at: Timestamp,
+        flights: &mut Flights,
+        mut stop: watch::Receiver<bool>,
+    ) -> Option<World> {
         let wanted = needs(state);
         tokio::select! {
             biased;
+            () = told_to(&mut stop) => None,
             () = flights.last_landing() => None,
             world = observe(&self.outside, &state.plan.service, &wanted, at) => Some(world),
         }

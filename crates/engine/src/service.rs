@@ -27,7 +27,7 @@ use crate::ledger::{self, After, Ledger, LedgerError, OpenError, Watch};
 use crate::observe;
 use crate::outside::{Limits, Outside, Pacer, Ports};
 use crate::pen::{By, Pen};
-use crate::ports::ImageQuery;
+use crate::ports::{ImageQuery, chain};
 use crate::run::{Closer, Ended, ReleaseLoop, Rhythm, Tardy};
 
 use after::{Aftercare, Round};
@@ -107,7 +107,7 @@ impl Desk {
                 Some(Arc::new(Ledger::new(pen.clone(), known)))
             }
         };
-        let aftercare = Aftercare::open(&pen, &book.state).await?;
+        let aftercare = Aftercare::of(&book.state);
         Ok(Self {
             history: watch::Sender::new(book.state.clone()),
             book: Mutex::new(book),
@@ -191,6 +191,7 @@ impl Desk {
         };
         match release.run(stop).await {
             Ended::Over => {
+                ledger.forget_sight();
                 self.aftercare.lock().await.take_over(Arc::clone(ledger)).await;
                 self.let_go(ledger);
             }
@@ -220,6 +221,16 @@ impl Desk {
             () = self.begun.notified() => return,
             () = tokio::time::sleep(self.rhythm.tick.saturating_mul(IDLE_TICKS)) => {}
         }
+        let mut aftercare = self.aftercare.lock().await;
+        let caught_up = tokio::select! {
+            biased;
+            _ = stop.changed() => return,
+            () = self.begun.notified() => return,
+            caught_up = aftercare.catch_up(&self.pen) => caught_up,
+        };
+        if !self.is_caught_up(caught_up) {
+            return;
+        }
         let stop = &*stop;
         let is_called_away = || *stop.borrow() || self.active().is_some();
         let round = Round {
@@ -230,9 +241,30 @@ impl Desk {
             book: &self.book,
             is_called_away: &is_called_away,
         };
-        if let Err(error) = self.aftercare.lock().await.tend(&round).await {
+        if let Err(error) = aftercare.tend(&round).await {
             tracing::error!(%error, "what a release left behind could not be cleared up");
         }
+    }
+
+    /// Whether every earlier release could be read. Of one that somebody changed nobody knows what it has plans for:
+    /// nothing is begun for the service, and it is read again.
+    fn is_caught_up(&self, caught_up: Result<(), OpenError>) -> bool {
+        let trouble = match caught_up {
+            Ok(()) => None,
+            Err(error) => {
+                let why = chain(&error);
+                tracing::error!(why, "an earlier release cannot be read; nothing is cleared up");
+                if DeskError::from(error).may_pass() {
+                    return false;
+                }
+                Some(why)
+            }
+        };
+        let is_caught_up = trouble.is_none();
+        if trouble != self.trouble() {
+            self.set_trouble(trouble);
+        }
+        is_caught_up
     }
 
     /// A person's word to a release.

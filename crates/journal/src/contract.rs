@@ -55,6 +55,7 @@ macro_rules! store_contract {
             appends: an_append_over_the_limit_is_refused,
             appends: a_part_without_records_only_guards,
             appends: a_long_stream_reads_in_one_piece,
+            appends: long_records_come_in_short_pages,
             appends: streams_are_listed_by_prefix,
             appends: of_two_writers_one_gets_each_place,
             appends: one_that_is_given_up_half_way_blocks_nobody_and_is_there_or_not,

@@ -3,12 +3,16 @@
 use thiserror::Error;
 
 use crate::append::Head;
-use crate::record::{Record, RecordError, Sealed};
+use crate::record::{RECORD_BYTES_MAX, Record, RecordError, Sealed};
 use crate::store::Trouble;
 use crate::stream::Stream;
 
 /// The most records that one query reads.
 pub(crate) const PAGE: u32 = 100;
+
+/// A page ends with the record by which its texts come to so many bytes, if it does not end before. More than one
+/// record may have, so that no page has only the one that it follows.
+pub(crate) const PAGE_BYTES: usize = 4 * RECORD_BYTES_MAX;
 
 /// The most streams that one listing answers.
 pub const STREAMS_MAX: u32 = 100_000;
@@ -75,6 +79,12 @@ pub(crate) fn rows_of(after_seq: u64) -> u32 {
     PAGE + u32::from(after_seq > 0)
 }
 
+/// [`PAGE_BYTES`] as databases count.
+#[cfg(feature = "databases")]
+pub(crate) fn bytes_of_page() -> i64 {
+    i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX)
+}
+
 /// Checks a page: every record is unchanged, in its place, and follows from the one before; the last one is
 /// the head when nothing is left.
 pub(crate) fn verify(stream: &Stream, after_seq: u64, raw: RawPage) -> Result<Page, ReadError> {
@@ -88,6 +98,7 @@ pub(crate) fn verify(stream: &Stream, after_seq: u64, raw: RawPage) -> Result<Pa
     // What that record follows was checked by whoever read it.
     let mut link_is_known = after_seq == 0;
     let mut records = Vec::with_capacity(rows.len());
+    let bytes: usize = rows.iter().map(|(_, sealed)| sealed.text.len()).sum();
     for (place, sealed) in rows {
         let seq = last.seq.saturating_add(1);
         if place != seq {
@@ -106,7 +117,7 @@ pub(crate) fn verify(stream: &Stream, after_seq: u64, raw: RawPage) -> Result<Pa
             records.push(record);
         }
     }
-    let is_full = u32::try_from(records.len()).is_ok_and(|count| count >= PAGE);
+    let is_full = u32::try_from(records.len()).is_ok_and(|count| count >= PAGE) || bytes >= PAGE_BYTES;
     if !is_full && last.seq < head.seq {
         return Err(broken(last.seq.saturating_add(1), Broken::Missing));
     }

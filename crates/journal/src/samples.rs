@@ -5,6 +5,8 @@ mod adoptions;
 mod balancers;
 mod decisions;
 mod effects;
+#[cfg(test)]
+mod many;
 mod plan;
 mod room;
 
@@ -23,6 +25,8 @@ use crate::stream::Stream;
 pub(crate) use adoptions::events as adoption_events;
 #[cfg(test)]
 pub(crate) use balancers::events as balancer_events;
+#[cfg(test)]
+pub(crate) use many::rollback_of_many;
 pub(crate) use plan::plan;
 #[cfg(test)]
 pub(crate) use room::events as room_events;

@@ -31,6 +31,9 @@ use transaction::Transaction;
 /// The number of the database's layout that this version makes. It opens this and every lower one.
 pub const LAYOUT: u32 = open::LAYOUT;
 
+/// What may be under way with the connections of one kind when the journal is closed.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
 /// A journal in a file. Clones share its connections.
 #[derive(Clone)]
 pub struct SqliteStore {
@@ -96,10 +99,12 @@ impl Store for SqliteStore {
         self.id
     }
 
-    /// What was written is in one file afterwards.
+    /// What was written is in one file afterwards, unless somebody keeps a connection for too long: then it is in the
+    /// file and its log, and nothing is lost either.
     async fn close(&self) {
-        self.reader.pool.close().await;
-        self.writer.close().await;
+        for pool in [&self.reader.pool, &self.writer] {
+            drop(tokio::time::timeout(CLOSE_WITHIN, pool.close()).await);
+        }
     }
 
     async fn acquire_above(

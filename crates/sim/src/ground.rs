@@ -94,7 +94,11 @@ impl Ground {
             owner: Owner::new(format!("daemon-{place}")),
             lease_ttl: LEASE_TTL,
             limits: Limits { pacing: self.plan.buckets.pacing(), ..Limits::default() },
-            rhythm: Rhythm { tick: Duration::from_millis(self.plan.tick_ms), effects_at_once: 32 },
+            rhythm: Rhythm {
+                tick: Duration::from_millis(self.plan.tick_ms),
+                effects_at_once: 32,
+                ..Rhythm::default()
+            },
         };
         let ports = Between::ports(self.world.ports_of(&life), &self.journal, &self.plan.bugs);
         let decider: Arc<dyn Decider> = match self.plan.bugs.is_empty() {

@@ -8,3 +8,4 @@ mod operating;
 mod refusals;
 mod rig;
 mod starting;
+mod stopping;

@@ -41,12 +41,20 @@ pub fn decide_after(
     if scope.require_instances().is_err() {
         return later(state, "EC2's list", *at);
     }
+    let due = world.by_own_clock(*at).after(state.plan.service.full.keep_old);
     let is_here = |id: &&InstanceId| world.instance(id).is_some_and(|it| !it.state.is_gone());
     let here: Vec<InstanceId> = state.plan.blue.difference(claimed).filter(is_here).cloned().collect();
     if here.is_empty() {
-        return Decision::Over;
+        // Its tags may be away for a moment only. Who stays away is gone, or somebody else's.
+        let until = due.after(scope.patience().step);
+        let is_away = |id: &InstanceId| world.instance(id).is_none();
+        let may_come_back = world.at < until && state.plan.blue.difference(claimed).any(is_away);
+        return if may_come_back {
+            later(state, "old servers that EC2 does not list", until)
+        } else {
+            Decision::Over
+        };
     }
-    let due = world.by_own_clock(*at).after(state.plan.service.full.keep_old);
     if world.at < due {
         return later(state, "the end of keep_old", due);
     }

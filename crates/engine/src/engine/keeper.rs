@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::tenure::{Tasks, Tenure};
-use crate::outside::Term;
+use crate::outside::{Limits, Term};
 use crate::ports::chain;
 use crate::service::told_to;
 
@@ -18,6 +18,17 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 const RENEWALS: u32 = 3;
 /// What a renewal's answer may take, as a part of the time to live.
 const PATIENCE: u32 = 6;
+
+/// What an engine that is told to stop may take altogether: what is under way ends within [`ends_within`], and the
+/// lease is given back in what is left.
+pub(super) fn grace(limits: &Limits) -> Duration {
+    limits.write_timeout.saturating_mul(2)
+}
+
+/// One call, and the journal's word on it. Whatever takes longer is cut off, as if the daemon had died.
+fn ends_within(limits: &Limits) -> Duration {
+    limits.write_timeout.saturating_mul(3) / 2
+}
 
 /// A renewal that got no answer, and its second try, come so late; of what the holder may use then, a call's
 /// time must be left.
@@ -103,13 +114,28 @@ async fn serve(shared: &Shared, term: &Arc<Term>, stop: &mut watch::Receiver<boo
         }
     };
     shared.tenure.send_replace(Some(Arc::clone(&tenure)));
+    let mut late = stop.clone();
     let mut tasks = Tasks::begin(&tenure, stop);
-    // Desks end by themselves when they are told to stop; with none of them, there is still the lease to keep.
-    tasks.watch_over().await;
-    told_to(stop).await;
-    // Nobody asks for anything more, and what was asked for may end.
+    let ended = async {
+        // Desks end by themselves when they are told to stop; with none of them, there is still the lease to keep.
+        tasks.watch_over().await;
+        told_to(stop).await;
+        // Nobody asks for anything more, and what was asked for may end.
+        shared.tenure.send_replace(None);
+        tenure.requests.all_ended().await;
+    };
+    let is_late = async {
+        told_to(&mut late).await;
+        tokio::time::sleep(ends_within(&shared.settings.limits)).await;
+    };
+    tokio::select! {
+        biased;
+        () = ended => {}
+        () = is_late => tracing::warn!("not everything that was under way ended in time; it is cut off"),
+    }
+    // Somebody may still hold the tenure.
     shared.tenure.send_replace(None);
-    tenure.requests.all_ended().await;
+    tenure.requests.cut_off();
 }
 
 /// Returns when the term is over, or may be: at its deadline even while the journal owes an answer.
@@ -149,7 +175,8 @@ async fn renew_until_refused(shared: &Shared, term: &Term) {
 /// Gives the lease back, so that the next daemon need not wait for its end.
 async fn give_back(shared: &Shared, term: &Term) {
     let lease = term.lease();
-    let limit = shared.settings.limits.write_timeout;
+    let limits = &shared.settings.limits;
+    let limit = grace(limits).saturating_sub(ends_within(limits));
     match tokio::time::timeout(limit, shared.means.store.release(&lease)).await {
         Ok(Ok(())) => tracing::info!("the lease was given back"),
         Ok(Err(error)) => tracing::warn!(error = chain(&error), "the lease was not given back"),
@@ -160,7 +187,6 @@ async fn give_back(shared: &Shared, term: &Term) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outside::Limits;
 
     #[test]
     fn a_late_renewal_leaves_the_time_of_one_call() {

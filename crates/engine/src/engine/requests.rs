@@ -38,6 +38,11 @@ impl Requests {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Ends those that are left.
+    pub(super) fn cut_off(&self) {
+        self.lock().abort_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,7 +11,7 @@ use segue_domain::decide::needs_after;
 use segue_domain::decision::{Decision, Verdict};
 use segue_domain::effect::Intent;
 use segue_domain::event::Event;
-use segue_domain::ids::{GroupArn, InstanceId};
+use segue_domain::ids::{GroupArn, InstanceId, ReleaseId};
 use segue_domain::plan::Kind;
 use segue_domain::service::Service;
 use segue_domain::service_state::{ReleaseSummary, ServiceState};
@@ -38,6 +38,9 @@ const PASSES_MAX: u32 = 4;
 /// Releases that are over and may have left something, oldest first.
 pub(super) struct Aftercare {
     tended: Vec<Tended>,
+    /// Those before them whose journals were not read yet. Nothing is done before all were: each of them says what an
+    /// older one may not touch.
+    unread: Vec<ReleaseId>,
 }
 
 struct Tended {
@@ -47,15 +50,23 @@ struct Tended {
 }
 
 impl Aftercare {
-    pub(super) async fn open(pen: &Pen, history: &ServiceState) -> Result<Self, OpenError> {
-        let left: Vec<&ReleaseSummary> = history.releases.iter().filter(|it| leaves_something(it)).collect();
-        let mut tended = Vec::new();
-        for summary in left.iter().rev().take(TENDED_MAX).rev() {
-            let known = ledger::read(pen.store.as_ref(), &summary.release).await?;
+    /// Reads nothing: whole journals of releases that are over keep none waiting that is on.
+    pub(super) fn of(history: &ServiceState) -> Self {
+        let left = history.releases.iter().filter(|it| leaves_something(it)).map(|it| it.release.clone());
+        let mut unread: Vec<ReleaseId> = left.collect();
+        unread.drain(..unread.len().saturating_sub(TENDED_MAX));
+        Self { tended: Vec::new(), unread }
+    }
+
+    /// Reads the journals that were not read yet, latest first. May be left off anywhere, and goes on there.
+    pub(super) async fn catch_up(&mut self, pen: &Pen) -> Result<(), OpenError> {
+        while let Some(release) = self.unread.last() {
+            let known = ledger::read(pen.store.as_ref(), release).await?;
             let ledger = Arc::new(Ledger::new(pen.clone(), known));
-            tended.push(Tended { ledger, is_over: false });
+            self.tended.insert(0, Tended { ledger, is_over: false });
+            self.unread.pop();
         }
-        Ok(Self { tended })
+        Ok(())
     }
 
     /// A release has just ended.
@@ -65,8 +76,10 @@ impl Aftercare {
         if is_released && state.plan.kind != Kind::Canary {
             self.tended.push(Tended { ledger, is_over: false });
         }
-        let excess = self.tended.len().saturating_sub(TENDED_MAX);
-        self.tended.drain(..excess);
+        let excess = self.tended.len().saturating_add(self.unread.len()).saturating_sub(TENDED_MAX);
+        let unread = excess.min(self.unread.len());
+        self.unread.drain(..unread);
+        self.tended.drain(..excess.saturating_sub(unread));
     }
 
     /// One round: whatever is due for each of them. It ends early when there is something better to do.

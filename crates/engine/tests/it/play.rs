@@ -112,7 +112,18 @@ pub(crate) fn begin(
     world: &FakeWorld,
     store: &Arc<MemoryStore>,
     service: Service,
+    named: (&str, &Life),
+) -> Engine {
+    begin_with(world, store, service, named, rhythm())
+}
+
+/// The same, with a rhythm of its own.
+pub(crate) fn begin_with(
+    world: &FakeWorld,
+    store: &Arc<MemoryStore>,
+    service: Service,
     (owner, life): (&str, &Life),
+    rhythm: Rhythm,
 ) -> Engine {
     let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
     let settings = Settings {
@@ -120,7 +131,7 @@ pub(crate) fn begin(
         owner: Owner::new(owner),
         lease_ttl: Duration::from_secs(30),
         limits: Limits { attach_poll: Duration::from_millis(50), ..Limits::default() },
-        rhythm: Rhythm { tick: Duration::from_secs(1), effects_at_once: 32 },
+        rhythm,
     };
     let means = Means {
         store: Arc::new(world.store_of(store, life)),
@@ -134,6 +145,10 @@ pub(crate) fn begin(
         entropy: Arc::new(SeededEntropy::new(1)),
     };
     Engine::begin(settings, means)
+}
+
+fn rhythm() -> Rhythm {
+    Rhythm { tick: Duration::from_secs(1), effects_at_once: 32, ..Rhythm::default() }
 }
 
 pub(crate) fn by() -> By {
@@ -157,7 +172,7 @@ impl Operator {
 
     async fn stop(&self, life: &Life) {
         let Some(daemon) = self.daemon.take() else { return };
-        let mut engine = Arc::into_inner(daemon.engine).expect("nobody asks while it is told to stop");
+        let engine = Arc::into_inner(daemon.engine).expect("nobody asks while it is told to stop");
         tokio::select! {
             biased;
             () = life.death() => {}

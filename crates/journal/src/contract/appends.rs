@@ -4,6 +4,7 @@ use super::{Subject, event, filled, lease_of, message, one_record, only, part, s
 use crate::append::{APPEND_MAX, Append, AppendError, Unwritable};
 use crate::outbox::OUTBOX_MAX;
 use crate::read::StreamEnd;
+use crate::record::RECORD_BYTES_MAX;
 use crate::samples;
 use crate::stream::Stream;
 
@@ -103,6 +104,25 @@ pub async fn a_long_stream_reads_in_one_piece(subject: &dyn Subject) {
         let wanted: Vec<_> = written.iter().skip(skipped).cloned().collect();
         assert_eq!(read, wanted, "after {after_seq}");
     }
+}
+
+pub async fn long_records_come_in_short_pages(subject: &dyn Subject) {
+    let store = subject.store().await;
+    let lease = lease_of(&*store, "a").await;
+    let mut written = Vec::new();
+    for seq in 0..7 {
+        let mut long = part(&stream(1), seq, [event(seq)]);
+        for record in &mut long.records {
+            record.reason = Some("ä".repeat(RECORD_BYTES_MAX / 2 - 1_000));
+        }
+        let answer = store.append(&lease, &only(long)).await.expect("a record may be as long");
+        written.extend(answer.records);
+    }
+    for (after_seq, wanted) in [(0, 5), (1, 4), (3, 4), (4, 3), (7, 0)] {
+        let page = store.page(&stream(1), after_seq).await.expect("the stream is whole");
+        assert_eq!((page.records.len(), page.end_seq), (wanted, 7), "after {after_seq}");
+    }
+    assert_eq!(store.read(&stream(1), 0).await.expect("the stream is whole"), written);
 }
 
 pub async fn streams_are_listed_by_prefix(subject: &dyn Subject) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::append::Head;
 use crate::lease::{self, Lease, LeaseRow, Scope};
 use crate::outbox::{Claim, OUTBOX_MAX, OutboxError, OutboxId, OutboxItem, Settled};
-use crate::read::{RawPage, StreamEnd, rows_of};
+use crate::read::{PAGE_BYTES, RawPage, StreamEnd, rows_of};
 use crate::record::{Record, Sealed};
 use crate::stream::Stream;
 
@@ -50,8 +50,15 @@ impl Tables {
             return RawPage { rows: Vec::new(), head: Head::NONE };
         };
         let limit = usize::try_from(rows_of(after_seq)).unwrap_or(usize::MAX);
-        let rows = kept.records.range(after_seq..).take(limit);
-        RawPage { rows: rows.map(|(seq, sealed)| (*seq, sealed.clone())).collect(), head: kept.head }
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        for (seq, sealed) in kept.records.range(after_seq..).take(limit) {
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+            bytes += sealed.text.len();
+            rows.push((*seq, sealed.clone()));
+        }
+        RawPage { rows, head: kept.head }
     }
 
     pub(super) fn streams(&self, prefix: &str) -> Vec<StreamEnd> {

@@ -8,13 +8,14 @@ use super::sql;
 use super::transaction::{FoundLease, found, hash, signed, unsigned};
 use crate::append::Head;
 use crate::lease::{Holder, Scope};
-use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, rows_of};
+use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, bytes_of_page, rows_of};
 use crate::record::Sealed;
 use crate::stream::Stream;
 
 pub(super) async fn page(line: &Line, stream: &Stream, after_seq: u64) -> Result<RawPage, Failed> {
     let (name, from, limit) = (stream.as_str(), signed(after_seq)?, i64::from(rows_of(after_seq)));
-    let ask = || sqlx::query(sql::PAGE).bind(name.to_owned()).bind(from).bind(limit);
+    let bytes = bytes_of_page();
+    let ask = || sqlx::query(sql::PAGE).bind(name.to_owned()).bind(from).bind(limit).bind(bytes);
     let found = rows(line, ask).await?;
     let mut head = Head::NONE;
     let mut rows = Vec::with_capacity(found.len());

@@ -63,12 +63,16 @@ pub(super) const PUT_HEAD: &str = "INSERT INTO segue.stream (name, seq, hash) VA
     ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
 pub(super) const PUT_RECORDS: &str = "INSERT INTO segue.record (stream, seq, hash, text)
     SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[])";
-/// One statement sees one moment: the head is as old as the records.
+/// One statement sees one moment: the head is as old as the records. No more of them once those before have $4 bytes.
 pub(super) const PAGE: &str = "SELECT stream.seq AS head_seq, stream.hash AS head_hash,
         record.seq, record.hash, record.text
     FROM segue.stream LEFT JOIN LATERAL (
-        SELECT seq, hash, text FROM segue.record
-        WHERE record.stream = stream.name AND record.seq >= $2 ORDER BY seq LIMIT $3) AS record ON true
+        SELECT record.seq, record.hash, record.text FROM (
+            SELECT seq, sum(bytes) OVER (ORDER BY seq) - bytes AS before FROM (
+                SELECT seq, octet_length(text) AS bytes FROM segue.record
+                WHERE record.stream = stream.name AND record.seq >= $2 ORDER BY seq LIMIT $3) AS sized) AS page
+        JOIN segue.record ON record.stream = stream.name AND record.seq = page.seq
+        WHERE before < $4) AS record ON true
     WHERE stream.name = $1 ORDER BY record.seq";
 pub(super) const STREAMS: &str = "SELECT name, seq FROM segue.stream
     WHERE starts_with(name, $1) ORDER BY name LIMIT $2";

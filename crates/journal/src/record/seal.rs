@@ -250,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn the_plan_of_a_rollback_of_five_thousand_servers_is_a_record() {
+        let events = samples::rollback_of_many(5_000, 8);
+        let stream = samples::release_stream();
+        let place = Place { stream: &stream, seq: 1, epoch: 1, prev_hash: Hash::GENESIS };
+        let record = seal(&samples::new_record(events.into()), &place).expect("it is a record");
+        assert!(record.text.len() > 1024 * 1024, "it has {} bytes", record.text.len());
+    }
+
+    #[test]
     fn a_service_event_does_not_go_into_a_releases_stream() {
         let new = samples::new_record(samples::service_events().remove(0).into());
         let stream = samples::release_stream();

@@ -5,7 +5,7 @@ use sqlx::{Row as _, SqlitePool};
 use super::sql;
 use super::transaction::{hash, head, lease, signed, unsigned};
 use crate::lease::{Holder, Scope};
-use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, rows_of};
+use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, bytes_of_page, rows_of};
 use crate::record::Sealed;
 use crate::stream::Stream;
 
@@ -17,6 +17,7 @@ pub(super) async fn page(pool: &SqlitePool, stream: &Stream, after_seq: u64) -> 
         .bind(stream.as_str())
         .bind(signed(after_seq)?)
         .bind(rows_of(after_seq))
+        .bind(bytes_of_page())
         .fetch_all(&mut *snapshot)
         .await?;
     let mut rows = Vec::with_capacity(found.len());

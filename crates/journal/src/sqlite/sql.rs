@@ -32,8 +32,13 @@ pub(super) const HEAD: &str = "SELECT seq, hash FROM stream WHERE name = ?1";
 pub(super) const PUT_HEAD: &str = "INSERT INTO stream (name, seq, hash) VALUES (?1, ?2, ?3)
     ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
 pub(super) const PUT_RECORD: &str = "INSERT INTO record (stream, seq, hash, text) VALUES (?1, ?2, ?3, ?4)";
-pub(super) const RECORDS: &str =
-    "SELECT seq, hash, text FROM record WHERE stream = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+/// Those of a page: no more once those before have ?4 bytes.
+pub(super) const RECORDS: &str = "WITH
+    sized AS (SELECT seq, length(CAST(text AS BLOB)) AS bytes FROM record
+        WHERE stream = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3),
+    page AS (SELECT seq, sum(bytes) OVER (ORDER BY seq) - bytes AS before FROM sized)
+    SELECT record.seq, hash, text FROM page JOIN record ON record.stream = ?1 AND record.seq = page.seq
+    WHERE before < ?4 ORDER BY record.seq";
 pub(super) const STREAMS: &str = "SELECT name, seq FROM stream
     WHERE name >= ?1 AND substr(name, 1, length(?1)) = ?1 ORDER BY name LIMIT ?2";
 

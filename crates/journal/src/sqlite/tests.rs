@@ -186,6 +186,17 @@ async fn a_journal_that_is_not_there_is_not_made_by_reading() {
 }
 
 #[tokio::test]
+async fn who_keeps_a_connection_does_not_keep_a_journal_from_its_end() {
+    let file = File::new();
+    let store = file.open().await;
+    let (reading, writing) = (store.reader.pool.begin().await, store.writer.begin().await);
+    tokio::time::pause();
+    let closed = tokio::time::timeout(Duration::from_secs(5), store.close()).await;
+    assert!(closed.is_ok(), "it waited for its connections");
+    drop((reading, writing));
+}
+
+#[tokio::test]
 async fn a_journal_keeps_its_id_and_a_new_one_has_another() {
     let (file, other) = (File::new(), File::new());
     let first = file.open().await;
