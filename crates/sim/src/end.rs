@@ -1,11 +1,13 @@
 //! The last look: what must be true when everything has ended and the world was given time to come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
 use segue_domain::decision::Verdict;
 use segue_domain::effect::{self, Effect, LaunchBatch};
+use segue_domain::ids::InstanceId;
 use segue_domain::instance::{Instance, InstanceState, Origin};
+use segue_domain::plan::Kind;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::time::Timestamp;
 use segue_engine::fakes::Law;
@@ -24,6 +26,9 @@ pub(crate) async fn look(ground: &Ground, ended: bool) -> Outcome {
     }
     let instances = ground.world.instances();
     violations.extend(instances.values().filter_map(|it| l2_no_orphans(ground, it, &releases)));
+    if ended {
+        violations.extend(l2_kept_are_gone(ground, &releases));
+    }
     violations.extend(l3_back_is_as_before(ground, &releases));
     let mut ends = BTreeMap::new();
     for state in releases.values() {
@@ -89,6 +94,38 @@ fn l2_no_orphans(
             (!serves).then(|| left(format!("is left of {release}, and serves nobody")))
         }
     }
+}
+
+/// Whether old servers are kept after it, for a while.
+pub(crate) fn keeps_old(state: &ReleaseState) -> bool {
+    matches!(state.verdict(), Some(Verdict::Released)) && state.plan.kind != Kind::Canary
+}
+
+/// Stopped old servers of what was released, if no later release has plans for them. While a release waits for a person
+/// nobody looks after them.
+pub(crate) fn kept<'a>(ground: &Ground, releases: impl Iterator<Item = &'a ReleaseState>) -> Vec<InstanceId> {
+    let mut releases: Vec<&ReleaseState> = releases.collect();
+    if releases.iter().any(|state| state.verdict().is_none()) {
+        return Vec::new();
+    }
+    releases.retain(|state| keeps_old(state));
+    releases.sort_by_key(|state| state.plan.release.number);
+    let mut claimed: BTreeSet<InstanceId> = BTreeSet::new();
+    let mut kept = Vec::new();
+    for state in releases.into_iter().rev() {
+        let left = state.plan.blue.difference(&claimed).filter(|id| ground.world.is_put_by(id));
+        kept.extend(left.cloned());
+        claimed.extend(state.plan.blue.iter().cloned().chain(state.green()));
+    }
+    kept
+}
+
+/// L2: where old servers are kept for a short while only, those that nobody has plans for are gone.
+fn l2_kept_are_gone(ground: &Ground, releases: &BTreeMap<String, ReleaseState>) -> Vec<String> {
+    let seen = ground.plan.keeps_old_for();
+    let kept = seen.map(|_| kept(ground, releases.values())).unwrap_or_default();
+    let in_sight = kept.iter().filter(|id| ground.world.has_long_been_in_sight(id));
+    in_sight.map(|id| format!("{}: {id} is kept for ever", Law::NoOrphans)).collect()
 }
 
 /// What became of it is that release's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use segue_domain::app::AppState;
 use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, SubnetId};
-use segue_domain::instance::Origin;
+use segue_domain::instance::{InstanceState, Origin};
 use segue_domain::service::Balancer;
 use segue_domain::time::Timestamp;
 
@@ -22,6 +22,8 @@ const CLOCKS_AND_LOOK: Duration = Duration::from_secs(20);
 
 /// For so long after a death, or a person's deed, nobody can be expected to know of it.
 const LATELY_MS: u64 = 20_000;
+/// From the return of its tags to the end of a server that waited for nothing else.
+const SEEN_AGAIN_MS: u64 = 180_000;
 /// The deregistration delay of a server that an autoscaler takes away.
 const LEAVES_MS: u64 = 30_000;
 
@@ -212,6 +214,22 @@ impl FakeWorld {
             at(it.from_ms) <= when.after(CLOCKS_AND_LOOK) && ends.is_none_or(|to| when <= to)
         };
         !is_in_a_group && untagged.is_some_and(is_out)
+    }
+
+    /// It is stopped, and in no group.
+    pub fn is_put_by(&self, id: &InstanceId) -> bool {
+        let state = self.now();
+        let is_stopped = |it: &Machine| it.instance.state == InstanceState::Stopped;
+        let is_in_a_group = state.groups.values().any(|targets| targets.contains_key(id));
+        !is_in_a_group && state.machines.get(id).is_some_and(is_stopped)
+    }
+
+    /// It has its tags, and has had them for long enough to be seen again.
+    pub fn has_long_been_in_sight(&self, id: &InstanceId) -> bool {
+        let state = self.now();
+        let is_seen =
+            |it: Untagged| it.to_ms.is_some_and(|to| state.now_ms >= to.saturating_add(SEEN_AGAIN_MS));
+        state.machines.get(id).is_some_and(|machine| machine.untagged.is_none_or(is_seen))
     }
 
     /// Everything in one zone is gone at once.

@@ -32,8 +32,10 @@ const HIDDEN_BY: &[(Bug, Bug)] = &[
 /// it.
 const PLANTED_FOR: &[(Bug, &str)] = &[
     (Bug::TerminatesOthers, "S5"),
+    (Bug::KeptForNothing, "S13"),
     (Bug::RetriesAtOnce, "S23"),
     (Bug::ReleaseHidden, "S25"),
+    (Bug::KeptForEver, "L2"),
     (Bug::BlueStaysClosed, "L3"),
     (Bug::SlotTwice, "A2"),
     (Bug::ReleasedAllTheSame, "A6"),
