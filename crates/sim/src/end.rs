@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
-use segue_domain::decision::Verdict;
+use segue_domain::decision::{Reason, Verdict};
 use segue_domain::effect::{self, Effect, LaunchBatch};
 use segue_domain::ids::InstanceId;
 use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::plan::Kind;
-use segue_domain::state::{ReleaseState, Stance};
+use segue_domain::state::{Leg, ReleaseState, Stance};
+use segue_domain::step::Step;
 use segue_domain::time::Timestamp;
 use segue_engine::fakes::Law;
 
@@ -45,17 +46,34 @@ fn end_of(state: &ReleaseState) -> String {
     }
 }
 
-/// L1: after the world has healed a release ends. It may hold for good only where servers died that nobody brings
-/// back: then it says what it waits for.
+/// L1: after the world has healed a release ends. It may hold for good only where nobody is left to whom it could lead
+/// the users: then it says what it waits for.
 fn l1_every_release_ends(ground: &Ground, state: &ReleaseState) -> Option<String> {
     let what = match &state.stance {
         Stance::Closed { .. } => return None,
-        Stance::Held { .. } if ground.world.deaths() > 0 => return None,
+        Stance::Held { reason, .. } if nobody_can_help(ground, state, reason) => return None,
         Stance::Held { reason, .. } => format!("it holds: {reason:?}"),
         stance @ (Stance::Going | Stance::Paused { .. } | Stance::Asking { .. }) => format!("{stance:?}"),
     };
     let step = state.current().map_or("none", |record| record.step.name());
     Some(format!("{}: {} did not end: {what} in step {step}", Law::EveryReleaseEnds, state.plan.release))
+}
+
+/// On the way back no old server lives, of all or at the load balancer that the hold names; where there is no way back,
+/// too few new ones do, and whoever was launched in their place does not answer.
+fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bool {
+    let lives = |id: &&InstanceId| ground.world.app_state(id).is_some();
+    match (reason, &state.leg) {
+        (Reason::NoCapacity { able: 0, at, .. }, Leg::Back { .. }) => {
+            let is_there = |id: &&InstanceId| at.as_ref().is_none_or(|at| state.home(id) == at);
+            !state.plan.blue.iter().filter(is_there).any(|id| lives(&id))
+        }
+        (Reason::CannotGoOn { step: Step::Handover | Step::Retire, .. }, Leg::Out) => {
+            let floor = usize::try_from(state.plan.floor).unwrap_or(usize::MAX);
+            state.green().iter().filter(lives).count() < floor
+        }
+        _ => false,
+    }
 }
 
 /// L2: what a release launched serves, or is gone. One whose tags a person had taken away when the release ended is
