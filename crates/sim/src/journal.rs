@@ -116,6 +116,7 @@ impl Telling {
         };
         if let Event::Planned(plan) = event {
             self.world.expect_floor(plan.floor);
+            self.world.expect_besides(&plan.release, plan.spares.iter().chain(&plan.takeover).cloned());
         }
         if let Event::Intended(Intent { attempt: 1, effect: Effect::Move(effect), .. }) = event {
             self.world.expect_moves(&effect.wave);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use segue_domain::app::AppState;
-use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, SubnetId};
+use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, ReleaseId, SubnetId};
 use segue_domain::instance::{InstanceState, Origin};
 use segue_domain::service::Balancer;
 use segue_domain::time::Timestamp;
@@ -38,6 +38,8 @@ pub(super) struct Troubles {
     pub(super) unlisted_for_ms: Vec<u64>,
     deaths: u64,
     dead: BTreeMap<InstanceId, Death>,
+    /// Whom a release brings in besides what it launches: who was stopped, or is a canary already.
+    there: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Who waited for the journal, and when.
     pub(super) mutes: Mutes,
     /// When a request that lands late was sent, as long as it has its effect.
@@ -53,8 +55,11 @@ struct Death {
 }
 
 impl Troubles {
-    pub(super) fn deaths(&self) -> u64 {
-        self.deaths
+    /// How many died of those whom a release brings in besides what it launches.
+    pub(super) fn dead_of_those_there(&self, release: &str) -> u64 {
+        let there = self.there.get(release).into_iter().flatten();
+        let dead = there.filter(|id| self.dead.contains_key(*id)).count();
+        u64::try_from(dead).unwrap_or(u64::MAX)
     }
 }
 
@@ -275,6 +280,11 @@ impl FakeWorld {
         state.floors = state.floors_for(state.floor);
         let there = state.balancers.iter().map(|balancer| state.able(Some(balancer))).collect();
         state.promised = Promised { floor: state.floor, floors: state.floors.clone(), there };
+    }
+
+    /// This release brings these in besides what it launches.
+    pub fn expect_besides(&self, release: &ReleaseId, instances: impl Iterator<Item = InstanceId>) {
+        self.now().troubles.there.insert(release.to_string(), instances.collect());
     }
 
     /// A person says that so many are enough, in all or at one load balancer.
