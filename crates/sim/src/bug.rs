@@ -78,6 +78,11 @@ bugs! {
     OrphansLeft = "orphans-left" "What a release launched is forgotten on the way back.";
     BlueStaysClosed = "blue-stays-closed" "The way back does not open old servers again.";
     GateSkipped = "gate-skipped" "Nobody is asked when there would be no way back.";
+    RetriesAtOnce = "retries-at-once" "EC2's list is asked for again at once, and again, when it was not given.";
+    ReleasedAllTheSame = "released-all-the-same" "An abort that was carried out is closed as a release.";
+    ReleaseHidden = "release-hidden" "Whoever takes over does not read that a release is on.";
+    KeptForNothing = "kept-for-nothing" "Old servers are terminated when the release is over.";
+    KeptForEver = "kept-for-ever" "Nobody looks after old servers when the release is over.";
     KeepsTurning = "keeps-turning" "A wave that moved nothing is begun again at once, for ever.";
 }
 

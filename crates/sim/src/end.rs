@@ -1,12 +1,15 @@
 //! The last look: what must be true when everything has ended and the world was given time to come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
-use segue_domain::decision::Verdict;
+use segue_domain::decision::{Reason, Verdict};
 use segue_domain::effect::{self, Effect, LaunchBatch};
+use segue_domain::ids::InstanceId;
 use segue_domain::instance::{Instance, InstanceState, Origin};
-use segue_domain::state::{ReleaseState, Stance};
+use segue_domain::plan::Kind;
+use segue_domain::state::{Leg, ReleaseState, Stance};
+use segue_domain::step::Step;
 use segue_domain::time::Timestamp;
 use segue_engine::fakes::Law;
 
@@ -24,6 +27,9 @@ pub(crate) async fn look(ground: &Ground, ended: bool) -> Outcome {
     }
     let instances = ground.world.instances();
     violations.extend(instances.values().filter_map(|it| l2_no_orphans(ground, it, &releases)));
+    if ended {
+        violations.extend(l2_kept_are_gone(ground, &releases));
+    }
     violations.extend(l3_back_is_as_before(ground, &releases));
     let mut ends = BTreeMap::new();
     for state in releases.values() {
@@ -40,17 +46,34 @@ fn end_of(state: &ReleaseState) -> String {
     }
 }
 
-/// L1: after the world has healed a release ends. It may hold for good only where servers died that nobody brings
-/// back: then it says what it waits for.
+/// L1: after the world has healed a release ends. It may hold for good only where nobody is left to whom it could lead
+/// the users: then it says what it waits for.
 fn l1_every_release_ends(ground: &Ground, state: &ReleaseState) -> Option<String> {
     let what = match &state.stance {
         Stance::Closed { .. } => return None,
-        Stance::Held { .. } if ground.world.deaths() > 0 => return None,
+        Stance::Held { reason, .. } if nobody_can_help(ground, state, reason) => return None,
         Stance::Held { reason, .. } => format!("it holds: {reason:?}"),
         stance @ (Stance::Going | Stance::Paused { .. } | Stance::Asking { .. }) => format!("{stance:?}"),
     };
     let step = state.current().map_or("none", |record| record.step.name());
     Some(format!("{}: {} did not end: {what} in step {step}", Law::EveryReleaseEnds, state.plan.release))
+}
+
+/// On the way back no old server lives, of all or at the load balancer that the hold names; where there is no way back,
+/// too few new ones do, and whoever was launched in their place does not answer.
+fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bool {
+    let lives = |id: &&InstanceId| ground.world.app_state(id).is_some();
+    match (reason, &state.leg) {
+        (Reason::NoCapacity { able: 0, at, .. }, Leg::Back { .. }) => {
+            let is_there = |id: &&InstanceId| at.as_ref().is_none_or(|at| state.home(id) == at);
+            !state.plan.blue.iter().filter(is_there).any(|id| lives(&id))
+        }
+        (Reason::CannotGoOn { step: Step::Handover | Step::Retire, .. }, Leg::Out) => {
+            let floor = usize::try_from(state.plan.floor).unwrap_or(usize::MAX);
+            state.green().iter().filter(lives).count() < floor
+        }
+        _ => false,
+    }
 }
 
 /// L2: what a release launched serves, or is gone. One whose tags a person had taken away when the release ended is
@@ -89,6 +112,38 @@ fn l2_no_orphans(
             (!serves).then(|| left(format!("is left of {release}, and serves nobody")))
         }
     }
+}
+
+/// Whether old servers are kept after it, for a while.
+pub(crate) fn keeps_old(state: &ReleaseState) -> bool {
+    matches!(state.verdict(), Some(Verdict::Released)) && state.plan.kind != Kind::Canary
+}
+
+/// Stopped old servers of what was released, if no later release has plans for them. While a release waits for a person
+/// nobody looks after them.
+pub(crate) fn kept<'a>(ground: &Ground, releases: impl Iterator<Item = &'a ReleaseState>) -> Vec<InstanceId> {
+    let mut releases: Vec<&ReleaseState> = releases.collect();
+    if releases.iter().any(|state| state.verdict().is_none()) {
+        return Vec::new();
+    }
+    releases.retain(|state| keeps_old(state));
+    releases.sort_by_key(|state| state.plan.release.number);
+    let mut claimed: BTreeSet<InstanceId> = BTreeSet::new();
+    let mut kept = Vec::new();
+    for state in releases.into_iter().rev() {
+        let left = state.plan.blue.difference(&claimed).filter(|id| ground.world.is_put_by(id));
+        kept.extend(left.cloned());
+        claimed.extend(state.plan.blue.iter().cloned().chain(state.green()));
+    }
+    kept
+}
+
+/// L2: where old servers are kept for a short while only, those that nobody has plans for are gone.
+fn l2_kept_are_gone(ground: &Ground, releases: &BTreeMap<String, ReleaseState>) -> Vec<String> {
+    let seen = ground.plan.keeps_old_for();
+    let kept = seen.map(|_| kept(ground, releases.values())).unwrap_or_default();
+    let in_sight = kept.iter().filter(|id| ground.world.has_long_been_in_sight(id));
+    in_sight.map(|id| format!("{}: {id} is kept for ever", Law::NoOrphans)).collect()
 }
 
 /// What became of it is that release's.

@@ -61,6 +61,7 @@ impl Ground {
         service.handover.level_max = plan.script.level();
         service.handover.wave_boards = WAVE_BOARDS;
         service.launch.size = plan.size;
+        service.full.keep_old = Duration::from_millis(plan.keep_old_ms);
         // A fleet that grows takes all there are.
         if plan.size.is_none() {
             let routing = &mut service.routing;

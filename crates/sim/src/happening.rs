@@ -23,6 +23,8 @@ pub enum At {
     Ms(u64),
     /// So long after a release entered its nth step, counted over all releases of the run.
     Step { nth: u32, after_ms: u64 },
+    /// So long after a release was released for the first time.
+    Released { after_ms: u64 },
 }
 
 /// Which servers.
@@ -127,6 +129,10 @@ pub enum Event {
     Leaves(Side),
     /// A person starts a stopped server in the console.
     StartsByHand,
+    /// A person takes the tags of everything that is stopped away for so long.
+    UntagsKept {
+        for_ms: u64,
+    },
     /// A person takes a server's tags away for so long.
     Untags {
         side: Side,
@@ -144,6 +150,7 @@ const STEPS: u64 = 26;
 const SOON_MS: u64 = 20_000;
 /// Most of what happens is aimed at a step.
 const AIMED: u32 = 650_000;
+const ONE_IN_THREE: u32 = 333_333;
 const ZONES: u64 = 3;
 /// The steps of a release in which it hurts.
 const WORST_STEPS: Range<u64> = 4..12;
@@ -217,6 +224,22 @@ fn on_old_samples(chance: Chance) -> [Happening; 2] {
         Happening { at: At::Step { nth, after_ms }, what: Event::Stale { for_ms: 300_000 } },
         Happening { at: At::Step { nth, after_ms: aborted_ms }, what: Event::Aborts },
     ]
+}
+
+/// In one run of three something happens while old servers are kept, or soon after.
+pub(crate) fn after_the_verdict(chance: Chance, keep_old_ms: u64) -> Option<Happening> {
+    const WHAT: &[Event] = &[
+        Event::StartsByHand,
+        Event::Freezes { for_ms: 60_000 },
+        Event::JournalAway { for_ms: 60_000 },
+        Event::Throttled { for_ms: 60_000 },
+        Event::AsksForAnother,
+        Event::UntagsKept { for_ms: 30_000 },
+    ];
+    let after_ms = chance.named("after").below(keep_old_ms.saturating_add(SOON_MS));
+    let what = chance.named("what").one_of(WHAT).copied();
+    what.filter(|_| chance.named("any").hits(ONE_IN_THREE))
+        .map(|what| Happening { at: At::Released { after_ms }, what })
 }
 
 /// One step of these.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_domain::effect::{Effect, Intent};
-use segue_domain::event::Event;
+use segue_domain::event::{Event, ServiceEvent};
 use segue_domain::fold;
 use segue_domain::ids::ReleaseId;
 use segue_domain::state::ReleaseState;
@@ -116,6 +116,7 @@ impl Telling {
         };
         if let Event::Planned(plan) = event {
             self.world.expect_floor(plan.floor);
+            self.world.expect_besides(&plan.release, plan.spares.iter().chain(&plan.takeover).cloned());
         }
         if let Event::Intended(Intent { attempt: 1, effect: Effect::Move(effect), .. }) = event {
             self.world.expect_moves(&effect.wave);
@@ -158,10 +159,23 @@ fn folded(before: Option<&ReleaseState>, record: &Record, event: &Event) -> Opti
     }
 }
 
+/// The page up to where a release began that has not ended.
+fn without_who_is_on(mut page: Page) -> Page {
+    let began = |record: &Record| matches!(record.fact.service(), Some(ServiceEvent::Began { .. }));
+    let finished = |record: &Record| matches!(record.fact.service(), Some(ServiceEvent::Finished { .. }));
+    let last = page.records.iter().rposition(|record| began(record) || finished(record));
+    if let Some(last) = last.filter(|last| page.records.get(*last).is_some_and(began)) {
+        page.end_seq = page.records.get(last).map_or(0, |record| record.seq.saturating_sub(1));
+        page.records.truncate(last);
+    }
+    page
+}
+
 #[async_trait]
 impl Reader for Telling {
     async fn page(&self, stream: &Stream, after_seq: u64) -> Result<Page, ReadError> {
-        self.store.page(stream, after_seq).await
+        let page = self.store.page(stream, after_seq).await?;
+        Ok(if self.bugs.has(Bug::ReleaseHidden) { without_who_is_on(page) } else { page })
     }
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {

@@ -15,6 +15,7 @@ use segue_domain::ids::{BoardId, ReleaseId};
 use segue_domain::laws::{Broken, broken};
 use segue_domain::moves::Direction;
 use segue_domain::state::ReleaseState;
+use segue_domain::time::Timestamp;
 use segue_engine::fakes::Law;
 use segue_journal::Record;
 
@@ -33,6 +34,8 @@ pub(crate) struct Case<'a> {
     /// None for the first event.
     pub(crate) before: Option<&'a ReleaseState>,
     pub(crate) event: &'a Event,
+    /// By the clock of whoever wrote it.
+    pub(crate) at: Timestamp,
     pub(crate) world: &'a dyn Eyes,
 }
 
@@ -42,6 +45,8 @@ type Check = fn(&Case<'_>) -> Option<String>;
 /// What an event and the world tell. What the state before it tells is [`segue_domain::laws`].
 const CHECKS: &[(Law, Check)] = &[
     (Law::UnknownIsNeverZero, intents::s6_unknown_is_never_zero),
+    (Law::Order, intents::s12_only_the_kept),
+    (Law::NoReturn, intents::s13_kept_as_promised),
     (Law::BackNeedsAPlace, intents::s14_back_needs_a_place),
     (Law::ToldNeverBlocks, release::s22_told_never_blocks),
     (Law::NoBug, release::a3_no_bug),
@@ -98,7 +103,7 @@ impl Court {
     pub(crate) fn hear_release(&mut self, before: Option<&ReleaseState>, record: &Record, event: &Event) {
         self.s15_one_chain(record);
         let world = Arc::clone(&self.world);
-        let case = Case { before, event, world: world.as_ref() };
+        let case = Case { before, event, at: record.at, world: world.as_ref() };
         for (law, check) in CHECKS {
             if let Some(what) = check(&case) {
                 self.convict(*law, &what);

@@ -11,8 +11,10 @@ use segue_domain::state::{ReleaseState, Stance};
 use segue_engine::fakes::{FIRST, FakeWorld, Fate};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::end::keeps_old;
 use crate::ground::{Ground, LEASE_TTL};
 use crate::happening::{At, Event, Happening, Side, Way};
+use crate::journal::Told;
 use crate::people;
 
 /// From the last sign of a daemon to another's first look: the lease, and the promise of five seconds.
@@ -31,6 +33,10 @@ pub(crate) async fn happen(ground: &Ground, happening: Happening) {
             step(ground, nth).await;
             sleep(Duration::from_millis(after_ms)).await;
         }
+        At::Released { after_ms } => {
+            released(ground).await;
+            sleep(Duration::from_millis(after_ms)).await;
+        }
     }
     befall(ground, happening.what).await;
 }
@@ -39,6 +45,12 @@ pub(crate) async fn happen(ground: &Ground, happening: Happening) {
 async fn step(ground: &Ground, nth: u32) {
     // The journal outlives what happens.
     drop(ground.journal.told().wait_for(|told| told.steps > nth).await);
+}
+
+/// Returns when old servers are kept for the first time.
+async fn released(ground: &Ground) {
+    let is_any = |told: &Told| told.releases.values().any(|state| keeps_old(state));
+    drop(ground.journal.told().wait_for(is_any).await);
 }
 
 async fn befall(ground: &Ground, event: Event) {
@@ -94,6 +106,7 @@ async fn befall(ground: &Ground, event: Event) {
             let stopped = world.fleet(FIRST, InstanceState::Stopped);
             stopped.first().into_iter().for_each(|id| world.start_by_hand(id));
         }
+        Event::UntagsKept { for_ms } => untag_kept(ground, Duration::from_millis(for_ms)).await,
         Event::Untags { side, for_ms } => untag(ground, side, Duration::from_millis(for_ms)).await,
     }
 }
@@ -130,6 +143,16 @@ async fn untag(ground: &Ground, side: Side, time: Duration) {
     }
     sleep(time).await;
     ground.world.tag_again(&id, tags);
+}
+
+/// The same, of everything that is stopped.
+async fn untag_kept(ground: &Ground, time: Duration) {
+    let stopped = ["1", "2", "3"].into_iter().flat_map(|it| ground.world.fleet(it, InstanceState::Stopped));
+    let tags: Vec<_> = stopped.map(|id| (ground.world.untag(&id), id)).collect();
+    sleep(time).await;
+    for (tags, id) in tags.into_iter().filter(|(tags, _)| !tags.is_empty()) {
+        ground.world.tag_again(&id, tags);
+    }
 }
 
 async fn blind(ground: &Ground, for_ms: u64, how: fn(&FakeWorld)) {

@@ -161,7 +161,7 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
     }
 }
 
-fn is_healed(ground: &Ground) -> bool {
+pub(crate) fn is_healed(ground: &Ground) -> bool {
     Duration::from_millis(ground.world.elapsed_ms()) > HEALS + TWO_TRIES
 }
 

@@ -2,6 +2,7 @@
 //! played again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use segue_engine::Pacing;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct Plan {
     /// By so much a daemon's wall clock is before or after the true one, at the most; each life has its own.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clocks_off_ms: u64,
+    /// So long old servers are kept after a release. Where it is short they are seen to their end.
+    #[serde(default = "long", skip_serializing_if = "is_long")]
+    pub keep_old_ms: u64,
     #[serde(default)]
     pub buckets: Buckets,
     /// How often each kind of fault strikes, in a million calls. A kind that is not named never does.
@@ -63,6 +67,9 @@ const BALANCERS: [u32; 3] = [1, 2, 3];
 /// Two more than run.
 const SIZE: u32 = 5;
 const TICKS_MS: [u64; 3] = [2_000, 3_000, 5_000];
+/// The last one is longer than a run goes on.
+const KEEP_OLD_MS: [u64; 3] = [20_000, 120_000, LONG_MS];
+const LONG_MS: u64 = 600_000;
 /// Most machines have the time; some are seconds off, and one that nobody cares for minutes.
 const CLOCKS_OFF_MS: [u64; 6] = [0, 0, 0, 2_000, 10_000, 240_000];
 /// What a call takes within one region.
@@ -109,6 +116,7 @@ impl Plan {
             latency_ms_max: 0,
             tick_ms: 2_000,
             clocks_off_ms: 0,
+            keep_old_ms: LONG_MS,
             buckets: Buckets::Published,
             rates: BTreeMap::new(),
             happenings: Vec::new(),
@@ -143,9 +151,10 @@ impl Plan {
             latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
+            keep_old_ms: keep_old_ms(chance),
             buckets: Buckets::drawn(chance),
             rates: Kind::ALL.iter().copied().filter_map(rate).collect(),
-            happenings: happening::drawn(chance.named("happenings")),
+            happenings: with_after_the_verdict(happening::drawn(chance.named("happenings")), chance),
             aimed: strike::aimed(chance.named("aimed")),
             bugs: Bugs::default(),
             asserts: false,
@@ -162,11 +171,12 @@ impl Plan {
             daemons: if chance.named("daemons").hits(HALF) { 2 } else { 1 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
+            keep_old_ms: keep_old_ms(chance),
             buckets: Buckets::drawn(chance),
             balancers: balancers(chance),
             size: size(chance),
             rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
-            happenings: happening::directed(chance.named("happenings")),
+            happenings: with_after_the_verdict(happening::directed(chance.named("happenings")), chance),
             aimed: strike::aimed(chance.named("aimed")),
             latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             ..Self::calm(seed, Script::drawn(chance.named("script")))
@@ -191,6 +201,11 @@ impl Plan {
         Self { rates: BTreeMap::new(), aimed: BTreeSet::new(), strikes: Some(struck.clone()), ..self.clone() }
     }
 
+    /// How long old servers are kept, if this run goes on until that is over.
+    pub(crate) fn keeps_old_for(&self) -> Option<Duration> {
+        (self.keep_old_ms < LONG_MS).then(|| Duration::from_millis(self.keep_old_ms))
+    }
+
     pub fn chance(&self) -> Chance {
         Chance::of_seed(self.seed)
     }
@@ -202,6 +217,29 @@ fn balancers(chance: Chance) -> u32 {
 
 fn size(chance: Chance) -> Option<u32> {
     chance.named("size").one_of(&[None, None, Some(SIZE)]).copied().flatten()
+}
+
+fn keep_old_ms(chance: Chance) -> u64 {
+    chance.named("keep old").one_of(&KEEP_OLD_MS).copied().unwrap_or(LONG_MS)
+}
+
+/// Where old servers are seen to their end something may happen to them until then.
+fn with_after_the_verdict(mut happenings: Vec<Happening>, chance: Chance) -> Vec<Happening> {
+    let keep_old_ms = keep_old_ms(chance);
+    if keep_old_ms < LONG_MS {
+        happenings.extend(happening::after_the_verdict(chance.named("kept"), keep_old_ms));
+    }
+    happenings
+}
+
+/// As plans were before it was drawn.
+fn long() -> u64 {
+    LONG_MS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_long(ms: &u64) -> bool {
+    *ms == LONG_MS
 }
 
 /// As plans were before there could be several.

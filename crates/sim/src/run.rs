@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use segue_engine::fakes::Site;
 use segue_journal::Record;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::end;
 use crate::ground::Ground;
@@ -23,6 +23,9 @@ pub(crate) const HEALS: Duration = Duration::from_mins(20);
 const HORIZON: Duration = Duration::from_hours(3);
 /// Before the world is looked at for the last time: seals, leases and drains are over.
 const CALM: Duration = Duration::from_mins(1);
+/// From the end of that time to the end of the old servers, whatever strikes until then.
+const CLEARED: Duration = Duration::from_mins(15);
+const LOOKS_AGAIN: Duration = Duration::from_secs(5);
 /// From a daemon's death to its next life, at the most.
 const RESTART_MS: u64 = 20_000;
 
@@ -80,12 +83,16 @@ async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
                 _ = told.wait_for(|told| told.is_endless) => return,
                 () = people::follow_the_script(&ground) => {}
             }
-            people::see_all_to_their_ends(&ground).await;
-            // What was planned may come later than the last release: the world is looked at when all is calm.
-            sleep(CALM).await;
-            while people::is_any_on(&ground) {
+            loop {
                 people::see_all_to_their_ends(&ground).await;
+                // What was planned may come later than the last release: the world is looked at when all is calm.
                 sleep(CALM).await;
+                if !people::is_any_on(&ground) {
+                    see_the_kept_to_their_end(&ground).await;
+                }
+                if !people::is_any_on(&ground) {
+                    return;
+                }
             }
         };
         tokio::select! {
@@ -104,6 +111,23 @@ async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
     outcome.deaths = u64::try_from(ground.world.choke().deaths().len()).unwrap_or(u64::MAX);
     outcome.points = u64::try_from(ground.world.choke().points().len()).unwrap_or(u64::MAX);
     outcome
+}
+
+/// Until the old servers are gone, where they are kept for a short while only; or until a release is on again.
+async fn see_the_kept_to_their_end(ground: &Ground) {
+    let Some(keep_old) = ground.plan.keeps_old_for() else { return };
+    sleep(keep_old).await;
+    let began = Instant::now();
+    let told = ground.journal.told();
+    let is_any_left = || {
+        let releases = told.borrow().releases.clone();
+        !end::kept(ground, releases.values().map(AsRef::as_ref)).is_empty()
+    };
+    // While the world has not healed any look may fail, and one that fails says nothing of them.
+    let may_help = || began.elapsed() < CLEARED || !people::is_healed(ground);
+    while may_help() && !people::is_any_on(ground) && is_any_left() {
+        sleep(LOOKS_AGAIN).await;
+    }
 }
 
 /// Starts a daemon again and again.

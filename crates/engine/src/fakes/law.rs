@@ -49,6 +49,10 @@ laws! {
     MovesHaveAPlace => "S9";
     /// A board is moved once in each direction.
     MovedOnce => "S11";
+    /// After the verdict nothing is begun but the end of old servers.
+    Order => "S12";
+    /// Old servers are kept for as long as was promised.
+    NoReturn => "S13";
     /// New servers are closed on the way back only while an old one serves.
     BackNeedsAPlace => "S14";
     /// Epochs never fall, and nothing is appended under a lease that is not the last one given.

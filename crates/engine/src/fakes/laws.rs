@@ -180,9 +180,11 @@ impl State {
         let key = (release.to_owned(), batch);
         let live = self.launched().remove(&key).unwrap_or(0);
         let asked = self.asked.get(&key).copied().unwrap_or(0);
-        // A batch brings more than it was planned with in the place of others that died, and of others whose tags a
-        // person took away before any group had them: nobody can tell those from what never came.
-        if u64::from(live) > u64::from(asked) + self.troubles.deaths() + self.taken_away_at_once(&key) {
+        // A batch brings more than it was planned with in the place of others that were to be there besides what is
+        // launched, and died, and of others whose tags a person took away before any group had them: nobody can tell
+        // those from what never came. Its own dead are not counted among the live.
+        let instead = self.troubles.dead_of_those_there(release) + self.taken_away_at_once(&key);
+        if u64::from(live) > u64::from(asked) + instead {
             let what = format!("{release} has {live} instances of batch {batch}, and asked for {asked}");
             self.violation(Law::NoDoubleLaunch, what);
         }
@@ -327,6 +329,9 @@ impl FakeWorld {
 mod tests {
     use std::time::Duration;
 
+    use segue_domain::effect::LaunchBatch;
+    use segue_domain::ids::{EffectId, ReleaseId, ServiceName, SubnetId};
+
     use super::*;
     use crate::fakes::FIRST;
 
@@ -343,6 +348,29 @@ mod tests {
 
     fn server(number: u32) -> InstanceId {
         InstanceId::new(format!("i-{number:04}"))
+    }
+
+    fn release() -> ReleaseId {
+        ReleaseId::parse("boards-2").expect("a release's name")
+    }
+
+    /// One instance of the release's first batch is launched, under a token of its own each time.
+    async fn launch_one(world: &FakeWorld, token: &str) {
+        let image = world.now().images.first().cloned().expect("there is an image");
+        let batch = LaunchBatch {
+            release: release(),
+            service: ServiceName::new(SERVICE),
+            version: image.version,
+            image: image.id,
+            template: world.service().launch.template,
+            subnet: SubnetId::new("subnet-1"),
+            instance_type: None,
+            count: 1,
+            batch: 0,
+            attempt: 1,
+        };
+        let cloud = world.ports().cloud;
+        cloud.launch(&EffectId::new(token), &batch).await.expect("there is room");
     }
 
     /// A server is closed by a request that was sent at this time.
@@ -367,6 +395,19 @@ mod tests {
         assert_eq!(world.now().floors, [2, 1]);
         close(&world, 3);
         assert!(told(&world).contains("1 serve at forward, and its floor is 2"), "{}", told(&world));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_death_excuses_a_launch_more_only_of_one_that_the_release_was_to_bring_in() {
+        let world = promised(4).await;
+        world.expect_besides(&release(), [server(1)].into_iter());
+        launch_one(&world, "first").await;
+        world.die(&server(1));
+        launch_one(&world, "in its place").await;
+        assert_eq!(told(&world), "");
+        world.die(&server(2));
+        launch_one(&world, "in nobody's place").await;
+        assert!(told(&world).contains("S1") && told(&world).contains("has 3 instances"), "{}", told(&world));
     }
 
     #[tokio::test(start_paused = true)]

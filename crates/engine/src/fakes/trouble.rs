@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use segue_domain::app::AppState;
-use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, SubnetId};
-use segue_domain::instance::Origin;
+use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, ReleaseId, SubnetId};
+use segue_domain::instance::{InstanceState, Origin};
 use segue_domain::service::Balancer;
 use segue_domain::time::Timestamp;
 
@@ -22,6 +22,8 @@ const CLOCKS_AND_LOOK: Duration = Duration::from_secs(20);
 
 /// For so long after a death, or a person's deed, nobody can be expected to know of it.
 const LATELY_MS: u64 = 20_000;
+/// From the return of its tags to the end of a server that waited for nothing else.
+const SEEN_AGAIN_MS: u64 = 180_000;
 /// The deregistration delay of a server that an autoscaler takes away.
 const LEAVES_MS: u64 = 30_000;
 
@@ -36,6 +38,8 @@ pub(super) struct Troubles {
     pub(super) unlisted_for_ms: Vec<u64>,
     deaths: u64,
     dead: BTreeMap<InstanceId, Death>,
+    /// Whom a release brings in besides what it launches: who was stopped, or is a canary already.
+    there: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Who waited for the journal, and when.
     pub(super) mutes: Mutes,
     /// When a request that lands late was sent, as long as it has its effect.
@@ -51,8 +55,11 @@ struct Death {
 }
 
 impl Troubles {
-    pub(super) fn deaths(&self) -> u64 {
-        self.deaths
+    /// How many died of those whom a release brings in besides what it launches.
+    pub(super) fn dead_of_those_there(&self, release: &str) -> u64 {
+        let there = self.there.get(release).into_iter().flatten();
+        let dead = there.filter(|id| self.dead.contains_key(*id)).count();
+        u64::try_from(dead).unwrap_or(u64::MAX)
     }
 }
 
@@ -214,6 +221,22 @@ impl FakeWorld {
         !is_in_a_group && untagged.is_some_and(is_out)
     }
 
+    /// It is stopped, and in no group.
+    pub fn is_put_by(&self, id: &InstanceId) -> bool {
+        let state = self.now();
+        let is_stopped = |it: &Machine| it.instance.state == InstanceState::Stopped;
+        let is_in_a_group = state.groups.values().any(|targets| targets.contains_key(id));
+        !is_in_a_group && state.machines.get(id).is_some_and(is_stopped)
+    }
+
+    /// It has its tags, and has had them for long enough to be seen again.
+    pub fn has_long_been_in_sight(&self, id: &InstanceId) -> bool {
+        let state = self.now();
+        let is_seen =
+            |it: Untagged| it.to_ms.is_some_and(|to| state.now_ms >= to.saturating_add(SEEN_AGAIN_MS));
+        state.machines.get(id).is_some_and(|machine| machine.untagged.is_none_or(is_seen))
+    }
+
     /// Everything in one zone is gone at once.
     pub fn lose_zone(&self, subnet: &SubnetId) {
         let ids: Vec<InstanceId> = {
@@ -257,6 +280,11 @@ impl FakeWorld {
         state.floors = state.floors_for(state.floor);
         let there = state.balancers.iter().map(|balancer| state.able(Some(balancer))).collect();
         state.promised = Promised { floor: state.floor, floors: state.floors.clone(), there };
+    }
+
+    /// This release brings these in besides what it launches.
+    pub fn expect_besides(&self, release: &ReleaseId, instances: impl Iterator<Item = InstanceId>) {
+        self.now().troubles.there.insert(release.to_string(), instances.collect());
     }
 
     /// A person says that so many are enough, in all or at one load balancer.

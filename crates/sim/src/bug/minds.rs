@@ -6,6 +6,7 @@ mod sights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use segue_domain::decision::Decision;
 use segue_domain::effect::Effect;
@@ -79,7 +80,14 @@ impl Decider for Misguided {
         claimed: &BTreeSet<InstanceId>,
         configured: &Routing,
     ) -> Decision {
-        ByTheDomain.decide_after(state, world, claimed, configured)
+        if self.bugs.has(Bug::KeptForEver) {
+            return Decision::Over;
+        }
+        let mut known = state.clone();
+        if self.bugs.has(Bug::KeptForNothing) {
+            known.plan.service.full.keep_old = Duration::ZERO;
+        }
+        ByTheDomain.decide_after(&known, world, claimed, configured)
     }
 
     fn breaks(&self, before: &ReleaseState, event: &Event) -> Option<Broken> {

@@ -28,6 +28,9 @@ use segue_engine::ports::{
 use super::{Bug, Bugs};
 use crate::journal::Telling;
 
+/// So often whoever does not rest asks again.
+const RESTLESS_TRIES: u32 = 150;
+
 /// One daemon's ports, looked at.
 pub(crate) struct Between {
     ports: Ports,
@@ -107,7 +110,15 @@ impl Cloud for Between {
     }
 
     async fn instances(&self, service: &ServiceName) -> Result<BTreeMap<InstanceId, Instance>, CallError> {
-        self.ports.cloud.instances(service).await
+        let mut listed = self.ports.cloud.instances(service).await;
+        if self.bugs.has(Bug::RetriesAtOnce) {
+            for _ in 0..RESTLESS_TRIES {
+                if listed.is_err() {
+                    listed = self.ports.cloud.instances(service).await;
+                }
+            }
+        }
+        listed
     }
 
     async fn strangers(

@@ -1,6 +1,7 @@
 //! `planted`: each known mistake, put in on purpose, must be found within its budget of seeds; where another layer of
 //! safety hides it, with that layer away too. It is found when a law is named that the same run without it keeps.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use segue_engine::fakes::Law;
@@ -24,6 +25,20 @@ const HIDDEN_BY: &[(Bug, Bug)] = &[
     (Bug::StaleIsFresh, Bug::NoRecheck),
     (Bug::NoRecheck, Bug::UnknownIsZero),
     (Bug::Unfenced, Bug::Unplaced),
+    (Bug::ReleaseHidden, Bug::Unplaced),
+];
+
+/// Mistakes that other laws may see as well, each with the law that it is planted for: it is found when that one names
+/// it.
+const PLANTED_FOR: &[(Bug, &str)] = &[
+    (Bug::TerminatesOthers, "S5"),
+    (Bug::KeptForNothing, "S13"),
+    (Bug::RetriesAtOnce, "S23"),
+    (Bug::ReleaseHidden, "S25"),
+    (Bug::KeptForEver, "L2"),
+    (Bug::BlueStaysClosed, "L3"),
+    (Bug::SlotTwice, "A2"),
+    (Bug::ReleasedAllTheSame, "A6"),
 ];
 
 /// Mistakes against laws that the product asserts itself, each with its law.
@@ -43,8 +58,9 @@ pub struct Found {
     pub layer_off: Option<&'static str>,
     /// Seeds that it took; none when it was not found.
     pub seeds: Option<u64>,
-    /// The law that saw it, and what it said.
-    pub law: String,
+    /// Every law that was broken in the run that found it, the one that saw it first before the others.
+    pub laws: Vec<String>,
+    /// What the first one said.
     pub what: String,
 }
 
@@ -107,21 +123,38 @@ fn search(trial: Trial, first: u64, budget: u64) -> Found {
         bug: trial.bug.name(),
         layer_off: trial.layer_off.map(Bug::name),
         seeds: None,
-        law: String::new(),
+        laws: Vec::new(),
         what: String::new(),
     };
     for (seed, count) in (first..).zip(1..=budget) {
         let outcome = played(&plan(seed).with(&bugs), &[]);
-        let Some((law, what)) = outcome.violations.iter().find_map(|violation| named(violation)) else {
-            continue;
-        };
+        let broken: Vec<(&str, &str)> =
+            outcome.violations.iter().filter_map(|violation| named(violation)).collect();
+        let Some((_, what)) = broken.first().filter(|_| is_seen_by(trial.bug, &broken)) else { continue };
         if !played(&plan(seed).with(&without), &[]).violations.is_empty() {
             continue;
         }
-        (found.seeds, found.law, found.what) = (Some(count), law.to_owned(), what.to_owned());
+        (found.seeds, found.laws, found.what) = (Some(count), laws(&broken), (*what).to_owned());
         break;
     }
     found
+}
+
+/// Whether the law for which it is planted is among these, if it is planted for one.
+fn is_seen_by(bug: Bug, broken: &[(&str, &str)]) -> bool {
+    let mut wanted = PLANTED_FOR.iter().filter(|(planted, _)| *planted == bug);
+    wanted.all(|(_, law)| broken.iter().any(|(by, _)| by == law))
+}
+
+/// The laws of these violations, each once.
+fn laws(broken: &[(&str, &str)]) -> Vec<String> {
+    let mut laws: Vec<String> = Vec::new();
+    for (law, _) in broken {
+        if !laws.iter().any(|it| it == law) {
+            laws.push((*law).to_owned());
+        }
+    }
+    laws
 }
 
 /// The law that a violation names, and the rest of it; none for a run that broke down.
@@ -139,22 +172,30 @@ impl Table {
         missed.dedup();
         missed
     }
+
+    /// The laws that some mistake was found by.
+    fn named(&self) -> BTreeSet<&str> {
+        self.rows.iter().flat_map(|row| &row.laws).map(String::as_str).collect()
+    }
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seeds = self.seeds.map_or_else(|| "none".to_owned(), |seeds| seeds.to_string());
         let layer = self.layer_off.unwrap_or("");
-        write!(f, "{:<24} {layer:<24} {seeds:>6}  {:<4} {}", self.bug, self.law, self.what)
+        let laws = self.laws.join(" ");
+        write!(f, "{:<24} {layer:<24} {seeds:>6}  {laws:<16} {}", self.bug, self.what)
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<24} {:<24} {:>6}  {:<4} symptom", "bug", "layer off", "seeds", "law")?;
+        writeln!(f, "{:<24} {:<24} {:>6}  {:<16} symptom", "bug", "layer off", "seeds", "laws")?;
         for row in &self.rows {
             writeln!(f, "{row}")?;
         }
+        let named: Vec<&str> = self.named().into_iter().collect();
+        writeln!(f, "named: {}", named.join(" "))?;
         write!(
             f,
             "missed: {}",
@@ -173,5 +214,10 @@ mod tests {
         assert_eq!(named("L1: the run did not end"), Some(("L1", "the run did not end")));
         assert_eq!(named("it broke down: S13: no such thing"), None);
         assert_eq!(named("S: nothing"), None);
+    }
+
+    #[test]
+    fn every_law_of_a_run_is_kept_once_and_the_first_stays_first() {
+        assert_eq!(laws(&[("S6", ""), ("S2", ""), ("S6", ""), ("L1", "")]), ["S6", "S2", "L1"]);
     }
 }

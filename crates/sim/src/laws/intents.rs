@@ -3,7 +3,7 @@
 use segue_domain::effect::{Effect, Intent};
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
-use segue_domain::state::{Leg, ReleaseState};
+use segue_domain::state::{Leg, ReleaseState, Stance};
 
 use super::Case;
 
@@ -16,9 +16,6 @@ fn intent<'a>(case: &Case<'a>) -> Option<(&'a ReleaseState, &'a Intent)> {
 /// own that is like it: a court that asked the accused's would see no mistake in it.
 pub(super) fn s6_unknown_is_never_zero(case: &Case<'_>) -> Option<String> {
     let (before, intent) = intent(case)?;
-    if before.verdict().is_some() {
-        return None;
-    }
     let (Effect::Stop { instances } | Effect::Terminate { instances }) = &intent.effect else { return None };
     let apart = before.plan.service.patience.zeros_apart;
     let proven = |id: &InstanceId| {
@@ -26,8 +23,30 @@ pub(super) fn s6_unknown_is_never_zero(case: &Case<'_>) -> Option<String> {
         let span = zeros.and_then(|zeros| Some(zeros.last()?.since(*zeros.first()?)));
         span.is_some_and(|span| span >= apart)
     };
-    let unproven = instances.iter().find(|id| case.world.has_served(id) && !proven(id))?;
+    // What was proven of it was before it was stopped: after the verdict it says nothing of who has been started again.
+    let is_over = before.verdict().is_some();
+    let unproven = instances.iter().find(|id| case.world.has_served(id) && (is_over || !proven(id)))?;
     Some(format!("{} ends {unproven} without repeated zeros", intent.id))
+}
+
+/// After the verdict nothing is begun but the end of old servers.
+pub(super) fn s12_only_the_kept(case: &Case<'_>) -> Option<String> {
+    let (before, intent) = intent(case)?;
+    before.verdict()?;
+    let is_old = |id: &InstanceId| before.plan.blue.contains(id);
+    let is_their_end =
+        matches!(&intent.effect, Effect::Terminate { instances } if instances.iter().all(is_old));
+    (!is_their_end).then(|| format!("{} was begun after the verdict", intent.id))
+}
+
+/// Old servers are kept for as long as was promised, by the clock of whoever ends them.
+pub(super) fn s13_kept_as_promised(case: &Case<'_>) -> Option<String> {
+    let (before, intent) = intent(case)?;
+    let (Effect::Terminate { .. }, Stance::Closed { at, .. }) = (&intent.effect, &before.stance) else {
+        return None;
+    };
+    let due = at.after(before.plan.service.full.keep_old);
+    (case.at < due).then(|| format!("{} is {:?} too early", intent.id, due.since(case.at)))
 }
 
 /// New servers are closed on the way back only while an old one serves.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use segue_domain::app::AppState;
-use segue_domain::decision::{Cause, Decision, Reason};
+use segue_domain::decision::{Cause, Decision, Reason, Verdict};
 use segue_domain::effect::{Effect, Intent, Outcome};
 use segue_domain::event::Event;
 use segue_domain::ids::{EffectId, ImageId, InstanceId};
@@ -31,6 +31,7 @@ pub(super) fn mistake(bugs: &Bugs, state: &ReleaseState, world: &World, decision
         (Bug::SentAway, sent_away),
         (Bug::StepsSkipped, steps_skipped),
         (Bug::RetireWithoutEmpty, one_wave_is_enough),
+        (Bug::ReleasedAllTheSame, released_all_the_same),
     ];
     let planted = DEEDS.iter().filter(|(bug, _)| bugs.has(*bug));
     planted.fold(decision, |decision, (_, deed)| deed(state, world, decision))
@@ -181,6 +182,11 @@ fn sent_away(state: &ReleaseState, _: &World, decision: Decision) -> Decision {
 fn steps_skipped(_: &ReleaseState, _: &World, decision: Decision) -> Decision {
     let enter = |step| Decision::Record(vec![Event::StepEntered { step }]);
     if decision == enter(Step::Warm) { enter(Step::Admit) } else { decision }
+}
+
+fn released_all_the_same(_: &ReleaseState, _: &World, decision: Decision) -> Decision {
+    let is_abort = matches!(decision, Decision::Close(Verdict::Aborted { .. }));
+    if is_abort { Decision::Close(Verdict::Released) } else { decision }
 }
 
 fn one_wave_is_enough(state: &ReleaseState, _: &World, decision: Decision) -> Decision {
