@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use segue_domain::app::AppState;
 use segue_domain::decision::{Reason, Verdict};
 use segue_domain::effect::{self, Effect, LaunchBatch};
-use segue_domain::ids::InstanceId;
+use segue_domain::ids::{GroupArn, InstanceId};
 use segue_domain::instance::{Instance, InstanceState, Origin};
 use segue_domain::plan::Kind;
+use segue_domain::service::Balancer;
 use segue_domain::state::{Leg, ReleaseState, Stance};
 use segue_domain::step::Step;
 use segue_domain::time::Timestamp;
@@ -59,14 +60,26 @@ fn l1_every_release_ends(ground: &Ground, state: &ReleaseState) -> Option<String
     Some(format!("{}: {} did not end: {what} in step {step}", Law::EveryReleaseEnds, state.plan.release))
 }
 
-/// On the way back no old server lives, of all or at the load balancer that the hold names; where there is no way back,
-/// too few new ones do, and whoever was launched in their place does not answer.
+/// On the way back no old server lives, of all or at the load balancer that the hold names, or none of those from whom a
+/// load balancer had most of its users; where there is no way back, too few new ones do, and whoever was launched in
+/// their place does not answer.
 fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bool {
     let lives = |id: &&InstanceId| ground.world.app_state(id).is_some();
     match (reason, &state.leg) {
         (Reason::NoCapacity { able: 0, at, .. }, Leg::Back { .. }) => {
             let is_there = |id: &&InstanceId| at.as_ref().is_none_or(|at| state.home(id) == at);
             !state.plan.blue.iter().filter(is_there).any(|id| lives(&id))
+        }
+        (Reason::CannotGoBack { .. }, Leg::Back { .. }) => {
+            let of_colours = |balancer: &Balancer| {
+                let is_coloured =
+                    |groups: &BTreeSet<GroupArn>| groups.iter().any(|it| balancer.colours.contains(it));
+                let blue = state.plan.blue_groups.iter().filter(|(_, groups)| is_coloured(groups));
+                blue.map(|(id, _)| id).collect::<Vec<_>>()
+            };
+            let mut old =
+                state.plan.service.routing.balancers().map(of_colours).filter(|ids| !ids.is_empty());
+            old.any(|ids| !ids.iter().any(lives))
         }
         (Reason::CannotGoOn { step: Step::Handover | Step::Retire, .. }, Leg::Out) => {
             let floor = usize::try_from(state.plan.floor).unwrap_or(usize::MAX);

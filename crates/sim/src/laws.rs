@@ -8,8 +8,9 @@ mod release;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use segue_domain::effect::{Done, Outcome};
+use segue_domain::effect::{Done, Effect, Outcome};
 use segue_domain::event::{Event, ServiceEvent};
 use segue_domain::ids::{BoardId, ReleaseId};
 use segue_domain::laws::{Broken, broken};
@@ -34,8 +35,6 @@ pub(crate) struct Case<'a> {
     /// None for the first event.
     pub(crate) before: Option<&'a ReleaseState>,
     pub(crate) event: &'a Event,
-    /// By the clock of whoever wrote it.
-    pub(crate) at: Timestamp,
     pub(crate) world: &'a dyn Eyes,
 }
 
@@ -46,11 +45,17 @@ type Check = fn(&Case<'_>) -> Option<String>;
 const CHECKS: &[(Law, Check)] = &[
     (Law::UnknownIsNeverZero, intents::s6_unknown_is_never_zero),
     (Law::Order, intents::s12_only_the_kept),
-    (Law::NoReturn, intents::s13_kept_as_promised),
     (Law::BackNeedsAPlace, intents::s14_back_needs_a_place),
     (Law::ToldNeverBlocks, release::s22_told_never_blocks),
     (Law::NoBug, release::a3_no_bug),
 ];
+
+/// A release's end, as it was written.
+struct Closing {
+    epoch: u64,
+    at: Timestamp,
+    heard_ms: u64,
+}
 
 /// Hears everything that is appended.
 pub(crate) struct Court {
@@ -63,6 +68,7 @@ pub(crate) struct Court {
     records: BTreeMap<ReleaseId, u64>,
     /// Waves in a row that moved nothing.
     fruitless: BTreeMap<ReleaseId, u32>,
+    closed: BTreeMap<ReleaseId, Closing>,
     is_endless: bool,
     violations: Vec<String>,
 }
@@ -77,6 +83,7 @@ impl Court {
             moved: BTreeMap::new(),
             records: BTreeMap::new(),
             fruitless: BTreeMap::new(),
+            closed: BTreeMap::new(),
             is_endless: false,
             violations: Vec::new(),
         }
@@ -103,7 +110,7 @@ impl Court {
     pub(crate) fn hear_release(&mut self, before: Option<&ReleaseState>, record: &Record, event: &Event) {
         self.s15_one_chain(record);
         let world = Arc::clone(&self.world);
-        let case = Case { before, event, at: record.at, world: world.as_ref() };
+        let case = Case { before, event, world: world.as_ref() };
         for (law, check) in CHECKS {
             if let Some(what) = check(&case) {
                 self.convict(*law, &what);
@@ -114,6 +121,7 @@ impl Court {
                 self.convict(law, &what);
             }
             self.s11_moved_once(before, event);
+            self.s13_kept_as_promised(before, record, event);
             self.l4_no_livelock(&before.plan.release);
             self.l4_no_hurry(&before.plan.release, event);
         }
@@ -147,8 +155,7 @@ impl Court {
     /// A board that was moved is not moved again the same way: unless its server died, nobody brought it back.
     fn s11_moved_once(&mut self, before: &ReleaseState, event: &Event) {
         let Event::Ended { id, outcome: Outcome::Done(Done::Moved(result)), .. } = event else { return };
-        let Some(segue_domain::effect::Effect::Move(effect)) = before.effects.get(id).map(|it| &it.effect)
-        else {
+        let Some(Effect::Move(effect)) = before.effects.get(id).map(|it| &it.effect) else {
             return;
         };
         let stayed = |board: &BoardId| result.exceptions.iter().any(|it| it.board == *board);
@@ -159,6 +166,28 @@ impl Court {
                 let what = format!("{} was moved {} twice", one.board, effect.wave.direction.name());
                 self.convict(Law::MovedOnce, &what);
             }
+        }
+    }
+
+    /// Old servers are kept for as long as was promised: by the clock of whoever closed the release and ends them, and by
+    /// the true time where those are two.
+    fn s13_kept_as_promised(&mut self, before: &ReleaseState, record: &Record, event: &Event) {
+        let (release, now_ms) = (&before.plan.release, self.world.elapsed_ms());
+        if let Event::Closed { .. } = event {
+            let closing = Closing { epoch: record.epoch, at: record.at, heard_ms: now_ms };
+            self.closed.insert(release.clone(), closing);
+        }
+        let Event::Intended(intent) = event else { return };
+        let (Effect::Terminate { .. }, Some(closing)) = (&intent.effect, self.closed.get(release)) else {
+            return;
+        };
+        let kept = match closing.epoch == record.epoch {
+            true => record.at.since(closing.at),
+            false => Duration::from_millis(now_ms.saturating_sub(closing.heard_ms)),
+        };
+        let short = before.plan.service.full.keep_old.saturating_sub(kept);
+        if !short.is_zero() {
+            self.convict(Law::NoReturn, &format!("{} is {short:?} too early", intent.id));
         }
     }
 

@@ -41,18 +41,16 @@ pub fn decide_after(
     if scope.require_instances().is_err() {
         return later(state, "EC2's list", *at);
     }
-    let due = world.by_own_clock(*at).after(state.plan.service.full.keep_old);
+    let due = world.at_the_latest(*at).after(state.plan.service.full.keep_old);
     let is_here = |id: &&InstanceId| world.instance(id).is_some_and(|it| !it.state.is_gone());
-    let here: Vec<InstanceId> = state.plan.blue.difference(claimed).filter(is_here).cloned().collect();
+    let kept = || state.plan.blue.difference(claimed);
+    let here: Vec<InstanceId> = kept().filter(is_here).cloned().collect();
     if here.is_empty() {
-        // Its tags may be away for a moment only. Who stays away is gone, or somebody else's.
-        let until = due.after(scope.patience().step);
-        let is_away = |id: &InstanceId| world.instance(id).is_none();
-        let may_come_back = world.at < until && state.plan.blue.difference(claimed).any(is_away);
-        return if may_come_back {
-            later(state, "old servers that EC2 does not list", until)
-        } else {
-            Decision::Over
+        // Who is not listed, and was not terminated by this release, may only be without its tags.
+        let may_come_back = |id: &InstanceId| world.instance(id).is_none() && !was_terminated(state, id);
+        return match kept().any(may_come_back) {
+            true => later(state, "old servers that EC2 does not list", Timestamp::NEVER),
+            false => Decision::Over,
         };
     }
     if world.at < due {
@@ -82,6 +80,11 @@ pub fn decide_after(
     }
     let ends = ends(&scope, &instances);
     if ends.is_empty() { later(state, "the old servers' end", due) } else { Decision::Do(ends) }
+}
+
+fn was_terminated(state: &ReleaseState, id: &InstanceId) -> bool {
+    let ends = |effect: &Effect| matches!(effect, Effect::Terminate { instances } if instances.contains(id));
+    state.effects.values().any(|record| record.succeeded() && ends(&record.effect))
 }
 
 /// Who is ended by which call is fixed by the plan.

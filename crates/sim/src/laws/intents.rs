@@ -3,7 +3,7 @@
 use segue_domain::effect::{Effect, Intent};
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
-use segue_domain::state::{Leg, ReleaseState, Stance};
+use segue_domain::state::{Leg, ReleaseState};
 
 use super::Case;
 
@@ -37,16 +37,6 @@ pub(super) fn s12_only_the_kept(case: &Case<'_>) -> Option<String> {
     let is_their_end =
         matches!(&intent.effect, Effect::Terminate { instances } if instances.iter().all(is_old));
     (!is_their_end).then(|| format!("{} was begun after the verdict", intent.id))
-}
-
-/// Old servers are kept for as long as was promised, by the clock of whoever ends them.
-pub(super) fn s13_kept_as_promised(case: &Case<'_>) -> Option<String> {
-    let (before, intent) = intent(case)?;
-    let (Effect::Terminate { .. }, Stance::Closed { at, .. }) = (&intent.effect, &before.stance) else {
-        return None;
-    };
-    let due = at.after(before.plan.service.full.keep_old);
-    (case.at < due).then(|| format!("{} is {:?} too early", intent.id, due.since(case.at)))
 }
 
 /// New servers are closed on the way back only while an old one serves.
