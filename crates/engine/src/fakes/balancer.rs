@@ -19,12 +19,19 @@ const DRAIN_MS: u64 = 1_000;
 #[async_trait]
 impl LoadBalancer for FakePort {
     async fn targets(&self, group: &GroupArn) -> Result<Targets, CallError> {
-        self.call(Method::Targets, |state| {
-            let targets = state.groups.get(group).ok_or_else(|| no_group(group))?;
-            let health = |(id, target): (&InstanceId, &Registration)| (id.clone(), state.health(id, *target));
-            Ok(targets.iter().map(health).collect())
-        })
-        .await
+        self.world.now().unanswered.insert(group.clone());
+        let told = self
+            .call(Method::Targets, |state| {
+                let targets = state.groups.get(group).ok_or_else(|| no_group(group))?;
+                let health =
+                    |(id, target): (&InstanceId, &Registration)| (id.clone(), state.health(id, *target));
+                Ok(targets.iter().map(health).collect())
+            })
+            .await;
+        if told.is_ok() {
+            self.world.now().unanswered.remove(group);
+        }
+        told
     }
 
     async fn register(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError> {

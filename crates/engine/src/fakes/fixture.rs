@@ -80,6 +80,7 @@ impl State {
             warmed: BTreeSet::new(),
             gets_ready: false,
             all_hand_over: false,
+            unanswered: BTreeSet::new(),
             obeys_anybody: false,
             counted: BTreeMap::new(),
             troubles: Troubles::default(),

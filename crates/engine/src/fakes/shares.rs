@@ -18,8 +18,8 @@ impl State {
         self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
     }
 
-    /// No part of a load balancer's users is led to a group in which nobody is, while others serve. What the way back gives
-    /// its old colour is for the capacity's law to judge, and so is what canaries are given beside one colour.
+    /// No part of a load balancer's users is led to a group in which nobody is, while others serve, unless its
+    /// last reading failed. What the way back gives its old colour is for the capacity's law to judge, and so is what canaries are given beside one colour.
     pub(super) fn watch_shares_of_nobody(&mut self, forward: &ForwardArn) {
         let Some(balancer) = self.balancers.iter().find(|it| it.forward == *forward) else { return };
         let led_to = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
@@ -32,7 +32,10 @@ impl State {
             |group: &&GroupArn| self.groups.get(*group).is_some_and(|it| it.iter().any(may_serve));
         let shared: Vec<&GroupArn> = balancer.forwarded().filter(led_to).collect();
         let coloured = shared.iter().filter(|group| balancer.colours.contains(*group)).count();
-        let is_judged = |group: &&&GroupArn| coloured > 1 || !balancer.colours.contains(**group);
+        let is_judged = |group: &&&GroupArn| {
+            let is_seen = !self.unanswered.contains(**group);
+            is_seen && (coloured > 1 || !balancer.colours.contains(**group))
+        };
         let (served, deserted): (Vec<&GroupArn>, Vec<&GroupArn>) =
             shared.iter().partition(|it| has_anybody(it));
         let deserted = deserted.iter().find(is_judged);
