@@ -19,7 +19,8 @@ const DRAIN_MS: u64 = 1_000;
 #[async_trait]
 impl LoadBalancer for FakePort {
     async fn targets(&self, group: &GroupArn) -> Result<Targets, CallError> {
-        self.world.now().unanswered.insert(group.clone());
+        let now_ms = self.world.now_ms();
+        self.world.now().readings.asked(group, now_ms);
         let told = self
             .call(Method::Targets, |state| {
                 let targets = state.groups.get(group).ok_or_else(|| no_group(group))?;
@@ -29,7 +30,7 @@ impl LoadBalancer for FakePort {
             })
             .await;
         if told.is_ok() {
-            self.world.now().unanswered.remove(group);
+            self.world.now().readings.answered(group);
         }
         told
     }

@@ -18,6 +18,7 @@ use segue_domain::target::{Targets, Weights};
 use segue_journal::{MemoryStore, Owner, Scope, Store};
 
 use super::machine::{Fate, Machine};
+use super::shares::Readings;
 use super::state::{Promised, Registration, Sight, State};
 use super::trouble::Troubles;
 use super::users::Users;
@@ -80,7 +81,7 @@ impl State {
             warmed: BTreeSet::new(),
             gets_ready: false,
             all_hand_over: false,
-            unanswered: BTreeSet::new(),
+            readings: Readings::default(),
             obeys_anybody: false,
             counted: BTreeMap::new(),
             troubles: Troubles::default(),

@@ -1,11 +1,43 @@
 //! The laws of the small world that are looked at when a load balancer's shares are changed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
 use segue_domain::instance::InstanceState;
 use segue_domain::target::TargetHealth;
 
 use super::law::Law;
 use super::state::{Registration, State};
+
+/// From a look to what is done on it, with all tries of a call.
+const JUST_NOW_MS: u64 = 10_000;
+
+/// How the readings of groups went.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    /// The last one was not answered, or is not yet.
+    open: BTreeSet<GroupArn>,
+    /// When one was last found to have had no answer.
+    missed_ms: BTreeMap<GroupArn, u64>,
+}
+
+impl Readings {
+    pub(super) fn asked(&mut self, group: &GroupArn, now_ms: u64) {
+        if !self.open.insert(group.clone()) {
+            self.missed_ms.insert(group.clone(), now_ms);
+        }
+    }
+
+    pub(super) fn answered(&mut self, group: &GroupArn) {
+        self.open.remove(group);
+    }
+
+    /// Whoever does something now may not have seen the group.
+    fn was_missed(&self, group: &GroupArn, now_ms: u64) -> bool {
+        let lately = |missed_ms: &u64| now_ms < missed_ms.saturating_add(JUST_NOW_MS);
+        self.open.contains(group) || self.missed_ms.get(group).is_some_and(lately)
+    }
+}
 
 impl State {
     /// Shares are given to one load balancer after the other. Until all have theirs some have old servers and some new
@@ -18,8 +50,8 @@ impl State {
         self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
     }
 
-    /// No part of a load balancer's users is led to a group in which nobody is, while others serve, unless its
-    /// last reading failed. What the way back gives its old colour is for the capacity's law to judge, and so is what canaries are given beside one colour.
+    /// No part of a load balancer's users is led to a group in which nobody is, while others serve, unless a
+    /// reading of it failed a moment ago. What the way back gives its old colour is for the capacity's law to judge, and so is what canaries are given beside one colour.
     pub(super) fn watch_shares_of_nobody(&mut self, forward: &ForwardArn) {
         let Some(balancer) = self.balancers.iter().find(|it| it.forward == *forward) else { return };
         let led_to = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
@@ -33,7 +65,7 @@ impl State {
         let shared: Vec<&GroupArn> = balancer.forwarded().filter(led_to).collect();
         let coloured = shared.iter().filter(|group| balancer.colours.contains(*group)).count();
         let is_judged = |group: &&&GroupArn| {
-            let is_seen = !self.unanswered.contains(**group);
+            let is_seen = !self.readings.was_missed(group, self.now_ms);
             is_seen && (coloured > 1 || !balancer.colours.contains(**group))
         };
         let (served, deserted): (Vec<&GroupArn>, Vec<&GroupArn>) =

@@ -9,6 +9,7 @@ use segue_domain::service::Balancer;
 use segue_domain::target::Weights;
 
 use super::machine::{Fate, Machine};
+use super::shares::Readings;
 use super::trouble::Troubles;
 use super::users::Users;
 
@@ -70,8 +71,7 @@ pub(super) struct State {
     pub(super) gets_ready: bool,
     /// Every server can hand its boards over.
     pub(super) all_hand_over: bool,
-    /// Groups whose last reading was not answered, or is not yet.
-    pub(super) unanswered: BTreeSet<GroupArn>,
+    pub(super) readings: Readings,
     /// Servers do not look who calls: a mistake of the application's.
     pub(super) obeys_anybody: bool,
     /// What was counted when the metrics system stopped to look.
