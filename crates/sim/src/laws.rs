@@ -50,6 +50,9 @@ const CHECKS: &[(Law, Check)] = &[
     (Law::NoBug, release::a3_no_bug),
 ];
 
+/// Two daemons' clocks differ by so much at the most.
+const CLOCKS_APART: Duration = Duration::from_mins(10);
+
 /// A release's end, as it was written.
 struct Closing {
     epoch: u64,
@@ -169,8 +172,8 @@ impl Court {
         }
     }
 
-    /// Old servers are kept for as long as was promised: by the clock of whoever closed the release and ends them, and by
-    /// the true time where those are two.
+    /// Old servers are kept for as long as was promised: by the clock of whoever closed the release and ends them. Where
+    /// those are two, by the true time, and not shorter than by what their clocks may differ.
     fn s13_kept_as_promised(&mut self, before: &ReleaseState, record: &Record, event: &Event) {
         let (release, now_ms) = (&before.plan.release, self.world.elapsed_ms());
         if let Event::Closed { .. } = event {
@@ -183,7 +186,7 @@ impl Court {
         };
         let kept = match closing.epoch == record.epoch {
             true => record.at.since(closing.at),
-            false => Duration::from_millis(now_ms.saturating_sub(closing.heard_ms)),
+            false => Duration::from_millis(now_ms.saturating_sub(closing.heard_ms)) + CLOCKS_APART,
         };
         let short = before.plan.service.full.keep_old.saturating_sub(kept);
         if !short.is_zero() {

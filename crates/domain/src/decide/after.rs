@@ -41,7 +41,7 @@ pub fn decide_after(
     if scope.require_instances().is_err() {
         return later(state, "EC2's list", *at);
     }
-    let due = world.at_the_latest(*at).after(state.plan.service.full.keep_old);
+    let due = world.by_own_clock(*at).after(state.plan.service.full.keep_old);
     let is_here = |id: &&InstanceId| world.instance(id).is_some_and(|it| !it.state.is_gone());
     let kept = || state.plan.blue.difference(claimed);
     let here: Vec<InstanceId> = kept().filter(is_here).cloned().collect();
