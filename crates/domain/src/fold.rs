@@ -1,7 +1,7 @@
 //! State from events. Total: every stream that this version's engine can append folds; anything else is an
 //! [`Illegal`] that names the place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -82,8 +82,8 @@ impl ReleaseState {
             .map(|batch| BatchState {
                 attempt: 1,
                 count: batch.count,
-                launched: std::collections::BTreeSet::new(),
-                lost: std::collections::BTreeSet::new(),
+                launched: BTreeSet::new(),
+                lost: BTreeSet::new(),
             })
             .collect();
         Self {
@@ -105,6 +105,7 @@ impl ReleaseState {
             promoted: Promoted::No,
             judged: Promoted::No,
             enough: BTreeMap::new(),
+            terminated: BTreeSet::new(),
             occupied: BTreeMap::new(),
             progress_at: at,
             unseen: BTreeMap::new(),
@@ -265,6 +266,9 @@ impl ReleaseState {
             }
             (Effect::Move(effect), Done::Moved(result)) => {
                 tally(self.waves.entry(effect.wave.direction).or_default(), result);
+            }
+            (Effect::Terminate { instances }, Done::Nothing) => {
+                self.terminated.extend(instances.iter().cloned());
             }
             (_, Done::Nothing) => {}
             (_, Done::Launched(_) | Done::Moved(_)) => return Err("an outcome of another effect"),

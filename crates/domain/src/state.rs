@@ -41,6 +41,8 @@ pub struct ReleaseState {
     /// So many able servers are enough for the way back by a person's word, whatever the floor: in all (None), or at a
     /// load balancer.
     pub enough: BTreeMap<Option<ForwardArn>, u32>,
+    /// Whom it terminated, and AWS said so.
+    pub terminated: BTreeSet<InstanceId>,
     /// When a server that had been found empty was seen with boards: zeros from before say nothing.
     pub occupied: BTreeMap<InstanceId, Timestamp>,
     /// The last event that brought the release nearer to its end.

@@ -31,7 +31,8 @@ const PAGES_MAX: usize = 1_000;
 /// Speaks the handover contract to every instance of a service.
 #[derive(Debug, Clone)]
 pub struct ContractBoards {
-    /// For the boards whose users wait: one after the other is switched, and none waits for a connect.
+    /// For the boards whose users wait: one after the other is switched, and only the first at a server waits for a
+    /// connect.
     http: reqwest::Client,
     /// For all else, which goes to thousands of servers in turn.
     passing: reqwest::Client,

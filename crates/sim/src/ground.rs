@@ -69,10 +69,12 @@ impl Ground {
             routing.others.iter_mut().for_each(|balancer| balancer.slots.truncate(SLOTS));
         }
         let places = usize::try_from(plan.daemons).unwrap_or(1);
+        // One may be before the true time, and another one after it.
+        let clocks_apart = Duration::from_millis(plan.clocks_off_ms.saturating_mul(2));
         Self {
             plan: Rc::new(plan.clone()),
             service: Rc::new(service),
-            journal: Arc::new(Telling::new(&world, plan.bugs.clone(), tell)),
+            journal: Arc::new(Telling::new(&world, plan.bugs.clone(), tell, clocks_apart)),
             world,
             spells: Arc::default(),
             living: Rc::new(RefCell::new(vec![None; places])),

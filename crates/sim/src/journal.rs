@@ -46,11 +46,17 @@ pub(crate) struct Telling {
 }
 
 impl Telling {
-    pub(crate) fn new(world: &FakeWorld, bugs: Bugs, tell: Option<fn(u64, &Record)>) -> Self {
+    pub(crate) fn new(
+        world: &FakeWorld,
+        bugs: Bugs,
+        tell: Option<fn(u64, &Record)>,
+        clocks_apart: Duration,
+    ) -> Self {
+        let court = Court::new(Arc::new(world.clone()), RECORDS_MAX);
         Self {
             store: world.store(),
             told: watch::Sender::new(Told::default()),
-            court: Mutex::new(Court::new(Arc::new(world.clone()), RECORDS_MAX)),
+            court: Mutex::new(court.with_clocks_apart(clocks_apart)),
             bugs,
             newest: Mutex::new(None),
             tell,

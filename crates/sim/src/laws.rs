@@ -50,9 +50,6 @@ const CHECKS: &[(Law, Check)] = &[
     (Law::NoBug, release::a3_no_bug),
 ];
 
-/// Two daemons' clocks differ by so much at the most.
-const CLOCKS_APART: Duration = Duration::from_mins(10);
-
 /// A release's end, as it was written.
 struct Closing {
     epoch: u64,
@@ -65,6 +62,8 @@ pub(crate) struct Court {
     world: Arc<dyn Eyes>,
     /// A release with more goes on for ever.
     records_max: u64,
+    /// By so much the clocks of two daemons differ at the most.
+    clocks_apart: Duration,
     highest_epoch: u64,
     active: Option<ReleaseId>,
     moved: BTreeMap<(ReleaseId, Direction, BoardId), u64>,
@@ -81,6 +80,7 @@ impl Court {
         Self {
             world,
             records_max,
+            clocks_apart: Duration::ZERO,
             highest_epoch: 0,
             active: None,
             moved: BTreeMap::new(),
@@ -90,6 +90,11 @@ impl Court {
             is_endless: false,
             violations: Vec::new(),
         }
+    }
+
+    /// Its daemons have clocks of their own.
+    pub(crate) fn with_clocks_apart(self, clocks_apart: Duration) -> Self {
+        Self { clocks_apart, ..self }
     }
 
     pub(crate) fn elapsed_ms(&self) -> u64 {
@@ -186,7 +191,7 @@ impl Court {
         };
         let kept = match closing.epoch == record.epoch {
             true => record.at.since(closing.at),
-            false => Duration::from_millis(now_ms.saturating_sub(closing.heard_ms)) + CLOCKS_APART,
+            false => Duration::from_millis(now_ms.saturating_sub(closing.heard_ms)) + self.clocks_apart,
         };
         let short = before.plan.service.full.keep_old.saturating_sub(kept);
         if !short.is_zero() {

@@ -6,6 +6,7 @@
 //! killed here: terminating again changes nothing.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::registry;
 use super::scope::{Scope, Try, calls, next_try};
@@ -24,6 +25,9 @@ use crate::world::World;
 
 /// So many tries follow each other soon, where nobody hears how one ended.
 const TRIED_SOON: u32 = 5;
+
+/// Old servers that EC2 does not list are looked for so long after they have been kept.
+const LOOKED_FOR: Duration = Duration::from_hours(24);
 
 /// Decides about the old servers of a release that is over. `claimed` are instances that a later release of the
 /// service has plans for, and `configured` is how clients reach it today: a load balancer of the plan's may be gone.
@@ -47,9 +51,10 @@ pub fn decide_after(
     let here: Vec<InstanceId> = kept().filter(is_here).cloned().collect();
     if here.is_empty() {
         // Who is not listed, and was not terminated by this release, may only be without its tags.
-        let may_come_back = |id: &InstanceId| world.instance(id).is_none() && !was_terminated(state, id);
-        return match kept().any(may_come_back) {
-            true => later(state, "old servers that EC2 does not list", Timestamp::NEVER),
+        let is_away = |id: &InstanceId| world.instance(id).is_none() && !state.terminated.contains(id);
+        let until = due.after(LOOKED_FOR);
+        return match world.at < until && kept().any(is_away) {
+            true => later(state, "old servers that EC2 does not list", until),
             false => Decision::Over,
         };
     }
@@ -80,11 +85,6 @@ pub fn decide_after(
     }
     let ends = ends(&scope, &instances);
     if ends.is_empty() { later(state, "the old servers' end", due) } else { Decision::Do(ends) }
-}
-
-fn was_terminated(state: &ReleaseState, id: &InstanceId) -> bool {
-    let ends = |effect: &Effect| matches!(effect, Effect::Terminate { instances } if instances.contains(id));
-    state.effects.values().any(|record| record.succeeded() && ends(&record.effect))
 }
 
 /// Who is ended by which call is fixed by the plan.

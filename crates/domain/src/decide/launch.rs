@@ -23,8 +23,8 @@ use crate::time::Timestamp;
 /// How long EC2 may not show what it has launched, and a minute for clocks that differ.
 /// Source: EC2 API, eventual consistency: back off up to five minutes.
 pub(super) const VISIBLE_WITHIN: Duration = Duration::from_mins(6);
-/// EC2's clock and ours.
-const CLOCKS_APART: Duration = Duration::from_mins(5);
+/// EC2's clock and ours differ by so much at the most.
+const EC2S_CLOCK_APART: Duration = Duration::from_mins(5);
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
@@ -205,7 +205,7 @@ fn unheard_of(scope: &Scope<'_>) -> BTreeMap<(u32, u32), Vec<InstanceId>> {
     let mut unheard_of: BTreeMap<(u32, u32), Vec<InstanceId>> = BTreeMap::new();
     for (id, it) in scope.world.instances.known().into_iter().flatten() {
         let Origin::Release { release, batch, attempt } = &it.origin else { continue };
-        if *release == mine && !known(id) && it.launched_at.after(CLOCKS_APART) >= scope.state.began_at {
+        if *release == mine && !known(id) && it.launched_at.after(EC2S_CLOCK_APART) >= scope.state.began_at {
             unheard_of.entry((*batch, *attempt)).or_default().push(id.clone());
         }
     }

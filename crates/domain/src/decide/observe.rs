@@ -53,7 +53,7 @@ fn go_on(scope: &Scope<'_>, bake: &Bake) -> Taken {
     {
         return Ok(Progress::Record(vec![Event::EnoughBoards { boards }]));
     }
-    let until = scope.world.by_own_clock(bake.began_at).after(span);
+    let until = scope.world.at_the_latest(bake.began_at).after(span);
     if scope.world.at < until {
         return Ok(Progress::WaitUntil(WaitingOn::Bake { boards, wanted }, until, Then::GoOn));
     }

@@ -50,8 +50,8 @@ impl State {
         self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
     }
 
-    /// No part of a load balancer's users is led to a group in which nobody is, while others serve, unless a
-    /// reading of it failed a moment ago. What the way back gives its old colour is for the capacity's law to judge, and so is what canaries are given beside one colour.
+    /// No part of a load balancer's users is led to a group in which nobody is, while others serve, unless a reading of it
+    /// failed a moment ago. Where one colour has a share alone, that one is for the capacity's law to judge.
     pub(super) fn watch_shares_of_nobody(&mut self, forward: &ForwardArn) {
         let Some(balancer) = self.balancers.iter().find(|it| it.forward == *forward) else { return };
         let led_to = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
