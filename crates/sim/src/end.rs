@@ -71,15 +71,8 @@ fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bo
             !state.plan.blue.iter().filter(is_there).any(|id| lives(&id))
         }
         (Reason::CannotGoBack { .. }, Leg::Back { .. }) => {
-            let of_colours = |balancer: &Balancer| {
-                let is_coloured =
-                    |groups: &BTreeSet<GroupArn>| groups.iter().any(|it| balancer.colours.contains(it));
-                let blue = state.plan.blue_groups.iter().filter(|(_, groups)| is_coloured(groups));
-                blue.map(|(id, _)| id).collect::<Vec<_>>()
-            };
-            let mut old =
-                state.plan.service.routing.balancers().map(of_colours).filter(|ids| !ids.is_empty());
-            old.any(|ids| !ids.iter().any(lives))
+            let mut old = state.plan.service.routing.balancers().map(|balancer| mainstay(state, balancer));
+            old.any(|ids| !ids.is_empty() && !ids.iter().any(lives))
         }
         (Reason::CannotGoOn { step: Step::Handover | Step::Retire, .. }, Leg::Out) => {
             let floor = usize::try_from(state.plan.floor).unwrap_or(usize::MAX);
@@ -87,6 +80,18 @@ fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bo
         }
         _ => false,
     }
+}
+
+/// The old servers of a load balancer that had most of its users: those of its colours, and its canaries where it had no
+/// others.
+fn mainstay<'s>(state: &'s ReleaseState, balancer: &Balancer) -> Vec<&'s InstanceId> {
+    let is_coloured = |groups: &BTreeSet<GroupArn>| groups.iter().any(|it| balancer.colours.contains(it));
+    let coloured = state.plan.blue_groups.iter().filter(|(_, groups)| is_coloured(groups));
+    let coloured: Vec<&InstanceId> = coloured.map(|(id, _)| id).collect();
+    if coloured.is_empty() {
+        return state.plan.blue.iter().filter(|id| *state.home(id) == balancer.forward).collect();
+    }
+    coloured
 }
 
 /// L2: what a release launched serves, or is gone. One whose tags a person had taken away when the release ended is

@@ -19,6 +19,8 @@ pub(super) struct App {
     pub(super) started_at_ms: u64,
     /// It has taken boards since then, if it does.
     pub(super) open_since_ms: u64,
+    /// When it was told its route, or another one.
+    pub(super) routed_since_ms: u64,
     /// A board has lived here.
     pub(super) has_served: bool,
     pub(super) boards: BTreeMap<BoardId, Held>,
@@ -54,6 +56,7 @@ impl App {
             generation: 0,
             started_at_ms,
             open_since_ms: started_at_ms,
+            routed_since_ms: started_at_ms,
             has_served: false,
             boards,
         }

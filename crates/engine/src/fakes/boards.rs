@@ -55,8 +55,9 @@ impl Boards for FakePort {
                 app.open_since_ms = now_ms;
             }
             app.state = AppState::Serving;
-            if route.is_some() {
+            if route.is_some() && app.route != route {
                 app.route = route;
+                app.routed_since_ms = now_ms;
             }
             Ok(())
         })

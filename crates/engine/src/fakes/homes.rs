@@ -48,7 +48,7 @@ impl State {
         })
     }
 
-    /// Since when it has been open, healthy at this load balancer and listed; none when it is not.
+    /// Since when it has been open, healthy at this load balancer, known by its route and listed; none when it is not.
     fn takes_boards_since(&self, at: &Balancer, id: &InstanceId) -> Option<u64> {
         let machine = self.machines.get(id)?;
         let app = machine.app.as_ref().filter(|app| app.state == AppState::Serving)?;
@@ -59,7 +59,13 @@ impl State {
         let registered = at.forwarded().filter_map(|group| self.groups.get(group)?.get(id));
         let healthy = registered.filter(|target| self.health(id, **target) == TargetHealth::Healthy);
         let since_ms = healthy.map(|target| target.checked_at_ms(app)).min()?;
-        Some(since_ms.max(app.open_since_ms).max(machine.listed_at_ms).max(tagged_ms))
+        // Where there are routes, boards are carried to nobody who knows none.
+        let routed_ms = match at.slots.is_empty() {
+            true => 0,
+            false => app.route.as_ref().map(|_| app.routed_since_ms)?,
+        };
+        let seen_ms = machine.listed_at_ms.max(tagged_ms);
+        Some(since_ms.max(app.open_since_ms).max(routed_ms).max(seen_ms))
     }
 }
 

@@ -125,7 +125,7 @@ impl State {
         }
         let promised = self.balancers.iter().zip(&self.promised.floors);
         let raised = self.floors.iter().zip(promised).map(|(floor, (balancer, promised))| {
-            let able = if floor < promised { self.able(Some(balancer)) } else { 0 };
+            let able = if floor < promised { self.able_in_colours(balancer) } else { 0 };
             able.min(*promised).max(*floor)
         });
         self.floors = raised.collect();
@@ -150,14 +150,14 @@ impl State {
         self.front_door(at).into_iter().collect::<BTreeSet<_>>().len()
     }
 
-    /// How many of as many as there were when the release began. Who is more than that at one of several load balancers
-    /// is in nobody's place at another.
+    /// How many of as many as there were when the release began, canaries aside: they come in nobody's place. Who is more
+    /// than that at one of several load balancers is in nobody's place at another.
     pub(super) fn able_as_before(&self) -> usize {
         let each = self.balancers.iter().zip(&self.promised.there);
-        each.map(|(balancer, there)| self.able(Some(balancer)).min(*there)).sum()
+        each.map(|(balancer, there)| self.able_in_colours(balancer).min(*there)).sum()
     }
 
-    fn able_in_colours(&self, at: &Balancer) -> usize {
+    pub(super) fn able_in_colours(&self, at: &Balancer) -> usize {
         let is_coloured = |id: &InstanceId| {
             let mut colours = at.colours.iter().filter_map(|colour| self.groups.get(colour));
             colours.any(|targets| targets.contains_key(id))

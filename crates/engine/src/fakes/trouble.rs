@@ -137,7 +137,7 @@ impl State {
         death.homes.extend(homes);
         // Nobody took it away: what is left is what must stay, until somebody comes back.
         self.floor = self.floor.min(self.able_as_before());
-        let able: Vec<usize> = self.balancers.iter().map(|balancer| self.able(Some(balancer))).collect();
+        let able: Vec<usize> = self.balancers.iter().map(|balancer| self.able_in_colours(balancer)).collect();
         self.floors.iter_mut().zip(able).for_each(|(floor, able)| *floor = able.min(*floor));
     }
 }
