@@ -13,30 +13,30 @@ use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
 use segue_domain::state::{Leg, ReleaseState, Stance};
 use segue_domain::step::Step;
+use segue_engine::Engine;
 use segue_engine::fakes::{FIRST, FakeWorld, Life, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
-use segue_engine::{Engine, Rhythm};
 use segue_journal::{MemoryStore, Reader, Record, Stream};
 use tokio::time::{sleep, timeout};
 
 use crate::endings::{lawful, serves};
-use crate::play::{begin, begin_with, by};
+use crate::play::{begin, by};
 use crate::stories::world;
 
 /// One world and one journal for all daemons.
-struct Place {
-    world: FakeWorld,
-    store: Arc<MemoryStore>,
+pub(crate) struct Place {
+    pub(crate) world: FakeWorld,
+    pub(crate) store: Arc<MemoryStore>,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = world();
         let store = Arc::new(world.store());
         Self { world, store }
     }
 
-    fn daemon(&self, name: &str, life: &Life) -> Engine {
+    pub(crate) fn daemon(&self, name: &str, life: &Life) -> Engine {
         begin(&self.world, &self.store, self.world.service(), (name, life))
     }
 
@@ -48,13 +48,13 @@ impl Place {
     }
 }
 
-async fn full_release(daemon: &Engine) -> Result<ReleaseId, Refusal> {
+pub(crate) async fn full_release(daemon: &Engine) -> Result<ReleaseId, Refusal> {
     let version = Some(Version::new(SECOND));
     let request = Request { kind: Kind::Full, version, parent: None, overrides: BTreeMap::new() };
     daemon.start(&ServiceName::new("boards"), request, None, by()).await
 }
 
-async fn until(daemon: &Engine, release: &ReleaseId, is_so: impl Fn(&ReleaseState) -> bool) {
+pub(crate) async fn until(daemon: &Engine, release: &ReleaseId, is_so: impl Fn(&ReleaseState) -> bool) {
     let seen = async {
         loop {
             let watch = daemon.watch(release).await.expect("the release is known");
@@ -87,182 +87,6 @@ async fn a_second_daemon_waits_for_the_lease_and_goes_on_when_the_first_is_gone(
     lawful(&place.world);
     serves(&place.world, SECOND, "b", 3);
     assert_eq!(place.epochs(&release).await, [1, 2]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_daemon_that_stops_gives_the_lease_back_at_once() {
-    let place = Place::new();
-    let first = place.daemon("first", &Life::new());
-    first.leading().await;
-    let release = full_release(&first).await.expect("it takes it");
-    until(&first, &release, |state| !state.launched().is_empty()).await;
-    first.stop().await;
-    let second = place.daemon("second", &Life::new());
-    assert!(timeout(Duration::from_secs(2), second.leading()).await.is_ok(), "the lease was not given back");
-    until(&second, &release, |state| state.verdict().is_some()).await;
-    lawful(&place.world);
-    serves(&place.world, SECOND, "b", 3);
-}
-
-/// Tells a daemon to stop while something of it takes for ever: the lease is given back all the same.
-async fn stops_in_time(place: &Place, daemon: &Engine) {
-    daemon.stop().await;
-    let second = place.daemon("second", &Life::new());
-    assert!(timeout(Duration::from_secs(2), second.leading()).await.is_ok(), "the lease was not given back");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_that_takes_long_keeps_no_daemon_from_giving_the_lease_back() {
-    let place = Place::new();
-    let first = Arc::new(place.daemon("first", &Life::new()));
-    first.leading().await;
-    place.world.choke().add(Method::Append, Nth::Each, What::Late(Duration::from_hours(1)));
-    let asking = Arc::clone(&first);
-    let asked = tokio::spawn(async move { full_release(&asking).await });
-    sleep(Duration::from_secs(1)).await;
-    stops_in_time(&place, &first).await;
-    let answer = asked.await.expect("nothing broke down");
-    assert!(matches!(answer, Err(Refusal::NotServed { .. })), "{answer:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn old_servers_that_take_long_to_look_at_keep_no_daemon_from_giving_the_lease_back() {
-    let place = Place::new();
-    let first = place.daemon("first", &Life::new());
-    first.leading().await;
-    let release = full_release(&first).await.expect("it takes it");
-    until(&first, &release, |state| state.verdict().is_some()).await;
-    place.world.choke().add(Method::Instances, Nth::Each, What::Late(Duration::from_hours(1)));
-    sleep(Duration::from_secs(12)).await;
-    stops_in_time(&place, &first).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_look_that_takes_long_is_left_off_when_the_daemon_is_to_stop() {
-    let place = Place::new();
-    let first = place.daemon("first", &Life::new());
-    first.leading().await;
-    full_release(&first).await.expect("it takes it");
-    place.world.choke().add(Method::Instances, Nth::Each, What::Late(Duration::from_secs(29)));
-    sleep(Duration::from_secs(5)).await;
-    assert!(timeout(Duration::from_secs(1), first.stop()).await.is_ok(), "it waited for its look");
-}
-
-/// A place in which a release has ended, and no daemon lives any more.
-async fn after_a_release() -> Place {
-    let place = Place::new();
-    let first = place.daemon("first", &Life::new());
-    first.leading().await;
-    let release = full_release(&first).await.expect("it takes it");
-    let mut watch = first.watch(&release).await.expect("it is on");
-    until(&first, &release, |state| state.verdict().is_some()).await;
-    sleep(Duration::from_secs(1)).await;
-    let last = watch.borrow_and_update().clone();
-    assert!(last.state.verdict().is_some() && last.world.is_none(), "what it saw last is kept for ever");
-    first.stop().await;
-    place
-}
-
-async fn rollback(daemon: &Engine) -> Result<ReleaseId, Refusal> {
-    let version = Some(Version::new(FIRST));
-    let request = Request { kind: Kind::Rollback, version, parent: None, overrides: BTreeMap::new() };
-    daemon.start(&ServiceName::new("boards"), request, None, by()).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_takes_a_release_over_reads_no_earlier_one_before() {
-    let place = after_a_release().await;
-    let (first, second) = (place.daemon("first", &Life::new()), place.daemon("second", &Life::new()));
-    first.leading().await;
-    let release = rollback(&first).await.expect("it takes it");
-    first.stop().await;
-    let before = place.world.choke().calls(Method::Page);
-    second.leading().await;
-    let read = place.world.choke().calls(Method::Page) - before;
-    assert_eq!(read, 2, "the service's stream and that of the release that is on");
-    until(&second, &release, |state| state.verdict().is_some()).await;
-    sleep(Duration::from_mins(30)).await;
-    assert!(place.world.fleet(SECOND, InstanceState::Stopped).is_empty(), "it is cleared up all the same");
-    lawful(&place.world);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_earlier_release_that_cannot_be_read_lets_nothing_begin_until_it_can() {
-    let place = after_a_release().await;
-    let second = place.daemon("second", &Life::new());
-    second.leading().await;
-    place.world.choke().add(Method::Page, Nth::Each, What::FailBefore(Class::Bug));
-    sleep(Duration::from_mins(1)).await;
-    let trouble = || second.services().into_iter().find_map(|it| it.trouble);
-    assert!(trouble().is_some_and(|why| why.contains("boards-1")), "{:?}", trouble());
-    let refused = rollback(&second).await;
-    assert!(matches!(refused, Err(Refusal::CannotSee { .. })), "{refused:?}");
-    place.world.choke().heal(Method::Page);
-    sleep(Duration::from_mins(1)).await;
-    assert_eq!(trouble(), None);
-    rollback(&second).await.expect("it can be read again");
-}
-
-/// A release on its way out whose journal is nearly full, held for it.
-async fn nearly_full(place: &Place) -> (Engine, ReleaseId) {
-    let rhythm = Rhythm { records_max: 1_000, ..Rhythm::default() };
-    let named = ("only", &Life::new());
-    let daemon = begin_with(&place.world, &place.store, place.world.service(), named, rhythm);
-    daemon.leading().await;
-    let release = full_release(&daemon).await.expect("it takes it");
-    until(&daemon, &release, |state| state.is_done(Step::Admit)).await;
-    daemon.say(&release, Word::Pause, by()).await.expect("a word");
-    while last(&daemon, &release).await < 695 {
-        daemon.say(&release, Word::Resume, by()).await.expect("a word");
-        daemon.say(&release, Word::Pause, by()).await.expect("a word");
-    }
-    daemon.say(&release, Word::Resume, by()).await.expect("a word");
-    until(&daemon, &release, |state| matches!(state.stance, Stance::Held { .. })).await;
-    (daemon, release)
-}
-
-async fn last(daemon: &Engine, release: &ReleaseId) -> u64 {
-    daemon.watch(release).await.expect("it is known").borrow().seq
-}
-
-async fn held_for(daemon: &Engine, release: &ReleaseId) -> String {
-    let state = daemon.watch(release).await.expect("it is known").borrow().state.clone();
-    if let Stance::Held { reason: Reason::CannotGoOn { why, .. }, .. } = &state.stance {
-        return format!("on: {why}");
-    }
-    let Stance::Held { reason: Reason::CannotGoBack { why, .. }, .. } = &state.stance else {
-        panic!("it is not held for that: {:?}", state.stance);
-    };
-    format!("back: {why}")
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_release_whose_journal_is_nearly_full_holds_and_has_room_to_go_back() {
-    let place = Place::new();
-    let (daemon, release) = nearly_full(&place).await;
-    let why = held_for(&daemon, &release).await;
-    assert!(why.starts_with("on: its journal has ") && why.contains("of 1000 records"), "{why}");
-    daemon.say(&release, Word::Abort, by()).await.expect("a person turns it back");
-    until(&daemon, &release, |state| state.verdict().is_some()).await;
-    lawful(&place.world);
-    serves(&place.world, FIRST, "a", 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_way_back_leaves_the_room_for_the_end() {
-    let place = Place::new();
-    let (daemon, release) = nearly_full(&place).await;
-    while last(&daemon, &release).await < 965 {
-        daemon.say(&release, Word::Retry, by()).await.expect("a word");
-        until(&daemon, &release, |state| matches!(state.stance, Stance::Held { .. })).await;
-    }
-    daemon.say(&release, Word::Abort, by()).await.expect("a person turns it back");
-    until(&daemon, &release, |state| {
-        state.verdict().is_some() || matches!(state.stance, Stance::Held { .. })
-    })
-    .await;
-    let why = held_for(&daemon, &release).await;
-    assert!(why.starts_with("back: its journal has 9"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
