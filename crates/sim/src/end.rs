@@ -110,9 +110,7 @@ fn l2_no_orphans(
     let Some(state) = releases.get(release) else {
         return Some(left(format!("was launched by {release}, which the journal does not know")));
     };
-    if let Stance::Closed { at, .. } = state.stance
-        && ground.world.was_out_of_sight_at(&instance.id, at)
-    {
+    if was_out_of_sight(ground, state, &instance.id) {
         return None;
     }
     match state.verdict() {
@@ -189,28 +187,28 @@ fn may_be_of_an_open_launch(state: &ReleaseState, instance: &Instance) -> bool {
     is_held && open.any(|record| matches!(&record.effect, Effect::Launch(launch) if is_its(launch)))
 }
 
+/// It had no tags, and no group had it, when its release ended, by the true time.
+fn was_out_of_sight(ground: &Ground, state: &ReleaseState, id: &InstanceId) -> bool {
+    let closed_ms = ground.journal.court().closed_ms(&state.plan.release);
+    closed_ms.is_some_and(|closed_ms| ground.world.was_out_of_sight_at(id, closed_ms))
+}
+
 /// L3: after a way back that was gone to its end, every old server that lives is open. One that was out of its groups,
 /// and whose tags a person had taken away when the release ended, is that person's, as in L2.
 fn l3_back_is_as_before(ground: &Ground, releases: &BTreeMap<String, ReleaseState>) -> Vec<String> {
     let last = releases.values().max_by_key(|state| state.plan.release.number);
-    let Some((state, at)) = last.and_then(|state| Some((state, went_back_at(state)?))) else {
-        return Vec::new();
-    };
+    let Some(state) = last.filter(|state| went_back(state)) else { return Vec::new() };
     let closed = state
         .plan
         .blue
         .iter()
         .filter(|id| ground.world.app_state(id).is_some_and(|state| state != AppState::Serving))
-        .filter(|id| !ground.world.was_out_of_sight_at(id, at));
+        .filter(|id| !was_out_of_sight(ground, state, id));
     closed
         .map(|id| format!("{}: {id} is left closed by {}", Law::BackIsAsBefore, state.plan.release))
         .collect()
 }
 
-fn went_back_at(state: &ReleaseState) -> Option<Timestamp> {
-    let Stance::Closed { verdict, at } = &state.stance else { return None };
-    match verdict {
-        Verdict::RolledBack { .. } | Verdict::Aborted { .. } => Some(*at),
-        Verdict::Released | Verdict::Passed | Verdict::Refused { .. } => None,
-    }
+fn went_back(state: &ReleaseState) -> bool {
+    matches!(state.verdict(), Some(Verdict::RolledBack { .. } | Verdict::Aborted { .. }))
 }

@@ -97,6 +97,11 @@ impl Court {
         Self { clocks_apart, ..self }
     }
 
+    /// When a release was closed, by the world's time.
+    pub(crate) fn closed_ms(&self, release: &ReleaseId) -> Option<u64> {
+        self.closed.get(release).map(|closing| closing.heard_ms)
+    }
+
     pub(crate) fn elapsed_ms(&self) -> u64 {
         self.world.elapsed_ms()
     }

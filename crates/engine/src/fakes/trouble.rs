@@ -7,19 +7,15 @@ use segue_domain::app::AppState;
 use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, ReleaseId, SubnetId};
 use segue_domain::instance::{InstanceState, Origin};
 use segue_domain::service::Balancer;
-use segue_domain::time::Timestamp;
 
+use super::FakeWorld;
 use super::fixture::{COLOUR, SUBNETS};
 use super::machine::{Fate, Machine, Untagged};
 use super::mute::Mutes;
 use super::state::{Promised, Registration, State};
-use super::{FakeWorld, at};
 
 /// A look, a registration and its health check.
 const HEALTHY_AGAIN_MS: u64 = 30_000;
-/// Ten seconds by which clocks differ, and ten from a look to what follows from it.
-const CLOCKS_AND_LOOK: Duration = Duration::from_secs(20);
-
 /// For so long after a death, or a person's deed, nobody can be expected to know of it.
 const LATELY_MS: u64 = 20_000;
 /// From the return of its tags to the end of a server that waited for nothing else.
@@ -208,15 +204,14 @@ impl FakeWorld {
         }
     }
 
-    /// It had no tags then, by a person's hand, and no group has it: nobody could see it. Then is by the clock of whoever
-    /// looked a moment before.
-    pub fn was_out_of_sight_at(&self, id: &InstanceId, when: Timestamp) -> bool {
+    /// It had no tags then, by a person's hand, and no group has it: nobody could see it, who looked a moment before.
+    pub fn was_out_of_sight_at(&self, id: &InstanceId, when_ms: u64) -> bool {
         let state = self.now();
         let untagged = state.machines.get(id).and_then(|machine| machine.untagged);
         let is_in_a_group = state.groups.values().any(|targets| targets.contains_key(id));
         let is_out = |it: Untagged| {
-            let ends = it.to_ms.map(|to| at(to).after(CLOCKS_AND_LOOK));
-            at(it.from_ms) <= when.after(CLOCKS_AND_LOOK) && ends.is_none_or(|to| when <= to)
+            let ends = it.to_ms.map(|to_ms| to_ms.saturating_add(LATELY_MS));
+            it.from_ms <= when_ms && ends.is_none_or(|to_ms| when_ms <= to_ms)
         };
         !is_in_a_group && untagged.is_some_and(is_out)
     }
