@@ -8,6 +8,7 @@
 //!
 //! If killed here: the next loop says that every intent in flight ended unknown, looks, and decides again.
 
+mod decided;
 mod flights;
 mod fullness;
 mod rest;
@@ -15,15 +16,13 @@ mod tardy;
 mod unseen;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use segue_domain::decide::{Slow, needs, needs_no_look, too_old};
-use segue_domain::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
+use segue_domain::decision::{Decision, Then, Verdict, Wait, WaitingOn};
 use segue_domain::effect::{Intent, Outcome};
 use segue_domain::event::Event;
-use segue_domain::laws::Broken;
 use segue_domain::state::{ReleaseState, Stance};
 use segue_domain::time::Timestamp;
 use segue_domain::world::World;
@@ -41,6 +40,8 @@ use crate::pen::{By, WriteError};
 use crate::ports::Clock;
 use crate::service::told_to;
 
+pub(crate) use decided::unlawful;
+use decided::{decided, waiting};
 use flights::{Flights, is_hook};
 use fullness::lacks_room;
 use rest::rest_after;
@@ -434,51 +435,5 @@ impl ReleaseLoop<'_> {
                 Ended::Stuck(error.to_string())
             }
         }
-    }
-}
-
-/// Decides; a panic in it is a bug that holds the release.
-fn decided(decider: &dyn Decider, state: &ReleaseState, world: &World) -> Decision {
-    match catch_unwind(AssertUnwindSafe(|| decider.decide(state, world))) {
-        Ok(decision) => decision,
-        Err(_) => Decision::Park(Reason::Bug { what: "deciding broke down".to_owned() }),
-    }
-}
-
-/// The law that a decision would break.
-pub(crate) fn unlawful(
-    decider: &dyn Decider,
-    state: &ReleaseState,
-    at: Timestamp,
-    decision: &Decision,
-) -> Option<Broken> {
-    match decision {
-        Decision::Do(intents) => {
-            intents.iter().find_map(|intent| decider.breaks(state, &Event::Intended(intent.clone())))
-        }
-        // Each of them follows the one before.
-        Decision::Record(events) => {
-            let mut before = state.clone();
-            events.iter().find_map(|event| {
-                let broken = decider.breaks(&before, event);
-                // What does not fold is refused when it is to be written.
-                let _folds = before.apply(at, event);
-                broken
-            })
-        }
-        Decision::Close(verdict) => decider.breaks(state, &Event::Closed { verdict: verdict.clone() }),
-        Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Over => None,
-    }
-}
-
-fn waiting(decision: &Decision) -> Option<Wait> {
-    match decision {
-        Decision::Wait(wait) => Some(wait.clone()),
-        Decision::Record(_)
-        | Decision::Do(_)
-        | Decision::Ask(_)
-        | Decision::Park(_)
-        | Decision::Close(_)
-        | Decision::Over => None,
     }
 }

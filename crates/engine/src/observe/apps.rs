@@ -33,25 +33,15 @@ pub(super) async fn read(
     instances: &Reading<BTreeMap<InstanceId, Instance>>,
     book: &AddressBook,
 ) -> Apps {
-    let witnesses = Witnesses::new(needs, instances, book);
+    let statuses = each(STATUSES_AT_ONCE, &needs.instances, |id| status(outside, instances, book, id)).await;
+    // A list is the dearest reading. Whoever did not say how it is would only keep others waiting for theirs.
+    let list = |id| board_list(outside, instances, book, statuses.get(&id).and_then(Reading::why), id);
+    let witnesses = Witnesses::new(needs, instances, &statuses, book);
     let asked = needs.ownership.iter().enumerate().map(|(nth, dead)| (dead.clone(), witnesses.of(nth, dead)));
     let asked: BTreeMap<InstanceId, Vec<Target>> = asked.collect();
-    let of_servers = async {
-        let statuses =
-            each(STATUSES_AT_ONCE, &needs.instances, |id| status(outside, instances, book, id)).await;
-        // A list is the dearest reading. Whoever did not say how it is would only keep others waiting for theirs.
-        let list = |id| board_list(outside, instances, book, statuses.get(&id).and_then(Reading::why), id);
-        let board_lists = each(AT_ONCE, &needs.board_lists, list).await;
-        (statuses, board_lists)
-    };
-    let ((statuses, board_lists), ownership) = tokio::join!(
-        of_servers,
-        each(AT_ONCE, &needs.ownership, |dead| ownership(
-            outside,
-            asked.get(&dead).cloned().unwrap_or_default(),
-            dead
-        )),
-    );
+    let word = |dead| ownership(outside, asked.get(&dead).cloned().unwrap_or_default(), dead);
+    let (board_lists, ownership) =
+        tokio::join!(each(AT_ONCE, &needs.board_lists, list), each(AT_ONCE, &needs.ownership, word));
     Apps { statuses, board_lists, ownership }
 }
 
@@ -124,8 +114,8 @@ async fn ownership(outside: &Outside, witnesses: Vec<Target>, dead: InstanceId) 
     join_all(readings).await
 }
 
-/// Who is asked about dead servers: those that run first, and of them those that are not being left themselves. They
-/// are put in order once, and each dead server has others to ask about it: nobody is asked about all.
+/// Who is asked about dead servers: those that run first, of them those that have just said how they are, and of these
+/// those that are not being left themselves. They are put in order once, and each dead server has others to ask about it: nobody is asked about all.
 pub(super) struct Witnesses<'a> {
     book: &'a AddressBook,
     ranked: Vec<&'a InstanceId>,
@@ -137,13 +127,15 @@ impl<'a> Witnesses<'a> {
     pub(super) fn new(
         needs: &Needs,
         instances: &Reading<BTreeMap<InstanceId, Instance>>,
+        statuses: &BTreeMap<InstanceId, Reading<AppStatus>>,
         book: &'a AddressBook,
     ) -> Self {
+        let is_silent = |id: &InstanceId| statuses.get(id).is_some_and(|it| it.known().is_none());
         let runs = |id: &InstanceId| {
             let instance = instances.known().and_then(|all| all.get(id));
             instance.is_some_and(|it| it.state == InstanceState::Running)
         };
-        let rank = |id: &InstanceId| (!runs(id), needs.ownership.contains(id));
+        let rank = |id: &InstanceId| (!runs(id), is_silent(id), needs.ownership.contains(id));
         let mut ranked: Vec<&InstanceId> = book.everyone().collect();
         ranked.sort_by_key(|id| rank(id));
         let first = ranked.first().map(|id| rank(id));

@@ -106,9 +106,14 @@ async fn whoever_runs_is_asked_about_a_dead_server_before_one_that_comes_up_or_g
     }
     let book = AddressBook::new(Some(&instances), 1);
     let needs = Needs { ownership: BTreeSet::from([ids[0].clone(), ids[3].clone()]), ..Needs::default() };
-    let asked = apps::Witnesses::new(&needs, &Reading::fresh(instances), &book).of(0, &ids[0]);
-    let asked: Vec<InstanceId> = asked.into_iter().map(|target| target.instance).collect();
-    assert_eq!(asked, [ids[4].clone(), ids[3].clone()]);
+    let listed = Reading::fresh(instances);
+    let asked = |statuses| {
+        let asked = apps::Witnesses::new(&needs, &listed, &statuses, &book).of(0, &ids[0]);
+        asked.into_iter().map(|target| target.instance).collect::<Vec<InstanceId>>()
+    };
+    assert_eq!(asked(BTreeMap::new()), [ids[4].clone(), ids[3].clone()]);
+    let silent = Reading::Unknown(Why::Unreachable("it refuses".to_owned()));
+    assert_eq!(asked(BTreeMap::from([(ids[4].clone(), silent)])), [ids[3].clone(), ids[4].clone()]);
 }
 
 #[tokio::test(start_paused = true)]
