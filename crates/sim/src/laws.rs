@@ -183,7 +183,7 @@ impl Court {
     }
 
     /// Old servers are kept for as long as was promised: by the clock of whoever closed the release and ends them. Where
-    /// those are two, by the true time, and not shorter than by what their clocks may differ.
+    /// those are two, by the true time as well, and not shorter than by what their clocks may differ.
     fn s13_kept_as_promised(&mut self, before: &ReleaseState, record: &Record, event: &Event) {
         let (release, now_ms) = (&before.plan.release, self.world.elapsed_ms());
         if let Event::Closed { .. } = event {
@@ -194,9 +194,12 @@ impl Court {
         let (Effect::Terminate { .. }, Some(closing)) = (&intent.effect, self.closed.get(release)) else {
             return;
         };
+        let by_the_records = record.at.since(closing.at);
+        // An end may be written long after it was decided on.
+        let by_the_world = Duration::from_millis(now_ms.saturating_sub(closing.heard_ms));
         let kept = match closing.epoch == record.epoch {
-            true => record.at.since(closing.at),
-            false => Duration::from_millis(now_ms.saturating_sub(closing.heard_ms)) + self.clocks_apart,
+            true => by_the_records,
+            false => by_the_records.max(by_the_world) + self.clocks_apart,
         };
         let short = before.plan.service.full.keep_old.saturating_sub(kept);
         if !short.is_zero() {
