@@ -72,7 +72,10 @@ fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bo
         }
         (Reason::CannotGoBack { .. }, Leg::Back { .. }) => {
             let mut old = state.plan.service.routing.balancers().map(|balancer| mainstay(state, balancer));
-            old.any(|ids| !ids.is_empty() && !ids.iter().any(lives))
+            // A server that somebody else brought may have no route: then no board can be carried back to it.
+            let can_take = |id: &&InstanceId| lives(id) && state.route(id).is_some();
+            let nobody_lives = old.any(|ids| !ids.is_empty() && !ids.iter().any(lives));
+            nobody_lives || !state.plan.blue.iter().any(|id| can_take(&id))
         }
         (Reason::CannotGoOn { step: Step::Handover | Step::Retire, .. }, Leg::Out) => {
             let floor = usize::try_from(state.plan.floor).unwrap_or(usize::MAX);
