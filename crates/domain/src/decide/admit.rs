@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::scope::{Acts, Progress, Scope, Taken};
+use super::scope::{Acts, Progress, Scope, Taken, begun};
 use super::share::{self, Shares};
 use super::{capacity, configure, late, lost, registry};
 use crate::app::{AppState, AppStatus, Formats};
@@ -114,8 +114,7 @@ pub(super) fn tell_routes(scope: &Scope<'_>) -> Result<(), Progress> {
     let mut acts = Acts::new(scope);
     open(&mut acts, scope, &forgetful)?;
     // The others go on: whether it was heard is looked at before a board is carried there.
-    let due = acts.into_begun();
-    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
+    begun(acts.into_begun())
 }
 
 /// Green's group at its own load balancer, and its slot there.

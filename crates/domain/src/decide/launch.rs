@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::scope::{Acts, Progress, Scope, Taken, Try, next_try};
+use super::scope::{Acts, Progress, Scope, Taken, Try, begun, next_try};
 use super::{registry, room};
 use crate::decision::{Then, WaitingOn};
 use crate::effect::{Done, Effect, Intent, LaunchBatch, Outcome};
@@ -149,7 +149,7 @@ pub(super) fn settle(scope: &Scope<'_>) -> Result<(), Progress> {
             Some((Outcome::Done(_) | Outcome::Refused { .. }, _)) => require_visible(scope, id)?,
         }
     }
-    if intents.is_empty() { Ok(()) } else { Err(Progress::Do(intents)) }
+    begun(intents)
 }
 
 /// When a later try was refused, an earlier one, whose end nobody saw, may have come through: until EC2's list

@@ -8,12 +8,11 @@
 
 use std::collections::BTreeSet;
 
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, begun};
 use super::share::{self, Shares};
 use super::{admit, capacity, empty, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
-use crate::effect::Intent;
 use crate::ids::{GroupArn, InstanceId};
 use crate::plan::{Front, Kind};
 use crate::step::Step;
@@ -52,11 +51,6 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     }
     // Whether it was taken is looked at when all are up.
     begun(due).map(|()| with_the_new)
-}
-
-/// What is due comes first.
-fn begun(due: Vec<Intent>) -> Result<(), Progress> {
-    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
 }
 
 /// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where
@@ -181,7 +175,7 @@ fn may_serve(scope: &Scope<'_>, front: &Front, id: &InstanceId) -> bool {
 fn may_serve_in(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> bool {
     match registry::health(scope, group, id) {
         None | Some(TargetHealth::Unused) => false,
-        Some(TargetHealth::Healthy) => scope.runs(id) || scope.world.instance(id).is_none(),
+        Some(TargetHealth::Healthy) => scope.may_run(id),
         Some(
             TargetHealth::Initial
             | TargetHealth::Unhealthy

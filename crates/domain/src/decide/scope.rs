@@ -65,6 +65,11 @@ impl Progress {
     }
 }
 
+/// What is due comes first: it is begun, and the step goes on with the next look.
+pub(super) fn begun(due: Vec<Intent>) -> Result<(), Progress> {
+    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
+}
+
 /// What a step function returns: what it comes to, or what keeps it from coming there.
 pub(super) type Taken = Result<Progress, Progress>;
 
@@ -138,6 +143,11 @@ impl<'a> Scope<'a> {
     /// Is terminated, or not listed. The caller has required the list.
     pub(super) fn is_gone(&self, id: &InstanceId) -> bool {
         self.world.instance(id).is_none_or(|it| it.state.is_gone())
+    }
+
+    /// Runs, or is not listed by EC2: such a one may run all the same.
+    pub(super) fn may_run(&self, id: &InstanceId) -> bool {
+        self.runs(id) || self.world.instance(id).is_none()
     }
 
     pub(super) fn running(&self, ids: &BTreeSet<InstanceId>) -> BTreeSet<InstanceId> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::registry;
-use super::scope::{Acts, Progress, Scope, Taken};
+use super::scope::{Acts, Progress, Scope, Taken, begun};
 use crate::decision::{Source, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
@@ -69,8 +69,7 @@ pub(super) fn ask_again(scope: &Scope<'_>, shares: Shares) -> Result<(), Progres
         // What one does not tell is looked at the next time.
         drop(want(&mut acts, scope, front, shares));
     }
-    let due = acts.into_begun();
-    if due.is_empty() { Ok(()) } else { Err(Progress::Do(due)) }
+    begun(acts.into_begun())
 }
 
 /// Wants a forward to have these shares, if it does not.
@@ -131,7 +130,7 @@ fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
             | TargetHealth::Initial
             | TargetHealth::Unhealthy
             | TargetHealth::Unavailable,
-        ) => scope.runs(id) || scope.world.instance(id).is_none(),
+        ) => scope.may_run(id),
     };
     scope.world.targets(group).is_ok_and(|targets| targets.keys().any(is_left))
 }

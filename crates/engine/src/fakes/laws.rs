@@ -16,7 +16,7 @@ use super::law::Law;
 use super::state::{Registration, State};
 
 /// From a look to what is done on it, with all tries of a call: nobody can know what came since.
-const JUST_NOW_MS: u64 = 10_000;
+pub(super) const JUST_NOW_MS: u64 = 10_000;
 
 impl State {
     pub(super) fn violation(&mut self, law: Law, what: impl Into<String>) {

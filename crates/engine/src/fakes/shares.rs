@@ -7,10 +7,8 @@ use segue_domain::instance::InstanceState;
 use segue_domain::target::TargetHealth;
 
 use super::law::Law;
+use super::laws::JUST_NOW_MS;
 use super::state::{Registration, State};
-
-/// From a look to what is done on it, with all tries of a call.
-const JUST_NOW_MS: u64 = 10_000;
 
 /// How the readings of groups went.
 #[derive(Debug, Default)]

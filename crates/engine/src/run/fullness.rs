@@ -18,10 +18,7 @@ const BACK_MAX: u64 = 97;
 pub(super) fn lacks_room(state: &ReleaseState, seq: u64, decision: &Decision, max: u64) -> Option<Reason> {
     let step = state.current()?.step;
     // It comes last, says little, and never holds a release.
-    if step == Step::Announce || !takes_room(decision) {
-        return None;
-    }
-    let needed = records(decision);
+    let needed = records(decision).filter(|_| step != Step::Announce)?;
     let (part, kept_for) = match (&state.leg, state.no_return) {
         (Leg::Out, None) => (OUT_MAX, "the way back and the end"),
         (Leg::Out, Some(_)) | (Leg::Back { .. }, _) => (BACK_MAX, "the end"),
@@ -36,25 +33,21 @@ pub(super) fn lacks_room(state: &ReleaseState, seq: u64, decision: &Decision, ma
     })
 }
 
-/// How many it leads to at once. What is begun has an end, and so much is begun at one time.
-fn records(decision: &Decision) -> u64 {
-    let count = match decision {
-        Decision::Record(events) => events.len(),
-        Decision::Do(intents) => intents.len().min(AT_ONCE).saturating_mul(2),
-        Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) | Decision::Over => 0,
+/// How many records it leads to at once, where there may be any number. What is begun has an end, and so much is begun at
+/// one time. Steps are few, and the turn is what the room is kept for.
+fn records(decision: &Decision) -> Option<u64> {
+    let is_of_the_journey = |event: &Event| {
+        matches!(event, Event::StepEntered { .. } | Event::StepDone { .. } | Event::WayBackBegan { .. })
     };
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// It leads to records of which there may be any number. Steps are few, and the turn is what the room is kept for.
-fn takes_room(decision: &Decision) -> bool {
-    match decision {
-        Decision::Do(_) => true,
-        Decision::Record(events) => !events.iter().any(|event| {
-            matches!(event, Event::StepEntered { .. } | Event::StepDone { .. } | Event::WayBackBegan { .. })
-        }),
-        Decision::Wait(_) | Decision::Ask(_) | Decision::Park(_) | Decision::Close(_) | Decision::Over => {
-            false
-        }
-    }
+    let count = match decision {
+        Decision::Do(intents) => intents.len().min(AT_ONCE).saturating_mul(2),
+        Decision::Record(events) if !events.iter().any(is_of_the_journey) => events.len(),
+        Decision::Record(_)
+        | Decision::Wait(_)
+        | Decision::Ask(_)
+        | Decision::Park(_)
+        | Decision::Close(_)
+        | Decision::Over => return None,
+    };
+    Some(u64::try_from(count).unwrap_or(u64::MAX))
 }

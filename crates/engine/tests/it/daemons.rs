@@ -49,8 +49,16 @@ impl Place {
 }
 
 pub(crate) async fn full_release(daemon: &Engine) -> Result<ReleaseId, Refusal> {
-    let version = Some(Version::new(SECOND));
-    let request = Request { kind: Kind::Full, version, parent: None, overrides: BTreeMap::new() };
+    start(daemon, Kind::Full, SECOND).await
+}
+
+pub(crate) async fn rollback(daemon: &Engine) -> Result<ReleaseId, Refusal> {
+    start(daemon, Kind::Rollback, FIRST).await
+}
+
+async fn start(daemon: &Engine, kind: Kind, version: &str) -> Result<ReleaseId, Refusal> {
+    let version = Some(Version::new(version));
+    let request = Request { kind, version, parent: None, overrides: BTreeMap::new() };
     daemon.start(&ServiceName::new("boards"), request, None, by()).await
 }
 

@@ -114,7 +114,7 @@ pub(crate) fn begin(
     service: Service,
     named: (&str, &Life),
 ) -> Engine {
-    begin_with(world, store, service, named, rhythm())
+    begin_with(world, store, service, named, Rhythm::default())
 }
 
 /// The same, with a rhythm of its own.
@@ -145,10 +145,6 @@ pub(crate) fn begin_with(
         entropy: Arc::new(SeededEntropy::new(1)),
     };
     Engine::begin(settings, means)
-}
-
-fn rhythm() -> Rhythm {
-    Rhythm { tick: Duration::from_secs(1), effects_at_once: 32, ..Rhythm::default() }
 }
 
 pub(crate) fn by() -> By {

@@ -1,22 +1,17 @@
 //! Daemons that stop, and those that take over from them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_domain::ids::{ReleaseId, ServiceName, Version};
 use segue_domain::instance::InstanceState;
-use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
-use segue_domain::request::Request;
 use segue_engine::Engine;
-use segue_engine::fakes::{FIRST, Life, Method, Nth, SECOND, What};
+use segue_engine::fakes::{Life, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
 use tokio::time::{sleep, timeout};
 
-use crate::daemons::{Place, full_release, until};
+use crate::daemons::{Place, full_release, rollback, until};
 use crate::endings::{lawful, serves};
-use crate::play::by;
 
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_stops_gives_the_lease_back_at_once() {
@@ -90,12 +85,6 @@ async fn after_a_release() -> Place {
     assert!(last.state.verdict().is_some() && last.world.is_none(), "what it saw last is kept for ever");
     first.stop().await;
     place
-}
-
-async fn rollback(daemon: &Engine) -> Result<ReleaseId, Refusal> {
-    let version = Some(Version::new(FIRST));
-    let request = Request { kind: Kind::Rollback, version, parent: None, overrides: BTreeMap::new() };
-    daemon.start(&ServiceName::new("boards"), request, None, by()).await
 }
 
 #[tokio::test(start_paused = true)]
