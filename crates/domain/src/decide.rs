@@ -13,6 +13,7 @@ mod close;
 mod configure;
 mod discard;
 mod empty;
+mod join;
 mod late;
 mod launch;
 mod lost;

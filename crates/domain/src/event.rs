@@ -1,11 +1,11 @@
 //! What can have happened in a release, and in a service. State is nothing but these, folded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adoption::KnownBy;
 use crate::decision::{Cause, Gate, Reason, Verdict};
 use crate::effect::{Intent, Outcome};
-use crate::ids::{Actor, CheckName, EffectId, InstanceId, ReleaseId, Route, Version};
+use crate::ids::{Actor, CheckName, EffectId, GroupArn, InstanceId, ReleaseId, Route, Version};
 use crate::plan::{Kind, Plan};
 use crate::step::{How, Step};
 use crate::time::Timestamp;
@@ -39,6 +39,11 @@ pub enum Event {
         attempt: u32,
         count: u32,
         lost: Vec<InstanceId>,
+    },
+    /// Servers of what runs that somebody else brought while the release was on, and the groups in which they serve: they
+    /// are left like those of the plan.
+    Joined {
+        servers: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
     },
     SlotsLeased {
         routes: BTreeMap<InstanceId, Route>,

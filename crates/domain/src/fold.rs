@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::decision::{Cause, Reason, Verdict};
 use crate::effect::{Done, Effect, Intent, Outcome};
 use crate::event::{Event, Word};
-use crate::ids::EffectId;
+use crate::ids::{EffectId, GroupArn, InstanceId};
 use crate::moves::WaveResult;
 use crate::plan::Plan;
 use crate::state::{
@@ -87,6 +87,9 @@ impl ReleaseState {
             })
             .collect();
         Self {
+            blue: plan.blue.clone(),
+            blue_groups: plan.blue_groups.clone(),
+            joined: BTreeMap::new(),
             plan,
             began_at: at,
             leg: Leg::Out,
@@ -150,6 +153,7 @@ impl ReleaseState {
                     self.progress_at = at;
                 }
             }
+            Event::Joined { servers } => self.join(servers, at)?,
             Event::SlotsLeased { routes } => {
                 self.routes.extend(routes.iter().map(|(id, route)| (id.clone(), route.clone())));
                 self.progress_at = at;
@@ -187,6 +191,22 @@ impl ReleaseState {
             Event::Closed { verdict } => self.close(verdict, at),
             Event::Said { word, .. } => self.hear(*word, at),
         }
+        Ok(())
+    }
+
+    fn join(
+        &mut self,
+        servers: &BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+        at: Timestamp,
+    ) -> Result<(), &'static str> {
+        for (id, groups) in servers {
+            if !self.blue.insert(id.clone()) {
+                return Err("a server joins that was there before");
+            }
+            self.blue_groups.insert(id.clone(), groups.clone());
+            self.joined.insert(id.clone(), at);
+        }
+        self.progress_at = at;
         Ok(())
     }
 

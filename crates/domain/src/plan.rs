@@ -129,10 +129,8 @@ impl Plan {
 
     /// The load balancer at which somebody whom the plan names serves.
     pub fn home(&self, id: &InstanceId) -> &ForwardArn {
-        let routing = &self.service.routing;
-        let registered = self.blue_groups.get(id).into_iter().flatten().find_map(|it| routing.of_group(it));
-        let found = registered.map_or(&routing.first.forward, |balancer| &balancer.forward);
-        self.homes.get(id).unwrap_or(found)
+        let found = || self.service.routing.home_of(self.blue_groups.get(id).into_iter().flatten());
+        self.homes.get(id).unwrap_or_else(found)
     }
 
     /// Every group of the weighted forwards that this release may look at.

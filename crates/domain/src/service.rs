@@ -105,6 +105,12 @@ impl Routing {
         self.balancers().find(|balancer| balancer.groups().any(|it| it == group))
     }
 
+    /// The load balancer of whoever is registered in these groups; the first one, where they are of none.
+    pub fn home_of<'a>(&'a self, mut groups: impl Iterator<Item = &'a GroupArn>) -> &'a ForwardArn {
+        let found = groups.find_map(|group| self.of_group(group));
+        found.map_or(&self.first.forward, |balancer| &balancer.forward)
+    }
+
     /// The groups of every weighted forward.
     pub fn forwarded(&self) -> impl Iterator<Item = &GroupArn> + Clone {
         self.balancers().flat_map(Balancer::forwarded)

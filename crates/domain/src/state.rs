@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decision::{Cause, Gate, Reason, Verdict};
 use crate::effect::{Effect, Outcome};
 use crate::event::{CheckResult, Vital};
-use crate::ids::{CheckName, EffectId, ForwardArn, InstanceId, Route};
+use crate::ids::{CheckName, EffectId, ForwardArn, GroupArn, InstanceId, Route};
 use crate::moves::Direction;
 use crate::plan::Plan;
 use crate::step::{How, Step};
@@ -16,6 +16,12 @@ use crate::time::Timestamp;
 pub struct ReleaseState {
     pub plan: Plan,
     pub began_at: Timestamp,
+    /// The servers that are left: the plan's, and whoever joined them since.
+    pub blue: BTreeSet<InstanceId>,
+    /// The groups of the weighted forwards in which they are registered, or were.
+    pub blue_groups: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+    /// Of those that the plan does not name, since when they are known.
+    pub joined: BTreeMap<InstanceId, Timestamp>,
     /// Out or back; the steps of the way back are fixed when it begins.
     pub leg: Leg,
     /// Steps in the order in which they were entered.
@@ -235,8 +241,12 @@ impl ReleaseState {
         }
     }
 
-    /// The load balancer at which an instance serves: that of its batch, whatever became of it; else as planned.
+    /// The load balancer at which an instance serves: that of its batch, whatever became of it; that of the groups in which
+    /// it was found; else as planned.
     pub fn home(&self, id: &InstanceId) -> &ForwardArn {
+        if self.joined.contains_key(id) {
+            return self.plan.service.routing.home_of(self.blue_groups.get(id).into_iter().flatten());
+        }
         let mut batches = self.batches.iter().zip(&self.plan.batches);
         let own = batches.find(|(batch, _)| batch.launched.contains(id) || batch.lost.contains(id));
         own.map_or_else(|| self.plan.home(id), |(_, planned)| &planned.forward)

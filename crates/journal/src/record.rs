@@ -27,7 +27,7 @@ pub(crate) use seal::{Place, Sealed, seal};
 ///
 /// A record has the lowest number that has its words: a daemon that is taken back to an older version reads on, or
 /// says that it is too old, and never that the journal is damaged.
-pub const RECORD_SCHEMA: u32 = 3;
+pub const RECORD_SCHEMA: u32 = 4;
 
 /// The most bytes of one record's text. The plan of a rollback of 5,000 servers behind eight load balancers has two to
 /// three millions: it names the groups and the listener of each.

@@ -10,7 +10,7 @@ mod many;
 mod plan;
 mod room;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::event::{CheckResult, Event, RequestKey, ServiceEvent, Vital, Word};
 use segue_domain::ids::{Actor, ReleaseId, ServiceName};
@@ -106,6 +106,11 @@ fn steps() -> Vec<Event> {
         events.push(Event::StepDone { step, how });
     }
     events
+}
+
+/// Servers that an autoscaler brought in the middle.
+pub(crate) fn joined() -> Event {
+    Event::Joined { servers: BTreeMap::from([("i-7".into(), BTreeSet::from(["arn:blue".into()]))]) }
 }
 
 fn checks() -> Vec<Event> {

@@ -68,14 +68,14 @@ fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bo
     match (reason, &state.leg) {
         (Reason::NoCapacity { able: 0, at, .. }, Leg::Back { .. }) => {
             let is_there = |id: &&InstanceId| at.as_ref().is_none_or(|at| state.home(id) == at);
-            !state.plan.blue.iter().filter(is_there).any(|id| lives(&id))
+            !state.blue.iter().filter(is_there).any(|id| lives(&id))
         }
         (Reason::CannotGoBack { .. }, Leg::Back { .. }) => {
             let mut old = state.plan.service.routing.balancers().map(|balancer| mainstay(state, balancer));
             // A server that somebody else brought may have no route: then no board can be carried back to it.
             let can_take = |id: &&InstanceId| lives(id) && state.route(id).is_some();
             let nobody_lives = old.any(|ids| !ids.is_empty() && !ids.iter().any(lives));
-            nobody_lives || !state.plan.blue.iter().any(|id| can_take(&id))
+            nobody_lives || !state.blue.iter().any(|id| can_take(&id))
         }
         (Reason::CannotGoOn { step: Step::Handover | Step::Retire, .. }, Leg::Out) => {
             let floor = usize::try_from(state.plan.floor).unwrap_or(usize::MAX);
@@ -89,10 +89,10 @@ fn nobody_can_help(ground: &Ground, state: &ReleaseState, reason: &Reason) -> bo
 /// others.
 fn mainstay<'s>(state: &'s ReleaseState, balancer: &Balancer) -> Vec<&'s InstanceId> {
     let is_coloured = |groups: &BTreeSet<GroupArn>| groups.iter().any(|it| balancer.colours.contains(it));
-    let coloured = state.plan.blue_groups.iter().filter(|(_, groups)| is_coloured(groups));
+    let coloured = state.blue_groups.iter().filter(|(_, groups)| is_coloured(groups));
     let coloured: Vec<&InstanceId> = coloured.map(|(id, _)| id).collect();
     if coloured.is_empty() {
-        return state.plan.blue.iter().filter(|id| *state.home(id) == balancer.forward).collect();
+        return state.blue.iter().filter(|id| *state.home(id) == balancer.forward).collect();
     }
     coloured
 }
@@ -150,9 +150,9 @@ pub(crate) fn kept<'a>(ground: &Ground, releases: impl Iterator<Item = &'a Relea
     let mut claimed: BTreeSet<InstanceId> = BTreeSet::new();
     let mut kept = Vec::new();
     for state in releases.into_iter().rev() {
-        let left = state.plan.blue.difference(&claimed).filter(|id| ground.world.is_put_by(id));
+        let left = state.blue.difference(&claimed).filter(|id| ground.world.is_put_by(id));
         kept.extend(left.cloned());
-        claimed.extend(state.plan.blue.iter().cloned().chain(state.green()));
+        claimed.extend(state.blue.iter().cloned().chain(state.green()));
     }
     kept
 }
@@ -173,8 +173,9 @@ fn is_in_a_later_plan(
 ) -> bool {
     let is_refused = |it: &&ReleaseState| matches!(it.verdict(), Some(Verdict::Refused { .. }));
     let later = releases.values().filter(|it| it.plan.release.number > state.plan.release.number);
-    let mut plans = later.filter(|it| !is_refused(it)).map(|it| &it.plan);
-    plans.any(|plan| [&plan.blue, &plan.spares, &plan.takeover].iter().any(|ids| ids.contains(&instance.id)))
+    later
+        .filter(|it| !is_refused(it))
+        .any(|it| [&it.blue, &it.plan.spares, &it.plan.takeover].iter().any(|ids| ids.contains(&instance.id)))
 }
 
 /// A release that holds for good has not looked for it yet: its journal names the launch, and says that its end is not
@@ -202,7 +203,6 @@ fn l3_back_is_as_before(ground: &Ground, releases: &BTreeMap<String, ReleaseStat
     let last = releases.values().max_by_key(|state| state.plan.release.number);
     let Some(state) = last.filter(|state| went_back(state)) else { return Vec::new() };
     let closed = state
-        .plan
         .blue
         .iter()
         .filter(|id| ground.world.app_state(id).is_some_and(|state| state != AppState::Serving))

@@ -48,6 +48,7 @@ const CHECKS: &[(Law, Check)] = &[
     (Law::BackNeedsAPlace, intents::s14_back_needs_a_place),
     (Law::ToldNeverBlocks, release::s22_told_never_blocks),
     (Law::NoBug, release::a3_no_bug),
+    (Law::NobodyStaysBehind, release::a9_nobody_stays_behind),
 ];
 
 /// A release's end, as it was written.

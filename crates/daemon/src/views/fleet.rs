@@ -36,7 +36,7 @@ pub(super) fn role(
 }
 
 fn role_in(state: &ReleaseState, id: &InstanceId) -> Option<FleetRole> {
-    if state.plan.blue.contains(id) {
+    if state.blue.contains(id) {
         return Some(FleetRole::Blue);
     }
     state.green().contains(id).then_some(match state.plan.kind {

@@ -183,7 +183,7 @@ fn boards(seen: &Seen<'_>) -> BoardsView {
         alive_at_close: state.boards_at_close,
         moved: tallies.iter().map(|tally| tally.boards_moved).sum(),
         failed: tallies.iter().map(|tally| tally.exceptions).sum(),
-        on_blue: on(seen, &state.plan.blue),
+        on_blue: on(seen, &state.blue),
         on_green: on(seen, &state.green()),
     }
 }

@@ -25,6 +25,7 @@ fn release(event: &Event) -> &'static str {
         Event::Intended(_) => "intended",
         Event::Ended { .. } => "ended",
         Event::BatchRaised { .. } => "batch-raised",
+        Event::Joined { .. } => "joined",
         Event::SlotsLeased { .. } => "slots-leased",
         Event::BakeBegan { .. } => "bake-began",
         Event::EnoughBoards { .. } => "enough-boards",
@@ -49,6 +50,7 @@ pub(crate) fn step(fact: &Fact) -> Option<Step> {
         | Event::Intended(_)
         | Event::Ended { .. }
         | Event::BatchRaised { .. }
+        | Event::Joined { .. }
         | Event::SlotsLeased { .. }
         | Event::BakeBegan { .. }
         | Event::EnoughBoards { .. }

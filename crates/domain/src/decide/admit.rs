@@ -192,7 +192,7 @@ fn no_slot(scope: &Scope<'_>, id: &InstanceId, replaced: BTreeSet<InstanceId>) -
 
 /// Whether both versions can read each other's boards, by what every running server says of itself.
 fn formats(scope: &Scope<'_>, new: &BTreeSet<InstanceId>) -> Result<(), Progress> {
-    let (old, new) = (spoken(scope, &scope.plan().blue)?, spoken(scope, new)?);
+    let (old, new) = (spoken(scope, &scope.state.blue)?, spoken(scope, new)?);
     let pairs = || old.iter().flat_map(|blue| new.iter().map(move |green| (*blue, *green)));
     if let Some((blue, _)) = pairs().find(|(blue, green)| !green.can_read(blue)) {
         return Err(Progress::Failed(format!(

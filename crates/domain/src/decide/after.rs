@@ -47,7 +47,7 @@ pub fn decide_after(
     }
     let due = world.by_own_clock(*at).after(state.plan.service.full.keep_old);
     let is_here = |id: &&InstanceId| world.instance(id).is_some_and(|it| !it.state.is_gone());
-    let kept = || state.plan.blue.difference(claimed);
+    let kept = || state.blue.difference(claimed);
     let here: Vec<InstanceId> = kept().filter(is_here).cloned().collect();
     if here.is_empty() {
         // Who is not listed, and was not terminated by this release, may only be without its tags.
@@ -90,7 +90,7 @@ pub fn decide_after(
 /// Who is ended by which call is fixed by the plan.
 fn ends(scope: &Scope<'_>, ending: &[InstanceId]) -> Vec<Intent> {
     let (state, world) = (scope.state, scope.world);
-    let calls = calls("kept", &state.plan.blue, ending).into_iter().filter_map(|(subject, instances)| {
+    let calls = calls("kept", &state.blue, ending).into_iter().filter_map(|(subject, instances)| {
         let effect = Effect::Terminate { instances };
         let id = scope.id(&subject, &effect);
         match next_try(state, &id, world).with_rests(state, &id, world) {

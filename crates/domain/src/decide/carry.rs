@@ -24,7 +24,7 @@ use crate::step::Step;
 pub(super) fn out(scope: &Scope<'_>) -> Taken {
     // A server that started anew is open again, and capacity that was there may be gone.
     scope.require_done(Step::Close, close::take)?;
-    let from = scope.plan().blue.union(&lost::running(scope)).cloned().collect();
+    let from = scope.state.blue.union(&lost::running(scope)).cloned().collect();
     carry(scope, &Crossing { direction: Direction::Out, from, to: scope.state.green() })
 }
 
@@ -35,7 +35,7 @@ pub(super) fn back(scope: &Scope<'_>) -> Taken {
     let mut from = launch::fresh(scope);
     from.retain(|id| registry::was_led_to(scope, id));
     from.extend(lost::running(scope));
-    carry(scope, &Crossing { direction: Direction::Back, from, to: scope.plan().blue.clone() })
+    carry(scope, &Crossing { direction: Direction::Back, from, to: scope.state.blue.clone() })
 }
 
 /// Who is left, and who is joined.

@@ -4,7 +4,7 @@
 //! where they are; who joins a board that still lives on blue is led there. A new server that died is replaced
 //! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When all of them at
 //! one load balancer are known to be down and its old ones serve, it turns back at once; when they only say nothing it
-//! waits, as for any reading.
+//! waits, as for any reading. Whoever joins the old ones meanwhile is closed with them (`join`).
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
-use super::{admit, capacity, lost, registry, replace};
+use super::{admit, capacity, join, lost, registry, replace};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
@@ -26,13 +26,14 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     turn_where_nobody_serves(scope)?;
     registry::require_groups(scope, &scope.plan().groups())?;
+    join::take_in(scope)?;
     let (green, gone) = (scope.state.green(), scope.state.lost());
-    registry::require_tagged(scope, scope.plan().blue.iter().chain(&green).chain(&gone))?;
+    registry::require_tagged(scope, scope.state.blue.iter().chain(&green).chain(&gone))?;
     admit::tell_routes(scope)?;
     replace::the_dead(scope)?;
     capacity::require(scope, &scope.state.green(), Then::WayBack)?;
     let shares = share::give(scope, Shares::After)?;
-    let leaving = scope.plan().blue.union(&lost::running(scope)).cloned().collect();
+    let leaving = scope.state.blue.union(&lost::running(scope)).cloned().collect();
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
@@ -52,7 +53,7 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
         let has_new = scope.plan().green_size_at(&front.forward) > 0;
         let all_are_down = has_new && green.iter().filter(is_here).all(|id| is_known_to_be_down(scope, id));
         let any_old_serves =
-            scope.plan().blue.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id));
+            scope.state.blue.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id));
         if all_are_down && any_old_serves {
             let at = registry::at_balancer(scope, &front.forward);
             let why = format!("none of the new servers serves any more{at}, and the old ones can");

@@ -57,7 +57,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 fn brought(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     let mut brought = scope.state.brought();
     brought.extend(scope.plan().spares.iter().cloned());
-    brought.retain(|id| !scope.plan().takeover.contains(id) && !scope.plan().blue.contains(id));
+    brought.retain(|id| !scope.plan().takeover.contains(id) && !scope.state.blue.contains(id));
     brought
 }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Progress, Scope};
+use super::{launch, registry};
 use crate::decision::{Reason, Source, Then, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
@@ -81,7 +82,7 @@ fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
     let earliest = match scope.state.zeros.get(id).and_then(|zeros| zeros.last()) {
         // The one before may be by another daemon's clock, and be the very same sample.
         Some(last) => scope.world.at_the_latest(*last).after(scope.patience().zeros_apart),
-        None => scope.emptying_since().max(scope.occupied_at(id)),
+        None => scope.emptying_since().max(scope.occupied_at(id)).max(scope.joined_at(id)),
     };
     (sampled_at > earliest).then(|| Event::FoundEmpty { instance: id.clone(), sampled_at })
 }
@@ -138,11 +139,14 @@ pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress
     Ok(())
 }
 
-/// How many must say it: with one server in each fleet there is only one other to ask.
+/// How many must say it: with one server in each fleet there is only one other to ask. One that was never got ready may
+/// never answer, and is no witness.
 fn witnesses(scope: &Scope<'_>, dead: &InstanceId) -> usize {
+    let fresh = launch::fresh(scope);
     let listed = scope.world.instances.known().into_iter().flatten();
-    let others = listed.filter(|(id, it)| *id != dead && it.state == InstanceState::Running).count();
-    WITNESSES.min(others).max(1)
+    let others = listed.filter(|(id, it)| *id != dead && it.state == InstanceState::Running);
+    let able = others.filter(|(id, _)| !fresh.contains(*id) || registry::was_led_to(scope, id));
+    able.take(WITNESSES).count().max(1)
 }
 
 impl Scope<'_> {
@@ -152,6 +156,11 @@ impl Scope<'_> {
         let emptying =
             self.state.steps.iter().rev().find(|record| matches!(record.step, Step::Handover | Step::Return));
         emptying.map_or_else(|| self.entered_at(), |record| self.world.at_the_latest(record.entered_at))
+    }
+
+    /// Since when it is one of those that are left.
+    fn joined_at(&self, id: &InstanceId) -> Timestamp {
+        self.world.at_the_latest(self.state.joined.get(id).copied().unwrap_or(self.state.began_at))
     }
 
     /// When it was last seen with boards after it had been found empty.

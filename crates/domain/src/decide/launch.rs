@@ -201,7 +201,8 @@ pub(super) fn strays(scope: &Scope<'_>) -> Vec<Event> {
 fn unheard_of(scope: &Scope<'_>) -> BTreeMap<(u32, u32), Vec<InstanceId>> {
     let (plan, brought) = (scope.plan(), scope.state.brought());
     let mine = plan.release.to_string();
-    let known = |id| [&plan.blue, &plan.spares, &plan.takeover, &brought].iter().any(|ids| ids.contains(id));
+    let known =
+        |id| [&scope.state.blue, &plan.spares, &plan.takeover, &brought].iter().any(|ids| ids.contains(id));
     let mut unheard_of: BTreeMap<(u32, u32), Vec<InstanceId>> = BTreeMap::new();
     for (id, it) in scope.world.instances.known().into_iter().flatten() {
         let Origin::Release { release, batch, attempt } = &it.origin else { continue };

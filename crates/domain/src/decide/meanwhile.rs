@@ -23,7 +23,7 @@ use crate::target::TargetHealth;
 pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, Progress> {
     // Whatever step asks for it: what is done is the same, and has one name.
     let scope = &Scope { step: Step::Reopen, ..*scope };
-    let (blue, green) = (&scope.plan().blue, &scope.state.green());
+    let (blue, green) = (&scope.state.blue, &scope.state.green());
     let (mut due, mut with_the_new) = (Vec::new(), Vec::new());
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
         let any_new = here(scope, front, green).any(|id| may_serve(scope, front, id));
@@ -59,7 +59,7 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
     if scope.plan().kind == Kind::Canary {
         return Ok(());
     }
-    let (blue, groups) = (&scope.plan().blue, scope.plan().groups());
+    let (blue, groups) = (&scope.state.blue, scope.plan().groups());
     let mut due = Vec::new();
     let fronts = scope.plan().fronts.iter();
     for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
@@ -88,7 +88,7 @@ fn is_deserted(scope: &Scope<'_>, front: &Front) -> bool {
     if led_to.iter().all(|group| has_somebody(scope, group)) {
         return false;
     }
-    let any_old = here(scope, front, &scope.plan().blue).any(|id| may_serve(scope, front, id));
+    let any_old = here(scope, front, &scope.state.blue).any(|id| may_serve(scope, front, id));
     let colours = registry::colours_at(scope, &front.forward).filter(|it| led_to.contains(*it));
     let mut peopled = colours.filter(|it| were_in(scope, it).next().is_some()).peekable();
     !any_old || (peopled.peek().is_some() && peopled.all(|group| !has_somebody(scope, group)))
@@ -104,7 +104,7 @@ fn deserted_group(scope: &Scope<'_>, front: &Front) -> Option<GroupArn> {
 
 /// The old servers that the group had when the release was accepted.
 fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a InstanceId> {
-    let all = scope.plan().blue_groups.iter().filter(move |(_, groups)| groups.contains(group));
+    let all = scope.state.blue_groups.iter().filter(move |(_, groups)| groups.contains(group));
     all.map(|(id, _)| id)
 }
 

@@ -15,13 +15,13 @@ pub fn needs(state: &ReleaseState) -> Needs {
     };
     let plan = &state.plan;
     let green = state.green();
-    let everybody: BTreeSet<_> = plan.blue.union(&green).cloned().collect();
+    let everybody: BTreeSet<_> = state.blue.union(&green).cloned().collect();
     let mut needs = Needs { instances: everybody.clone(), ..Needs::default() };
     match step {
         Step::Resolve | Step::Launch | Step::Configure | Step::Warm => {}
         // One that was replaced may run again, and is closed and emptied like the others.
         Step::Shut => {
-            needs.slots = slots_of(state, &plan.blue);
+            needs.slots = slots_of(state, &state.blue);
             needs.instances.extend(state.lost());
         }
         // Whoever comes in the place of one that died gets a slot, whatever step is on.
@@ -45,17 +45,17 @@ pub fn needs(state: &ReleaseState) -> Needs {
             needs.slots = slots_of(state, &green);
             needs.slots.extend(slots_of(state, &routed(state, state.lost())));
         }
-        Step::Reopen => needs.slots = slots_of(state, &plan.blue),
+        Step::Reopen => needs.slots = slots_of(state, &state.blue),
         Step::Observe => needs.vitals = everybody,
         // Whoever takes boards says what it holds already, as whoever is left does.
         Step::Handover => {
             needs.slots = slots_of_the_replaced(state);
             needs.instances.extend(state.lost());
             needs.board_lists = everybody.union(&state.lost()).cloned().collect();
-            needs.ownership.clone_from(&plan.blue);
+            needs.ownership.clone_from(&state.blue);
         }
         Step::Return => {
-            needs.slots = slots_of(state, &plan.blue);
+            needs.slots = slots_of(state, &state.blue);
             needs.instances.extend(state.lost());
             needs.board_lists = everybody.union(&state.lost()).cloned().collect();
             needs.ownership = green;
@@ -64,7 +64,7 @@ pub fn needs(state: &ReleaseState) -> Needs {
             needs.slots = slots(state);
             needs.board_lists = lists_at_retire(state, &everybody);
             needs.instances.extend(state.lost());
-            needs.ownership = plan.blue.union(&state.lost()).cloned().collect();
+            needs.ownership = state.blue.union(&state.lost()).cloned().collect();
         }
         Step::Discard => {
             needs.slots = slots(state);
@@ -90,7 +90,7 @@ pub fn needs(state: &ReleaseState) -> Needs {
 /// What new servers hold is asked for by a wave alone; and one that is found with boards loses its zeros before there
 /// is a wave for them.
 fn lists_at_retire(state: &ReleaseState, everybody: &BTreeSet<InstanceId>) -> BTreeSet<InstanceId> {
-    let left: BTreeSet<InstanceId> = state.plan.blue.union(&state.lost()).cloned().collect();
+    let left: BTreeSet<InstanceId> = state.blue.union(&state.lost()).cloned().collect();
     let are_empty = left.iter().all(|id| state.zeros.contains_key(id));
     if are_empty { left } else { left.union(everybody).cloned().collect() }
 }

@@ -35,7 +35,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 }
 
 fn begin(scope: &Scope<'_>) -> Taken {
-    let everybody: BTreeSet<InstanceId> = scope.plan().blue.union(&scope.state.green()).cloned().collect();
+    let everybody: BTreeSet<InstanceId> = scope.state.blue.union(&scope.state.green()).cloned().collect();
     let start = vitals(scope, &scope.running(&everybody))?;
     Ok(Progress::Record(vec![Event::BakeBegan { start }]))
 }
@@ -63,7 +63,7 @@ fn go_on(scope: &Scope<'_>, bake: &Bake) -> Taken {
 fn verdict(scope: &Scope<'_>, bake: &Bake, min_boards: u64) -> Taken {
     let green = scope.state.green();
     let blue: BTreeSet<InstanceId> =
-        scope.plan().blue.iter().filter(|id| bake.start.contains_key(*id)).cloned().collect();
+        scope.state.blue.iter().filter(|id| bake.start.contains_key(*id)).cloned().collect();
     let blue = scope.running(&blue);
     let after = vitals(scope, &green.union(&blue).cloned().collect())?;
     let judgement = judge(&Evidence {

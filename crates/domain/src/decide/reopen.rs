@@ -27,12 +27,12 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let mut acts = Acts::new(scope);
     let stopped: Vec<InstanceId> = with_state(scope, InstanceState::Stopped);
     let stopping = with_state(scope, InstanceState::Stopping);
-    acts.want_each("old", &scope.plan().blue, &stopped, |instances| Effect::Start { instances });
+    acts.want_each("old", &scope.state.blue, &stopped, |instances| Effect::Start { instances });
     let rising: Vec<InstanceId> = [stopped, stopping, with_state(scope, InstanceState::Pending)].concat();
     if !rising.is_empty() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "the old servers' start", missing: rising }));
     }
-    let running = scope.running(&scope.plan().blue);
+    let running = scope.running(&scope.state.blue);
     let wanted: BTreeMap<_, _> = wanted.into_iter().filter(|(id, _)| running.contains(id)).collect();
     registry::register(&mut acts, scope, &wanted);
     admit::open(&mut acts, scope, &running)?;
@@ -43,7 +43,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }
-    capacity::require(scope, &scope.plan().blue, Then::Hold)?;
+    capacity::require(scope, &scope.state.blue, Then::Hold)?;
     meanwhile::require_old_ones(scope)?;
     // Who was just led to the new servers, for want of old ones, is not led back to nobody.
     let fronts: Vec<&Front> =
@@ -51,7 +51,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let shared = share::give_at(scope, &fronts, Shares::Before)?;
     if shared.is_done() {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
-        registry::require_tagged(scope, &scope.plan().blue)?;
+        registry::require_tagged(scope, &scope.state.blue)?;
         // Until then what the way out began may be done here, and is undone by the next look.
         late::require_way_out_landed(scope)?;
     }
@@ -59,11 +59,11 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 }
 
 fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {
-    let blue = scope.plan().blue.iter();
+    let blue = scope.state.blue.iter();
     blue.filter(|id| scope.world.instance(id).is_some_and(|it| it.state == state)).cloned().collect()
 }
 
 /// Where blue was before, and its slots.
 fn wanted_groups(scope: &Scope<'_>) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
-    registry::with_slots(scope, scope.plan().blue_groups.clone())
+    registry::with_slots(scope, scope.state.blue_groups.clone())
 }

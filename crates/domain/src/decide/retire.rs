@@ -17,7 +17,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     // An old server that was opened again, or took a board again, is closed and emptied like the first time.
     scope.require_done(Step::Handover, carry::out)?;
     registry::require_groups(scope, &registry::all_groups(scope))?;
-    let blue = &scope.plan().blue;
+    let blue = &scope.state.blue;
     let mut acts = Acts::new(scope);
     let listed = registry::deregister(&mut acts, scope, blue);
     if !listed.is_empty() {

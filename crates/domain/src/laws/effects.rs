@@ -29,7 +29,7 @@ pub(super) fn s5_only_ours(before: &ReleaseState, event: &Event) -> Option<Strin
     let intent = intent(event)?;
     let plan = &before.plan;
     let is_named =
-        |id: &InstanceId| [&plan.blue, &plan.spares, &plan.takeover].iter().any(|it| it.contains(id));
+        |id: &InstanceId| [&before.blue, &plan.spares, &plan.takeover].iter().any(|it| it.contains(id));
     let is_launched =
         |id: &InstanceId| before.batches.iter().any(|it| it.launched.contains(id) || it.lost.contains(id));
     let other = taken_away(&intent.effect).iter().find(|id| !is_named(id) && !is_launched(id))?;
@@ -49,7 +49,7 @@ pub(super) fn s6_unknown_is_never_zero(before: &ReleaseState, event: &Event) -> 
         let span = zeros.and_then(|zeros| Some(zeros.last()?.since(*zeros.first()?)));
         span.is_some_and(|span| span >= apart)
     };
-    let unproven = instances.iter().find(|id| before.plan.blue.contains(*id) && !is_proven(id))?;
+    let unproven = instances.iter().find(|id| before.blue.contains(*id) && !is_proven(id))?;
     Some(format!("{} ends {unproven} without repeated zeros", intent.id))
 }
 

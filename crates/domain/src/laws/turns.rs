@@ -38,13 +38,13 @@ pub(super) fn s13_no_return(before: &ReleaseState, event: &Event) -> Option<Stri
     }
     let Event::Intended(intent) = event else { return None };
     let Effect::Terminate { instances } = &intent.effect else { return None };
-    let old = instances.iter().find(|id| before.plan.blue.contains(*id));
+    let old = instances.iter().find(|id| before.blue.contains(*id));
     if let Some(old) = old.filter(|_| before.no_return.is_none()) {
         return Some(format!("{old} is to be terminated, and there was a way back"));
     }
     let is_on_the_way_out = matches!(before.leg, Leg::Out) && before.verdict().is_none();
     let lost = before.lost();
-    let kept = |id: &&InstanceId| !before.plan.blue.contains(*id) && !lost.contains(*id);
+    let kept = |id: &&InstanceId| !before.blue.contains(*id) && !lost.contains(*id);
     let serves = instances.iter().find(kept).filter(|_| is_on_the_way_out)?;
     Some(format!("{serves} is to be terminated, and is of the new fleet"))
 }

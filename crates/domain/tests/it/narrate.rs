@@ -1,5 +1,6 @@
 //! Tells decisions in an operator's words.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use segue_domain::decision::{Decision, Then, WaitingOn};
@@ -80,6 +81,14 @@ fn event(event: &Event) -> String {
             CheckResult::Failed(why) => format!("{check} failed: {why}"),
             CheckResult::Overridden { failed, reason } => format!("{check} overridden ({reason}): {failed}"),
         },
+        Event::Joined { servers } => {
+            let names = |groups: &BTreeSet<GroupArn>| {
+                groups.iter().map(GroupArn::as_str).collect::<Vec<_>>().join(" and ")
+            };
+            let joined: Vec<String> =
+                servers.iter().map(|(id, groups)| format!("{id} in {}", names(groups))).collect();
+            format!("joined {}", joined.join(", "))
+        }
         Event::SlotsLeased { routes } => {
             let routes: Vec<String> = routes.iter().map(|(id, route)| format!("{id} at {route}")).collect();
             format!("leased {}", routes.join(", "))

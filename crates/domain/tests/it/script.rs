@@ -107,6 +107,7 @@ impl Play {
             ["closed-late", id] => self.server(id).open = segue_domain::app::AppState::Closed,
             ["started", id] => self.server(id).instance.state = InstanceState::Running,
             ["stopped", id] => self.server(id).instance.state = InstanceState::Stopped,
+            ["joins", version] => self.stage.join(version),
             ["listed", id, name] => {
                 self.stage.groups.get_mut(&group(name)).unwrap().insert(InstanceId::new(*id));
             }

@@ -134,6 +134,12 @@ impl Stage {
         }
     }
 
+    /// An autoscaler of somebody else's brings one, without a slot.
+    pub(crate) fn join(&mut self, version: &str) {
+        let id = self.bring(version, "subnet-a", Origin::Adopted);
+        self.groups.entry(group("a")).or_default().insert(id);
+    }
+
     /// New boards are opened where new clients are sent.
     pub(crate) fn open_boards_on(&mut self, id: &InstanceId, count: u64) {
         for n in 0..count {

@@ -91,6 +91,8 @@ laws! {
     TheirsIsTheirs => "A7";
     /// A server is registered at one load balancer.
     OneBalancer => "A8";
+    /// Whoever serves what is left is left with the others, whoever brought it.
+    NobodyStaysBehind => "A9";
 }
 
 impl std::fmt::Display for Law {

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use segue_domain::app::AppState;
-use segue_domain::ids::{BoardId, ForwardArn, GroupArn, InstanceId, ReleaseId, SubnetId};
-use segue_domain::instance::{InstanceState, Origin};
+use segue_domain::ids::{BoardId, ForwardArn, InstanceId, ReleaseId, SubnetId};
+use segue_domain::instance::InstanceState;
 use segue_domain::service::Balancer;
 
 use super::FakeWorld;
-use super::fixture::{COLOUR, SUBNETS};
-use super::machine::{Fate, Machine, Untagged};
+use super::machine::{Machine, Untagged};
 use super::mute::Mutes;
-use super::state::{Promised, Registration, State};
+use super::state::{Promised, State};
 
 /// A look, a registration and its health check.
 const HEALTHY_AGAIN_MS: u64 = 30_000;
@@ -139,19 +138,6 @@ impl State {
 }
 
 impl FakeWorld {
-    /// An autoscaler of somebody else's brings a server up, tagged and registered like those that run.
-    pub fn join(&self, version: &str) {
-        let mut state = self.now();
-        let image = state.images.iter().find(|image| image.version.as_str() == version).cloned();
-        let Some(image) = image else { return };
-        let subnet = SubnetId::new(SUBNETS.first().copied().unwrap_or_default());
-        let instance = state.instance(&image, subnet, Origin::Adopted);
-        let (id, now_ms) = (instance.id.clone(), state.now_ms);
-        state.machines.insert(id.clone(), Machine::launched(instance, now_ms, Fate::Well));
-        let fresh = Registration { since_ms: now_ms, drained_at_ms: None };
-        state.groups.entry(GroupArn::new(COLOUR)).or_default().insert(id, fresh);
-    }
-
     /// A person terminates it in the console.
     pub fn terminate_by_hand(&self, id: &InstanceId) {
         let mut state = self.now();

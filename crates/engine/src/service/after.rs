@@ -173,7 +173,7 @@ fn groups_of(service: &Service) -> impl Iterator<Item = GroupArn> {
 
 /// What a release that was released still has plans for: its new servers, and its old ones.
 fn claimed_by(state: &ReleaseState) -> BTreeSet<InstanceId> {
-    state.plan.blue.iter().cloned().chain(state.green()).collect()
+    state.blue.iter().cloned().chain(state.green()).collect()
 }
 
 fn leaves_something(summary: &ReleaseSummary) -> bool {

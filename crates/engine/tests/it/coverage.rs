@@ -29,7 +29,7 @@ macro_rules! variants {
 }
 
 variants!(event, EVENTS, Event:
-    Planned StepEntered StepDone Checked Intended Ended BatchRaised SlotsLeased BakeBegan EnoughBoards
+    Planned StepEntered StepDone Checked Intended Ended BatchRaised Joined SlotsLeased BakeBegan EnoughBoards
     BoardsCounted FoundEmpty FoundOccupied WayBackBegan PointOfNoReturn Asked Held Closed Said);
 variants!(service_event, SERVICE_EVENTS, ServiceEvent:
     Began Finished AdoptionBegan AdoptionEnded);
@@ -61,6 +61,7 @@ fn parts(fact: &Fact) -> Vec<String> {
                 Event::Closed { verdict: it } => parts.push(verdict(it).to_owned()),
                 Event::Planned(_)
                 | Event::BatchRaised { .. }
+                | Event::Joined { .. }
                 | Event::SlotsLeased { .. }
                 | Event::BakeBegan { .. }
                 | Event::EnoughBoards { .. }

@@ -73,6 +73,7 @@ pub(crate) const STORIES: &[Story] = &[
     story!("an abort in retire", small, |it| stories::abort_in(it, Step::Retire), SMALL, 1),
     story!("a handover with exceptions", small, stories::a_handover_with_exceptions, SMALL, 1),
     story!("a daemon that is told to stop", small, stories::restarted_in_good_order, SMALL, 1),
+    story!("an old server joins", small, stories::an_old_server_joins, SMALL, 1),
     story!("a full release without a contract", level_0, stories::drained, SMALL, 1),
     story!("a refused release", needs_canary, stories::refused_by_preflight),
     story!("a step that fails", warm, stories::a_step_that_fails),

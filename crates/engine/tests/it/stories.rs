@@ -42,6 +42,18 @@ pub(crate) async fn full_release(it: Operator) {
     every_board_was_counted(&it, &release).await;
 }
 
+/// An autoscaler brings one more old server while boards move: it is emptied and stopped with the others.
+pub(crate) async fn an_old_server_joins(it: Operator) {
+    let release = it.start(Kind::Full, Some(SECOND)).await;
+    it.until_in(&release, Step::Handover).await;
+    it.world.join(FIRST);
+    assert_eq!(it.verdict(&release).await, "released");
+    lawful(&it.world);
+    serves(&it.world, SECOND, "b", 3);
+    is_gone(&it.world, FIRST);
+    assert_eq!(it.world.fleet(FIRST, InstanceState::Stopped).len(), 4, "it was left as it was");
+}
+
 /// The old servers are kept for as long as the service says.
 pub(crate) async fn the_old_servers_end(it: Operator, keep_old: Duration) {
     full_release(it.clone()).await;

@@ -86,6 +86,12 @@ fn records_of_a_release_over_several_load_balancers_read_and_are_written_as_they
     assert_frozen("v3-balancers.jsonl", &written_today(&samples::release_stream(), events));
 }
 
+#[test]
+fn records_of_servers_that_joined_read_and_are_written_as_they_were() {
+    let events = [samples::joined()].into_iter().map(Fact::from);
+    assert_frozen("v4-joined.jsonl", &written_today(&samples::release_stream(), events));
+}
+
 /// For some days they were written under the first number.
 #[test]
 fn adoptions_under_the_first_number_still_read() {
@@ -114,7 +120,9 @@ fn words_in(value: &Value, words: &mut BTreeSet<(String, String)>) {
 #[test]
 fn every_word_of_the_format_is_in_the_corpus() {
     let mut found = BTreeSet::new();
-    for name in ["v1-release.jsonl", "v1-service.jsonl", "v1-room.jsonl", "v2-adoption.jsonl"] {
+    for name in
+        ["v1-release.jsonl", "v1-service.jsonl", "v1-room.jsonl", "v2-adoption.jsonl", "v4-joined.jsonl"]
+    {
         for line in corpus(name).lines() {
             words_in(&serde_json::from_str(line).expect("the corpus is JSON"), &mut found);
         }

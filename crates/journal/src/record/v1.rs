@@ -5,7 +5,7 @@
 //! (`Option`, or `#[serde(default)]`), and a field that this version does not know is passed over. What may
 //! not: a kind that this version does not know refuses to be read, and no word already written is reused. A record
 //! with a new kind is written under a number of its own (`schema_of`): 2 has the adoptions, 3 the plans for
-//! several load balancers.
+//! several load balancers, 4 the servers that joined.
 //! Names on disk are the literals in these files; renaming a type or a variant of the domain changes nothing.
 
 mod decision;

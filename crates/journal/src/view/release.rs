@@ -34,6 +34,9 @@ pub(super) fn sentence(event: &Event) -> String {
             let wanted = count(*wanted, "instance");
             format!("batch {batch} lost {}; attempt {attempt} is to launch {wanted}", instances(lost))
         }
+        Event::Joined { servers } => {
+            format!("{} joined the old servers, and are left like them", instances(servers.keys()))
+        }
         Event::SlotsLeased { routes } => {
             let leased: Vec<_> = routes.iter().map(|(id, route)| format!("{route} to {id}")).collect();
             format!("leased route slots: {}", super::list(leased.iter().map(String::as_str)))

@@ -1,6 +1,8 @@
 //! What the laws of the journal must see of the world, whichever world it is.
 
-use segue_domain::ids::InstanceId;
+use std::collections::BTreeSet;
+
+use segue_domain::ids::{InstanceId, Version};
 use segue_engine::fakes::FakeWorld;
 
 /// A world as the court sees it.
@@ -19,6 +21,9 @@ pub(crate) trait Eyes: Send + Sync {
 
     /// It takes new clients.
     fn serves(&self, id: &InstanceId) -> bool;
+
+    /// Somebody who serves what these serve, and could be found for long enough, and is none of them.
+    fn stays_behind(&self, leaving: &BTreeSet<InstanceId>, to: &Version) -> Option<InstanceId>;
 }
 
 impl Eyes for FakeWorld {
@@ -40,5 +45,9 @@ impl Eyes for FakeWorld {
 
     fn serves(&self, id: &InstanceId) -> bool {
         Self::serves(self, id)
+    }
+
+    fn stays_behind(&self, leaving: &BTreeSet<InstanceId>, to: &Version) -> Option<InstanceId> {
+        Self::stays_behind(self, leaving, to)
     }
 }

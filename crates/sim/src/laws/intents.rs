@@ -33,7 +33,7 @@ pub(super) fn s6_unknown_is_never_zero(case: &Case<'_>) -> Option<String> {
 pub(super) fn s12_only_the_kept(case: &Case<'_>) -> Option<String> {
     let (before, intent) = intent(case)?;
     before.verdict()?;
-    let is_old = |id: &InstanceId| before.plan.blue.contains(id);
+    let is_old = |id: &InstanceId| before.blue.contains(id);
     let is_their_end =
         matches!(&intent.effect, Effect::Terminate { instances } if instances.iter().all(is_old));
     (!is_their_end).then(|| format!("{} was begun after the verdict", intent.id))
@@ -43,6 +43,6 @@ pub(super) fn s12_only_the_kept(case: &Case<'_>) -> Option<String> {
 pub(super) fn s14_back_needs_a_place(case: &Case<'_>) -> Option<String> {
     let (before, intent) = intent(case)?;
     let (Effect::CloseToNew { .. }, Leg::Back { .. }) = (&intent.effect, &before.leg) else { return None };
-    let serves = before.plan.blue.iter().any(|id| case.world.serves(id));
+    let serves = before.blue.iter().any(|id| case.world.serves(id));
     (!serves && !case.world.died_lately()).then(|| format!("{} closes, and no old server serves", intent.id))
 }

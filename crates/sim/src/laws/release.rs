@@ -33,6 +33,15 @@ fn was_not_told(before: &ReleaseState, words: &str) -> bool {
     ended.peek().is_some() && ended.all(|record| matches!(record.effect, Effect::Announce { .. }))
 }
 
+/// When the old servers are gone, nobody is left who served beside them, whoever brought it and when.
+pub(super) fn a9_nobody_stays_behind(case: &Case<'_>) -> Option<String> {
+    let (Some(before), Event::StepDone { step: Step::Retire, .. }) = (case.before, case.event) else {
+        return None;
+    };
+    let left = case.world.stays_behind(&before.blue, &before.plan.image.version)?;
+    Some(format!("{left} serves what was left, and was not left with it"))
+}
+
 /// The product found its own mistake.
 pub(super) fn a3_no_bug(case: &Case<'_>) -> Option<String> {
     let Event::Held { reason: Reason::Bug { what } } = case.event else { return None };

@@ -3,7 +3,7 @@
 //! It has no faults: what goes wrong is simulated in the small world (`segue_engine::fakes`). Here calls take their
 //! time and tokens, and everything else as well.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use segue_domain::app::AppState;
@@ -352,5 +352,10 @@ impl Eyes for World {
         let state = self.now();
         let serves = |it: &Server| it.answers(state.now_ms) && it.app == AppState::Serving;
         state.servers.get(id).is_some_and(serves)
+    }
+
+    /// Nobody joins here.
+    fn stays_behind(&self, _leaving: &BTreeSet<InstanceId>, _to: &Version) -> Option<InstanceId> {
+        None
     }
 }

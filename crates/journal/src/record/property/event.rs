@@ -1,5 +1,7 @@
 //! Any event.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use segue_domain::adoption::KnownBy;
 use segue_domain::event::{CheckResult, Event, RequestKey, ServiceEvent, Taken, Vital, Word};
@@ -28,6 +30,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
             count,
             lost
         }),
+        map(names().prop_map(BTreeSet::from_iter)).prop_map(|servers| Event::Joined { servers }),
         map(name()).prop_map(|routes| Event::SlotsLeased { routes }),
         map(vital()).prop_map(|start| Event::BakeBegan { start }),
         any::<u64>().prop_map(|boards| Event::EnoughBoards { boards }),

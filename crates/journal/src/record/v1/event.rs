@@ -1,6 +1,6 @@
 //! What happened in a release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::event;
 
@@ -22,6 +22,7 @@ mirror_enum! {
             = (event::Event::Ended { id, attempt, outcome: end }),
         "batch_raised" BatchRaised { batch: u32, attempt: u32, count: u32, lost: Vec<String> }
             = (event::Event::BatchRaised { batch, attempt, count, lost }),
+        "joined" Joined { servers: BTreeMap<String, BTreeSet<String>> } = (event::Event::Joined { servers }),
         "slots_leased" SlotsLeased { routes: BTreeMap<String, String> }
             = (event::Event::SlotsLeased { routes }),
         "bake_began" BakeBegan { start: BTreeMap<String, Vital> } = (event::Event::BakeBegan { start }),

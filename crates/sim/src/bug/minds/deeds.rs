@@ -59,7 +59,7 @@ fn leaves_early(state: &ReleaseState, world: &World, decision: Decision) -> Deci
         return decision;
     }
     let listed = world.targets.iter().find_map(|(group, targets)| {
-        let here = targets.known()?.keys().filter(|id| state.plan.blue.contains(*id));
+        let here = targets.known()?.keys().filter(|id| state.blue.contains(*id));
         let here: Vec<InstanceId> = here.cloned().collect();
         (!here.is_empty()).then(|| (group.clone(), here))
     });
@@ -77,7 +77,7 @@ fn moves_to_closed(state: &ReleaseState, _: &World, decision: Decision) -> Decis
     change(decision, |intent| {
         let Effect::Move(effect) = &mut intent.effect else { return };
         for one in &mut Arc::make_mut(effect).wave.moves {
-            let other = state.plan.blue.iter().find(|id| **id != one.from);
+            let other = state.blue.iter().find(|id| **id != one.from);
             one.to = other.unwrap_or(&one.to).clone();
         }
     })
@@ -87,7 +87,7 @@ fn moves_to_closed(state: &ReleaseState, _: &World, decision: Decision) -> Decis
 fn moves_anywhere(state: &ReleaseState, world: &World, decision: Decision) -> Decision {
     let joined = match &state.leg {
         Leg::Out => state.green(),
-        Leg::Back { .. } => state.plan.blue.clone(),
+        Leg::Back { .. } => state.blue.clone(),
     };
     let is_open = |id: &&InstanceId| world.app(id).is_ok_and(|app| app.state == AppState::Serving);
     change(decision, |intent| {

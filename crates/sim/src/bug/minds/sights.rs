@@ -81,7 +81,7 @@ fn one_zero(state: &mut ReleaseState, _: &mut World) {
 
 fn leaving(state: &ReleaseState) -> BTreeSet<InstanceId> {
     match step(state) {
-        Some(Step::Retire) => state.plan.blue.clone(),
+        Some(Step::Retire) => state.blue.clone(),
         Some(Step::Discard) => state.brought(),
         Some(_) | None => BTreeSet::new(),
     }
@@ -168,7 +168,7 @@ fn old_ones_are_empty(state: &mut ReleaseState, world: &mut World) {
         return;
     }
     let apart = state.plan.service.patience.zeros_apart;
-    for id in &state.plan.blue {
+    for id in &state.blue {
         world.boards.insert(id.clone(), Reading::fresh(0));
         world.board_lists.insert(id.clone(), Reading::fresh(BoardList::new(id.clone(), &[])));
         if let Some(Reading::Known { value, .. }) = world.apps.get_mut(id) {
@@ -197,7 +197,7 @@ fn old_ones_are_open(state: &mut ReleaseState, world: &mut World) {
     if state.leg == Leg::Out {
         return;
     }
-    for id in &state.plan.blue {
+    for id in &state.blue {
         if let Some(Reading::Known { value, .. }) = world.apps.get_mut(id) {
             value.state = AppState::Serving;
         }
