@@ -4,18 +4,23 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use segue_engine::ports::Class;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::errors::Failure;
 
-/// Calls to one service that may be under way at one time; more wait, each at most as long as the SDK's
-/// limits allow those before it.
+/// Calls to one service that may be under way at one time, of those that read and of those that change something;
+/// more wait for their turn.
 const AT_ONCE: usize = 8;
+/// So long a call that changes something waits for its turn. It ends before the engine gives it up, so that a call that
+/// was never sent is not taken for one that may have happened. Who reads waits as long as the engine does.
+pub(crate) const TURN_WITHIN: Duration = Duration::from_secs(3);
 
 /// How often each AWS call was made and how it ended, since the process started.
 #[derive(Debug, Default)]
@@ -59,15 +64,17 @@ impl CallCounts {
 #[derive(Debug)]
 pub(crate) struct Calls {
     counts: Arc<CallCounts>,
-    turns: Semaphore,
+    readings: Semaphore,
+    changes: Semaphore,
 }
 
 impl Calls {
     pub(crate) fn new(counts: Arc<CallCounts>) -> Self {
-        Self { counts, turns: Semaphore::new(AT_ONCE) }
+        Self { counts, readings: Semaphore::new(AT_ONCE), changes: Semaphore::new(AT_ONCE) }
     }
 
-    pub(crate) async fn run<T, E>(
+    /// A call that changes nothing.
+    pub(crate) async fn read<T, E>(
         &self,
         call: &'static str,
         sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -75,7 +82,35 @@ impl Calls {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let _turn = self.turns.acquire().await.expect("nobody closes the semaphore");
+        let _turn = self.readings.acquire().await.expect("nobody closes the semaphore");
+        self.send(call, sending).await
+    }
+
+    /// A call that changes something: it waits for no reading.
+    pub(crate) async fn change<T, E>(
+        &self,
+        call: &'static str,
+        sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let Ok(turn) = timeout(TURN_WITHIN, self.changes.acquire()).await else {
+            self.counts.count(call, Some(Class::Retry));
+            return Err(Failure::unsent(call));
+        };
+        let _turn = turn.expect("nobody closes the semaphore");
+        self.send(call, sending).await
+    }
+
+    async fn send<T, E>(
+        &self,
+        call: &'static str,
+        sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
         let result = sending.instrument(tracing::debug_span!("aws", call)).await;
         let result = result.map_err(|error| Failure::of(call, &error));
         self.counts.count(call, result.as_ref().err().map(|failure| failure.class));
@@ -85,8 +120,10 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::operation::stop_instances::StopInstancesError;
     use segue_domain::ids::InstanceId;
 
+    use super::*;
     use crate::stub::{Stub, answer, elb_answer, refusal};
 
     #[tokio::test]
@@ -110,5 +147,37 @@ mod tests {
         assert_eq!((stops.done, stops.retry, stops.unknown), (1, 1, 1));
         assert_eq!((stops.refused, stops.bug), (0, 0));
         assert_eq!(totals["RegisterTargets"].done, 1);
+    }
+
+    type Sent = Result<(), SdkError<StopInstancesError, HttpResponse>>;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_changes_something_waits_for_no_reading() {
+        let calls = Calls::new(CallCounts::new());
+        let endless = || calls.read("DescribeTargetHealth", std::future::pending::<Sent>());
+        let many = futures_util::future::join_all((0..2 * AT_ONCE).map(|_| endless()));
+        tokio::select! {
+            biased;
+            _ = many => panic!("they never end"),
+            changed = calls.change("RegisterTargets", std::future::ready::<Sent>(Ok(()))) => {
+                changed.expect("it was sent at once");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_whose_turn_does_not_come_was_not_sent_and_says_so() {
+        let calls = Calls::new(CallCounts::new());
+        let endless = || calls.change("StopInstances", std::future::pending::<Sent>());
+        let many = futures_util::future::join_all((0..AT_ONCE).map(|_| endless()));
+        let unsent = tokio::select! {
+            biased;
+            _ = many => panic!("they never end"),
+            changed = calls.change("RegisterTargets", std::future::pending::<Sent>()) => changed,
+        };
+        let failure = unsent.expect_err("there was no turn");
+        assert_eq!(failure.class, Class::Retry);
+        assert!(failure.what.contains("was not sent"), "{failure:?}");
+        assert_eq!(calls.counts.totals()["RegisterTargets"].retry, 1);
     }
 }

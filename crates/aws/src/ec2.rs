@@ -22,6 +22,8 @@ pub(crate) const PAGES_MAX: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Ec2 {
     pub(crate) client: Client,
+    /// For listings: its calls may take longer.
+    pub(crate) lister: Client,
     /// Whose launch tokens they are.
     pub(crate) origin: String,
     pub(crate) calls: Calls,

@@ -75,6 +75,12 @@ impl Failure {
         Self { class, code, what: format!("{call} failed{status}, {meaning} ({details})"), unsigned }
     }
 
+    /// Of a call that waited for its turn in vain.
+    pub(crate) fn unsent(call: &str) -> Self {
+        let what = format!("{call} was not sent: as many calls as may be are under way");
+        Self { class: Class::Retry, code: None, what, unsigned: false }
+    }
+
     /// With the one thing that the call was about: AWS's own text does not name it.
     pub(crate) fn about(self, thing: impl std::fmt::Display) -> Self {
         Self { what: format!("{thing}: {}", self.what), ..self }
@@ -149,6 +155,8 @@ fn of_code(code: &str) -> Option<(Class, &'static str)> {
         | "SignatureDoesNotMatch" => {
             (Class::Retry, "the signature does not hold: this machine's clock is wrong, or the secret key is")
         }
+        // A gateway says so, too, of a request that it may have handed on.
+        "RequestTimeout" | "RequestTimeoutException" => (Class::Unknown, "it took AWS too long to hear it"),
         "InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" => {
             (Class::Unknown, "AWS failed inside")
         }
@@ -199,6 +207,7 @@ fn of_family(code: &str) -> Option<(Class, &'static str)> {
 
 fn of_status(status: u16) -> (Class, &'static str) {
     match status {
+        408 => (Class::Unknown, "it took AWS too long to hear it"),
         429 => (Class::Retry, "too many requests"),
         400..=499 => (Class::Refused, "it was refused"),
         _ => (Class::Unknown, "it may have happened"),
@@ -292,6 +301,9 @@ mod tests {
             (503, "ServiceUnavailable", Class::Unknown),
             (500, "SomethingNew", Class::Unknown),
             (400, "SomethingNew", Class::Refused),
+            (400, "RequestTimeout", Class::Unknown),
+            (408, "RequestTimeoutException", Class::Unknown),
+            (408, "SomethingNew", Class::Unknown),
         ];
         for (status, code, class) in table {
             assert_eq!(judge(Trouble::Answered { status, code: Some(code) }).0, class, "{status} {code}");
@@ -310,9 +322,13 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_code_is_judged_by_its_status() {
-        for (status, class) in
-            [(400, Class::Refused), (429, Class::Retry), (500, Class::Unknown), (302, Class::Unknown)]
-        {
+        for (status, class) in [
+            (400, Class::Refused),
+            (408, Class::Unknown),
+            (429, Class::Retry),
+            (500, Class::Unknown),
+            (302, Class::Unknown),
+        ] {
             assert_eq!(judge(Trouble::Answered { status, code: None }).0, class, "{status}");
         }
     }

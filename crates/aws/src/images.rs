@@ -19,7 +19,7 @@ pub(crate) async fn available(ec2: &Ec2, query: &ImageQuery) -> Result<Vec<Image
     for _ in 0..PAGES_MAX {
         let asking = ec2.client.describe_images().owners(&query.owner).set_filters(Some(filters.clone()));
         let asking = asking.max_results(PAGE).set_next_token(token.take());
-        let page = ec2.calls.run("DescribeImages", asking.send()).await?;
+        let page = ec2.calls.read("DescribeImages", asking.send()).await?;
         for image in page.images() {
             images.extend(read(image)?);
         }

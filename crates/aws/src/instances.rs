@@ -41,9 +41,9 @@ pub(crate) async fn each(
 ) -> Result<(), CallError> {
     let mut token = None;
     for _ in 0..PAGES_MAX {
-        let asking = ec2.client.describe_instances().filters(filter.clone());
+        let asking = ec2.lister.describe_instances().filters(filter.clone());
         let asking = asking.max_results(PAGE).set_next_token(token.take());
-        let page = ec2.calls.run("DescribeInstances", asking.send()).await?;
+        let page = ec2.calls.read("DescribeInstances", asking.send()).await?;
         page.reservations().iter().flat_map(Reservation::instances).try_for_each(&mut take)?;
         token = next_page(page.next_token());
         if token.is_none() {
@@ -123,9 +123,12 @@ fn state(id: &str, instance: &SdkInstance) -> Result<InstanceState, CallError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use segue_engine::ports::Class;
 
     use super::*;
+    use crate::client::{LIMITS, Limits};
     use crate::stub::{Stub, answer, tag_set};
 
     fn instance(id: &str, state: &str, tags: &[(&str, &str)]) -> String {
@@ -176,6 +179,18 @@ mod tests {
             assert_eq!(request.field("InstanceId.1"), None);
         }
         assert_eq!(asked[1].field("NextToken"), Some("p2"));
+    }
+
+    #[tokio::test]
+    async fn a_page_may_take_longer_than_another_call() {
+        let short = Duration::from_millis(100);
+        let limits = Limits { attempt: short, ..LIMITS };
+        let answers = [page(&[], ""), page(&[], "")].map(|page| (200, page));
+        let stub = Stub::taking(3 * short, limits, answers).await;
+        let cloud = stub.cloud().await;
+        cloud.instances(&ServiceName::new("boards")).await.expect("a page that takes its time");
+        let late = cloud.template_exists(&"lt-1".into()).await.expect_err("it is late");
+        assert_eq!(late.class, Class::Unknown, "{late}");
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) async fn batch(
         .tag_specifications(tagged(ResourceType::Instance, batch))
         .tag_specifications(tagged(ResourceType::Volume, batch));
     // The request has a hundred fields; a future that holds it belongs on the heap.
-    let launched = ec2.calls.run("RunInstances", Box::pin(launching.send())).await?;
+    let launched = ec2.calls.change("RunInstances", Box::pin(launching.send())).await?;
     let ids = launched.instances().iter().map(|instance| instance.instance_id().map(InstanceId::new));
     // Something was launched that has no name: its tags will find it.
     let ids: Option<Vec<InstanceId>> = ids.collect();

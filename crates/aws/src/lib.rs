@@ -12,6 +12,7 @@ mod calls;
 mod client;
 #[cfg(test)]
 mod contracts;
+mod credentials;
 mod ec2;
 mod errors;
 mod images;

@@ -20,7 +20,7 @@ pub(crate) async fn start(ec2: &Ec2, instances: &[InstanceId]) -> Result<(), Cal
     let mut batches = Batches::of(instances);
     while let Some(ids) = batches.take() {
         let starting = ec2.client.start_instances().set_instance_ids(Some(ids));
-        let result = ec2.calls.run("StartInstances", starting.send()).await;
+        let result = ec2.calls.change("StartInstances", starting.send()).await;
         batches.end(result.map(drop))?;
     }
     Ok(())
@@ -30,7 +30,7 @@ pub(crate) async fn stop(ec2: &Ec2, instances: &[InstanceId]) -> Result<(), Call
     let mut batches = Batches::of(instances);
     while let Some(ids) = batches.take() {
         let stopping = ec2.client.stop_instances().set_instance_ids(Some(ids));
-        let result = ec2.calls.run("StopInstances", stopping.send()).await;
+        let result = ec2.calls.change("StopInstances", stopping.send()).await;
         batches.end(result.map(drop))?;
     }
     Ok(())
@@ -43,7 +43,7 @@ pub(crate) async fn terminate(ec2: &Ec2, instances: &[InstanceId]) -> Result<(),
     while let Some(ids) = batches.take() {
         let several = ids.len() > 1;
         let terminating = ec2.client.terminate_instances().set_instance_ids(Some(ids));
-        let result = ec2.calls.run("TerminateInstances", terminating.send()).await;
+        let result = ec2.calls.change("TerminateInstances", terminating.send()).await;
         batches.end(result.map(drop).map_err(|failure| {
             if several && failure.is("OperationNotPermitted") {
                 Failure { class: Class::Unknown, ..failure }

@@ -75,7 +75,7 @@ impl Asker {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        match self.ec2.calls.run(call, Box::pin(sending)).await {
+        match self.ec2.calls.read(call, Box::pin(sending)).await {
             Ok(_) => Ok(Answer::Real(format!("{call} was asked as a dry run and answered for real"))),
             Err(failure) => judged(failure),
         }
@@ -103,17 +103,17 @@ impl Asker {
     async fn forward(&self, call: &'static str, forward: &ForwardArn) -> Result<Answer, CallError> {
         let Balancer { client, calls } = &self.balancer;
         let read = if call == "DescribeRules" {
-            calls.run(call, client.describe_rules().rule_arns(forward.as_str()).send()).await.map(drop)
+            calls.read(call, client.describe_rules().rule_arns(forward.as_str()).send()).await.map(drop)
         } else {
             let asking = client.describe_listeners().listener_arns(forward.as_str());
-            calls.run(call, asking.send()).await.map(drop)
+            calls.read(call, asking.send()).await.map(drop)
         };
         answered(read.map_err(|failure| failure.about(forward)))
     }
 
     async fn targets(&self, call: &'static str, group: &GroupArn) -> Result<Answer, CallError> {
         let asking = self.balancer.client.describe_target_health().target_group_arn(group.as_str());
-        let read = self.balancer.calls.run(call, asking.send()).await.map(drop);
+        let read = self.balancer.calls.read(call, asking.send()).await.map(drop);
         answered(read.map_err(|failure| failure.about(group)))
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn free_addresses(
     }
     let ids: Vec<String> = subnets.iter().map(ToString::to_string).collect();
     let asking = ec2.client.describe_subnets().set_subnet_ids(Some(ids));
-    let answer = ec2.calls.run("DescribeSubnets", asking.send()).await?;
+    let answer = ec2.calls.read("DescribeSubnets", asking.send()).await?;
     let mut free = BTreeMap::new();
     for subnet in answer.subnets() {
         let addresses = subnet.available_ip_address_count().and_then(|count| u64::try_from(count).ok());
@@ -38,7 +38,7 @@ pub(crate) async fn free_addresses(
 /// False only when EC2 says that there is no such template.
 pub(crate) async fn template_exists(ec2: &Ec2, template: &TemplateId) -> Result<bool, CallError> {
     let asking = ec2.client.describe_launch_templates().launch_template_ids(template.as_str());
-    match ec2.calls.run("DescribeLaunchTemplates", asking.send()).await {
+    match ec2.calls.read("DescribeLaunchTemplates", asking.send()).await {
         Ok(answer) => {
             Ok(answer.launch_templates().iter().any(|t| t.launch_template_id() == Some(template.as_str())))
         }

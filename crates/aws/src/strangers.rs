@@ -68,7 +68,7 @@ async fn describe_images(
     versions: &mut BTreeMap<ImageId, Version>,
 ) -> Result<(), CallError> {
     let asking = ec2.client.describe_images().filters(filter("image-id", ids));
-    let page = ec2.calls.run("DescribeImages", asking.send()).await?;
+    let page = ec2.calls.read("DescribeImages", asking.send()).await?;
     for image in page.images() {
         let version = tags::value(image.tags(), tags::VERSION_TAG);
         versions.extend(image.image_id().zip(version).map(|(id, it)| (ImageId::new(id), Version::new(it))));
@@ -93,7 +93,7 @@ pub(crate) async fn tag(
     while let Some(ids) = batches.take() {
         let several = ids.len() > 1;
         let tagging = ec2.client.create_tags().set_resources(Some(ids)).set_tags(Some(tags.clone()));
-        let result = ec2.calls.run("CreateTags", tagging.send()).await;
+        let result = ec2.calls.change("CreateTags", tagging.send()).await;
         batches.end(result.map(drop).map_err(|failure| match several && failure.is("TagLimitExceeded") {
             true => Failure { class: Class::Unknown, ..failure },
             false => failure,

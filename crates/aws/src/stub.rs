@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::calls::CallCounts;
-use crate::client::{LIMITS, Limits, asker, assemble, loader};
+use crate::client::{LIMITS, Limits, asker, assemble, configured, loader};
 
 /// A successful EC2 answer.
 pub(crate) fn answer(call: &str, body: &str) -> String {
@@ -92,6 +92,7 @@ impl Asked {
 
 #[derive(Debug, Default)]
 struct Script {
+    takes: Duration,
     answers: VecDeque<(u16, String)>,
     asked: Vec<Asked>,
 }
@@ -107,22 +108,34 @@ pub(crate) struct Stub {
 impl Stub {
     /// Answers the requests in this order, and with 418 when there are more.
     pub(crate) async fn start(answers: impl IntoIterator<Item = (u16, String)>) -> Self {
-        let script = Script { answers: answers.into_iter().collect(), asked: Vec::new() };
+        Self::taking(Duration::ZERO, LIMITS, answers).await
+    }
+
+    /// The same for an AWS that takes so long for each answer.
+    pub(crate) async fn taking(
+        takes: Duration,
+        limits: Limits,
+        answers: impl IntoIterator<Item = (u16, String)>,
+    ) -> Self {
+        let script = Script { takes, answers: answers.into_iter().collect(), asked: Vec::new() };
         let script = Arc::new(Mutex::new(script));
         let app = Router::new().fallback(play).with_state(Arc::clone(&script));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { endpoint, limits: LIMITS, script, counts: CallCounts::new() }
+        Self { endpoint, limits, script, counts: CallCounts::new() }
     }
 
     /// Takes connections and never answers; the client's limits are short.
     pub(crate) async fn silent() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let short = Duration::from_millis(100);
         let limits = Limits {
             connect: Duration::from_secs(3),
-            attempt: Duration::from_millis(100),
-            operation: Duration::from_secs(10),
+            attempt: short,
+            page: short,
+            spare: Duration::from_secs(10),
+            ..LIMITS
         };
         let stub = Self { limits, ..Self::at(&listener) };
         tokio::spawn(async move {
@@ -184,7 +197,8 @@ impl Stub {
 
     async fn asker(&self, credentials: impl ProvideCredentials + 'static) -> Arc<dyn Permissions> {
         let loader = loader(&Region::new("eu-west-1"), Some(&self.endpoint), self.limits);
-        asker(&loader.credentials_provider(credentials).load().await, &self.counts)
+        let (config, _keeper) = configured(loader.credentials_provider(credentials), self.limits).await;
+        asker(&config, self.limits, &self.counts)
     }
 
     pub(crate) async fn cloud_without_credentials(&self, error: CredentialsError) -> Arc<dyn Cloud> {
@@ -203,7 +217,8 @@ impl Stub {
         credentials: impl ProvideCredentials + 'static,
     ) -> (Arc<dyn Cloud>, Arc<dyn LoadBalancer>) {
         let loader = loader(&Region::new("eu-west-1"), Some(&self.endpoint), self.limits);
-        assemble(&loader.credentials_provider(credentials).load().await, "journal-1", &self.counts)
+        let (config, _keeper) = configured(loader.credentials_provider(credentials), self.limits).await;
+        assemble(&config, self.limits, "journal-1", &self.counts)
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
@@ -212,10 +227,13 @@ impl Stub {
 }
 
 async fn play(State(script): State<Arc<Mutex<Script>>>, body: String) -> impl IntoResponse {
-    let mut script = script.lock().expect("no test panicked with it");
-    let form = url::form_urlencoded::parse(body.as_bytes());
-    script.asked.push(Asked(form.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()));
-    let (status, body) = script.answers.pop_front().unwrap_or((418, String::new()));
+    let form = url::form_urlencoded::parse(body.as_bytes()).into_owned();
+    let (takes, (status, body)) = {
+        let mut script = script.lock().expect("no test panicked with it");
+        script.asked.push(Asked(form.collect()));
+        (script.takes, script.answers.pop_front().unwrap_or((418, String::new())))
+    };
+    tokio::time::sleep(takes).await;
     let status = StatusCode::from_u16(status).expect("a status");
     (status, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], body)
 }

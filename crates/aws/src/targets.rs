@@ -14,7 +14,7 @@ use crate::lifecycle::Batches;
 /// Every target of a group. The call has no pages: a group has at most a thousand targets.
 pub(crate) async fn of_group(balancer: &Balancer, group: &GroupArn) -> Result<Targets, CallError> {
     let asking = balancer.client.describe_target_health().target_group_arn(group.as_str());
-    let answer = balancer.calls.run("DescribeTargetHealth", asking.send()).await;
+    let answer = balancer.calls.read("DescribeTargetHealth", asking.send()).await;
     let answer = answer.map_err(|failure| failure.about(group))?;
     let mut targets = Targets::new();
     for described in answer.target_health_descriptions() {
@@ -36,7 +36,7 @@ pub(crate) async fn register(
     while let Some(ids) = batches.take() {
         let asking = balancer.client.register_targets().target_group_arn(group.as_str());
         let asking = asking.set_targets(Some(described(ids)));
-        let result = balancer.calls.run("RegisterTargets", asking.send()).await;
+        let result = balancer.calls.change("RegisterTargets", asking.send()).await;
         batches.end(result.map(drop))?;
     }
     Ok(())
@@ -52,7 +52,7 @@ pub(crate) async fn deregister(
     while let Some(ids) = batches.take() {
         let asking = balancer.client.deregister_targets().target_group_arn(group.as_str());
         let asking = asking.set_targets(Some(described(ids)));
-        let result = balancer.calls.run("DeregisterTargets", asking.send()).await;
+        let result = balancer.calls.change("DeregisterTargets", asking.send()).await;
         batches.end(result.map(drop))?;
     }
     Ok(())

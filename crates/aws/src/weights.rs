@@ -63,11 +63,11 @@ pub(crate) async fn write(
         Carrier::Listener => {
             let asking = balancer.client.modify_listener().listener_arn(forward.as_str());
             let asking = asking.set_default_actions(Some(after));
-            balancer.calls.run("ModifyListener", asking.send()).await?;
+            balancer.calls.change("ModifyListener", asking.send()).await?;
         }
         Carrier::Rule => {
             let asking = balancer.client.modify_rule().rule_arn(forward.as_str()).set_actions(Some(after));
-            balancer.calls.run("ModifyRule", asking.send()).await?;
+            balancer.calls.change("ModifyRule", asking.send()).await?;
         }
     }
     Ok(())
@@ -91,7 +91,7 @@ async fn actions(
     let found = match carrier {
         Carrier::Listener => {
             let asking = balancer.client.describe_listeners().listener_arns(forward.as_str());
-            let answer = balancer.calls.run("DescribeListeners", asking.send()).await;
+            let answer = balancer.calls.read("DescribeListeners", asking.send()).await;
             let answer = answer.map_err(|failure| failure.about(forward))?;
             let listeners = answer.listeners.unwrap_or_default().into_iter();
             listeners
@@ -100,7 +100,7 @@ async fn actions(
         }
         Carrier::Rule => {
             let asking = balancer.client.describe_rules().rule_arns(forward.as_str());
-            let answer = balancer.calls.run("DescribeRules", asking.send()).await;
+            let answer = balancer.calls.read("DescribeRules", asking.send()).await;
             let answer = answer.map_err(|failure| failure.about(forward))?;
             let rules = answer.rules.unwrap_or_default().into_iter();
             rules.map(|r| (r.rule_arn, r.actions)).find(|(arn, _)| is(arn.as_deref(), forward))

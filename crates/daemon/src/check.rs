@@ -80,9 +80,9 @@ async fn one_service(config: &Config, service: &ServiceConfig, http: &reqwest::C
     let region = &service.service.region;
     let counts = segue_aws::CallCounts::new();
     let endpoint = config.aws.endpoint.as_ref().map(url::Url::as_str);
-    let permissions = segue_aws::permissions(region, endpoint, &counts).await;
-    // It launches nothing, so nothing carries this name.
+    // It launches nothing, so nothing carries this name. Its credentials come while those of the questions are waited for.
     let (cloud, balancer) = segue_aws::connect(region, endpoint, "check", &counts).await;
+    let permissions = segue_aws::permissions(region, endpoint, &counts).await;
     let asked = gather::Asked {
         service: &service.service,
         images: &service.images,

@@ -20,6 +20,8 @@ use segue_engine::ports::{
 
 /// One answer. Looking for credentials where there are none takes the SDK some seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// One listing of all servers: thousands come in many pages, one after the other.
+const LISTED_WITHIN: Duration = Duration::from_secs(30);
 /// Scrapes are at least so close together where a sandbox is.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
 /// Calls of one kind that are under way at one time.
@@ -173,10 +175,17 @@ async fn ask(permissions: &dyn Permissions, question: &Question) -> Said {
 }
 
 async fn in_time<T>(what: &str, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-    let late = |_elapsed| {
-        Err(CallError::unknown(format!("{what} gave no answer within {} s", ANSWER_WITHIN.as_secs())))
-    };
-    tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(late)
+    within(ANSWER_WITHIN, what, answer).await
+}
+
+async fn within<T>(
+    limit: Duration,
+    what: &str,
+    answer: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let late =
+        |_elapsed| Err(CallError::unknown(format!("{what} gave no answer within {} s", limit.as_secs())));
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(late)
 }
 
 async fn count_nobody(metrics: &dyn BoardMetrics) -> BoardCount {
@@ -191,13 +200,13 @@ async fn aws(asked: &Asked<'_>, dry_runs: DryRuns) -> Aws {
     let (template, images, instances, addresses, weights, targets) = tokio::join!(
         in_time("DescribeLaunchTemplates", cloud.template_exists(&service.launch.template)),
         in_time("DescribeImages", cloud.images(asked.images)),
-        in_time("DescribeInstances", cloud.instances(&service.name)),
+        within(LISTED_WITHIN, "DescribeInstances", cloud.instances(&service.name)),
         in_time("DescribeSubnets", cloud.free_addresses(&service.launch.subnets)),
         weights(asked),
         targets(asked),
     );
     let registered = registered(service, &targets);
-    let described = in_time("DescribeInstances", cloud.strangers(&registered)).await;
+    let described = within(LISTED_WITHIN, "DescribeInstances", cloud.strangers(&registered)).await;
     let (reads, changes): (Vec<_>, Vec<_>) =
         questions(service, images.as_deref().unwrap_or_default(), &instances, &described)
             .into_iter()
