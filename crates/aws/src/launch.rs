@@ -3,10 +3,11 @@
 use aws_sdk_ec2::types::{LaunchTemplateSpecification, ResourceType, TagSpecification};
 use segue_domain::effect::LaunchBatch;
 use segue_domain::ids::{EffectId, InstanceId};
-use segue_engine::ports::CallError;
+use segue_engine::ports::{CallError, Class};
 use sha2::{Digest, Sha256};
 
 use crate::ec2::Ec2;
+use crate::errors::Failure;
 use crate::tags;
 
 /// EC2's advice for one call. Source: EC2 API, RunInstances ("five separate launch requests for 100 instances
@@ -16,17 +17,20 @@ const BATCH_MAX: u32 = 100;
 /// Launches what fits, at least one instance, from the template's default version.
 ///
 /// The token makes a repeated call bring the same instances; tags are given in the same call, so that nothing
-/// can exist without them.
+/// can exist without them. No launch fails as a bug: whoever asked would ask for its end for ever.
 pub(crate) async fn batch(
     ec2: &Ec2,
     id: &EffectId,
     batch: &LaunchBatch,
 ) -> Result<Vec<InstanceId>, CallError> {
     if !(1..=BATCH_MAX).contains(&batch.count) {
-        return Err(CallError::bug(format!("a batch is 1 to {BATCH_MAX} instances, not {}", batch.count)));
+        return Err(CallError::refused(format!(
+            "a batch is 1 to {BATCH_MAX} instances, not {}",
+            batch.count
+        )));
     }
     let count = i32::try_from(batch.count).map_err(|error| {
-        CallError::bug(format!("the count of batch {} is too large: {error}", batch.batch))
+        CallError::refused(format!("the count of batch {} is too large: {error}", batch.batch))
     })?;
     let template = LaunchTemplateSpecification::builder().launch_template_id(batch.template.as_str()).build();
     let launching = ec2
@@ -42,11 +46,24 @@ pub(crate) async fn batch(
         .tag_specifications(tagged(ResourceType::Instance, batch))
         .tag_specifications(tagged(ResourceType::Volume, batch));
     // The request has a hundred fields; a future that holds it belongs on the heap.
-    let launched = ec2.calls.change("RunInstances", Box::pin(launching.send())).await?;
+    let launched = ec2.calls.change("RunInstances", Box::pin(launching.send())).await;
+    let launched = launched.map_err(launched_nothing)?;
     let ids = launched.instances().iter().map(|instance| instance.instance_id().map(InstanceId::new));
     // Something was launched that has no name: its tags will find it.
     let ids: Option<Vec<InstanceId>> = ids.collect();
     ids.ok_or_else(|| CallError::unknown("RunInstances answered with an instance without its id"))
+}
+
+/// A request that makes no sense to AWS, or could not be built, launched nothing, whoever's mistake it was: a template
+/// with its own network interfaces and our subnet, say. A token that is spent on other parameters launched nothing now;
+/// what it launched then, its tags tell.
+/// Source: EC2 developer guide, "Ensuring idempotency": other parameters fail without any further action.
+fn launched_nothing(failure: Failure) -> Failure {
+    let class = match failure.class {
+        Class::Bug => Class::Refused,
+        class @ (Class::Retry | Class::Refused | Class::Unknown) => class,
+    };
+    Failure { class, ..failure }
 }
 
 fn tagged(resource: ResourceType, batch: &LaunchBatch) -> TagSpecification {
@@ -61,7 +78,6 @@ fn token(origin: &str, id: &EffectId) -> String {
 #[cfg(test)]
 mod tests {
     use segue_domain::ids::{ReleaseId, ServiceName, SubnetId, TemplateId, Version};
-    use segue_engine::ports::Class;
 
     use super::*;
     use crate::stub::{Stub, answer, refusal};
@@ -166,7 +182,11 @@ mod tests {
         let cases = [
             (503, refusal("RequestLimitExceeded"), Class::Retry, "too many requests"),
             (500, refusal("InsufficientInstanceCapacity"), Class::Refused, "no capacity"),
-            (400, refusal("IdempotentParameterMismatch"), Class::Bug, "same token"),
+            (400, refusal("IdempotentParameterMismatch"), Class::Refused, "same token"),
+            (400, refusal("InvalidParameterCombination"), Class::Refused, "no sense"),
+            (400, refusal("InvalidParameterValue"), Class::Refused, "refused"),
+            (400, refusal("MissingParameter"), Class::Refused, "no sense"),
+            (400, refusal("ValidationError"), Class::Refused, "refused"),
             (500, "<html>gateway</html>".to_owned(), Class::Unknown, "status 500"),
             (200, "<html>no instances</html>".to_owned(), Class::Unknown, "could not be read"),
         ];
@@ -187,7 +207,7 @@ mod tests {
         for count in [0, 101] {
             let batch = LaunchBatch { count, ..three() };
             let failed = cloud.launch(&EffectId::new("e"), &batch).await.expect_err("no batch");
-            assert_eq!(failed.class, Class::Bug);
+            assert_eq!(failed.class, Class::Refused);
         }
         assert_eq!(stub.asked().len(), 0);
     }

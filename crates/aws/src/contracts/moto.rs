@@ -26,7 +26,7 @@ const CANNOT: [(&str, &str, &str); 6] = [
         "it launches MinCount, not MaxCount",
     ),
     ("the_same_id_brings_the_same_instances", "the same id brings the same", "it does not read ClientToken"),
-    ("the_same_id_with_other_parameters_is_our_mistake", "is our mistake", "it does not read ClientToken"),
+    ("the_same_id_with_other_parameters_is_refused", "launches nothing", "it does not read ClientToken"),
     ("the_id_of_instances_that_ended_is_spent", "is refused for ever", "it does not read ClientToken"),
     ("what_cannot_be_tagged_is_refused", "AWS's own tags are AWS's", "it takes the prefix aws: from anybody"),
     ("one_that_is_not_in_can_be_taken_out", "that is not in is success", "it answers InvalidTarget"),

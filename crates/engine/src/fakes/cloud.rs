@@ -8,6 +8,7 @@ use segue_domain::ids::{EffectId, InstanceId, InstanceType, PoolName, ServiceNam
 use segue_domain::instance::{Image, Instance, InstanceState, Origin};
 use segue_domain::stranger::Stranger;
 
+use super::law::Law;
 use super::machine::{Fate, Machine};
 use super::state::State;
 use super::{FakePort, Method, at, fixture};
@@ -94,18 +95,9 @@ impl Cloud for FakePort {
 }
 
 impl State {
-    /// The same token brings the same instances; with other parameters it is a mismatch, and once one of its
-    /// instances was terminated it is refused for ever. Source: EC2, "Ensuring idempotency".
     fn launch(&mut self, id: &EffectId, batch: &LaunchBatch) -> Result<Vec<InstanceId>, CallError> {
-        if let Some((earlier, instances)) = self.tokens.get(id) {
-            if earlier != batch {
-                return Err(CallError::bug("IdempotentParameterMismatch"));
-            }
-            let is_gone = |id| self.machines.get(id).is_some_and(|it: &Machine| it.instance.state.is_gone());
-            return match instances.iter().any(is_gone) {
-                true => Err(CallError::refused("IdempotentInstanceTerminated")),
-                false => Ok(instances.clone()),
-            };
+        if let Some(answer) = self.launched_before(id, batch) {
+            return answer;
         }
         let image = self.images.iter().find(|image| image.id == batch.image).cloned();
         let image = image.ok_or_else(|| not_found(batch.image.as_str()))?;
@@ -126,6 +118,26 @@ impl State {
         self.tokens.insert(id.clone(), (batch.clone(), launched.clone()));
         self.watch_launches(&release, batch.batch);
         Ok(launched)
+    }
+
+    /// The same token brings the same instances; with other parameters it is refused, which nobody who keeps one token
+    /// for one launch sees, and once one of its instances was terminated it is refused for ever.
+    /// Source: EC2, "Ensuring idempotency".
+    fn launched_before(
+        &mut self,
+        id: &EffectId,
+        batch: &LaunchBatch,
+    ) -> Option<Result<Vec<InstanceId>, CallError>> {
+        let (earlier, instances) = self.tokens.get(id)?;
+        let is_gone = |id| self.machines.get(id).is_some_and(|it: &Machine| it.instance.state.is_gone());
+        if earlier != batch {
+            self.violation(Law::NoBug, "IdempotentParameterMismatch");
+            return Some(Err(CallError::refused("IdempotentParameterMismatch")));
+        }
+        Some(match instances.iter().any(is_gone) {
+            true => Err(CallError::refused("IdempotentInstanceTerminated")),
+            false => Ok(instances.clone()),
+        })
     }
 
     fn require_room(&self, batch: &LaunchBatch) -> Result<(), CallError> {

@@ -33,7 +33,8 @@ pub trait Cloud: Send + Sync {
     async fn template_exists(&self, template: &TemplateId) -> Result<bool, CallError>;
 
     /// Launches one batch, all or as many as there is room for. `id` is the idempotency key: the same id brings
-    /// the same instances.
+    /// the same instances, and refuses other parameters. Whatever is known to have launched nothing is a refusal, also
+    /// where the request was nonsense: what is unknown is asked for again under the same id until it is known.
     async fn launch(&self, id: &EffectId, batch: &LaunchBatch) -> Result<Vec<InstanceId>, CallError>;
 
     async fn start(&self, instances: &[InstanceId]) -> Result<(), CallError>;

@@ -39,7 +39,7 @@ pub const CLOUD: &[Case<dyn Cloud, CloudFixture>] = cases![
     a_launch_brings_as_many_as_were_asked_for,
     what_was_launched_is_found_by_its_tags,
     the_same_id_brings_the_same_instances,
-    the_same_id_with_other_parameters_is_our_mistake,
+    the_same_id_with_other_parameters_is_refused,
     an_instance_stops_and_starts,
     an_end_is_for_ever,
     the_id_of_instances_that_ended_is_spent,
@@ -139,12 +139,16 @@ async fn the_same_id_brings_the_same_instances(cloud: &dyn Cloud, fixture: &Clou
     assert_eq!(again, Ok(first), "the same id brings the same instances");
 }
 
-async fn the_same_id_with_other_parameters_is_our_mistake(cloud: &dyn Cloud, fixture: &CloudFixture) {
+async fn the_same_id_with_other_parameters_is_refused(cloud: &dyn Cloud, fixture: &CloudFixture) {
     let order = order(cloud, fixture, "other").await;
     launched(cloud, &order).await;
     let other = LaunchBatch { count: 1, ..order.batch };
     let mismatch = cloud.launch(&order.id, &other).await.map_err(|error| error.class);
-    assert_eq!(mismatch, Err(Class::Bug), "the same id with other parameters is our mistake");
+    assert_eq!(
+        mismatch,
+        Err(Class::Refused),
+        "the same id with other parameters launches nothing, and says so"
+    );
 }
 
 async fn an_instance_stops_and_starts(cloud: &dyn Cloud, fixture: &CloudFixture) {
