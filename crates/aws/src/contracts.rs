@@ -4,7 +4,7 @@ mod moto;
 
 use std::time::Duration;
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, ForwardActionConfig, Rule};
+use aws_sdk_elasticloadbalancingv2::types::{Action, ForwardActionConfig, Rule, TargetDescription};
 use segue_domain::ids::{
     ForwardArn, GroupArn, ImageId, InstanceId, ServiceName, SubnetId, TemplateId, Version,
 };
@@ -123,6 +123,30 @@ async fn questions_to_a_sandbox_keep_the_contract_of_permissions() {
         permissions(stub.permissions().await, stub.cloud().await, fixture).await;
         sandbox.shutdown().await;
     }
+}
+
+/// Whoever registered the servers of today may have given a port of their own.
+#[tokio::test]
+async fn a_target_on_other_ports_than_its_groups_is_out_when_it_was_taken_out() {
+    let (sandbox, _folder) = sandbox().await;
+    let ready = sandbox.ready();
+    let stub = Stub::elsewhere(&ready.aws);
+    let (balancer, group) = (stub.balancer().await, group(ready, "b"));
+    let id = InstanceId::new(ready.blue[0].to_string());
+    let on = |port| TargetDescription::builder().id(id.as_str()).port(port).build();
+    let asking = stub.elbv2().await.register_targets().target_group_arn(group.as_str());
+    asking.targets(on(9_090)).targets(on(9_091)).send().await.expect("it is registered");
+    assert!(balancer.targets(&group).await.expect("targets").contains_key(&id));
+
+    balancer.deregister(&group, std::slice::from_ref(&id)).await.expect("it is taken out");
+    let out = async {
+        // It drains for a second.
+        while !balancer.targets(&group).await.is_ok_and(|targets| targets.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, out).await.expect("it leaves every port");
+    sandbox.shutdown().await;
 }
 
 #[tokio::test]

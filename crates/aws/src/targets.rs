@@ -1,14 +1,17 @@
 //! Which instances a target group has, and how they are.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_elasticloadbalancingv2::types::{
     TargetDescription, TargetHealth as SdkHealth, TargetHealthDescription, TargetHealthReasonEnum,
     TargetHealthStateEnum,
 };
 use segue_domain::ids::{GroupArn, InstanceId};
 use segue_domain::target::{TargetHealth, Targets};
-use segue_engine::ports::CallError;
+use segue_engine::ports::{CallError, Class};
 
 use crate::balancer::Balancer;
+use crate::errors::Failure;
 use crate::lifecycle::Batches;
 
 /// Every target of a group. The call has no pages: a group has at most a thousand targets.
@@ -26,7 +29,7 @@ pub(crate) async fn of_group(balancer: &Balancer, group: &GroupArn) -> Result<Ta
     Ok(targets)
 }
 
-/// On the port that the group names. A target that is already in is success.
+/// On the port that the group names. A target that is already in is success, and stays in on other ports.
 pub(crate) async fn register(
     balancer: &Balancer,
     group: &GroupArn,
@@ -42,20 +45,61 @@ pub(crate) async fn register(
     Ok(())
 }
 
-/// A target that is not in is success. Source: ELBv2 API, DeregisterTargets.
+/// From every port on which it is registered: one that is registered on another port than the group's stays in unless
+/// that port is named, and ELB calls it success. A target that is not in is success.
+/// Source: ELBv2 API, DeregisterTargets.
 pub(crate) async fn deregister(
     balancer: &Balancer,
     group: &GroupArn,
     instances: &[InstanceId],
 ) -> Result<(), CallError> {
+    if instances.is_empty() {
+        return Ok(());
+    }
+    let asking = balancer.client.describe_target_health().target_group_arn(group.as_str());
+    let answer = balancer.calls.read("DescribeTargetHealth", asking.send()).await;
+    let answer = answer.map_err(|failure| changed_nothing(failure.about(group)))?;
+    let ports = ports(answer.target_health_descriptions());
     let mut batches = Batches::of(instances);
     while let Some(ids) = batches.take() {
+        let targets: Vec<TargetDescription> = ids.into_iter().flat_map(|id| on_each(&ports, id)).collect();
         let asking = balancer.client.deregister_targets().target_group_arn(group.as_str());
-        let asking = asking.set_targets(Some(described(ids)));
+        let asking = asking.set_targets(Some(targets));
         let result = balancer.calls.change("DeregisterTargets", asking.send()).await;
         batches.end(result.map(drop))?;
     }
     Ok(())
+}
+
+/// It was only read: whatever became of that, nobody is out for it.
+fn changed_nothing(failure: Failure) -> Failure {
+    let class = match failure.class {
+        Class::Unknown => Class::Retry,
+        class @ (Class::Retry | Class::Refused | Class::Bug) => class,
+    };
+    Failure { class, ..failure }
+}
+
+/// On which ports each is registered.
+fn ports(described: &[TargetHealthDescription]) -> BTreeMap<&str, BTreeSet<i32>> {
+    let mut ports: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    for target in described.iter().filter_map(TargetHealthDescription::target) {
+        if let (Some(id), Some(port)) = (target.id(), target.port()) {
+            ports.entry(id).or_default().insert(port);
+        }
+    }
+    ports
+}
+
+/// One that does not show may show yet: it is meant on the group's port.
+fn on_each(ports: &BTreeMap<&str, BTreeSet<i32>>, id: String) -> Vec<TargetDescription> {
+    match ports.get(id.as_str()) {
+        Some(ports) => {
+            let on = |port: &i32| TargetDescription::builder().id(&id).port(*port).build();
+            ports.iter().map(on).collect()
+        }
+        None => described(vec![id]),
+    }
 }
 
 fn described(ids: Vec<String>) -> Vec<TargetDescription> {
@@ -102,8 +146,6 @@ fn worse(one: TargetHealth, other: TargetHealth) -> TargetHealth {
 
 #[cfg(test)]
 mod tests {
-    use segue_engine::ports::Class;
-
     use super::*;
     use crate::stub::{Stub, elb_answer, elb_refusal};
 
@@ -155,6 +197,7 @@ mod tests {
     async fn targets_are_put_in_and_taken_out_by_id() {
         let stub = Stub::start([
             (200, elb_answer("RegisterTargets", "")),
+            (200, elb_answer("DescribeTargetHealth", "")),
             (200, elb_answer("DeregisterTargets", "")),
         ])
         .await;
@@ -162,12 +205,45 @@ mod tests {
         let ids = [InstanceId::new("i-a"), InstanceId::new("i-b")];
         balancer.register(&group(), &ids).await.expect("registered");
         balancer.deregister(&group(), &ids).await.expect("deregistered");
-        for (request, action) in stub.asked().iter().zip(["RegisterTargets", "DeregisterTargets"]) {
+        let asked = stub.asked();
+        for (request, action) in [(&asked[0], "RegisterTargets"), (&asked[2], "DeregisterTargets")] {
             assert_eq!(request.field("Action"), Some(action));
             assert_eq!(request.field("Targets.member.1.Id"), Some("i-a"));
             assert_eq!(request.field("Targets.member.2.Id"), Some("i-b"));
             assert_eq!(request.field("Targets.member.1.Port"), None);
         }
+    }
+
+    #[tokio::test]
+    async fn a_target_is_taken_out_on_every_port_on_which_it_is_in() {
+        let members = [
+            target("i-a", 8080, "healthy", ""),
+            target("i-a", 9090, "unhealthy", "Target.Timeout"),
+            target("i-c", 8080, "healthy", ""),
+        ];
+        let body = format!("<TargetHealthDescriptions>{}</TargetHealthDescriptions>", members.concat());
+        let stub = Stub::start([
+            (200, elb_answer("DescribeTargetHealth", &body)),
+            (200, elb_answer("DeregisterTargets", "")),
+        ])
+        .await;
+        let ids = [InstanceId::new("i-a"), InstanceId::new("i-b")];
+        stub.balancer().await.deregister(&group(), &ids).await.expect("deregistered");
+        let asked = &stub.asked()[1];
+        let named = |n: u32| {
+            let field = |name| asked.field(&format!("Targets.member.{n}.{name}"));
+            (field("Id"), field("Port"))
+        };
+        let expected =
+            [(Some("i-a"), Some("8080")), (Some("i-a"), Some("9090")), (Some("i-b"), None), (None, None)];
+        assert_eq!([1, 2, 3, 4].map(named), expected);
+    }
+
+    #[tokio::test]
+    async fn where_the_ports_cannot_be_read_nothing_was_done() {
+        let stub = Stub::start([(500, elb_refusal("InternalFailure"))]).await;
+        let failed = stub.balancer().await.deregister(&group(), &[InstanceId::new("i-a")]).await;
+        assert_eq!(failed.expect_err("nothing was read").class, Class::Retry);
     }
 
     #[tokio::test]

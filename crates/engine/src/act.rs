@@ -44,7 +44,7 @@ pub(crate) async fn act(outside: &Outside, book: &AddressBook, intent: &Intent) 
 
 async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Result<Done, CallError> {
     let ports = &outside.ports;
-    if is_for_the_balancer(&intent.effect) {
+    for _ in 0..calls_of_the_balancer(&intent.effect) {
         outside.pacer.balancer_turn().await?;
     }
     let (cloud, balancer, boards, hooks) = (&ports.cloud, &ports.balancer, &ports.boards, &ports.hooks);
@@ -103,8 +103,24 @@ async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Re
     Ok(Done::Nothing)
 }
 
-fn is_for_the_balancer(effect: &Effect) -> bool {
-    matches!(effect, Effect::Register { .. } | Effect::Deregister { .. } | Effect::SetWeights { .. })
+/// Calls at Elastic Load Balancing that one try of an effect makes: what is there is read before some of it is taken out
+/// or replaced.
+fn calls_of_the_balancer(effect: &Effect) -> u32 {
+    match effect {
+        Effect::Register { .. } => 1,
+        Effect::Deregister { .. } | Effect::SetWeights { .. } => 2,
+        Effect::Launch(_)
+        | Effect::Start { .. }
+        | Effect::Stop { .. }
+        | Effect::Terminate { .. }
+        | Effect::Open { .. }
+        | Effect::CloseToNew { .. }
+        | Effect::Configure { .. }
+        | Effect::WarmUp { .. }
+        | Effect::Move(_)
+        | Effect::Drain { .. }
+        | Effect::Announce { .. } => 0,
+    }
 }
 
 impl Acted {

@@ -14,7 +14,7 @@ pub trait LoadBalancer: Send + Sync {
 
     async fn register(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError>;
 
-    /// Taking out one that is not in is success.
+    /// On whatever port they are registered. Taking out one that is not in is success.
     async fn deregister(&self, group: &GroupArn, instances: &[InstanceId]) -> Result<(), CallError>;
 
     async fn weights(&self, forward: &ForwardArn) -> Result<Weights, CallError>;

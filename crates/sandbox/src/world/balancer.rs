@@ -152,8 +152,8 @@ impl Balancer {
         others.map(|g| g.targets.len()).sum()
     }
 
-    /// Begins to drain targets. Without a port every port of the instance is meant. A target that is not
-    /// registered is no error.
+    /// Begins to drain targets. Without a port the group's own is meant: one that is registered on another port stays
+    /// in. A target that is not registered is no error.
     pub(crate) fn deregister(
         &mut self,
         arn: &GroupArn,
@@ -162,11 +162,8 @@ impl Balancer {
     ) -> Result<(), ElbRefusal> {
         let group = self.groups.get_mut(arn).ok_or(ElbRefusal::GroupNotFound)?;
         for (instance, port) in targets {
-            let meant = |k: &&TargetKey| k.instance == *instance && port.is_none_or(|p| p == k.port);
-            let keys: Vec<_> = group.targets.keys().filter(meant).cloned().collect();
-            for key in keys {
-                group.deregister(&key, now);
-            }
+            let key = key(group, instance, *port);
+            group.deregister(&key, now);
         }
         Ok(())
     }

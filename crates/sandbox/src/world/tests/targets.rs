@@ -68,6 +68,27 @@ fn a_deregistered_target_drains_gets_nothing_new_and_is_cut_at_the_end() {
 }
 
 #[test]
+fn a_target_on_a_port_of_its_own_goes_only_when_that_is_named() {
+    let mut story = Story::begin();
+    let id = story.running();
+    let (arn, now) = (story.group("a"), story.now);
+    let World { cloud, balancers, .. } = story.world();
+    let both = [(id.clone(), None), (id.clone(), Some(9090))];
+    balancers.register(cloud, &arn, &both, now).expect("it runs");
+    let staying = |story: &Story| {
+        let World { cloud, balancers, .. } = &story.seeded.world;
+        let group = balancers.group(&arn).expect("the group exists");
+        let stays = |key: &&TargetKey| group.report(key, cloud.instance(&key.instance)).state != "draining";
+        group.targets().map(|(key, _)| key).filter(stays).map(|key| key.port).collect::<Vec<_>>()
+    };
+    story.deregister("a", &id);
+    assert_eq!(staying(&story), [9090]);
+    let named = [(id, Some(9090))];
+    story.world().balancers.deregister(&arn, &named, now).expect("the group exists");
+    assert_eq!(staying(&story), Vec::<u16>::new());
+}
+
+#[test]
 fn sockets_outlive_the_delay_when_the_switch_says_so() {
     let mut story = Story::with(|config| config.load_balancer.at_delay_end = AtDelayEnd::Keep);
     let id = story.running();
