@@ -16,6 +16,9 @@ use crate::errors::Failure;
 /// Ids in one call. EC2 takes 1,000 and advises fewer: one bad id fails the whole call.
 pub(crate) const IDS_AT_ONCE: usize = 100;
 
+/// What EC2 says when one of the instances is protected: `disableApiTermination`, `disableApiStop`.
+const PROTECTED: &str = "OperationNotPermitted";
+
 pub(crate) async fn start(ec2: &Ec2, instances: &[InstanceId]) -> Result<(), CallError> {
     let mut batches = Batches::of(instances);
     while let Some(ids) = batches.take() {
@@ -23,43 +26,40 @@ pub(crate) async fn start(ec2: &Ec2, instances: &[InstanceId]) -> Result<(), Cal
         let result = ec2.calls.change("StartInstances", starting.send()).await;
         batches.end(result.map(drop))?;
     }
-    Ok(())
+    batches.close()
 }
 
+/// An instance that is protected against it keeps no other from being stopped.
 pub(crate) async fn stop(ec2: &Ec2, instances: &[InstanceId]) -> Result<(), CallError> {
     let mut batches = Batches::of(instances);
     while let Some(ids) = batches.take() {
         let stopping = ec2.client.stop_instances().set_instance_ids(Some(ids));
         let result = ec2.calls.change("StopInstances", stopping.send()).await;
-        batches.end(result.map(drop))?;
+        batches.end_each(result.map(drop), PROTECTED)?;
     }
-    Ok(())
+    batches.close()
 }
 
 /// A protected instance keeps those of its own zone alive and lets the others go, so a refusal for several may
-/// have happened in part. Source: EC2 API, TerminateInstances.
+/// have happened in part, and says nothing of any one. Source: EC2 API, TerminateInstances.
 pub(crate) async fn terminate(ec2: &Ec2, instances: &[InstanceId]) -> Result<(), CallError> {
     let mut batches = Batches::of(instances);
     while let Some(ids) = batches.take() {
-        let several = ids.len() > 1;
         let terminating = ec2.client.terminate_instances().set_instance_ids(Some(ids));
         let result = ec2.calls.change("TerminateInstances", terminating.send()).await;
-        batches.end(result.map(drop).map_err(|failure| {
-            if several && failure.is("OperationNotPermitted") {
-                Failure { class: Class::Unknown, ..failure }
-            } else {
-                failure
-            }
-        }))?;
+        batches.end_each(result.map(drop), PROTECTED)?;
     }
-    Ok(())
+    batches.close()
 }
 
 /// Ids cut into batches, which remembers whether one of them went through.
 #[derive(Debug)]
 pub(crate) struct Batches {
     left: Vec<Vec<String>>,
+    under_way: Vec<String>,
     some_done: Done,
+    /// The refusal of one that keeps nobody else.
+    refused: Option<Failure>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +75,34 @@ impl Batches {
         let ids: Vec<String> = ids.into_iter().collect();
         // Taken from the end.
         let left = ids.chunks(IDS_AT_ONCE).rev().map(<[String]>::to_vec).collect();
-        Self { left, some_done: Done::None }
+        Self { left, under_way: Vec::new(), some_done: Done::None, refused: None }
     }
 
     pub(crate) fn take(&mut self) -> Option<Vec<String>> {
-        self.left.pop()
+        self.under_way = self.left.pop()?;
+        Some(self.under_way.clone())
+    }
+
+    /// The same where a refusal with this code is about one of them alone: halves of the batch are tried, and halves of
+    /// those, until it stands alone. It is told when all others had their turn.
+    fn end_each(&mut self, result: Result<(), Failure>, of_one: &str) -> Result<(), CallError> {
+        match result {
+            Err(failure) if failure.is(of_one) => {
+                let ids = std::mem::take(&mut self.under_way);
+                match ids.split_at(ids.len() / 2) {
+                    ([], _) => self.refused = self.refused.take().or(Some(failure)),
+                    (first, second) => self.left.extend([second.to_vec(), first.to_vec()]),
+                }
+                Ok(())
+            }
+            other => self.end(other),
+        }
+    }
+
+    /// When none is left.
+    pub(crate) fn close(mut self) -> Result<(), CallError> {
+        let refused = self.refused.take();
+        self.end(refused.map_or(Ok(()), Err))
     }
 
     /// How the last batch ended. Once one went through, a refusal of another is no longer "left nothing behind";
@@ -159,10 +182,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_protected_instance_among_several_may_have_let_others_go() {
-        let stub = Stub::start(std::iter::repeat_n((400, refusal("OperationNotPermitted")), 2)).await;
+    async fn a_protected_instance_keeps_no_other_alive() {
+        let (protected, done) =
+            ((400, refusal("OperationNotPermitted")), (200, answer("TerminateInstances", "")));
+        // The second of five is: all, the first two, the first, the second, the others.
+        let answers = [&protected, &protected, &done, &protected, &done].map(Clone::clone);
+        let stub = Stub::start(answers).await;
+        let failed = stub.cloud().await.terminate(&ids(5)).await.expect_err("one is protected");
+        assert_eq!(failed.class, Class::Unknown, "the others are gone");
+        assert!(failed.what.contains("protected"), "{failed}");
+        let asked = stub.asked();
+        let named: Vec<_> = asked.iter().map(|asked| asked.list("InstanceId")).collect();
+        assert_eq!(
+            named[1..],
+            [vec!["i-0000", "i-0001"], vec!["i-0000"], vec!["i-0001"], vec!["i-0002", "i-0003", "i-0004"]]
+        );
+    }
+
+    #[tokio::test]
+    async fn where_all_are_protected_nothing_was_done() {
+        let stub = Stub::start(std::iter::repeat_n((400, refusal("OperationNotPermitted")), 4)).await;
         let cloud = stub.cloud().await;
-        assert_eq!(cloud.terminate(&ids(2)).await.expect_err("several").class, Class::Unknown);
-        assert_eq!(cloud.terminate(&ids(1)).await.expect_err("one").class, Class::Refused);
+        assert_eq!(cloud.stop(&ids(2)).await.expect_err("two").class, Class::Refused);
+        assert_eq!(cloud.stop(&ids(1)).await.expect_err("one").class, Class::Refused);
     }
 }
