@@ -12,7 +12,6 @@
 mod sight;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use segue_domain::adoption::{
     AdoptionFacts, AdoptionPlan, AdoptionRequest, Rest, candidates, plan, plan_rest,
@@ -38,8 +37,8 @@ use sight::Sight;
 const TAG: Call = Call::new("cloud", "tag");
 /// How often servers are looked at anew because what was seen of them is old.
 const LOOKS_MAX: u32 = 3;
-/// What was seen longer ago is looked at anew: another service may have tagged a server since.
-const FRESH: Duration = Duration::from_secs(10);
+/// Servers that one call tags, as many as one request names: a try that failed repeats no more than that.
+const TAGGED_AT_ONCE: usize = 100;
 
 /// The plan that somebody saw and said yes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +96,7 @@ impl Desk {
             let sight = self.sight_for(request, &history).await?;
             let mut book = self.book.lock().await;
             // Whoever had the book meanwhile may have written tags, or begun a release: what was seen is old.
-            if book.state == history && book.state.open_adoption().is_none() && sight.is_fresh(FRESH) {
+            if book.state == history && book.state.open_adoption().is_none() && sight.is_fresh() {
                 let plan = plan(request, &self.facts(&sight, &book.state))?;
                 self.heed_generations(&sight, plan.servers.keys());
                 return self.agreed(&mut book, plan, shown, by).await;
@@ -175,7 +174,7 @@ impl Desk {
         if book.state.open_adoption() != Some(&begun) {
             return Ok(());
         }
-        if !sight.is_fresh(FRESH) {
+        if !sight.is_fresh() {
             let why = format!("the servers of adoption {} were looked at too long ago", begun.number);
             return Err(Refusal::NotServed { why });
         }
@@ -244,7 +243,7 @@ impl Desk {
         }
     }
 
-    /// One call for each version. What a call that failed left behind is judged together with those before it.
+    /// A call for each hundred of a version. What one that failed left behind is judged together with those before it.
     async fn write_tags(&self, servers: &BTreeMap<InstanceId, Taken>) -> Outcome {
         let mut by_version: BTreeMap<&Version, Vec<InstanceId>> = BTreeMap::new();
         for (id, taken) in servers {
@@ -252,10 +251,15 @@ impl Desk {
         }
         let cloud = &self.outside.ports.cloud;
         let mut is_begun = false;
-        for (version, ids) in by_version {
+        let calls = by_version.iter().flat_map(|(version, ids)| {
+            let together = ids.chunks(TAGGED_AT_ONCE);
+            together.map(move |some| (*version, some))
+        });
+        let calls: Vec<(&Version, &[InstanceId])> = calls.collect();
+        for (version, ids) in calls {
             let tags = tags_of(&self.setup.service.name, version);
             // Tags that are there already may be written again.
-            match self.outside.write(TAG, KnownById, || cloud.tag(&ids, &tags)).await {
+            match self.outside.write(TAG, KnownById, || cloud.tag(ids, &tags)).await {
                 Ok(()) => is_begun = true,
                 Err(error) if error.class == Class::Refused && !is_begun => {
                     return Outcome::refused(error.what);

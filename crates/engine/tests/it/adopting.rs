@@ -131,6 +131,21 @@ async fn an_answer_that_is_lost_changes_nothing() {
     }
 }
 
+/// A large fleet takes many calls. One that fails is made again, and no other.
+#[tokio::test(start_paused = true)]
+async fn a_large_fleet_is_tagged_by_the_hundred() {
+    let world = FakeWorld::with_strangers(250, 0);
+    world.choke().add(Method::Tag, Nth::Only(2), What::FailBefore(Class::Retry));
+    // Its servers are listed in many calls, too.
+    world.choke().add(Method::Strangers, Nth::Each, What::Late(Duration::from_secs(8)));
+    play(&world, world.service(), |it| async move {
+        assert_eq!(it.adopt().await.map(|adopted| adopted.end), Ok(AdoptionEnd::Did));
+        all_are_known(&it.world);
+        assert_eq!(it.world.choke().calls(Method::Tag), 4);
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn tags_that_nobody_knows_of_are_told_as_such_and_asking_again_goes_on() {
     let world = world();

@@ -16,10 +16,14 @@ use tokio::time::{Instant, sleep};
 use super::super::Desk;
 use super::super::start::seen;
 use crate::observe;
-use crate::outside::Call;
+use crate::outside::{Call, Line};
 use crate::ports::Target;
 
 const STRANGERS: Call = Call::new("cloud", "strangers");
+/// What was seen longer ago is looked at anew: another service may have tagged a server since.
+const FRESH: Duration = Duration::from_secs(10);
+/// So many servers are seen within that time, also by an EC2 that is slow.
+const SEEN_IN_TIME: usize = 1_000;
 /// Servers that are asked for their version at once.
 const AT_ONCE: usize = 32;
 /// All of them together: whoever waits for the plan does so for some seconds only.
@@ -35,9 +39,10 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// Nothing of it is older.
-    pub(super) fn is_fresh(&self, age_max: Duration) -> bool {
-        self.began.elapsed() <= age_max
+    /// Nothing of it is older than what is seen of a few may be, or than it takes to see so many.
+    pub(super) fn is_fresh(&self) -> bool {
+        let times = u32::try_from(self.servers.len() / SEEN_IN_TIME).unwrap_or(u32::MAX).saturating_add(1);
+        self.began.elapsed() <= FRESH.saturating_mul(times)
     }
 }
 
@@ -54,7 +59,9 @@ impl Desk {
         let targets = targets.into_iter().map(|(group, reading)| Ok((group, seen(reading)?)));
         let targets = targets.collect::<Result<_, Refusal>>()?;
         let chosen = choose(&targets);
-        let servers = outside.read(STRANGERS, outside.ports.cloud.strangers(&chosen)).await;
+        // Thousands are listed in many calls, one after the other.
+        let listing = outside.ports.cloud.strangers(&chosen);
+        let servers = outside.ask(Line::Reading, STRANGERS, outside.limits.list_timeout, listing).await;
         let servers = servers.map_err(|error| Refusal::CannotSee { what: error.what })?;
         let apps = self.ask_each(&servers).await;
         Ok(Sight { targets, servers, apps, began })
