@@ -69,7 +69,7 @@ pub(super) fn addresses(
         Ok(free) => free,
         Err(error) => return unread("addresses", error),
     };
-    let wanted = doubled(service, running);
+    let wanted = green_size(service, running);
     let subnets = u64::try_from(service.launch.subnets.len()).unwrap_or(1).max(1);
     let each = wanted.div_ceil(subnets);
     let full: Vec<String> = free
@@ -90,7 +90,7 @@ pub(super) fn addresses(
 }
 
 /// How many servers a full release brings.
-pub(super) fn doubled(service: &Service, running: usize) -> u64 {
+pub(super) fn green_size(service: &Service, running: usize) -> u64 {
     let running = u64::try_from(running).unwrap_or(u64::MAX);
     service.launch.size.map_or(running, u64::from).max(1)
 }

@@ -6,7 +6,7 @@ use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
 use segue_domain::service::{Balancer, Service};
 use segue_domain::target::{TargetHealth, Weights};
 
-use super::room::doubled;
+use super::room::green_size;
 use super::unread;
 use crate::check::finding::{Check, few};
 use crate::check::gather::{AllTargets, AllWeights, Aws};
@@ -109,7 +109,7 @@ fn slots_of(service: &Service, balancer: &Balancer, targets: &AllTargets, runnin
         }
     }
     let all = u64::try_from(slots.len()).unwrap_or(u64::MAX);
-    let size = part(service, balancer, doubled(service, running));
+    let size = part(service, balancer, green_size(service, running));
     let canaries = part(service, balancer, u64::from(service.canary.count));
     let wanted = size.saturating_mul(2).saturating_add(canaries);
     let hint = "provision more rules with a target group of one, and list them as `routing.slots`";
@@ -124,7 +124,8 @@ fn slots_of(service: &Service, balancer: &Balancer, targets: &AllTargets, runnin
     Check::ok("slots", format!("{free} of {all} are free; blue, green and a canary together take {wanted}"))
 }
 
-/// Places for the targets of a doubled fleet, each in its colour and in its slot.
+/// Places for the targets of a full release, as its preflight counts them: each new server is registered in its colour,
+/// and in its slot where the load balancer has slots.
 pub(super) fn targets(service: &Service, targets: &AllTargets, running: usize) -> Check {
     of_each(service, |balancer| targets_of(service, balancer, targets, running))
 }
@@ -139,7 +140,8 @@ fn targets_of(service: &Service, balancer: &Balancer, targets: &AllTargets, runn
             Err(error) => return unread("targets", error),
         }
     }
-    let come = part(service, balancer, doubled(service, running)).saturating_mul(2);
+    let registrations = 1 + u64::from(!balancer.slots.is_empty());
+    let come = part(service, balancer, green_size(service, running)).saturating_mul(registrations);
     let sentence = format!(
         "{registered} are registered and a full release brings {come}, of {TARGETS_PER_BALANCER} that a load \
          balancer takes unless AWS raised it"

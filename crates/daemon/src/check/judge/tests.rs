@@ -201,6 +201,16 @@ async fn whoever_is_registered_is_known_or_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_there_are_no_slots_each_new_server_is_one_target() {
+    let world = fleet();
+    let mut service = world.service();
+    service.launch.size = Some(600);
+    says(&checks(&world, &service).await, "targets", CheckState::Fail, "brings 1200");
+    service.routing.first.slots.clear();
+    says(&checks(&world, &service).await, "targets", CheckState::Ok, "brings 600");
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_that_nobody_counts_or_that_say_nothing_fail() {
     let world = fleet();
     world.forget_series();
