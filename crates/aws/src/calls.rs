@@ -82,6 +82,8 @@ impl Calls {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        // Some requests have a hundred fields: what holds them belongs on the heap.
+        let sending = Box::pin(sending);
         let _turn = self.readings.acquire().await.expect("nobody closes the semaphore");
         self.send(call, sending).await
     }
@@ -95,6 +97,7 @@ impl Calls {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        let sending = Box::pin(sending);
         let Ok(turn) = timeout(TURN_WITHIN, self.changes.acquire()).await else {
             self.counts.count(call, Some(Class::Retry));
             return Err(Failure::unsent(call));

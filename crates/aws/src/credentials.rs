@@ -181,7 +181,7 @@ fn left(credentials: &Credentials) -> Duration {
 
 /// The same for another one who waited: the SDK's error cannot be copied.
 fn again(error: &CredentialsError) -> CredentialsError {
-    let why = error.source().map_or_else(|| error.to_string(), |source| chain(source));
+    let why = error.source().map_or_else(|| error.to_string(), chain);
     match error {
         CredentialsError::CredentialsNotLoaded(_) => CredentialsError::not_loaded(why),
         CredentialsError::ProviderTimedOut(late) => {
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_source_that_never_answers_is_given_up_and_asked_again() {
-        let (keeper, asked) = keeper(Duration::from_secs(3_600), 0);
+        let (keeper, asked) = keeper(Duration::from_hours(1), 0);
         keeper.fetch().await;
         let failed = keeper.ask().await.expect_err("it was given up");
         assert!(matches!(failed, CredentialsError::ProviderTimedOut(_)), "{failed:?}");
