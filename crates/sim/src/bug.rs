@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use minds::Misguided;
 pub(crate) use worlds::Between;
 
-/// Declares the bugs: name, sentence, and how many seeds may be needed to find it.
+/// Declares the bugs: name and sentence.
 macro_rules! bugs {
     ($($name:ident = $text:literal $sentence:literal;)*) => {
         /// A known mistake.
@@ -68,7 +68,7 @@ bugs! {
     WaitsForTheNotifier = "waits-for-the-notifier" "A release holds when it cannot tell.";
     PauseIgnored = "pause-ignored" "A pause stops nothing.";
     PlanReloaded = "plan-reloaded" "The newest image is launched, not the planned one.";
-    AbortIgnored = "abort-ignored" "After blue is closed an abort changes nothing.";
+    AbortIgnored = "abort-ignored" "After blue is closed an abort is written as a word, and the way back is not.";
     BackAfterNoReturn = "back-after-no-return" "It turns back after the point of no return.";
     PaceIgnored = "pace-ignored" "All boards are moved in one wave.";
     NotConfigured = "not-configured" "A command whose end nobody saw is taken for done.";

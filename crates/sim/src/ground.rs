@@ -9,11 +9,12 @@ use segue_domain::ids::Actor;
 use segue_domain::service::Service;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
 use segue_engine::{By, ByTheDomain, Decider, Engine, Limits, Means, Rhythm, ServiceSetup, Settings};
-use segue_journal::{Owner, Record, Scope, Store, Via};
+use segue_journal::{Owner, Scope, Store, Via};
 
 use crate::bug::{Between, Bug, Misguided};
 use crate::journal::Telling;
 use crate::plan::Plan;
+use crate::run::Watchers;
 use crate::strike::Spells;
 
 /// Servers of the first version, and boards on them.
@@ -46,7 +47,7 @@ pub(crate) struct Daemon {
 
 impl Ground {
     /// Must be called under the run's own clock.
-    pub(crate) fn new(plan: &Plan, tell: Option<fn(u64, &Record)>) -> Self {
+    pub(crate) fn new(plan: &Plan, watchers: &Watchers) -> Self {
         let world = FakeWorld::with_spread_fleet_at(plan.balancers, SERVERS, BOARDS);
         world.set_level(plan.script.level());
         world.users_act_every(USERS_ACT_EVERY);
@@ -74,7 +75,7 @@ impl Ground {
         Self {
             plan: Rc::new(plan.clone()),
             service: Rc::new(service),
-            journal: Arc::new(Telling::new(&world, plan.bugs.clone(), tell, clocks_apart)),
+            journal: Arc::new(Telling::new(&world, plan.bugs.clone(), watchers.clone(), clocks_apart)),
             world,
             spells: Arc::default(),
             living: Rc::new(RefCell::new(vec![None; places])),

@@ -6,21 +6,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use segue_domain::decision::Cause;
 use segue_domain::effect::{Effect, Intent};
 use segue_domain::event::{Event, ServiceEvent};
 use segue_domain::fold;
 use segue_domain::ids::ReleaseId;
 use segue_domain::state::ReleaseState;
+use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Law};
 use segue_journal::{
     About, AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, MemoryStore,
     OutboxError, OutboxId, Owner, Page, ReadError, Reader, Record, RenewError, Scope, Settled, Store, Stream,
-    StreamEnd,
+    StreamAppend, StreamEnd,
 };
 use tokio::sync::watch;
 
 use crate::bug::{Bug, Bugs};
 use crate::laws::{Court, RECORDS_MAX};
+use crate::run::Watchers;
 
 /// What the journal says of every release.
 #[derive(Debug, Clone, Default)]
@@ -40,18 +43,12 @@ pub(crate) struct Telling {
     bugs: Bugs,
     /// The last lease that was given to anybody.
     newest: Mutex<Option<Lease>>,
-    /// Told of each record.
-    tell: Option<fn(u64, &Record)>,
+    watchers: Watchers,
     world: FakeWorld,
 }
 
 impl Telling {
-    pub(crate) fn new(
-        world: &FakeWorld,
-        bugs: Bugs,
-        tell: Option<fn(u64, &Record)>,
-        clocks_apart: Duration,
-    ) -> Self {
+    pub(crate) fn new(world: &FakeWorld, bugs: Bugs, watchers: Watchers, clocks_apart: Duration) -> Self {
         let court = Court::new(Arc::new(world.clone()), RECORDS_MAX);
         Self {
             store: world.store(),
@@ -59,7 +56,7 @@ impl Telling {
             court: Mutex::new(court.with_clocks_apart(clocks_apart)),
             bugs,
             newest: Mutex::new(None),
-            tell,
+            watchers,
             world: world.clone(),
         }
     }
@@ -103,9 +100,7 @@ impl Telling {
     }
 
     fn take(&self, record: &Record) {
-        if let Some(tell) = self.tell {
-            tell(self.world.elapsed_ms(), record);
-        }
+        self.watchers.record(self.world.elapsed_ms(), record);
         match record.stream.about() {
             About::Release(release) => self.take_of_release(release, record),
             About::Service(_) => self.court().hear_service(record),
@@ -136,18 +131,31 @@ impl Telling {
         });
     }
 
-    /// The append as it would be if nobody looked where its streams end; none when somebody does.
-    async fn placed(&self, append: &Append) -> Option<Append> {
-        if !self.bugs.has(Bug::Unplaced) {
-            return None;
+    /// The append as it would be if nobody looked where its streams end, or if an abort were no more than a word.
+    async fn mistaken(&self, append: &Append) -> Append {
+        let mut append = append.clone();
+        if self.bugs.has(Bug::AbortIgnored) {
+            append.streams.iter_mut().for_each(|part| self.leave_the_way_back_out(part));
         }
-        let mut placed = append.clone();
-        for part in &mut placed.streams {
-            let ends = self.store.streams(part.stream.as_str()).await.unwrap_or_default();
-            let end = ends.into_iter().find(|end| end.stream == part.stream);
-            part.expected_seq = end.map_or(0, |end| end.seq);
+        if self.bugs.has(Bug::Unplaced) {
+            for part in &mut append.streams {
+                let ends = self.store.streams(part.stream.as_str()).await.unwrap_or_default();
+                let end = ends.into_iter().find(|end| end.stream == part.stream);
+                part.expected_seq = end.map_or(0, |end| end.seq);
+            }
         }
-        Some(placed)
+        append
+    }
+
+    /// Of an abort after blue was closed.
+    fn leave_the_way_back_out(&self, part: &mut StreamAppend) {
+        let About::Release(release) = part.stream.about() else { return };
+        let told = self.told.borrow();
+        if told.releases.get(release).is_some_and(|state| state.was_entered(Step::Close)) {
+            let is_abort =
+                |event: &Event| matches!(event, Event::WayBackBegan { cause: Cause::AbortedBy(_) });
+            part.records.retain(|record| !record.fact.release().is_some_and(is_abort));
+        }
     }
 
     fn keep(&self, lease: &Lease) {
@@ -225,8 +233,10 @@ impl Store for Telling {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let epoch = newest.as_ref().map_or(0, Lease::epoch);
         let under = self.bugs.lease_to_append_under(lease, newest);
-        let placed = self.placed(append).await;
-        let appended = self.store.append(&under, placed.as_ref().unwrap_or(append)).await?;
+        let appended = match self.bugs.is_empty() {
+            true => self.store.append(&under, append).await?,
+            false => self.store.append(&under, &self.mistaken(append).await).await?,
+        };
         if lease.epoch() < epoch {
             let what = format!("epoch {} appended when {epoch} was given", lease.epoch());
             self.court().convict(Law::OneChain, &what);

@@ -5,13 +5,14 @@ mod eyes;
 mod intents;
 mod release;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segue_domain::decision::Verdict;
 use segue_domain::effect::{Done, Effect, Outcome};
-use segue_domain::event::{Event, ServiceEvent};
+use segue_domain::event::{Event, ServiceEvent, Word};
 use segue_domain::ids::{BoardId, ReleaseId};
 use segue_domain::laws::{Broken, broken};
 use segue_domain::moves::Direction;
@@ -72,6 +73,8 @@ pub(crate) struct Court {
     /// Waves in a row that moved nothing.
     fruitless: BTreeMap<ReleaseId, u32>,
     closed: BTreeMap<ReleaseId, Closing>,
+    /// Whose abort was taken.
+    aborted: BTreeSet<ReleaseId>,
     is_endless: bool,
     violations: Vec<String>,
 }
@@ -88,6 +91,7 @@ impl Court {
             records: BTreeMap::new(),
             fruitless: BTreeMap::new(),
             closed: BTreeMap::new(),
+            aborted: BTreeSet::new(),
             is_endless: false,
             violations: Vec::new(),
         }
@@ -136,6 +140,7 @@ impl Court {
             }
             self.s11_moved_once(before, event);
             self.s13_kept_as_promised(before, record, event);
+            self.a6_words_are_kept(&before.plan.release, event);
             self.l4_no_livelock(&before.plan.release);
             self.l4_no_hurry(&before.plan.release, event);
         }
@@ -205,6 +210,17 @@ impl Court {
         let short = before.plan.service.full.keep_old.saturating_sub(kept);
         if !short.is_zero() {
             self.convict(Law::NoReturn, &format!("{} is {short:?} too early", intent.id));
+        }
+    }
+
+    /// The product's own law of that name goes by the way back that was begun; this one by the word alone.
+    fn a6_words_are_kept(&mut self, release: &ReleaseId, event: &Event) {
+        if let Event::Said { word: Word::Abort, .. } = event {
+            self.aborted.insert(release.clone());
+        }
+        let is_released = matches!(event, Event::Closed { verdict: Verdict::Released | Verdict::Passed });
+        if is_released && self.aborted.contains(release) {
+            self.convict("A6", &format!("{release} was aborted by a word, and is released all the same"));
         }
     }
 

@@ -1,19 +1,22 @@
 //! `segue-sim`: proves the engine, or finds how it can be broken.
 
+use std::fmt::Display;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use segue_sim::bug::Bug;
 use segue_sim::commands::figures::Figures;
+use segue_sim::commands::kept::Kept;
 use segue_sim::commands::seed::Trace;
-use segue_sim::commands::{determinism, fuzz, planted, seed, shrink, sweep};
+use segue_sim::commands::{self, determinism, fuzz, planted, shrink, sweep};
 use segue_sim::plan::Plan;
 use segue_sim::scale::{self, Sizes};
 use serde::Serialize;
-use tokio::time::Instant;
 
 /// Simulates releases in a world in which everything goes wrong.
 #[derive(Debug, Parser)]
@@ -40,19 +43,21 @@ enum Command {
     /// Run one seed again
     Seed {
         seed: u64,
-        /// Tell every call
-        #[arg(long)]
-        trace: bool,
+        #[command(flatten)]
+        told: Told,
     },
     /// Run a plan from a file: what `shrink` printed, or one of the corpus
     Plan {
         file: PathBuf,
-        /// Tell every call
-        #[arg(long)]
-        trace: bool,
+        #[command(flatten)]
+        told: Told,
     },
     /// Let the daemon die at each place at which it can, in every script
-    Sweep,
+    Sweep {
+        /// Leave places out: one of so many is enough
+        #[arg(long, default_value = "1", value_name = "N")]
+        each: NonZeroUsize,
+    },
     /// Let the daemon die twice, at pairs of places that are drawn
     Pairs {
         #[arg(long, default_value_t = 1_000)]
@@ -96,83 +101,94 @@ enum Command {
     },
 }
 
+/// What is told of one run.
+#[derive(Debug, clap::Args)]
+struct Told {
+    /// Tell every call
+    #[arg(long)]
+    trace: bool,
+    /// Write the journal: a file for each stream, a line for each record
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+}
+
 /// A name that is none of them is refused, and they are told.
 fn mistakes() -> PossibleValuesParser {
     PossibleValuesParser::new(Bug::ALL.iter().map(|bug| bug.name()))
 }
 
 fn main() -> Result<ExitCode> {
-    let cli = Cli::parse();
-    let figures = match cli.command {
-        Command::Fuzz { from, seeds } => fuzz::fuzz(from, seeds, |run, outcome| {
-            eprintln!("{run}: {}", outcome.violations.join("; "));
-        }),
-        Command::Sweep => sweep::sweep(),
-        Command::Pairs { sample, seed } => sweep::pairs(sample, seed),
-        Command::Seed { seed, trace } => one(&format!("seed {seed}"), &Plan::drawn(seed), trace),
-        Command::Plan { file, trace } => {
+    let Cli { command, json } = Cli::parse();
+    let json = json.as_deref();
+    match command {
+        Command::Fuzz { from, seeds } => figures(
+            json,
+            &fuzz::fuzz(from, seeds, |run, outcome| eprintln!("{run}: {}", outcome.violations.join("; "))),
+        ),
+        Command::Sweep { each } => figures(json, &sweep::sweep(each)),
+        Command::Pairs { sample, seed } => figures(json, &sweep::pairs(sample, seed)),
+        Command::Seed { seed, told } => {
+            figures(json, &one(&format!("seed {seed}"), &Plan::drawn(seed), &told)?)
+        }
+        Command::Plan { file, told } => {
             let name = file.display().to_string();
             let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {name}"))?;
-            one(&name, &serde_json::from_str(&text).with_context(|| format!("{name} is no plan"))?, trace)
+            let plan = serde_json::from_str(&text).with_context(|| format!("{name} is no plan"))?;
+            figures(json, &one(&name, &plan, &told)?)
         }
-        Command::Shrink { seed } => return shrunk(seed),
+        Command::Shrink { seed } => shrunk(json, seed),
         Command::Planted { from, budget, only } => {
             let table = planted::planted(from, budget, only.as_deref(), |found| eprintln!("{found}"));
-            println!("{table}");
-            write_json(cli.json.as_deref(), &table)?;
-            return Ok(code(table.missed().is_empty()));
+            tell(json, &table, table.wrong().is_empty())
         }
         Command::Scale { instances, boards, balancers, trace } => {
             let trace = if trace { Trace::Yes } else { Trace::No };
             let report = scale::scale(Sizes { balancers, ..Sizes::new(instances, boards) }, trace)?;
-            println!("{report}");
-            write_json(cli.json.as_deref(), &report)?;
-            return Ok(code(report.is_well()));
+            tell(json, &report, report.is_well())
         }
-        Command::Determinism { from, seeds } => return Ok(same(from, seeds)),
-    };
-    println!("{figures}");
-    write_json(cli.json.as_deref(), &figures)?;
-    Ok(code(figures.violated == 0))
-}
-
-fn one(name: &str, plan: &Plan, trace: bool) -> Figures {
-    let began = Instant::now();
-    let outcome = seed::seed(plan, if trace { Trace::Yes } else { Trace::No });
-    let mut figures = Figures::default();
-    figures.add(name, &outcome);
-    figures.took(began.elapsed());
-    figures
-}
-
-fn write_json(file: Option<&Path>, figures: &impl Serialize) -> Result<()> {
-    let Some(file) = file else { return Ok(()) };
-    let text = serde_json::to_string_pretty(figures)?;
-    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
-}
-
-fn shrunk(seed: u64) -> Result<ExitCode> {
-    let Some(shrunk) = shrink::shrink(&Plan::drawn(seed)) else {
-        println!("seed {seed} breaks no law");
-        return Ok(ExitCode::SUCCESS);
-    };
-    println!("{}", serde_json::to_string_pretty(&shrunk.plan)?);
-    for violation in &shrunk.violations {
-        eprintln!("{violation}");
+        Command::Determinism { from, seeds } => {
+            let twice = determinism::determinism(from, seeds);
+            tell(json, &twice, twice.differing.is_empty())
+        }
     }
-    eprintln!("{} runs", shrunk.runs);
+}
+
+fn one(name: &str, plan: &Plan, told: &Told) -> Result<Figures> {
+    let kept = Arc::new(Kept::default());
+    let trace = if told.trace { Trace::Yes } else { Trace::No };
+    let figures = commands::one(name, plan, &trace.watchers().and(Arc::<Kept>::clone(&kept)));
+    if let Some(folder) = &told.journal {
+        kept.write(folder)?;
+    }
+    Ok(figures)
+}
+
+/// The plan alone goes to where a file is made of it.
+fn shrunk(json: Option<&Path>, seed: u64) -> Result<ExitCode> {
+    let shrunk = shrink::shrink(&Plan::drawn(seed));
+    write_json(json, &shrunk)?;
+    eprintln!("{shrunk}");
+    if shrunk.violations.is_empty() {
+        eprintln!("seed {seed} breaks no law");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{}", serde_json::to_string_pretty(&shrunk.plan)?);
     Ok(ExitCode::FAILURE)
 }
 
-fn same(from: u64, seeds: u64) -> ExitCode {
-    let differing = determinism::determinism(from, seeds);
-    println!("seeds      {seeds}\ndiffering  {}", differing.len());
-    for seed in &differing {
-        println!("seed {seed} went another way the second time");
-    }
-    code(differing.is_empty())
+fn figures(json: Option<&Path>, figures: &Figures) -> Result<ExitCode> {
+    tell(json, figures, figures.violated == 0)
 }
 
-fn code(is_well: bool) -> ExitCode {
-    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// What came of a command: printed, written as JSON if that is wanted, and the exit code.
+fn tell(json: Option<&Path>, came: &(impl Display + Serialize), is_well: bool) -> Result<ExitCode> {
+    println!("{came}");
+    write_json(json, came)?;
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn write_json(file: Option<&Path>, came: &impl Serialize) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let text = serde_json::to_string_pretty(came)?;
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -4,6 +4,7 @@
 //! hangs for ever is told from one that waits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use segue_engine::fakes::Site;
@@ -46,26 +47,56 @@ pub struct Outcome {
     pub points: u64,
 }
 
-/// How a run is watched.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Watching {
+/// Somebody who watches a run, and changes nothing of it.
+pub trait Watcher: Send + Sync {
     /// Told of each call, and of what struck it.
-    pub call: Option<fn(&Site, &[Kind])>,
+    fn call(&self, site: &Site, kinds: &[Kind]) {
+        let _ = (site, kinds);
+    }
+
     /// Told of each record, and when it was written.
-    pub record: Option<fn(u64, &Record)>,
+    fn record(&self, now_ms: u64, record: &Record) {
+        let _ = (now_ms, record);
+    }
+}
+
+/// Everybody who watches a run. Clones are the same ones.
+#[derive(Clone, Default)]
+pub struct Watchers(Vec<Arc<dyn Watcher>>);
+
+impl std::fmt::Debug for Watchers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} watchers", self.0.len())
+    }
+}
+
+impl Watchers {
+    #[must_use]
+    pub fn and(mut self, watcher: Arc<dyn Watcher>) -> Self {
+        self.0.push(watcher);
+        self
+    }
+
+    pub(crate) fn call(&self, site: &Site, kinds: &[Kind]) {
+        self.0.iter().for_each(|it| it.call(site, kinds));
+    }
+
+    pub(crate) fn record(&self, now_ms: u64, record: &Record) {
+        self.0.iter().for_each(|it| it.record(now_ms, record));
+    }
 }
 
 /// Plays a plan; the daemon dies at these points, too.
-pub fn run(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
+pub fn run(plan: &Plan, dies_at: &[u64], watchers: &Watchers) -> Outcome {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O starts");
-    runtime.block_on(play(plan, dies_at, watching))
+    runtime.block_on(play(plan, dies_at, watchers))
 }
 
-async fn play(plan: &Plan, dies_at: &[u64], watching: Watching) -> Outcome {
-    let ground = Ground::new(plan, watching.record);
+async fn play(plan: &Plan, dies_at: &[u64], watchers: &Watchers) -> Outcome {
+    let ground = Ground::new(plan, watchers);
     let heals_at_ms = u64::try_from(HEALS.as_millis()).unwrap_or(u64::MAX);
-    let (strikes, log) = Strikes::new(plan.clone(), heals_at_ms, ground.shared_spells(), watching.call);
+    let (strikes, log) = Strikes::new(plan.clone(), heals_at_ms, ground.shared_spells(), watchers.clone());
     ground.world.choke().set_weather(Box::new(strikes));
     for point in dies_at {
         ground.world.choke().crash_at_point(*point);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Budget;
 use crate::chance::{Chance, FNV_OFFSET, fnv};
 use crate::plan::Plan;
+use crate::run::Watchers;
 
 /// A kind of fault that a call can meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -175,7 +176,7 @@ pub(crate) struct Strikes {
     log: Arc<Mutex<Log>>,
     spells: Arc<Mutex<Spells>>,
     budget: Budget,
-    tell: Option<fn(&Site, &[Kind])>,
+    watchers: Watchers,
 }
 
 impl Strikes {
@@ -183,11 +184,11 @@ impl Strikes {
         plan: Plan,
         heals_at_ms: u64,
         spells: Arc<Mutex<Spells>>,
-        tell: Option<fn(&Site, &[Kind])>,
+        watchers: Watchers,
     ) -> (Self, Arc<Mutex<Log>>) {
         let log = Arc::new(Mutex::new(Log { trace: FNV_OFFSET, ..Log::default() }));
         let budget = Budget::default();
-        (Self { plan, heals_at_ms, log: Arc::clone(&log), spells, budget, tell }, log)
+        (Self { plan, heals_at_ms, log: Arc::clone(&log), spells, budget, watchers }, log)
     }
 
     fn kinds(&self, site: &Site, chance: Chance) -> Vec<Kind> {
@@ -225,9 +226,7 @@ impl Weather for Strikes {
         self.note(site, &kinds);
         let spell = self.spells.lock().unwrap_or_else(PoisonError::into_inner).over(site);
         let kinds: Vec<Kind> = kinds.into_iter().chain(spell).collect();
-        if let Some(tell) = self.tell {
-            tell(site, &kinds);
-        }
+        self.watchers.call(site, &kinds);
         met.extend(kinds.into_iter().map(|kind| kind.what(site.method, chance.named(kind.name()))));
         let latency = chance.named("latency").below(self.plan.latency_ms_max + 1);
         if latency > 0 {

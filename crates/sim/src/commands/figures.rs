@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::lately::Lately;
 use crate::run::Outcome;
 
 /// Failures that are told one by one.
@@ -36,10 +37,12 @@ pub struct Figures {
 pub struct Failure {
     pub run: String,
     pub violations: Vec<String>,
+    /// What was done last before the first of them; none of what is no run.
+    pub lately: Option<Lately>,
 }
 
 impl Figures {
-    pub fn add(&mut self, run: &str, outcome: &Outcome) {
+    pub fn add(&mut self, run: &str, outcome: &Outcome, lately: Option<Lately>) {
         self.runs += 1;
         for (end, count) in &outcome.ends {
             *self.ends.entry(end.clone()).or_insert(0) += count;
@@ -51,17 +54,18 @@ impl Figures {
         self.deaths += outcome.deaths;
         self.died_twice += u64::from(outcome.deaths > 1);
         self.virtual_hours += Duration::from_millis(outcome.virtual_ms).as_secs_f64() / 3_600.0;
-        self.judge(run, &outcome.violations);
+        self.judge(run, &outcome.violations, lately);
     }
 
-    /// Counts violations, if there are any, of something that is no run of its own.
-    pub(super) fn judge(&mut self, run: &str, violations: &[String]) {
+    /// Counts violations, if there are any, perhaps of something that is no run of its own.
+    pub(super) fn judge(&mut self, run: &str, violations: &[String], lately: Option<Lately>) {
         if violations.is_empty() {
             return;
         }
         self.violated += 1;
         if self.failures.len() < TOLD {
-            self.failures.push(Failure { run: run.to_owned(), violations: violations.to_vec() });
+            let violations = violations.to_vec();
+            self.failures.push(Failure { run: run.to_owned(), violations, lately });
         }
     }
 
@@ -72,13 +76,18 @@ impl Figures {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.run)?;
+        self.violations.iter().try_for_each(|violation| write!(f, "\n  {violation}"))?;
+        self.lately.iter().try_for_each(|lately| write!(f, "\n{lately}"))
+    }
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failure in &self.failures {
-            writeln!(f, "{}:", failure.run)?;
-            for violation in &failure.violations {
-                writeln!(f, "  {violation}")?;
-            }
+            writeln!(f, "{failure}")?;
         }
         writeln!(f, "runs           {}", self.runs)?;
         writeln!(f, "violated       {}", self.violated)?;

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::figures::Figures;
+use super::lately::Lately;
 use super::played;
 use crate::plan::Plan;
 use crate::pool;
@@ -15,13 +16,18 @@ pub fn fuzz(first: u64, seeds: u64, mut told: impl FnMut(&str, &Outcome) + Send)
     let mut figures = Figures::default();
     pool::each_to(
         &jobs,
-        |seed| played(&Plan::drawn(*seed), &[]),
-        |seed, outcome| {
+        |seed| {
+            let plan = Plan::drawn(*seed);
+            let outcome = played(&plan, &[]);
+            let lately = Lately::of(&plan, &[], &outcome);
+            (outcome, lately)
+        },
+        |seed, (outcome, lately)| {
             let run = format!("seed {seed}");
             if !outcome.violations.is_empty() {
                 told(&run, &outcome);
             }
-            figures.add(&run, &outcome);
+            figures.add(&run, &outcome, lately);
         },
     );
     figures.took(began.elapsed());

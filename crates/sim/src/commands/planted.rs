@@ -1,5 +1,11 @@
-//! `planted`: each known mistake, put in on purpose, must be found within its budget of seeds; where another layer of
-//! safety hides it, with that layer away too. It is found when a law is named that the same run without it keeps.
+//! `planted`: each known mistake, put in on purpose, must be found within its budget of seeds. It is found when a law
+//! is named that the same run without it keeps.
+//!
+//! Layers of safety hide one another. So a mistake is tried in the product as it is, and once more without each layer
+//! beside it: where a layer hides it nothing may be seen while that is there, and it must be found when it is away.
+//! Otherwise nobody would notice that a layer was taken out.
+
+mod layers;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,21 +18,10 @@ use crate::bug::Bug;
 use crate::plan::Plan;
 use crate::pool;
 
-/// One mistake, perhaps with the layer that hides it away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Trial {
-    bug: Bug,
-    layer_off: Option<Bug>,
-}
+use layers::{AS_IT_IS, BESIDE, Fate, Layer};
 
-/// Layers that hide a mistake: without them it must be seen.
-const HIDDEN_BY: &[(Bug, Bug)] = &[
-    (Bug::UnknownIsZero, Bug::NoRecheck),
-    (Bug::StaleIsFresh, Bug::NoRecheck),
-    (Bug::NoRecheck, Bug::UnknownIsZero),
-    (Bug::Unfenced, Bug::Unplaced),
-    (Bug::ReleaseHidden, Bug::Unplaced),
-];
+/// Seeds in which nothing may be seen of a mistake that is hidden, at the most.
+const HIDDEN_FOR: u64 = 300;
 
 /// Mistakes that other laws may see as well, each with the law that it is planted for: it is found when that one names
 /// it.
@@ -39,57 +34,39 @@ const PLANTED_FOR: &[(Bug, &str)] = &[
     (Bug::BlueStaysClosed, "L3"),
     (Bug::SlotTwice, "A2"),
     (Bug::ReleasedAllTheSame, "A6"),
+    (Bug::AbortIgnored, "A6"),
 ];
 
-/// Mistakes against laws that the product asserts itself, each with its law.
-const ASSERTED: &[(Bug, &str)] = &[
-    (Bug::PaceIgnored, "S10"),
-    (Bug::StepsSkipped, "S12"),
-    (Bug::TerminatesAtOnce, "S13"),
-    (Bug::GateSkipped, "S18"),
-    (Bug::PauseIgnored, "S19"),
-    (Bug::PlanReloaded, "S20"),
-];
+/// One mistake, perhaps with a layer beside it away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Trial {
+    bug: Bug,
+    away: Option<Layer>,
+}
 
 /// How a trial ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct Row {
     pub bug: &'static str,
-    pub layer_off: Option<&'static str>,
-    /// Seeds that it took; none when it was not found.
-    pub seeds: Option<u64>,
+    /// None in the product as it is.
+    pub layer_away: Option<&'static str>,
+    /// `found`, `held`, `hidden`, or `missed` when it should have been found.
+    pub came: &'static str,
+    /// Seeds that it took; where it is hidden, those in which nothing was to be seen.
+    pub seeds: u64,
     /// Every law that was broken in the run that found it, the one that saw it first before the others.
     pub laws: Vec<String>,
     /// What the first one said.
     pub what: String,
+    /// What is not as it should be.
+    pub wrong: Option<String>,
 }
 
 /// All trials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
     pub budget: u64,
-    pub rows: Vec<Found>,
-}
-
-/// Makes the mistakes that the product itself would see: each must hold the release before it does anything, so that
-/// A3 and nothing else is broken, and the hold names the law; where there is no way back it holds to the end (L1). What
-/// was not so.
-pub fn asserted(first: u64, budget: u64) -> Vec<String> {
-    let is_held = |bug: Bug, law: &str| {
-        let plans = (first..).take(usize::try_from(budget).unwrap_or(usize::MAX)).map(plan);
-        let mut outcomes = plans.map(|plan| played(&plan.with(&[bug]).asserting(), &[]).violations);
-        match outcomes.find(|violations| !violations.is_empty()) {
-            None => Err(format!("{}: not made in {budget} seeds", bug.name())),
-            Some(said) if said.iter().all(|it| is_hold(it) && it.contains(law)) => Ok(()),
-            Some(said) => Err(format!("{}: {}", bug.name(), said.join("; "))),
-        }
-    };
-    ASSERTED.iter().filter_map(|(bug, law)| is_held(*bug, law).err()).collect()
-}
-
-fn is_hold(violation: &str) -> bool {
-    let breaks = |law: Law| violation.starts_with(law.number());
-    breaks(Law::NoBug) || (breaks(Law::EveryReleaseEnds) && violation.contains("it holds: Bug"))
+    pub rows: Vec<Row>,
 }
 
 /// Half of the plans are a mixture of everything, and half are the worst in the worst moment.
@@ -97,53 +74,127 @@ fn plan(seed: u64) -> Plan {
     if seed.is_multiple_of(2) { Plan::drawn(seed) } else { Plan::directed(seed) }
 }
 
-/// Tries each mistake with seeds from `first` on, at most `budget` of them. With `only`, that one alone.
-pub fn planted(first: u64, budget: u64, only: Option<&str>, mut told: impl FnMut(&Found) + Send) -> Table {
-    let layer_of = |bug: Bug| HIDDEN_BY.iter().find(|(hidden, _)| *hidden == bug).map(|(_, layer)| *layer);
-    let wanted = |bug: &Bug| only.is_none_or(|name| bug.name() == name);
-    let bugs = Bug::ALL.iter().copied().filter(wanted);
-    let trials: Vec<Trial> = bugs.map(|bug| Trial { bug, layer_off: layer_of(bug) }).collect();
+/// Tries each mistake with seeds from `first` on, at most `budget` of them for each trial. With `only`, that one alone,
+/// and what hides it.
+pub fn planted(first: u64, budget: u64, only: Option<&str>, mut told: impl FnMut(&Row) + Send) -> Table {
+    let trials = Bug::ALL.iter().copied().flat_map(trials);
+    let wanted = trials.filter(|trial| only.is_none_or(|name| trial.is_of(name)));
+    let places: Vec<(usize, Trial)> = wanted.enumerate().collect();
     let mut rows = Vec::new();
     pool::each_to(
-        &trials,
-        |trial| search(*trial, first, budget),
-        |_, found| {
-            told(&found);
-            rows.push(found);
+        &places,
+        |(_, trial)| trial.row(first, budget),
+        |(place, _), row| {
+            told(&row);
+            rows.push((*place, row));
         },
     );
-    rows.sort_by_key(|found| Bug::ALL.iter().position(|bug| bug.name() == found.bug));
-    Table { budget, rows }
+    rows.sort_by_key(|(place, _)| *place);
+    Table { budget, rows: rows.into_iter().map(|(_, row)| row).collect() }
 }
 
-fn search(trial: Trial, first: u64, budget: u64) -> Found {
-    let without: Vec<Bug> = trial.layer_off.into_iter().collect();
-    let bugs = [&[trial.bug][..], &without].concat();
-    let mut found = Found {
-        bug: trial.bug.name(),
-        layer_off: trial.layer_off.map(Bug::name),
-        seeds: None,
-        laws: Vec::new(),
-        what: String::new(),
-    };
-    for (seed, count) in (first..).zip(1..=budget) {
-        let outcome = played(&plan(seed).with(&bugs), &[]);
-        let broken: Vec<(&str, &str)> =
-            outcome.violations.iter().filter_map(|violation| named(violation)).collect();
-        let Some((_, what)) = broken.first().filter(|_| is_seen_by(trial.bug, &broken)) else { continue };
-        if !played(&plan(seed).with(&without), &[]).violations.is_empty() {
-            continue;
-        }
-        (found.seeds, found.laws, found.what) = (Some(count), laws(&broken), (*what).to_owned());
-        break;
+/// In the product as it is, and without each layer that is beside it.
+fn trials(bug: Bug) -> Vec<Trial> {
+    let beside = BESIDE.iter().filter(|(beside, _)| *beside == bug).map(|(_, layer)| Some(*layer));
+    std::iter::once(None).chain(beside).map(|away| Trial { bug, away }).collect()
+}
+
+/// What the first run said in which something was seen.
+struct Seen {
+    seeds: u64,
+    violations: Vec<String>,
+}
+
+impl Trial {
+    /// Whether it is that mistake, or that one is what takes the layer away.
+    fn is_of(self, name: &str) -> bool {
+        self.bug.name() == name || self.away.is_some_and(|layer| layer.name() == name)
     }
-    found
+
+    fn row(self, first: u64, budget: u64) -> Row {
+        let fate = self.fate();
+        let budget = if fate == Fate::Hidden { budget.min(HIDDEN_FOR) } else { budget };
+        let seen = self.search(first, budget);
+        let wrong = self.wrong(fate, seen.as_ref());
+        let Some(Seen { seeds, violations }) = seen else {
+            let came = if fate == Fate::Hidden { "hidden" } else { "missed" };
+            return Row { came, seeds: budget, wrong, ..self.nothing() };
+        };
+        let broken: Vec<(&str, &str)> = violations.iter().filter_map(|violation| named(violation)).collect();
+        let what = broken.first().map_or("", |(_, what)| *what).to_owned();
+        let came = if violations.iter().all(|violation| is_hold(violation)) { "held" } else { "found" };
+        Row { came, seeds, laws: laws(&broken), what, wrong, ..self.nothing() }
+    }
+
+    fn nothing(self) -> Row {
+        Row {
+            bug: self.bug.name(),
+            layer_away: self.away.map(Layer::name),
+            came: "missed",
+            seeds: 0,
+            laws: Vec::new(),
+            what: String::new(),
+            wrong: None,
+        }
+    }
+
+    /// What must become of it. Without a layer beside it every mistake is found.
+    fn fate(self) -> Fate {
+        let mut others = AS_IT_IS.iter().filter(|(bug, _)| *bug == self.bug && self.away.is_none());
+        others.next().map_or(Fate::Found, |(_, fate)| *fate)
+    }
+
+    /// The plan with these mistakes, and without the layer.
+    fn plan(self, seed: u64, bug: Option<Bug>) -> Plan {
+        let away = self.away.and_then(|layer| match layer {
+            Layer::Laws => None,
+            Layer::Without(other) => Some(other),
+        });
+        let plan = plan(seed).with(&bug.into_iter().chain(away).collect::<Vec<_>>());
+        if self.away == Some(Layer::Laws) { plan } else { plan.asserting() }
+    }
+
+    /// The first seed in which a law is named that the same run without the mistake keeps.
+    fn search(self, first: u64, budget: u64) -> Option<Seen> {
+        (first..).zip(1..=budget).find_map(|(seed, seeds)| {
+            let violations = played(&self.plan(seed, Some(self.bug)), &[]).violations;
+            let is_new =
+                self.is_seen(&violations) && played(&self.plan(seed, None), &[]).violations.is_empty();
+            is_new.then_some(Seen { seeds, violations })
+        })
+    }
+
+    /// Whether a law is named; where it is planted for one, and no hold hides that, it must be that one. Of a mistake
+    /// that should be hidden nothing at all may be said.
+    fn is_seen(self, violations: &[String]) -> bool {
+        if self.fate() == Fate::Hidden {
+            return !violations.is_empty();
+        }
+        let broken: Vec<&str> = violations.iter().filter_map(|it| Some(named(it)?.0)).collect();
+        let wanted = PLANTED_FOR.iter().find(|(planted, _)| *planted == self.bug).map(|(_, law)| *law);
+        let is_held = matches!(self.fate(), Fate::Held(_));
+        !broken.is_empty() && (is_held || wanted.is_none_or(|law| broken.contains(&law)))
+    }
+
+    /// What is not as it should be.
+    fn wrong(self, fate: Fate, seen: Option<&Seen>) -> Option<String> {
+        match (fate, seen) {
+            (Fate::Found | Fate::Held(_), None) => Some("was not found".to_owned()),
+            (Fate::Hidden, Some(_)) => Some("should be hidden, and is found".to_owned()),
+            (Fate::Held(law), Some(Seen { violations, .. })) => {
+                let is_it = |violation: &String| is_hold(violation) && violation.contains(law);
+                let other = violations.iter().find(|violation| !is_it(violation))?;
+                Some(format!("should be held for {law}, and did harm: {other}"))
+            }
+            (Fate::Found, Some(_)) | (Fate::Hidden, None) => None,
+        }
+    }
 }
 
-/// Whether the law for which it is planted is among these, if it is planted for one.
-fn is_seen_by(bug: Bug, broken: &[(&str, &str)]) -> bool {
-    let mut wanted = PLANTED_FOR.iter().filter(|(planted, _)| *planted == bug);
-    wanted.all(|(_, law)| broken.iter().any(|(by, _)| by == law))
+/// The product's own assertion, and what follows from it where there is no way back: the release holds to the end.
+fn is_hold(violation: &str) -> bool {
+    let breaks = |law: Law| violation.starts_with(law.number());
+    breaks(Law::NoBug) || (breaks(Law::EveryReleaseEnds) && violation.contains("it holds: Bug"))
 }
 
 /// The laws of these violations, each once.
@@ -165,12 +216,10 @@ fn named(violation: &str) -> Option<(&str, &str)> {
 }
 
 impl Table {
-    /// Mistakes that were found in none of their trials.
-    pub fn missed(&self) -> Vec<&'static str> {
-        let seen = |name: &str| self.rows.iter().any(|row| row.bug == name && row.seeds.is_some());
-        let mut missed: Vec<&str> = self.rows.iter().map(|row| row.bug).filter(|name| !seen(name)).collect();
-        missed.dedup();
-        missed
+    /// Every trial that did not end as it should.
+    pub fn wrong(&self) -> Vec<String> {
+        let wrong = |row: &Row| Some(format!("{}: {}", row.title(), row.wrong.as_ref()?));
+        self.rows.iter().filter_map(wrong).collect()
     }
 
     /// The laws that some mistake was found by.
@@ -179,28 +228,31 @@ impl Table {
     }
 }
 
-impl fmt::Display for Found {
+impl Row {
+    fn title(&self) -> String {
+        let away = self.layer_away.map(|layer| format!(" without the layer {layer}"));
+        format!("{}{}", self.bug, away.unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seeds = self.seeds.map_or_else(|| "none".to_owned(), |seeds| seeds.to_string());
-        let layer = self.layer_off.unwrap_or("");
-        let laws = self.laws.join(" ");
-        write!(f, "{:<24} {layer:<24} {seeds:>6}  {laws:<16} {}", self.bug, self.what)
+        let Self { bug, came, seeds, what, .. } = self;
+        let (layer, laws) = (self.layer_away.unwrap_or(""), self.laws.join(" "));
+        write!(f, "{bug:<24} {layer:<16} {came:<6} {seeds:>6}  {laws:<16} {what}")
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<24} {:<24} {:>6}  {:<16} symptom", "bug", "layer off", "seeds", "laws")?;
+        let head = ("bug", "layer away", "came", "seeds", "laws");
+        writeln!(f, "{:<24} {:<16} {:<6} {:>6}  {:<16} symptom", head.0, head.1, head.2, head.3, head.4)?;
         for row in &self.rows {
             writeln!(f, "{row}")?;
         }
-        let named: Vec<&str> = self.named().into_iter().collect();
+        let (named, wrong) = (self.named().into_iter().collect::<Vec<_>>(), self.wrong());
         writeln!(f, "named: {}", named.join(" "))?;
-        write!(
-            f,
-            "missed: {}",
-            if self.missed().is_empty() { "none".to_owned() } else { self.missed().join(", ") }
-        )
+        write!(f, "wrong: {}", if wrong.is_empty() { "none".to_owned() } else { wrong.join("; ") })
     }
 }
 
@@ -219,5 +271,28 @@ mod tests {
     #[test]
     fn every_law_of_a_run_is_kept_once_and_the_first_stays_first() {
         assert_eq!(laws(&[("S6", ""), ("S2", ""), ("S6", ""), ("L1", "")]), ["S6", "S2", "L1"]);
+    }
+
+    #[test]
+    fn a_mistake_that_a_layer_hides_has_a_trial_without_that_layer() {
+        for (bug, fate) in AS_IT_IS.iter().filter(|(_, fate)| *fate != Fate::Found) {
+            let mut all = Bug::ALL.iter().copied().flat_map(trials);
+            let is_tried = all.any(|trial| trial.away.is_some() && trial.is_of(bug.name()));
+            assert!(is_tried, "{} is never tried without a layer: {fate:?}", bug.name());
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_told() {
+        let trial = |bug, away| Trial { bug, away };
+        let seen = |said: &str| Some(Seen { seeds: 1, violations: vec![said.to_owned()] });
+        let found = trial(Bug::StaysRegistered, None);
+        assert!(found.wrong(Fate::Found, None).is_some());
+        assert!(found.wrong(Fate::Found, seen("S3: 1 ms: gone").as_ref()).is_none());
+        assert!(found.wrong(Fate::Hidden, seen("S3: 1 ms: gone").as_ref()).is_some());
+        assert!(found.wrong(Fate::Hidden, None).is_none());
+        assert!(found.wrong(Fate::Held("S10"), seen("A3: 1 ms: S10: too many").as_ref()).is_none());
+        assert!(found.wrong(Fate::Held("S10"), seen("A3: 1 ms: S9: too many").as_ref()).is_some());
+        assert!(found.wrong(Fate::Held("S10"), seen("S10: 1 ms: too many").as_ref()).is_some());
     }
 }

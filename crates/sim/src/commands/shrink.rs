@@ -1,35 +1,59 @@
 //! `shrink`: the smallest plan that still breaks a law, found by leaving things out.
 
 use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+use tokio::time::Instant;
 
 use super::played;
 use crate::plan::Plan;
 use crate::strike::Struck;
 
-/// A plan that fails, made smaller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A plan that fails, made smaller. One that breaks no law is left as it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Shrunk {
-    pub plan: Plan,
-    pub violations: Vec<String>,
     /// Runs that it took.
     pub runs: u64,
+    pub seconds: f64,
+    /// Happenings and strikes that are left.
+    pub happenings: usize,
+    pub strikes: usize,
+    pub violations: Vec<String>,
+    pub plan: Plan,
 }
 
-/// Makes a failing plan smaller; none when it does not fail.
-pub fn shrink(plan: &Plan) -> Option<Shrunk> {
+/// Makes a failing plan smaller.
+pub fn shrink(plan: &Plan) -> Shrunk {
+    let began = Instant::now();
     let first = played(plan, &[]);
-    if first.violations.is_empty() {
-        return None;
+    let violations = first.violations;
+    let mut shrunk =
+        Shrunk { runs: 1, seconds: 0.0, happenings: 0, strikes: 0, violations, plan: plan.clone() };
+    if !shrunk.violations.is_empty() {
+        // From here on it is a list: leaving one strike out moves no other.
+        shrunk.try_smaller(plan.as_struck(&first.struck));
+        shrunk.try_smaller(Plan { daemons: 1, ..shrunk.plan.clone() });
+        shrunk.try_smaller(Plan { clocks_off_ms: 0, ..shrunk.plan.clone() });
+        shrunk.leave_happenings_out();
+        shrunk.leave_strikes_out();
+        shrunk.leave_happenings_out();
     }
-    // From here on it is a list: leaving one strike out moves no other.
-    let mut shrunk = Shrunk { plan: plan.clone(), violations: first.violations, runs: 1 };
-    shrunk.try_smaller(plan.as_struck(&first.struck));
-    shrunk.try_smaller(Plan { daemons: 1, ..shrunk.plan.clone() });
-    shrunk.try_smaller(Plan { clocks_off_ms: 0, ..shrunk.plan.clone() });
-    shrunk.leave_happenings_out();
-    shrunk.leave_strikes_out();
-    shrunk.leave_happenings_out();
-    Some(shrunk)
+    (shrunk.happenings, shrunk.strikes) = (shrunk.plan.happenings.len(), shrunk.strikes().len());
+    shrunk.seconds = began.elapsed().as_secs_f64();
+    shrunk
+}
+
+impl fmt::Display for Shrunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for violation in &self.violations {
+            writeln!(f, "{violation}")?;
+        }
+        writeln!(f, "runs        {}", self.runs)?;
+        writeln!(f, "happenings  {}", self.happenings)?;
+        writeln!(f, "strikes     {}", self.strikes)?;
+        write!(f, "time        {:.1} s", self.seconds)
+    }
 }
 
 impl Shrunk {

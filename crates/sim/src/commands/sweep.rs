@@ -1,9 +1,12 @@
 //! `sweep` and `pairs`: scenarios without any other fault, in which the daemon dies once at each place at which it can,
 //! or twice at some pairs of them.
 
+use std::num::NonZeroUsize;
+
 use tokio::time::Instant;
 
 use super::figures::Figures;
+use super::lately::Lately;
 use super::played;
 use crate::chance::Chance;
 use crate::happening::{At, Event, Happening, Side, Way};
@@ -51,12 +54,12 @@ struct Job<'a> {
     dies_at: Vec<u64>,
 }
 
-/// Every place of every scenario, once.
-pub fn sweep() -> Figures {
+/// Every place of every scenario, once; or only each one of so many.
+pub fn sweep(each: NonZeroUsize) -> Figures {
     let scenarios = scenarios();
-    let all = scenarios
-        .iter()
-        .flat_map(|scenario| (1..=scenario.points).map(move |at| Job { scenario, dies_at: vec![at] }));
+    let all = scenarios.iter().flat_map(|scenario| {
+        (1..=scenario.points).step_by(each.get()).map(move |at| Job { scenario, dies_at: vec![at] })
+    });
     deaths(&scenarios, &all.collect::<Vec<_>>())
 }
 
@@ -99,13 +102,17 @@ fn deaths(scenarios: &[Scenario], jobs: &[Job<'_>]) -> Figures {
     let began = Instant::now();
     let mut figures = Figures::default();
     for scenario in scenarios {
-        figures.judge(&format!("{}, undisturbed", scenario.name), &scenario.wrong());
+        figures.judge(&format!("{}, undisturbed", scenario.name), &scenario.wrong(), None);
     }
     pool::each_to(
         jobs,
-        |job| played(&job.scenario.plan, &job.dies_at),
-        |job, outcome| {
-            figures.add(&format!("{}, died at {:?}", job.scenario.name, job.dies_at), &outcome);
+        |Job { scenario, dies_at }| {
+            let outcome = played(&scenario.plan, dies_at);
+            let lately = Lately::of(&scenario.plan, dies_at, &outcome);
+            (outcome, lately)
+        },
+        |Job { scenario, dies_at }, (outcome, lately)| {
+            figures.add(&format!("{}, died at {dies_at:?}", scenario.name), &outcome, lately);
         },
     );
     figures.took(began.elapsed());

@@ -2,5 +2,7 @@
 //! every scenario, and a fleet of 1,200. The long runs are commands (`docs/simulation.md`).
 
 mod corpus;
+mod documents;
+mod json;
 mod scale;
 mod seeds;

@@ -1,5 +1,7 @@
 //! Runs of every kind, as many as a change's checks have time for.
 
+use std::num::NonZeroUsize;
+
 use segue_sim::commands::figures::Figures;
 use segue_sim::commands::{determinism, fuzz, planted, sweep};
 
@@ -42,12 +44,13 @@ fn fresh_seeds_break_no_law() {
 
 #[test]
 fn every_seed_goes_the_same_way_twice() {
-    assert_eq!(determinism::determinism(1, TWICE), Vec::<u64>::new());
+    let twice = determinism::determinism(1, TWICE);
+    assert_eq!((twice.seeds, twice.differing.len()), (TWICE, 0), "{twice}");
 }
 
 #[test]
 fn every_scenario_survives_the_daemons_death_at_every_place() {
-    let figures = sweep::sweep();
+    let figures = sweep::sweep(NonZeroUsize::MIN);
     breaks_nothing(&figures);
     assert_eq!((figures.deaths, figures.died_twice), (figures.runs, 0), "each run has one death: {figures}");
 }
@@ -62,13 +65,8 @@ fn pairs_of_deaths_are_survived() {
 }
 
 #[test]
-fn every_planted_mistake_is_found() {
+fn every_planted_mistake_is_found_or_hidden_by_the_layer_that_hides_it() {
     let table = planted::planted(1, BUDGET, None, |_| {});
     println!("{table}");
-    assert_eq!(table.missed(), Vec::<&str>::new(), "{table}");
-}
-
-#[test]
-fn a_mistake_against_a_law_that_the_product_asserts_holds_the_release_before_anything_is_done() {
-    assert_eq!(planted::asserted(1, BUDGET), Vec::<String>::new());
+    assert_eq!(table.wrong(), Vec::<String>::new(), "{table}");
 }

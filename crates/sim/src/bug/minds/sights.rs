@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::app::AppState;
 use segue_domain::board_list::BoardList;
-use segue_domain::decision::Cause;
 use segue_domain::effect::{Done, Effect, Outcome};
 use segue_domain::ids::InstanceId;
 use segue_domain::instance::InstanceState;
@@ -33,7 +32,6 @@ pub(super) fn mistake(bugs: &Bugs, state: &mut ReleaseState, world: &mut World) 
         (Bug::OneHome, all_new_ones_at_the_first),
         (Bug::WeightsDropped, weights_as_wanted),
         (Bug::PauseIgnored, pause_ignored),
-        (Bug::AbortIgnored, abort_ignored),
         (Bug::PaceIgnored, pace_ignored),
         (Bug::NotConfigured, unseen_is_done),
         (Bug::RetireWithoutEmpty, old_ones_are_empty),
@@ -139,13 +137,6 @@ fn weights_as_wanted(state: &mut ReleaseState, world: &mut World) {
 fn pause_ignored(state: &mut ReleaseState, _: &mut World) {
     if matches!(state.stance, Stance::Paused { .. }) {
         state.stance = Stance::Going;
-    }
-}
-
-fn abort_ignored(state: &mut ReleaseState, _: &mut World) {
-    let is_aborted = matches!(&state.leg, Leg::Back { cause: Cause::AbortedBy(_), .. });
-    if is_aborted && state.was_entered(Step::Close) {
-        state.leg = Leg::Out;
     }
 }
 
