@@ -1,5 +1,7 @@
 //! The shortest time in which a release can be done: from the configuration's numbers, AWS's published buckets and
-//! what this world's machines take, and from nothing that the engine does.
+//! what this world's machines take. Two choices of the product are in it besides, as fixed numbers of this file: the
+//! trial waves and the lanes. Nothing is asked of the engine or of its policies, so whoever makes them slower is slower
+//! than the bound.
 //!
 //! The steps of a release are goals, each reached before the next begins: their times are added up. Within a step
 //! everything that may happen at one time does.
@@ -14,6 +16,14 @@ use super::world::{CLIENTS, CONTROL_MS};
 
 /// Source: EC2 API, RunInstances: at most 100 instances in one call.
 const BATCH: u64 = 100;
+
+/// Boards that are carried across alone before all others, and the hundredth part of all.
+const TRIALS: [u64; 2] = [1, 10];
+
+/// Waves at one time: one for so many new servers, and so many at the most. No limit of anybody's: AWS and the
+/// application would bear more, and what is right is chosen (docs/simulation.md, "Scale").
+const SERVERS_OF_A_LANE: u64 = 40;
+const LANES_MAX: u64 = 25;
 
 /// What one part of a release takes at the least.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,17 +86,16 @@ fn bake(service: &Service) -> Part {
     Part { name: "bake", ms, because: "configured".to_owned() }
 }
 
-/// The trial waves one after the other, then everything that is left, in as many waves at one time as the policy
-/// allows for so many servers. Each part takes until its clients are let in, or until its boards are switched,
+/// The trial waves one after the other, then everything that is left, a wave in each lane. Each part takes until its clients are let in, or until its boards are switched,
 /// whichever is longer; a switch is a seal and an activation. That somebody looks between one wave and the next is
 /// the engine's, and not in here.
 fn handover(sizes: Sizes, service: &Service) -> Part {
     let policy = &service.handover;
     let servers = u64::from(sizes.instances);
-    let lanes = u64::from(policy.waves_at_once(sizes.instances));
+    let lanes = (servers / SERVERS_OF_A_LANE).clamp(1, LANES_MAX);
     let boards = u64::from(sizes.boards);
-    let trials =
-        [1, 10, boards.div_ceil(100)].map(|trial: u64| trial.min(u64::from(policy.wave_boards)).min(boards));
+    let [one, ten] = TRIALS;
+    let trials = [one, ten, boards.div_ceil(100)].map(|it| it.min(u64::from(policy.wave_boards)).min(boards));
     let ms = |boards: u64, waves: u64| {
         let let_in_ms = boards.saturating_mul(CLIENTS).saturating_mul(1_000)
             / servers.min(boards).saturating_mul(u64::from(policy.attach_rate_per_s)).max(1);
@@ -138,4 +147,19 @@ fn stop(sizes: Sizes) -> Part {
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "no time here has 52 bits")]
 pub(super) fn s(ms: u64) -> f64 {
     ms as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scale::service;
+
+    /// Fixed numbers, told once more as milliseconds: a product with fewer lanes would be slower than this, and would
+    /// not move it.
+    #[test]
+    fn the_bound_of_the_handover_does_not_follow_the_product() {
+        let service = service::service(1);
+        let ms = |instances, boards| handover(Sizes::new(instances, boards), &service).ms;
+        assert_eq!((ms(1_000, 100_000), ms(5_000, 1_000_000)), (6_259, 51_259));
+    }
 }
