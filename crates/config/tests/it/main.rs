@@ -1,5 +1,7 @@
 //! What a configuration gets for an answer.
 
+mod secrets;
+
 use std::time::Duration;
 
 use segue_config::{Config, Environment};
