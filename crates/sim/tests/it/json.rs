@@ -6,8 +6,10 @@ use std::process::{Command, Output};
 
 use segue_sim::bug::Bug;
 use segue_sim::commands::shrink::shrink;
+use segue_sim::happening::{At, Event, Happening};
 use segue_sim::plan::Plan;
 use segue_sim::script::Script;
+use segue_sim::strike::Kind;
 use serde_json::Value;
 
 /// What the program said, and what it wrote.
@@ -83,8 +85,13 @@ fn a_failure_says_where_it_was() {
 
 #[test]
 fn a_failing_plan_is_made_smaller_and_its_figures_are_told() {
-    let seed = 3;
-    let failing = Plan::drawn(seed).with(&[Bug::StaysRegistered]);
+    let seed = 7;
+    let stubborn = Happening { at: At::Ms(1_000), what: Event::Stubborn };
+    let failing = Plan {
+        happenings: vec![stubborn; 3],
+        rates: [(Kind::Slow, 50_000)].into(),
+        ..Plan::calm(seed, Script::Full).with(&[Bug::StaysRegistered])
+    };
     let shrunk = shrink(&failing);
     let json = serde_json::to_value(&shrunk).expect("figures are JSON");
     assert!(!shrunk.violations.is_empty() && shrunk.runs > 3, "{shrunk}");
