@@ -28,7 +28,7 @@ mod store;
 mod stream;
 pub mod view;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "databases"))]
 mod latency;
 #[cfg(any(test, feature = "contract"))]
 mod samples;

@@ -42,6 +42,12 @@ impl MemoryStore {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts records in as they are: those of a journal that was written long ago.
+    #[cfg(test)]
+    pub(crate) fn put(&self, records: &[crate::record::Record]) {
+        self.tables().put_records(records);
+    }
+
     fn now_ms(&self) -> i64 {
         (self.clock)().as_ms()
     }

@@ -4,6 +4,9 @@
 //! When a test here fails because the format was changed on purpose, the old file stays as it is and the new
 //! lines, which the failure shows, go into a file of their own.
 
+mod streams;
+mod summary;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
