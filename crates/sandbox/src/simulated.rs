@@ -5,7 +5,7 @@
 //! meant is told by the address that was called.
 //!
 //! Kept as the contract has it: signatures and generations, `close` and `open`, every call about moves, its ttls,
-//! paging, and ownership, which changes by compare-and-set alone. Deliberately left out: what is on a board, edits,
+//! paging, and ownership, which changes by compare-and-set alone, apart from what each server lists. Deliberately left out: what is on a board, edits,
 //! and sockets (a board's clients are a number); level 0, whose `drain` is refused; and a board that nobody uses
 //! stays open.
 
@@ -15,6 +15,7 @@ mod moves;
 mod routes;
 mod runner;
 mod server;
+mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -58,7 +59,7 @@ impl Simulated {
 
     /// Where every board is.
     pub(crate) fn tally(&self) -> BoardTally {
-        self.with(|fleet, _| fleet.tally())
+        self.with(Fleet::tally)
     }
 
     /// Whether somebody listens at an address.

@@ -1,7 +1,8 @@
 //! The servers and the ownership table as a value: no clock, no socket.
 //!
-//! Server and table each keep who owns a board. They are written together, and read against each other at the end
-//! (`tally`).
+//! Server and table each keep who owns a board, and each changes on its own, as in an application: a move is written
+//! into the table and the new server's list when it is activated, and the old one's list follows when that server hears
+//! of the move's end, or when its seal's time is over. They are read against each other at the end (`tally`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -16,6 +17,7 @@ use segue_handover::wire::{
 
 use super::board::{Board, Row};
 use super::server::{How, Life, Server};
+use super::table::Table;
 use crate::world::At;
 
 /// A server's place in the order of first starts.
@@ -28,8 +30,6 @@ impl ServerNo {
     }
 }
 
-/// The epoch of a board that nobody has moved.
-const FIRST_EPOCH: u64 = 1;
 /// What a board is said to take in memory.
 const BYTES: u64 = 4_096;
 /// What a server is said to be able to carry.
@@ -37,8 +37,7 @@ const CAPS: Caps = Caps { boards: 10_000, clients: 100_000, bytes: 1 << 33 };
 
 #[derive(Debug)]
 pub(super) struct Fleet {
-    /// By number of the board.
-    pub(super) table: Vec<Row>,
+    pub(super) table: Table,
     pub(super) servers: Vec<Server>,
     /// Those that run.
     by_address: HashMap<Ipv4Addr, ServerNo>,
@@ -50,7 +49,14 @@ pub(super) struct Fleet {
 impl Fleet {
     pub(super) fn new(front_door: String, clients_per_board: u32) -> Self {
         let (by_address, by_id) = (HashMap::new(), HashMap::new());
-        Self { table: Vec::new(), servers: Vec::new(), by_address, by_id, front_door, clients_per_board }
+        Self {
+            table: Table::default(),
+            servers: Vec::new(),
+            by_address,
+            by_id,
+            front_door,
+            clients_per_board,
+        }
     }
 
     /// A server starts, for the first time or again. One that was there before serves what the table gives it.
@@ -58,20 +64,19 @@ impl Fleet {
         let next = ServerNo(u32::try_from(self.servers.len()).unwrap_or(u32::MAX));
         let no = *self.by_id.entry(server.id.clone()).or_insert(next);
         self.by_address.insert(server.address, no);
+        server.held = self.table.owned(no, Board(0)..).collect();
         match self.server_mut(no) {
-            Some(before) => {
-                server.held = std::mem::take(&mut before.held);
-                *before = server;
-            }
+            Some(before) => *before = server,
             None => self.servers.push(server),
         }
         no
     }
 
-    /// A server is gone. The table still says what it owned: nobody else does.
+    /// A server is gone, and its list with it. What it owned is in the table alone.
     pub(super) fn end_server(&mut self, no: ServerNo) {
         let Some(server) = self.server_mut(no) else { return };
         server.life = Life::Ended;
+        server.held.clear();
         server.leaving.clear();
         server.standbys.clear();
         let address = server.address;
@@ -83,11 +88,10 @@ impl Fleet {
     /// New boards, spread over the servers that run.
     pub(super) fn seed(&mut self, boards: u32) {
         let living: Vec<_> = self.by_address.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        let first = u32::try_from(self.table.len()).unwrap_or(u32::MAX);
-        for (number, owner) in (first..first.saturating_add(boards)).zip(living.iter().cycle()) {
-            self.table.push(Row { owner: *owner, epoch: FIRST_EPOCH, came_by: None, moves: 0 });
+        for (_, owner) in (0..boards).zip(living.iter().cycle()) {
+            let board = self.table.open(*owner);
             if let Some(server) = self.server_mut(*owner) {
-                server.held.insert(Board(number));
+                server.held.insert(board);
             }
         }
     }
@@ -113,11 +117,7 @@ impl Fleet {
     }
 
     pub(super) fn row(&self, board: Board) -> Option<&Row> {
-        self.table.get(board.place())
-    }
-
-    pub(super) fn row_mut(&mut self, board: Board) -> Option<&mut Row> {
-        self.table.get_mut(board.place())
+        self.table.row(board)
     }
 
     /// Lets a server's own time pass: what was sealed for too long it takes back, by its own compare-and-set.
@@ -128,9 +128,12 @@ impl Fleet {
         }
     }
 
+    /// A server that sealed a board wants it back. Where the table has given it to another one, it lets it go.
     pub(super) fn retake(&mut self, no: ServerNo, board: Board) {
-        if let Some(row) = self.row_mut(board).filter(|row| row.owner == no) {
-            row.epoch = row.epoch.saturating_add(1);
+        if self.table.retake(board, no).is_none()
+            && let Some(server) = self.server_mut(no)
+        {
+            server.held.remove(&board);
         }
     }
 
@@ -213,7 +216,9 @@ impl Fleet {
         };
         let clients = if state == BoardState::Standby { 0 } else { self.clients_per_board };
         let attached = self.attached(server, board, now);
-        let (epoch, seq) = (Epoch(row.epoch), Seq::ZERO);
+        // Whoever has sealed it knows no later epoch than that one.
+        let epoch = server.leaving.get(&board).map_or(row.epoch, |leaving| leaving.epoch);
+        let (epoch, seq) = (Epoch(epoch), Seq::ZERO);
         let board = board.id();
         Some(BoardRow { board, epoch, state, clients, attached, bytes: BYTES, ops_per_s: 0.0, seq, move_id })
     }
@@ -227,9 +232,9 @@ impl Fleet {
 
     /// What the ownership table gives to a server, whether it runs or not.
     pub(super) fn owners_page(&self, query: &OwnersQuery) -> OwnersPage {
-        let server = self.by_id.get(&query.server).and_then(|no| self.server(*no));
+        let server = self.by_id.get(&query.server);
         let (from, limit) = (after(query.cursor.as_ref()), limit(query.limit));
-        let boards = server.into_iter().flat_map(|server| server.held.range(from..).copied().take(limit));
+        let boards = server.into_iter().flat_map(|no| self.table.owned(*no, from..).take(limit));
         let epoch = |board| self.row(board).map(|row| Epoch(row.epoch));
         let boards: Vec<_> =
             boards.filter_map(|board| Some(OwnedBoard { board: board.id(), epoch: epoch(board)? })).collect();

@@ -1,5 +1,6 @@
 //! The five calls about a board's move, as the contract has them: idempotent by the move, and ownership changes in
-//! `activate` alone, or when a seal's time is over.
+//! `activate` alone, or when a seal's time is over. Each call changes the list of the server that is called and no
+//! other's: whoever calls in the wrong order has a board on no list, or on two.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ impl Fleet {
         now: At,
     ) -> Answer<PrepareState> {
         let row = *self.row(board).ok_or_else(unknown)?;
-        if row.owner == here {
+        if self.server(here).is_some_and(|server| server.held.contains(&board)) {
             return match row.came_by == Some(Mark::of(&request.move_id)) {
                 true => Ok(PrepareState::Active),
                 false => Err(self.held(board, ProblemCode::Held)),
@@ -101,6 +102,7 @@ impl Fleet {
 
     /// A move goes on from offered to sealed, never back; another one has to wait for its end.
     fn leave(&mut self, here: ServerNo, board: Board, move_id: &MoveId, how: How) -> Answer<()> {
+        let epoch = self.row(board).ok_or_else(unknown)?.epoch;
         let leaving = &mut self.server_mut(here).ok_or_else(unknown)?.leaving;
         match leaving.get_mut(&board) {
             Some(known) if known.move_id != *move_id => {
@@ -114,13 +116,13 @@ impl Fleet {
                 Ok(())
             }
             None => {
-                leaving.insert(board, Leaving { move_id: move_id.clone(), how });
+                leaving.insert(board, Leaving { move_id: move_id.clone(), epoch, how });
                 Ok(())
             }
         }
     }
 
-    /// The one commit point: the compare-and-set, and with it both servers' own lists.
+    /// The one commit point: the compare-and-set, and this server's own list. The old server hears of it by `end`.
     pub(super) fn activate(
         &mut self,
         here: ServerNo,
@@ -140,44 +142,64 @@ impl Fleet {
         if row.epoch != standby.from_epoch || row.epoch != request.from_epoch.get() {
             return Err(self.held(board, ProblemCode::Held));
         }
-        let sealed = self.server(row.owner).and_then(|old| old.leaving.get(&board)).is_some_and(|leaving| {
-            leaving.move_id == request.move_id && matches!(leaving.how, How::Sealed { .. })
-        });
+        let sealed = self.server(row.owner).is_some_and(|old| old.has_sealed(board, &request.move_id));
         if !sealed && !request.force {
             return Err(Problem::new(ProblemCode::WrongState, "the old server has not sealed the board"));
         }
-        if let Some(old) = self.server_mut(row.owner) {
-            old.leaving.remove(&board);
-            old.held.remove(&board);
-        }
+        let claimed = self.table.claim(board, row.epoch, here, Mark::of(&request.move_id));
+        let epoch = claimed.ok_or_else(unknown)?;
         if let Some(new) = self.server_mut(here) {
             new.standbys.remove(&board);
             new.held.insert(board);
         }
-        let epoch = row.epoch.saturating_add(1);
-        if let Some(row) = self.row_mut(board) {
-            (row.owner, row.epoch, row.came_by) = (here, epoch, Some(Mark::of(&request.move_id)));
-            row.moves = row.moves.saturating_add(1);
-        }
         Ok(ActivateAnswer { epoch: Epoch(epoch) })
     }
 
+    /// Each side knows from its own state which side it is.
     pub(super) fn end(&mut self, here: ServerNo, request: &EndRequest, now: At) -> Answer<EndAnswer> {
         let Ok(board) = self.look(here, &request.board, now) else { return Ok(EndAnswer::Gone) };
+        match request.outcome {
+            Outcome::Release => self.end_release(here, board, &request.move_id),
+            Outcome::Abort => self.end_abort(here, board, &request.move_id),
+        }
+    }
+
+    /// Whoever has sealed the board lets it go: that another server has it by now is the daemon's word.
+    fn end_release(&mut self, here: ServerNo, board: Board, move_id: &MoveId) -> Answer<EndAnswer> {
+        let row = *self.row(board).ok_or_else(unknown)?;
         let server = self.server_mut(here).ok_or_else(unknown)?;
-        if server.standbys.get(&board).is_some_and(|standby| standby.move_id == request.move_id) {
+        if server.has_sealed(board, move_id) {
+            server.leaving.remove(&board);
+            server.held.remove(&board);
+            return Ok(EndAnswer::Gone);
+        }
+        let is_from_it = row.owner == here && row.came_by == Some(Mark::of(move_id));
+        match (server.held.contains(&board), server.standbys.contains_key(&board)) {
+            (true, _) if is_from_it => Ok(EndAnswer::Owned { epoch: Epoch(row.epoch) }),
+            (true, _) => Err(self.held(board, ProblemCode::WrongState)),
+            (false, true) => Err(Problem::new(ProblemCode::WrongState, "release comes after activate")),
+            (false, false) => Ok(EndAnswer::Gone),
+        }
+    }
+
+    fn end_abort(&mut self, here: ServerNo, board: Board, move_id: &MoveId) -> Answer<EndAnswer> {
+        let row = *self.row(board).ok_or_else(unknown)?;
+        let server = self.server_mut(here).ok_or_else(unknown)?;
+        if server.standbys.get(&board).is_some_and(|standby| standby.move_id == *move_id) {
             server.standbys.remove(&board);
         }
-        let is_left = server.leaving.get(&board).is_some_and(|leaving| leaving.move_id == request.move_id);
-        match request.outcome {
-            Outcome::Abort if is_left => {
-                let was_sealed = server.leaving.remove(&board).map(|leaving| leaving.how);
-                if let Some(How::Sealed { .. }) = was_sealed {
-                    self.retake(here, board);
-                }
-            }
-            // One that was never switched is ended by the seal's own time.
-            Outcome::Release | Outcome::Abort => {}
+        if !server.held.contains(&board) {
+            return Ok(EndAnswer::Gone);
+        }
+        if row.owner == here && row.came_by == Some(Mark::of(move_id)) {
+            return Err(self.held(board, ProblemCode::WrongState));
+        }
+        let was_sealed = server.has_sealed(board, move_id);
+        if server.leaving.get(&board).is_some_and(|leaving| leaving.move_id == *move_id) {
+            server.leaving.remove(&board);
+        }
+        if was_sealed {
+            self.retake(here, board);
         }
         let row = self.row(board).filter(|row| row.owner == here);
         Ok(row.map_or(EndAnswer::Gone, |row| EndAnswer::Owned { epoch: Epoch(row.epoch) }))
@@ -191,7 +213,8 @@ impl Fleet {
 
     fn owned(&mut self, here: ServerNo, id: &BoardId, now: At) -> Answer<Board> {
         let board = self.look(here, id, now)?;
-        self.row(board).filter(|row| row.owner == here).map(|_| board).ok_or_else(unknown)
+        let is_here = self.server(here).is_some_and(|server| server.held.contains(&board));
+        is_here.then_some(board).ok_or_else(unknown)
     }
 
     /// A refusal that says who holds the board.

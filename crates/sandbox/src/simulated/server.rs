@@ -22,7 +22,7 @@ pub(super) struct Server {
     pub(super) life: Life,
     pub(super) state: ServerState,
     pub(super) route: Option<Route>,
-    /// What it owns by its own word; it agrees with the ownership table.
+    /// What it owns by its own word, which changes by what it is told and by its own time alone.
     pub(super) held: BTreeSet<Board>,
     /// Of those, the ones that are offered or sealed.
     pub(super) leaving: BTreeMap<Board, Leaving>,
@@ -40,6 +40,8 @@ pub(super) enum Life {
 #[derive(Debug)]
 pub(super) struct Leaving {
     pub(super) move_id: MoveId,
+    /// Under which this server has it.
+    pub(super) epoch: u64,
     pub(super) how: How,
 }
 
@@ -128,6 +130,12 @@ impl Server {
             standbys: BTreeMap::new(),
             attach: Attach::new(now),
         }
+    }
+
+    /// Whether a board is sealed here for this move.
+    pub(super) fn has_sealed(&self, board: Board, move_id: &MoveId) -> bool {
+        let leaving = self.leaving.get(&board).filter(|leaving| leaving.move_id == *move_id);
+        leaving.is_some_and(|leaving| matches!(leaving.how, How::Sealed { .. }))
     }
 
     /// What is over by now: standbys, and offers. Answers the boards that were sealed for too long.

@@ -1,26 +1,27 @@
-//! Where every board is, counted from the servers' own lists and held against the ownership table.
+//! Where every board is, counted from the running servers' own lists and held against the ownership table.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::fleet::{Fleet, ServerNo};
-use super::server::Life;
+use super::server::{Life, Server};
+use crate::world::At;
 
 /// `GET /admin/boards`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoardTally {
     /// All that there are.
     pub boards: u64,
-    /// On exactly one server, which runs, and the ownership table says the same.
+    /// On the list of exactly one server that runs, and the ownership table says the same.
     pub on_one_living: u64,
-    /// On exactly one server, which has ended: nobody serves them.
+    /// On no list, and the server that the table names has ended: nobody serves them.
     pub on_ended: u64,
-    /// On no server's list.
+    /// On no list, and the server that the table names runs.
     pub on_none: u64,
     /// On the lists of several servers.
     pub on_several: u64,
-    /// On one server, and the ownership table names another.
+    /// On one list, and the ownership table names another server.
     pub disputed: u64,
     /// Those that a living server has, by its version.
     pub by_version: BTreeMap<String, u64>,
@@ -29,33 +30,44 @@ pub struct BoardTally {
 }
 
 impl Fleet {
-    pub(super) fn tally(&self) -> BoardTally {
-        let mut holders: Vec<Holders> = vec![Holders::None; self.table.len()];
-        for (no, server) in (0..).map(ServerNo::at).zip(&self.servers) {
+    /// Every server's own time has passed: what it is still to notice by itself it has noticed.
+    pub(super) fn tally(&mut self, now: At) -> BoardTally {
+        let places = 0..u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        for no in places.map(ServerNo::at) {
+            self.lapse(no, now);
+        }
+        let holders = self.holders();
+        let mut tally = BoardTally::default();
+        for (row, holder) in self.table.rows().iter().zip(holders) {
+            tally.boards += 1;
+            *tally.by_moves.entry(row.moves).or_default() += 1;
+            let owner = self.server(row.owner).filter(|server| server.life == Life::Runs);
+            match (holder, owner) {
+                (Holders::None, Some(_)) => tally.on_none += 1,
+                (Holders::None, None) => tally.on_ended += 1,
+                (Holders::Several, _) => tally.on_several += 1,
+                (Holders::One(no), Some(owner)) if no == row.owner => {
+                    tally.on_one_living += 1;
+                    count(&mut tally.by_version, &owner.version);
+                }
+                (Holders::One(_), _) => tally.disputed += 1,
+            }
+        }
+        tally
+    }
+
+    /// By number of the board.
+    fn holders(&self) -> Vec<Holders> {
+        let mut holders = vec![Holders::None; self.table.rows().len()];
+        let living = |(_, server): &(ServerNo, &Server)| server.life == Life::Runs;
+        for (no, server) in (0..).map(ServerNo::at).zip(&self.servers).filter(living) {
             for board in &server.held {
                 if let Some(holder) = holders.get_mut(board.place()) {
                     *holder = if *holder == Holders::None { Holders::One(no) } else { Holders::Several };
                 }
             }
         }
-        let mut tally = BoardTally::default();
-        for (row, holder) in self.table.iter().zip(holders) {
-            tally.boards += 1;
-            *tally.by_moves.entry(row.moves).or_default() += 1;
-            match holder {
-                Holders::None => tally.on_none += 1,
-                Holders::Several => tally.on_several += 1,
-                Holders::One(no) if no != row.owner => tally.disputed += 1,
-                Holders::One(no) => match self.server(no).filter(|server| server.life == Life::Runs) {
-                    Some(server) => {
-                        tally.on_one_living += 1;
-                        count(&mut tally.by_version, &server.version);
-                    }
-                    None => tally.on_ended += 1,
-                },
-            }
-        }
-        tally
+        holders
     }
 }
 

@@ -11,7 +11,6 @@ use segue_handover::wire::{
     ServerId,
 };
 
-use super::board::Board;
 use super::fleet::{Fleet, ServerNo};
 use super::server::Server;
 use super::tally::BoardTally;
@@ -35,6 +34,13 @@ fn server(name: &str, version: &str, last: u8) -> Server {
 
 fn the_move() -> MoveId {
     MoveId::parse("m-1").unwrap()
+}
+
+/// Whether a board is taken over that nobody sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Force {
+    No,
+    Yes,
 }
 
 fn board() -> BoardId {
@@ -86,6 +92,10 @@ impl Story {
     }
 
     fn activate(&mut self, from_epoch: u64) -> Result<u64, ProblemCode> {
+        self.take(from_epoch, Force::No)
+    }
+
+    fn take(&mut self, from_epoch: u64, force: Force) -> Result<u64, ProblemCode> {
         let request = ActivateRequest {
             move_id: the_move(),
             board: board(),
@@ -93,15 +103,35 @@ impl Story {
             final_seq: Some(Seq::ZERO),
             delta: None,
             digest: None,
-            force: false,
+            force: force == Force::Yes,
         };
         let answer = self.fleet.activate(self.new, &request, self.now);
         answer.map(|active| active.epoch.get()).map_err(|problem| problem.code)
     }
 
     fn end(&mut self, on: ServerNo, outcome: Outcome) -> EndAnswer {
+        self.tries_to_end(on, outcome).unwrap()
+    }
+
+    fn tries_to_end(&mut self, on: ServerNo, outcome: Outcome) -> Result<EndAnswer, ProblemCode> {
         let request = EndRequest { move_id: the_move(), board: board(), outcome };
-        self.fleet.end(on, &request, self.now).unwrap()
+        self.fleet.end(on, &request, self.now).map_err(|problem| problem.code)
+    }
+
+    /// How many boards the ownership table gives to a server.
+    fn owned(&self, server: &str) -> usize {
+        let server = ServerId::parse(server).unwrap();
+        self.fleet.owners_page(&OwnersQuery { server, cursor: None, limit: None }).boards.len()
+    }
+
+    fn tally(&mut self) -> BoardTally {
+        self.fleet.tally(self.now)
+    }
+
+    /// Boards by the count: on one living server, on an ended one, on none, on several, disputed.
+    fn counted(&mut self) -> [u64; 5] {
+        let tally = self.tally();
+        [tally.on_one_living, tally.on_ended, tally.on_none, tally.on_several, tally.disputed]
     }
 
     fn row(&mut self, on: ServerNo) -> Option<BoardRow> {
@@ -139,7 +169,7 @@ fn a_board_is_moved_once_however_often_it_is_asked() {
         by_moves: [(0, 2), (1, 1)].into(),
         ..BoardTally::default()
     };
-    assert_eq!(story.fleet.tally(), tally);
+    assert_eq!(story.tally(), tally);
 }
 
 #[test]
@@ -171,7 +201,7 @@ fn a_move_that_is_called_off_leaves_the_board_where_it_is() {
     assert_eq!(story.end(old, Outcome::Abort), EndAnswer::Owned { epoch: Epoch(2) });
     assert_eq!(story.end(new, Outcome::Abort), EndAnswer::Gone);
     assert!(story.row(new).is_none());
-    assert_eq!(story.fleet.tally().on_one_living, 3);
+    assert_eq!(story.tally().on_one_living, 3);
 }
 
 #[test]
@@ -187,28 +217,74 @@ fn the_boards_of_a_server_that_ended_are_its_own_and_served_by_nobody() {
     let mut story = Story::begin();
     let old = story.old;
     story.fleet.end_server(old);
-    let tally = story.fleet.tally();
+    let tally = story.tally();
     assert_eq!((tally.on_one_living, tally.on_ended), (0, 3));
-    let server = ServerId::parse("i-old").unwrap();
-    let owned = story.fleet.owners_page(&OwnersQuery { server, cursor: None, limit: None });
-    assert_eq!(owned.boards.len(), 3);
+    assert_eq!(story.owned("i-old"), 3);
     let again = story.fleet.begin(server_again());
-    assert_eq!((again, story.fleet.tally().on_one_living), (old, 3));
+    assert_eq!((again, story.tally().on_one_living), (old, 3));
 }
 
-/// A move that went wrong in each way that there is: the count takes nobody's word alone.
 #[test]
-fn boards_that_are_nowhere_twice_or_disputed_are_counted_as_such() {
+fn the_old_server_lists_a_board_until_it_hears_of_the_end_of_its_move() {
     let mut story = Story::begin();
     let (old, new) = (story.old, story.new);
-    assert_eq!(story.fleet.tally().on_one_living, 3);
-    story.fleet.row_mut(Board(0)).unwrap().owner = new;
-    story.fleet.server_mut(new).unwrap().held.insert(Board(1));
-    story.fleet.server_mut(old).unwrap().held.remove(&Board(2));
-    let tally = story.fleet.tally();
-    assert_eq!((tally.disputed, tally.on_several, tally.on_none), (1, 1, 1));
-    assert_eq!((tally.boards, tally.on_one_living, tally.on_ended), (3, 0, 0));
-    assert!(tally.by_version.is_empty());
+    story.prepare(1).unwrap();
+    story.seal(1).unwrap();
+    assert_eq!(story.activate(1), Ok(2));
+    let of = |row: Option<BoardRow>| row.map(|row| (row.state, row.epoch.get()));
+    assert_eq!(of(story.row(old)), Some((BoardState::Sealed, 1)));
+    assert_eq!(of(story.row(new)), Some((BoardState::Active, 2)));
+    assert_eq!(story.counted(), [2, 0, 0, 1, 0]);
+    assert_eq!(story.tries_to_end(new, Outcome::Abort), Err(ProblemCode::WrongState), "it is done");
+    story.end(old, Outcome::Release);
+    assert_eq!(story.counted(), [3, 0, 0, 0, 0]);
+}
+
+#[test]
+fn an_old_server_that_hears_nothing_lets_a_board_go_when_its_seal_is_over() {
+    let mut story = Story::begin();
+    story.prepare(1).unwrap();
+    story.seal(1).unwrap();
+    story.activate(1).unwrap();
+    story.later(TTL_MS);
+    assert_eq!(story.counted(), [3, 0, 0, 0, 0]);
+    assert!(story.row(story.old).is_none());
+}
+
+/// Each in an order that the contract forbids: the count takes nobody's word alone.
+#[test]
+fn a_release_before_the_activation_leaves_a_board_on_no_list() {
+    let mut story = Story::begin();
+    let old = story.old;
+    story.prepare(1).unwrap();
+    assert_eq!(story.tries_to_end(old, Outcome::Release), Err(ProblemCode::WrongState), "nothing is sealed");
+    story.seal(1).unwrap();
+    assert_eq!(story.end(old, Outcome::Release), EndAnswer::Gone);
+    assert_eq!(story.counted(), [2, 0, 1, 0, 0]);
+    assert_eq!(story.owned("i-old"), 3, "the table has not changed");
+}
+
+#[test]
+fn a_board_that_is_taken_by_force_from_a_living_server_is_on_two_lists_and_then_disputed() {
+    let mut story = Story::begin();
+    let new = story.new;
+    story.prepare(1).unwrap();
+    assert_eq!(story.take(1, Force::Yes), Ok(2));
+    assert_eq!(story.counted(), [2, 0, 0, 1, 0]);
+    assert_eq!((story.owned("i-old"), story.owned("i-new")), (2, 1));
+    story.fleet.end_server(new);
+    assert_eq!(story.counted(), [2, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_server_that_ends_before_its_boards_have_left_leaves_them_to_nobody() {
+    let mut story = Story::begin();
+    let old = story.old;
+    story.prepare(1).unwrap();
+    story.seal(1).unwrap();
+    story.activate(1).unwrap();
+    story.fleet.end_server(old);
+    assert_eq!(story.counted(), [1, 2, 0, 0, 0], "one was its new server's already");
 }
 
 fn server_again() -> Server {
