@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use segue_sandbox::{Credentials, Ready, SandboxConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
@@ -128,11 +129,17 @@ pub(crate) async fn settled_address(listen: SocketAddr) -> Result<SocketAddr> {
 /// Asks a process to end, and ends it when it does not.
 pub(crate) async fn terminate(child: &mut Child, within: Duration) {
     let Some(pid) = child.id() else { return };
-    // `kill` from the shell's own tools: the standard library can only kill at once.
-    let asked = Command::new("kill").arg(pid.to_string()).status().await;
+    // The standard library can only kill at once.
+    let asked = signal(pid, Signal::TERM);
     let ended = tokio::time::timeout(within, child.wait()).await;
     if asked.is_err() || ended.is_err() {
         // It is gone already when this fails.
         let _gone = child.kill().await;
     }
+}
+
+/// Sends a signal to a process of ours.
+pub(crate) fn signal(pid: u32, signal: Signal) -> Result<()> {
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw).context("no process has such a number")?;
+    kill_process(process, signal).with_context(|| format!("process {pid} takes no signal"))
 }

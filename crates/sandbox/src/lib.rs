@@ -57,7 +57,7 @@ pub use init::{InstanceInitArgs, instance_init};
 pub use names::{ClientToken, GroupArn, ImageId, InstanceId, ReservationId, RuleArn, SubnetId, TemplateId};
 pub use process::ProcessRunner;
 pub use ready::{InstancePorts, Ready, Slot};
-pub use run::{SandboxArgs, run};
+pub use run::{SandboxArgs, raise_descriptors, run};
 pub use runner::{Runner, Running, StartFailed};
 pub use sabotage::Sabotage;
 pub use sandbox::{Sandbox, Start};

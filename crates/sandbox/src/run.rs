@@ -267,7 +267,7 @@ async fn start_store(
 }
 
 /// Room for many sockets, as far as the system allows it.
-fn raise_descriptors() {
+pub fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map(|most| most.max(DESCRIPTORS));
     let tries = [Rlimit { current: wanted, maximum: wanted }, Rlimit { current: limit.maximum, ..limit }];

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::Signal;
 use segue_api::{Client, Fresh, ReleaseId, ReleaseKind, ReleaseState, ReleaseView};
-use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::daemon::Seen;
+use crate::children::signal;
 use crate::output::say;
 
 /// Between two looks at the daemon's API.
@@ -45,10 +46,7 @@ impl Hand {
     /// Sends SIGKILL, and waits until another process has taken its place. Tells when that was started.
     pub(super) async fn kill_daemon(&self, told: &str) -> Result<Instant> {
         let (pid, killed) = (self.daemon.pid(), self.daemon.killed_at_ms().len());
-        let sent = Command::new("kill").args(["-KILL", &pid.to_string()]).status().await?;
-        if !sent.success() {
-            bail!("the daemon, process {pid}, could not be killed");
-        }
+        signal(pid, Signal::KILL).context("the daemon could not be killed")?;
         say(told);
         let by = Instant::now() + BACK;
         while self.daemon.killed_at_ms().len() == killed || self.daemon.pid() == pid {
