@@ -29,6 +29,14 @@ where
     twice::<MovesAnswer<U>>(text);
 }
 
+/// Messages are read by their own rules, and written as JSON.
+fn message<T: Serialize + Debug + PartialEq, E: Debug>(text: &str, parse: impl Fn(&str) -> Result<T, E>) {
+    let Ok(read) = parse(text) else { return };
+    let written = serde_json::to_string(&read).expect("what was read can be written");
+    let again = parse(&written).expect("what was written can be read");
+    assert_eq!(again, read);
+}
+
 fuzz_target!(|text: &str| {
     twice::<ServerStatus>(text);
     twice::<BoardsQuery>(text);
@@ -44,6 +52,6 @@ fuzz_target!(|text: &str| {
     moves::<SealRequest, SealAnswer>(text);
     moves::<ActivateRequest, ActivateAnswer>(text);
     moves::<EndRequest, EndAnswer>(text);
-    drop(ClientMessage::parse(text));
-    drop(ServerMessage::parse(text));
+    message(text, ClientMessage::parse);
+    message(text, ServerMessage::parse);
 });

@@ -145,6 +145,16 @@ impl Record {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+impl Record {
+    /// What this version makes of it when it writes down what it read: the same, or it has misunderstood it.
+    pub fn written_anew(&self) -> Result<Self, RecordError> {
+        let Self { stream, seq, epoch, at, actor, via, reason, prev_hash, fact, .. } = self.clone();
+        let new = NewRecord { at, actor, via, reason, fact };
+        seal(&new, &Place { stream: &stream, seq, epoch, prev_hash })
+    }
+}
+
 pub(super) fn line(hash: Hash, text: &str) -> String {
     format!("{{\"hash\":\"{hash}\",\"record\":{text}}}")
 }
@@ -182,6 +192,16 @@ mod tests {
     fn a_line_reads_back_as_the_record() {
         let record = samples::first_record();
         assert_eq!(Record::from_line(&record.line()), Ok(record));
+    }
+
+    #[test]
+    fn what_was_read_is_the_same_when_it_is_written_anew() {
+        let record = samples::first_record();
+        assert_eq!(record.written_anew(), Ok(record.clone()));
+        let padded = resealed(|value| value["added_later"] = 1.into()).expect("it is passed over");
+        let anew = padded.written_anew().expect("it can be written");
+        assert_eq!((anew.fact, anew.at), (padded.fact.clone(), padded.at));
+        assert_ne!(anew.hash, padded.hash, "the text is another one");
     }
 
     #[test]
