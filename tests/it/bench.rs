@@ -20,6 +20,7 @@ fn a_measured_release_moves_every_board_once_and_tells_what_it_took() {
     let figures: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(figures["verdict"], "released");
     assert_eq!(figures["failures"], serde_json::json!([]));
+    assert_eq!((&figures["load_balancers"], &figures["limits"]), (&Value::from(2), &Value::from("off")));
     let tally = &figures["tally"];
     assert_eq!((&tally["boards"], &tally["on_one_living"]), (&Value::from(400), &Value::from(400)));
     assert_eq!(tally["by_version"], serde_json::json!({"2": 400}));
@@ -40,6 +41,21 @@ fn a_measured_release_moves_every_board_once_and_tells_what_it_took() {
     for said in ["handover", "calls at AWS", "400 of 400 on exactly one living server"] {
         assert!(ended.stdout.contains(said), "{said:?} is not in {}", ended.stdout);
     }
+}
+
+/// A few servers, so that what AWS allows is enough for a release of some seconds.
+#[test]
+fn under_the_limits_of_aws_nothing_is_refused() {
+    let _alone = program::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("figures.json");
+    let ended = bench(&["--instances", "4", "--boards", "40", "--json", file.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stderr, ended.stdout);
+    let figures: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!((&figures["verdict"], &figures["limits"]), (&Value::from("released"), &Value::from("aws")));
+    let refused = figures["aws_refused"].as_object().unwrap();
+    assert!(refused.keys().all(|what| what.ends_with(":DryRunOperation")), "{figures:#}");
+    assert!(ended.stdout.contains("under AWS's limits"), "{}", ended.stdout);
 }
 
 #[test]

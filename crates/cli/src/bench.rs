@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use segue_sandbox::BALANCERS_MAX;
+use serde::Serialize;
 
 use crate::args::{Common, parse_duration};
 use crate::exit::Exit;
@@ -53,7 +54,8 @@ pub(crate) struct BenchArgs {
     json: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
 enum Limits {
     /// As AWS publishes them: a launch of thousands takes its time
     Aws,

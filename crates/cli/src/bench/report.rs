@@ -12,10 +12,10 @@ use segue_sandbox::{BoardTally, Ledger};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::BenchArgs;
 use super::gauge::Gauge;
 use super::journey::Outcome;
 use super::stage::Stage;
+use super::{BenchArgs, Limits};
 use crate::exit::Exit;
 use crate::place::Place;
 
@@ -34,7 +34,9 @@ const NEW_VERSION: &str = "2";
 pub(super) struct Report {
     instances: u16,
     boards: u32,
+    load_balancers: u16,
     clients_per_board: u32,
+    limits: Limits,
     /// Of what is below: from the request to the verdict.
     seconds: f64,
     verdict: Option<Verdict>,
@@ -59,8 +61,9 @@ pub(super) struct Report {
 struct StepFigures {
     name: String,
     seconds: f64,
-    daemon_mb_max: f64,
-    daemon_cpu_s: f64,
+    /// None where nobody looked while it went on: it was too short.
+    daemon_mb_max: Option<f64>,
+    daemon_cpu_s: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,7 +92,9 @@ pub(super) async fn count(
     let mut report = Report {
         instances: args.instances,
         boards: args.boards,
+        load_balancers: args.load_balancers,
         clients_per_board: args.clients_per_board,
+        limits: args.limits,
         seconds: outcome.seconds,
         verdict: release.verdict,
         steps: release.steps.iter().chain(&release.way_back).filter_map(|it| step(it, outcome)).collect(),
@@ -110,12 +115,12 @@ pub(super) async fn count(
 fn step(step: &StepView, outcome: &Outcome) -> Option<StepFigures> {
     let (from, to) = (step.started_at?, step.ended_at?);
     let ms = u32::try_from(to.unix_ms().saturating_sub(from.unix_ms())).unwrap_or(u32::MAX);
-    let during = outcome.by_step.get(&step.name).copied().unwrap_or_default();
+    let during = outcome.by_step.get(&step.name);
     Some(StepFigures {
         name: step.name.clone(),
         seconds: f64::from(ms) / 1_000.0,
-        daemon_mb_max: during.rss_mb_max,
-        daemon_cpu_s: during.cpu_s,
+        daemon_mb_max: during.map(|it| it.rss_mb_max),
+        daemon_cpu_s: during.map(|it| it.cpu_s),
     })
 }
 
@@ -171,11 +176,20 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} servers, {} boards: {:.1} s", self.instances, self.boards, self.seconds)?;
+        let Self { instances, boards, load_balancers, seconds, .. } = self;
+        let limits = match self.limits {
+            Limits::Aws => "under AWS's limits",
+            Limits::Off => "without limits",
+        };
+        writeln!(
+            f,
+            "{instances} servers behind {load_balancers} load balancers, {boards} boards, {limits}: {seconds:.1} s"
+        )?;
         writeln!(f, "{:<12} {:>9} {:>12} {:>12}", "step", "seconds", "daemon MB", "daemon CPU s")?;
         for step in &self.steps {
             let StepFigures { name, seconds, daemon_mb_max, daemon_cpu_s } = step;
-            writeln!(f, "{name:<12} {seconds:>9.1} {daemon_mb_max:>12.0} {daemon_cpu_s:>12.1}")?;
+            let (mb, cpu_s) = (known(*daemon_mb_max, 0), known(*daemon_cpu_s, 1));
+            writeln!(f, "{name:<12} {seconds:>9.1} {mb:>12} {cpu_s:>12}")?;
         }
         let (daemon, sandbox, journal) = (&self.daemon, &self.sandbox, &self.journal);
         writeln!(
@@ -197,6 +211,10 @@ impl fmt::Display for Report {
         writeln!(f, "boards    {on_one_living} of {boards} on exactly one living server")?;
         writeln!(f, "          by version {by_version:?}, by times moved {by_moves:?}")
     }
+}
+
+fn known(figure: Option<f64>, places: usize) -> String {
+    figure.map_or_else(|| "unknown".to_owned(), |figure| format!("{figure:.places$}"))
 }
 
 fn rows(f: &mut fmt::Formatter<'_>, title: &str, counts: &BTreeMap<String, u64>) -> fmt::Result {
@@ -275,7 +293,9 @@ mod tests {
         Report {
             instances: 2,
             boards: 10,
+            load_balancers: 1,
             clients_per_board: 0,
+            limits: Limits::Aws,
             seconds: 1.0,
             verdict: Some(Verdict::Released),
             steps: Vec::new(),
@@ -333,6 +353,23 @@ mod tests {
             |it| it.aws_refused.extend([("RegisterTargets:Throttling".to_owned(), 3)]),
             &["AWS refused RegisterTargets:Throttling 3 times"],
         );
+    }
+
+    #[test]
+    fn what_nobody_looked_at_is_unknown_and_not_zero() {
+        let step = |name: &str, figure| StepFigures {
+            name: name.to_owned(),
+            seconds: 0.1,
+            daemon_mb_max: figure,
+            daemon_cpu_s: figure,
+        };
+        let report = Report { steps: vec![step("resolve", None), step("launch", Some(61.0))], ..good() };
+        let text = report.to_string();
+        assert!(text.contains("resolve            0.1      unknown      unknown\n"), "{text}");
+        assert!(text.contains("launch             0.1           61         61.0\n"), "{text}");
+        let json = serde_json::to_value(&report).expect("it is JSON");
+        assert_eq!(json["steps"][0]["daemon_mb_max"], serde_json::Value::Null);
+        assert_eq!((&json["limits"], &json["load_balancers"]), (&"aws".into(), &1.into()));
     }
 
     #[test]
