@@ -16,6 +16,8 @@ mod tidy {
     mod modules;
     mod named_tests;
     mod one_build;
+    mod pure;
+    mod runbook;
     mod rust;
     mod size;
     mod top_level;
