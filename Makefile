@@ -26,6 +26,12 @@ SEGUE_SIM_FROM ?= $(shell printf '%d' 0x$$({ git rev-parse HEAD 2>/dev/null || d
 FUZZ_TARGETS := api config contract duration prometheus record
 FUZZ_S ?= 10
 
+# $(call debian,PACKAGES): installs Debian packages that are missing; only root can. Of an index that is too old a
+# package cannot be had: then it is brought up to date. The one place that changes the machine.
+debian = { echo "installing $(1)" && { apt-get install --yes --no-install-recommends $(1) \
+	|| { apt-get update && apt-get install --yes --no-install-recommends $(1); }; } >/dev/null 2>&1 \
+	|| { echo "missing, and only root can install it: apt-get install $(1), then try again" >&2; exit 1; }; }
+
 .DEFAULT_GOAL := help
 .PHONY: help demo chaos kills test check fuzz clients faketime page-tools postgresql tools
 
@@ -97,18 +103,16 @@ fuzz: $(FUZZER)/bin/cargo-fuzz ## feed the readers of other people's bytes with 
 
 $(FUZZER)/bin/cargo-fuzz:
 	@echo "installing cargo-fuzz into $(FUZZER)"
-	@command -v c++ >/dev/null || apt-get install --yes --no-install-recommends g++ >/dev/null || { \
-		echo "a C++ compiler is missing: install g++, then try again" >&2; exit 1; }
+	@command -v c++ >/dev/null || $(call debian,g++)
 	@CARGO_TARGET_DIR=$(FUZZER)/install $(CARGO) install cargo-fuzz --version $(CARGO_FUZZ) --locked --quiet --root $(FUZZER) || { \
 		echo "cargo-fuzz could not be installed: see whether crates.io can be reached" >&2; exit 1; }
 	@rm -rf $(FUZZER)/install
 
-clients: $(VENV)/installed $(CLIENTS)/prometheus faketime page-tools postgresql ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus, PostgreSQL, faketime
+clients: $(VENV)/installed $(CLIENTS)/prometheus faketime page-tools postgresql ## install what the tests use of other people's: boto3, the AWS CLI, moto, Prometheus, PostgreSQL, faketime, curl, jq
 
 $(VENV)/installed: tests/clients/requirements.txt
 	@echo "installing other people's clients into $(VENV)"
-	@$(PYTHON) -m venv $(VENV) || { apt-get install --yes --no-install-recommends python3 python3-venv && $(PYTHON) -m venv $(VENV); } || { \
-		echo "$(PYTHON) with the module venv is missing: install python3 and python3-venv, then try again" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(call debian,python3 python3-venv) && $(PYTHON) -m venv $(VENV); }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $< || { \
 		echo "PyPI could not be reached: the tests need the packages of $<" >&2; exit 1; }
 	@touch $@
@@ -124,26 +128,21 @@ $(CLIENTS)/prometheus:
 
 # docs/sandbox.md is run as it stands, and its commands call curl and jq.
 page-tools:
-	@for tool in curl jq; do \
-		command -v $$tool >/dev/null || apt-get install --yes --no-install-recommends $$tool >/dev/null || { \
-			echo "$$tool is missing: install it, then try again" >&2; exit 1; }; \
-	done
+	@command -v curl >/dev/null || $(call debian,curl)
+	@command -v jq >/dev/null || $(call debian,jq)
 
 # Sets the clock of one process.
 faketime:
-	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { \
-		apt-get install --yes --no-install-recommends libfaketime \
-		|| { apt-get update && apt-get install --yes --no-install-recommends libfaketime; }; } >/dev/null || { \
-		echo "libfaketime is missing: install it, then try again" >&2; exit 1; }
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || $(call debian,libfaketime)
 
-# The server's programs alone: a test makes its own server and ends it. Debian would make one that runs for ever.
+# The server's programs alone: a test makes its own server and ends it. Debian would make one that runs for ever, unless
+# this file of ours says otherwise, which is there for so long.
+NO_CLUSTER := /etc/postgresql-common/createcluster.d/segue-tests.conf
 postgresql:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb pg_config >/dev/null || { \
-		echo "installing PostgreSQL's server, without starting one" && mkdir -p /etc/postgresql-common \
-		&& echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf \
-		&& { apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold postgresql \
-			|| { apt-get update && apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold postgresql; }; } >/dev/null; } || { \
-		echo "PostgreSQL's server is missing: install the package postgresql (15 is what is tried), then try again" >&2; exit 1; }
+		trap 'rm -f $(NO_CLUSTER)' EXIT; \
+		{ mkdir -p $(dir $(NO_CLUSTER)) && echo "create_main_cluster = false" >$(NO_CLUSTER); } 2>/dev/null; \
+		$(call debian,postgresql); }
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then try again" >&2; exit 1; }
