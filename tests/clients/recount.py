@@ -1,10 +1,11 @@
 """Counts a demo's records again, and compares the result with the demo's report.
 
-    recount.py RECORDS REPORT
+    recount.py RECORDS REPORT [PHASE]
 
-RECORDS is the folder of `segue demo --records`, REPORT the file of `--report`. Everything is computed from the
-lines of users, boards, owners and ends alone, by rules that are written down here anew. Prints what it found; exit
-code 1 when the report says something else.
+RECORDS is the folder of `segue demo --records`, REPORT the file of `--report`. PHASE is `release`, or `rollback` for
+what a demo with `--rollback` writes beside it: the records of RECORDS/rollback, the report below `rollback`. Everything
+is computed from the lines of users, boards, owners, launches and ends alone, by rules that are written down here anew.
+Prints what it found; exit code 1 when the report says something else.
 """
 
 import json
@@ -112,29 +113,42 @@ def millis(us):
     return None if us is None else -(-us // 10) / 100
 
 
-def main(records, report):
+def waited(user, taken):
+    """Until the user was served, or left, or the records were taken."""
+    until = next(at for at in (user["joined_us"], user["left_us"], taken) if at is not None)
+    return until - user["came_us"]
+
+
+def main(records, report, phase):
     users = lines(records / "users.ndjson")
+    (crowd,) = lines(records / "crowd.ndjson")
     boards = {line["board"]: line["log"] for line in lines(records / "boards.ndjson")}
     phases = lines(records / "phases.ndjson")
-    during = span(phases, "release")
-    sample = sorted(stalls(users, phases[-1]["at_us"], during))
+    during = span(phases, phase)
+    taken = phases[-1]["at_us"]
+    sample = sorted(stalls(users, taken, during))
     joined = [user for user in users if user["joined_us"] is not None]
     counted = {
         "edits": edits(users, boards),
         "clients": {
+            "came": crowd["came"],
+            "unrecorded": crowd["came"] - len({user["client"] for user in users}),
             "total": len(joined),
             "moved": sum(any(during[0] <= go < during[1] for _, go in user["moves"]) for user in users),
             "reconnects_forced": sum(len(user["rejoined_us"]) for user in users),
             "without_socket_ms_max": millis(max((user["without_socket_us_max"] for user in users), default=0)),
+            "wait_ms_max": millis(max((waited(user, taken) for user in users), default=0)),
         },
         "stall_ms": {"p50": millis(percentile(sample, 50)), "p99": millis(percentile(sample, 99)),
                      "max": millis(sample[-1] if sample else None)},
     }
     counted["boards_total"] = len({user["board"] for user in joined})
     counted["ended_with_boards"] = ended_with_boards(lines(records / "owners.ndjson"), lines(records / "ends.ndjson"))
+    counted["launched"] = len({launch["instance_id"] for launch in lines(records / "launches.ndjson")})
     told = {key: report[key] for key in ("edits", "clients", "stall_ms")}
     told["boards_total"] = report["boards"]["total"]
     told["ended_with_boards"] = report["instances"]["ended_with_boards"]
+    told["launched"] = report["instances"]["launched"]
     print(json.dumps(counted, indent=2))
     differences = [f"{key}: the report says {told[key]}, the records {counted[key]}" for key in told if told[key] != counted[key]]
     print("\n".join(differences) or "the report says the same")
@@ -142,4 +156,7 @@ def main(records, report):
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))))
+    folder, file, phase = Path(sys.argv[1]), Path(sys.argv[2]), (sys.argv[3:] or ["release"])[0]
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    parts = {"release": (folder, whole), "rollback": (folder / "rollback", whole.get("rollback"))}
+    sys.exit(main(*parts[phase], phase))

@@ -41,6 +41,7 @@ fn survives(seed: u32) -> String {
     ] {
         assert!(number(path) >= least, "seed {seed}: {path} in {report:#}");
     }
+    assert!(number("/instances/launched") <= number("/at_most/launched"), "seed {seed}: {report:#}");
     let verdict = report["verdict"].as_str().unwrap();
     assert!(["released", "rolled_back"].contains(&verdict), "seed {seed}: {report:#}");
     clients::recount(&records, &file);

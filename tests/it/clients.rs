@@ -21,7 +21,15 @@ pub(crate) fn said(output: &Output) -> String {
 /// A demo's records, counted again, give the demo's report.
 #[track_caller]
 pub(crate) fn recount(records: &Path, report: &Path) {
-    let output = Command::new(python()).arg(script("recount.py")).args([records, report]).output().unwrap();
+    recount_of(records, report, "release");
+}
+
+/// The same of its `release` or its `rollback`.
+#[track_caller]
+pub(crate) fn recount_of(records: &Path, report: &Path, phase: &str) {
+    let mut recount = Command::new(python());
+    recount.arg(script("recount.py")).args([records, report]).arg(phase);
+    let output = recount.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
 
@@ -38,7 +46,7 @@ fn edit_first(file: &Path, change: impl Fn(&mut Value)) {
 fn a_recount_of_changed_records_does_not_agree() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let user = r#"{"client":"u1","board":"b1","joined_us":1,"rejoined_us":[],"left_us":null,
+    let user = r#"{"client":"u1","board":"b1","came_us":0,"joined_us":1,"rejoined_us":[],"left_us":null,
         "without_socket_us_max":0,"edits":[[10,20,30,1],[40,50,60,2]],"moves":[[45,48]],"seen":[],
         "disorders":0,"doubles":0,"broken":0}"#;
     std::fs::write(file("users.ndjson"), user.replace('\n', "") + "\n").unwrap();
@@ -51,10 +59,14 @@ fn a_recount_of_changed_records_does_not_agree() {
     std::fs::write(file("owners.ndjson"), owners).unwrap();
     let ends = "{\"instance_id\":\"i-1\",\"state\":\"stopping\",\"at_ms\":9}\n";
     std::fs::write(file("ends.ndjson"), ends).unwrap();
+    std::fs::write(file("crowd.ndjson"), "{\"came\":1}\n").unwrap();
+    std::fs::write(file("launches.ndjson"), "{\"instance_id\":\"i-1\"}\n{\"instance_id\":\"i-2\"}\n")
+        .unwrap();
     let report = r#"{"edits":{"sent":2,"acknowledged":2,"stored":2,"lost":0,"duplicated":0,"out_of_order":0},
-        "clients":{"total":1,"moved":1,"reconnects_forced":0,"without_socket_ms_max":0.0},
+        "clients":{"came":1,"unrecorded":0,"total":1,"moved":1,"reconnects_forced":0,
+            "without_socket_ms_max":0.0,"wait_ms_max":0.01},
         "stall_ms":{"p50":0.01,"p99":0.01,"max":0.01},"boards":{"total":1},
-        "instances":{"ended_with_boards":0}}"#;
+        "instances":{"launched":2,"ended_with_boards":0}}"#;
     std::fs::write(file("report.json"), report).unwrap();
     recount(folder.path(), &file("report.json"));
 
@@ -67,6 +79,10 @@ fn a_recount_of_changed_records_does_not_agree() {
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains(what), "{}", said(&output));
     };
+    std::fs::write(file("launches.ndjson"), "{\"instance_id\":\"i-1\"}\n").unwrap();
+    disagrees("launched: the report says 2, the records 1");
+    edit_first(&file("crowd.ndjson"), |crowd| crowd["came"] = 2.into());
+    disagrees("'unrecorded': 1");
     edit_first(&file("ends.ndjson"), |end| end["at_ms"] = 8.into());
     disagrees("ended_with_boards: the report says 0, the records 1");
     edit_first(&file("boards.ndjson"), |board| board["log"][1] = serde_json::json!([2, "u1", 1]));

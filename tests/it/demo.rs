@@ -53,6 +53,7 @@ fn a_canary_a_full_release_and_a_rollback_go_unnoticed() {
     ];
     assert_eq!(steps, all);
 
+    clients::recount_of(&records, &file, "rollback");
     let back = &report["rollback"];
     assert_eq!(back["verdict"], "released");
     assert_nobody_noticed(back);

@@ -1,5 +1,5 @@
-//! The daemon is killed while it releases: five times at places that are named, and ten times at moments that a
-//! seed draws. `make kills` does the second two hundred times.
+//! The daemon is killed while it releases: five times at places that are named, and ten times in steps and at moments
+//! that a seed draws. `make kills` does the second two hundred times.
 
 use std::process::Command;
 
@@ -82,7 +82,12 @@ fn ten_kills_at_random_moments_are_survived() {
     assert_eq!(report["verdict"], "released");
     assert_nobody_noticed(&report);
     assert_eq!(report["daemon"]["killed"], 10);
-    assert!(report["daemon"]["first_decision_ms_max"].as_f64().is_some_and(|ms| ms > 0.0), "{report:#}");
+    let kills = &report["kills"];
+    assert_eq!(kills["followed"], 10, "after a kill nothing was decided: {report:#}");
+    let by_step = kills["by_step"].as_object().unwrap();
+    assert_eq!(by_step.values().filter_map(Value::as_u64).sum::<u64>(), 10, "{report:#}");
+    assert!(kills["late"].as_u64().unwrap() >= 3, "too few fell where boards are at stake: {report:#}");
+    assert!(report["daemon"]["first_decision_ms_max"].is_f64(), "{report:#}");
     assert_eq!(report["instances"]["launched"], 4, "one was launched twice: {report:#}");
     assert_eq!(report["instances"]["stopped"], 2);
     assert_eq!(report["instances"]["terminated"], 0);

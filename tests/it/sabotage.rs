@@ -71,6 +71,15 @@ fn an_edit_that_is_not_stored_or_stored_twice_is_in_the_report() {
 }
 
 #[test]
+fn a_server_that_is_launched_twice_is_in_the_report() {
+    let _alone = program::alone();
+    let report = shows("launch-twice", &["/instances/launched"]);
+    let (launched, planned) = (number(&report, "/instances/launched"), number(&report, "/at_most/launched"));
+    assert!(launched > planned, "{launched} were launched, {planned} were planned: {report:#}");
+    keeps(&report, &["/instances/orphaned", LOST, DOUBLED, OUT_OF_ORDER, ENDED]);
+}
+
+#[test]
 fn a_server_that_is_ended_with_boards_is_in_the_report() {
     let _alone = program::alone();
     std::thread::scope(|scope| {

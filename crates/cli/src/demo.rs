@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use segue_api::{Client, Limits, ReleaseKind};
 use segue_handover::wire::Connect;
@@ -81,7 +81,7 @@ pub(crate) struct DemoArgs {
     /// Kill the daemon and a new server, lose a reply, throttle calls and take Prometheus away, as the seed has it
     #[arg(long, conflicts_with_all = ["rollback", "sabotage"])]
     chaos: bool,
-    /// Kill the daemon so many times, at moments that the seed draws
+    /// Kill the daemon so many times, in steps and at moments of them that the seed draws
     #[arg(long, value_name = "N", conflicts_with_all = ["rollback", "sabotage", "chaos"],
           value_parser = clap::value_parser!(u32).range(1..=50))]
     kills: Option<u32>,
@@ -105,12 +105,13 @@ impl DemoArgs {
         self.freeze || self.sabotage == Some(Sabotage::NoFence)
     }
 
-    /// One fleet is there, one is launched, and the first is stopped; the canary is one of the new servers.
-    fn at_most(&self) -> AtMost {
+    /// One fleet is there, one is launched, and the first is stopped; the canary is one of the new servers. In the
+    /// place of one that was killed comes another. Under chaos a release may turn back, and stops what it launched.
+    fn at_most(&self, servers_killed: u64) -> AtMost {
         let servers = u64::from(self.servers);
         AtMost {
-            launched: servers * 2,
-            stopped: servers,
+            launched: (servers * 2).saturating_add(servers_killed),
+            stopped: (!self.chaos).then_some(servers),
             first_decision_ms: self.decides_within.map(|within| within.as_secs_f64() * 1_000.0),
         }
     }
@@ -148,6 +149,8 @@ pub(crate) fn canary_min_boards(boards: u32, servers: u32) -> u32 {
 }
 
 pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
+    // Every user has a socket here, and a second one while a board changes servers.
+    segue_sandbox::raise_descriptors();
     // What runs below may end at any of its awaits: every process that it started is ended with it.
     let place = Place::create("segue-demo-")?;
     let shown = tokio::select! {
@@ -180,7 +183,10 @@ async fn show(args: &DemoArgs, place: &Place) -> Result<Exit> {
         let outcome = journey.go(&mut stage.crowd, ReleaseKind::Rollback, None).await?;
         stage.crowd.mark(Phase::After);
         let records = stage.crowd.quiet().await?;
-        let counted = figures::count(stage.sources(), &records, Phase::Rollback, &outcome, None).await?;
+        let mut counted = figures::count(stage.sources(), &records, Phase::Rollback, &outcome, None).await?;
+        // The servers of both versions were stopped by now, one fleet after the other.
+        let at_most = args.at_most(0);
+        counted.report.at_most = Some(AtMost { stopped: at_most.stopped.map(|it| it * 2), ..at_most });
         write_records(args, "rollback", &records, &counted)?;
         exit = worse(exit, show_report("rollback", &counted)?);
         back = Some(counted.report);
@@ -240,19 +246,23 @@ async fn released(args: &DemoArgs, stage: &mut Stage, journey: &mut Journey) -> 
     let kills = args.kills.map(|times| Kills::start(args.seed, times, hand()));
     let (canary, full) = release(journey, &mut stage.crowd).await?;
     let done = chaos.map(Chaos::end);
-    let first_decisions = kills.map(Kills::end).unwrap_or_default();
+    let killed = match kills {
+        Some(kills) => Some(kills.end().await),
+        None => None,
+    };
     stage.crowd.mark(Phase::After);
     let records = stage.crowd.quiet().await?;
     let outcome = full.as_ref().unwrap_or(&canary);
     let mut counted =
         figures::count(stage.sources(), &records, Phase::Release, outcome, Some(&canary)).await?;
-    counted.report.daemon.first_decision_ms_max =
-        first_decisions.iter().max().map(|longest| longest.as_secs_f64() * 1_000.0);
-    if let Some(times) = args.kills {
-        let seen = first_decisions.len();
-        ensure!(seen == usize::try_from(times)?, "the daemon was killed {seen} times, {times} were wanted");
-        counted.report.at_most = Some(args.at_most());
+    if let Some(killed) = killed {
+        let releases: Vec<_> =
+            [Some(&canary), full.as_ref()].into_iter().flatten().map(|it| &it.release).collect();
+        counted.report.kills = Some(kills::count(&killed, &stage.daemon.killed_at_ms(), &releases));
+        counted.report.daemon.first_decision_ms_max = killed.first_decision_ms_max();
     }
+    let servers_killed = done.as_ref().map_or(0, chaos::Done::servers_killed);
+    counted.report.at_most = Some(args.at_most(servers_killed));
     if let Some(done) = done {
         let full = full.as_ref().map(|full| &full.release);
         let (ledger, owners) = (&counted.ledger, &counted.owners);
@@ -315,7 +325,7 @@ fn write_records(args: &DemoArgs, inside: &str, records: &Records, counted: &Cou
     let Some(folder) = &args.records else { return Ok(()) };
     let folder = folder.join(inside);
     let Counted { stored, owners, ledger, .. } = counted;
-    let witnesses = ndjson::Witnesses { records, stored, owners, ends: &ledger.ends };
+    let witnesses = ndjson::Witnesses { records, stored, owners, ledger };
     ndjson::write(&folder, witnesses)
         .with_context(|| format!("the records cannot be written to {}", folder.display()))
 }

@@ -31,6 +31,8 @@ pub enum Sabotage {
     DoubleEdit,
     /// An old server is ended while it owns boards
     TerminateEarly,
+    /// A launch is done once more than it was asked for
+    LaunchTwice,
     /// Version 1 counts zero boards where it does not know how many there are
     UnknownAsZero,
 }
@@ -43,6 +45,7 @@ impl Sabotage {
             Self::DropEdit => "drop-edit",
             Self::DoubleEdit => "double-edit",
             Self::TerminateEarly => "terminate-early",
+            Self::LaunchTwice => "launch-twice",
             Self::UnknownAsZero => "unknown-as-zero",
         }
     }
@@ -57,7 +60,7 @@ impl Sabotage {
         match self {
             Self::UnknownAsZero => is(config.images.first()),
             Self::DropEdit | Self::DoubleEdit => is(config.images.last()),
-            Self::NoFence | Self::TerminateEarly => false,
+            Self::NoFence | Self::TerminateEarly | Self::LaunchTwice => false,
         }
     }
 }
@@ -81,6 +84,20 @@ pub(crate) async fn terminate_early(shared: Arc<Shared>, fleet: GroupArn, stop: 
             world.change(Verb::Terminate, std::slice::from_ref(&instance), now).ok()
         });
         if ended.is_some() {
+            return;
+        }
+    }
+}
+
+/// Does the first launch of the newest image once more, as if its token had been forgotten.
+pub(crate) async fn launch_twice(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = looks.tick() => {}
+        }
+        if shared.with(World::launch_again).is_some() {
             return;
         }
     }

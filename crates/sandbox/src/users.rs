@@ -24,5 +24,5 @@ pub use record::{Edit, Mark, Move, Phase, Records, RunEnd, SeenRun, UserRecord};
 pub use recount::{EditCounts, Recount, Stored, StoredEdit};
 pub use report::{
     AtMost, AttachRate, Boards, Canary, Chaos, Clients, Control, Daemon, EditLatency, Edits, Instances,
-    Report, Stall, StepLine, Verdict,
+    Kills, Report, Stall, StepLine, Verdict,
 };

@@ -139,6 +139,12 @@ impl World {
         Ok(launched)
     }
 
+    /// Does a launch of the newest image once more that was asked for once: a fault that is planted.
+    pub(crate) fn launch_again(&mut self, now: At) -> Option<Launched> {
+        let request = self.cloud.forgotten()?;
+        self.launch(request, now).ok()
+    }
+
     pub(crate) fn change(
         &mut self,
         verb: Verb,

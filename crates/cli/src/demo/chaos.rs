@@ -40,6 +40,13 @@ pub(super) struct Done {
     greens: Vec<(InstanceId, u64)>,
 }
 
+impl Done {
+    /// New servers that were killed: by the word of who did it, or the sandbox had refused.
+    pub(super) fn servers_killed(&self) -> u64 {
+        u64::try_from(self.greens.len()).unwrap_or(u64::MAX)
+    }
+}
+
 impl Drop for Chaos {
     fn drop(&mut self) {
         self.task.abort();

@@ -115,7 +115,8 @@ fn step(step: &StepView) -> Option<StepLine> {
     Some(StepLine { name: step.name.clone(), seconds: f64::from(ms) / 1_000.0, outcome: outcome.to_owned() })
 }
 
-/// Orphaned: it runs, and the daemon does not know it as part of a fleet.
+/// Orphaned: it runs, and the daemon does not know it as part of a fleet. One that was launched twice has its tags, and
+/// is in a fleet: that is told by how many there may be.
 fn instances(ledger: &Ledger, service: &ServiceView, owners: &Owners) -> InstanceFigures {
     let known: BTreeSet<&str> = service
         .fleets
@@ -134,21 +135,49 @@ fn instances(ledger: &Ledger, service: &ServiceView, owners: &Owners) -> Instanc
     }
 }
 
-/// The highest peak of any server that admitted somebody, and the limit that was set there.
+/// The highest peak of any server that admitted somebody, and the limit that was set there. Unknown where a server does
+/// not tell.
 async fn attach_rate(ready: &Ready) -> Result<AttachRate> {
     let instances: Instances = fetch(&ready.admin, "admin/instances").await?;
-    let mut rate = AttachRate { limit_per_s: 0, peak_in_100ms: 0 };
+    let mut paces = Vec::new();
     for instance in instances.instances.iter().filter(|instance| instance.state == "running") {
         let url = format!("http://{}:{METRICS_PORT}/metrics", instance.address);
         let page = reqwest::Client::new().get(&url).timeout(FETCH).send().await?.text().await?;
-        let metrics = parse_metrics(&page);
-        let value = |name: &str| metrics.get(name).copied().unwrap_or(0);
-        if value("attach_admitted_total") > 0 {
-            rate.limit_per_s = rate.limit_per_s.max(value("attach_limit_per_s"));
-            rate.peak_in_100ms = rate.peak_in_100ms.max(value("attach_peak_in_100ms"));
+        paces.push(Pace::of(&parse_metrics(&page)));
+    }
+    Ok(highest(&paces))
+}
+
+/// What one server tells of whom it let in.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    admitted: Option<u64>,
+    limit_per_s: Option<u64>,
+    peak_in_100ms: Option<u64>,
+}
+
+impl Pace {
+    fn of(metrics: &BTreeMap<&str, u64>) -> Self {
+        let value = |name: &str| metrics.get(name).copied();
+        Self {
+            admitted: value("attach_admitted_total"),
+            limit_per_s: value("attach_limit_per_s"),
+            peak_in_100ms: value("attach_peak_in_100ms"),
         }
     }
-    Ok(rate)
+}
+
+fn highest(paces: &[Pace]) -> AttachRate {
+    // One that does not say whether it admitted anybody may have.
+    let admitted = || paces.iter().filter(|pace| pace.admitted != Some(0));
+    let highest = |of: fn(&Pace) -> Option<u64>| {
+        let all: Option<Vec<u64>> = admitted().map(of).collect();
+        all.and_then(|all| all.into_iter().max())
+    };
+    AttachRate {
+        limit_per_s: highest(|pace| pace.limit_per_s),
+        peak_in_100ms: highest(|pace| pace.peak_in_100ms),
+    }
 }
 
 /// Whole numbers without labels, which is all that is wanted of the page.
@@ -179,5 +208,15 @@ mod tests {
             "# TYPE attach_limit_per_s gauge\nattach_limit_per_s 250\nwith{label=\"x\"} 3\nratio 0.5\n";
         assert_eq!(parse_metrics(page).get("attach_limit_per_s"), Some(&250));
         assert_eq!(parse_metrics(page).get("ratio"), None);
+    }
+    #[test]
+    fn a_pace_that_one_of_the_servers_does_not_tell_is_unknown() {
+        let pace = |admitted, limit_per_s, peak_in_100ms| Pace { admitted, limit_per_s, peak_in_100ms };
+        let (idle, busy) = (pace(Some(0), None, None), pace(Some(9), Some(250), Some(20)));
+        let known = AttachRate { limit_per_s: Some(250), peak_in_100ms: Some(21) };
+        assert_eq!(highest(&[idle, busy, pace(Some(1), Some(100), Some(21))]), known);
+        assert_eq!(highest(&[idle]), AttachRate::default());
+        assert_eq!(highest(&[busy, pace(Some(1), Some(250), None)]).peak_in_100ms, None);
+        assert_eq!(highest(&[busy, pace(None, None, None)]), AttachRate::default());
     }
 }

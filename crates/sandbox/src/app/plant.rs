@@ -34,9 +34,10 @@ pub(super) fn store(store: StoreClient, sabotage: Option<Sabotage>) -> Arc<dyn B
         Some(Sabotage::DoubleEdit) => {
             Arc::new(Planted { store, fault: Fault::Double, appends: AtomicU64::new(0) })
         }
-        Some(Sabotage::NoFence | Sabotage::TerminateEarly | Sabotage::UnknownAsZero) | None => {
-            Arc::new(store)
-        }
+        Some(
+            Sabotage::NoFence | Sabotage::TerminateEarly | Sabotage::LaunchTwice | Sabotage::UnknownAsZero,
+        )
+        | None => Arc::new(store),
     }
 }
 
@@ -108,7 +109,13 @@ impl BoardStore for Planted {
 pub(super) fn counted(routes: Router, server: Server, sabotage: Option<Sabotage>) -> Router {
     match sabotage {
         Some(Sabotage::UnknownAsZero) => routes.layer(middleware::from_fn_with_state(server, zero)),
-        Some(Sabotage::NoFence | Sabotage::DropEdit | Sabotage::DoubleEdit | Sabotage::TerminateEarly)
+        Some(
+            Sabotage::NoFence
+            | Sabotage::DropEdit
+            | Sabotage::DoubleEdit
+            | Sabotage::TerminateEarly
+            | Sabotage::LaunchTwice,
+        )
         | None => routes,
     }
 }

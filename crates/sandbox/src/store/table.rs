@@ -146,7 +146,7 @@ impl Table {
                 self.numbers = Numbers::Unchecked;
             }
             Some(Sabotage::DropEdit | Sabotage::DoubleEdit) => self.numbers = Numbers::Unchecked,
-            Some(Sabotage::TerminateEarly | Sabotage::UnknownAsZero) | None => {}
+            Some(Sabotage::TerminateEarly | Sabotage::LaunchTwice | Sabotage::UnknownAsZero) | None => {}
         }
         self
     }

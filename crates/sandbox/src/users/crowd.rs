@@ -93,10 +93,16 @@ pub enum CrowdError {
 
 enum Ask {
     /// Stop editing, wait until everything is durable, show all records.
-    Quiet(oneshot::Sender<Vec<UserRecord>>),
+    Quiet(oneshot::Sender<Shown>),
     Resume,
     /// Everybody leaves; all records.
-    Finish(oneshot::Sender<Vec<UserRecord>>),
+    Finish(oneshot::Sender<Shown>),
+}
+
+/// What the crowd has to show.
+struct Shown {
+    users: Vec<UserRecord>,
+    spawned: u64,
 }
 
 /// A crowd at work; dropping it ends it without a word.
@@ -174,14 +180,11 @@ impl Crowd {
         self.ask(Ask::Finish).await
     }
 
-    async fn ask(
-        &self,
-        ask: impl FnOnce(oneshot::Sender<Vec<UserRecord>>) -> Ask,
-    ) -> Result<Records, CrowdError> {
+    async fn ask(&self, ask: impl FnOnce(oneshot::Sender<Shown>) -> Ask) -> Result<Records, CrowdError> {
         let (to, records) = oneshot::channel();
         self.asks.send(ask(to)).await.ok().ok_or(CrowdError::Ended)?;
-        let users = records.await.ok().ok_or(CrowdError::Ended)?;
-        Ok(Records { users, marks: self.marks.clone(), taken_us: self.pulse.now_us() })
+        let Shown { users, spawned } = records.await.ok().ok_or(CrowdError::Ended)?;
+        Ok(Records { users, spawned, marks: self.marks.clone(), taken_us: self.pulse.now_us() })
     }
 }
 
@@ -193,6 +196,8 @@ struct Director {
     waiting: Vec<Change>,
     mode: watch::Sender<Mode>,
     users: JoinSet<UserRecord>,
+    /// How many there ever were: one whose task fails leaves no record.
+    spawned: u64,
     lines: HashMap<UserNumber, mpsc::Sender<Show>>,
     gone: Vec<UserRecord>,
     seeds: fastrand::Rng,
@@ -210,6 +215,7 @@ impl Director {
             waiting,
             mode: watch::Sender::new(Mode::Editing),
             users: JoinSet::new(),
+            spawned: 0,
             lines: HashMap::new(),
             gone: Vec::new(),
             seeds: fastrand::Rng::with_seed(!config.seed),
@@ -282,6 +288,7 @@ impl Director {
                     patience: self.config.patience,
                     silence: self.config.silence,
                 };
+                self.spawned += 1;
                 self.users.spawn(user::live(plan, Arc::clone(&self.pulse), self.mode.subscribe(), read));
             }
             Change::Leave { user } => {
@@ -292,7 +299,7 @@ impl Director {
     }
 
     /// Everybody is asked at once; who leaves meanwhile is among those gone.
-    async fn quiet(&mut self) -> Vec<UserRecord> {
+    async fn quiet(&mut self) -> Shown {
         self.mode.send_replace(Mode::Quiet);
         let by = Instant::now() + self.config.patience;
         let mut shown = Vec::new();
@@ -311,16 +318,17 @@ impl Director {
                 Ok(None) | Err(_) => break,
             }
         }
-        self.gone.iter().cloned().chain(shown.into_iter().flatten()).collect()
+        let users = self.gone.iter().cloned().chain(shown.into_iter().flatten()).collect();
+        Shown { users, spawned: self.spawned }
     }
 
-    async fn finish(&mut self) -> Vec<UserRecord> {
+    async fn finish(&mut self) -> Shown {
         self.mode.send_replace(Mode::Quiet);
         self.lines.clear();
         let deadline = Instant::now() + self.config.patience + LEAVE_SLACK;
         while let Ok(Some(left)) = tokio::time::timeout_at(deadline, self.users.join_next()).await {
             self.gone.extend(left.ok());
         }
-        std::mem::take(&mut self.gone)
+        Shown { users: std::mem::take(&mut self.gone), spawned: self.spawned }
     }
 }

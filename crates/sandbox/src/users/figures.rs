@@ -44,6 +44,10 @@ pub struct Percentiles {
 /// What happened to the clients within the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientFigures {
+    /// Everybody who ever came.
+    pub came: u64,
+    /// Of these, the ones without a record: a user that failed, or that nobody could ask.
+    pub unrecorded: u64,
     /// Everybody who was ever served.
     pub total: u64,
     /// Those whose board was moved while they were on it.
@@ -52,6 +56,8 @@ pub struct ClientFigures {
     pub reconnects_forced: u64,
     /// The longest time that anybody was without an open socket.
     pub without_socket_ms_max: f64,
+    /// The longest that anybody waited to be served: until then, or until the end of it all.
+    pub wait_ms_max: f64,
 }
 
 /// See the module.
@@ -88,7 +94,7 @@ impl Figures {
         let (mut latency_before, mut latency_during) = (Vec::new(), Vec::new());
         let mut clients = ClientFigures::default();
         let mut boards = HashSet::new();
-        let mut without_us = 0;
+        let (mut without_us, mut wait_us) = (0, 0);
         for user in &records.users {
             let end_us = user.left_us.unwrap_or(records.taken_us);
             if user.joined_us.is_some() {
@@ -98,6 +104,7 @@ impl Figures {
             clients.moved += u64::from(user.moves.iter().any(|one| during(one.go_us)));
             clients.reconnects_forced += count(user.rejoined_us.len());
             without_us = without_us.max(user.without_socket_us_max);
+            wait_us = wait_us.max(user.waited_us(records.taken_us));
             stall.extend(stalls(user, &window.during_us, end_us));
             let near = holds.get(&user.board).map_or(&[][..], Vec::as_slice);
             for edit in &user.edits {
@@ -113,7 +120,9 @@ impl Figures {
                 }
             }
         }
-        clients.without_socket_ms_max = millis(without_us);
+        clients.came = records.spawned;
+        clients.unrecorded = records.spawned.saturating_sub(count(records.users.len()));
+        (clients.without_socket_ms_max, clients.wait_ms_max) = (millis(without_us), millis(wait_us));
         Self {
             clients,
             boards_moved: count(holds.len()),
@@ -209,7 +218,7 @@ mod tests {
     const S: u64 = 1_000_000;
 
     fn user(name: &str, board: &str) -> UserRecord {
-        let mut user = UserRecord::new(ClientId::parse(name).unwrap(), BoardId::parse(board).unwrap());
+        let mut user = UserRecord::new(ClientId::parse(name).unwrap(), BoardId::parse(board).unwrap(), 0);
         hear(&mut user, &Told::Joined { epoch: Epoch(1), version: String::new(), again: 0 }, 0);
         user
     }
@@ -231,7 +240,8 @@ mod tests {
     }
 
     fn figures(users: Vec<UserRecord>) -> Figures {
-        let records = Records { users, marks: vec![], taken_us: 100 * S };
+        let spawned = count(users.len());
+        let records = Records { users, spawned, marks: vec![], taken_us: 100 * S };
         Figures::of(&records, &Window { before_us: 0..10 * S, during_us: 10 * S..90 * S })
     }
 
@@ -290,6 +300,23 @@ mod tests {
     }
 
     #[test]
+    fn who_never_gets_in_has_waited_until_the_end_and_who_left_no_record_is_counted() {
+        let came = |name: &str, came_us| {
+            UserRecord::new(ClientId::parse(name).unwrap(), BoardId::parse("b").unwrap(), came_us)
+        };
+        let mut left = came("bob", 90 * S);
+        left.left_us = Some(95 * S);
+        let users = vec![user("ann", "b"), left, came("eve", 98 * S)];
+        let mut records = Records { users, spawned: 5, marks: vec![], taken_us: 100 * S };
+        let window = Window { before_us: 0..S, during_us: S..90 * S };
+        let clients = Figures::of(&records, &window).clients;
+        assert_eq!((clients.came, clients.unrecorded, clients.total), (5, 2, 1));
+        assert_eq!(Some(clients.wait_ms_max), Some(5_000.0));
+        records.users.push(came("joe", 40 * S));
+        assert_eq!(Some(Figures::of(&records, &window).clients.wait_ms_max), Some(60_000.0));
+    }
+
+    #[test]
     fn without_a_sample_there_is_no_number() {
         let none = Percentiles { count: 0, p50_ms: None, p99_ms: None, max_ms: None };
         assert_eq!(figures(vec![user("ann", "b")]).stall, none);
@@ -306,7 +333,7 @@ mod tests {
     fn a_phase_lasts_until_the_next_one() {
         let marks = [(Phase::Before, 1), (Phase::Canary, 5), (Phase::Release, 9)];
         let marks = marks.map(|(phase, at_us)| Mark { phase, at_us }).to_vec();
-        let records = Records { users: vec![], marks, taken_us: 20 };
+        let records = Records { users: vec![], spawned: 0, marks, taken_us: 20 };
         assert_eq!(records.span(Phase::Canary), Some(5..9));
         assert_eq!(records.span(Phase::Release), Some(9..20));
         assert_eq!(records.span(Phase::Rollback), None);

@@ -12,13 +12,14 @@ use serde::Serialize;
 use super::owners::Owners;
 use super::record::{Edit, Phase, Records, RunEnd, UserRecord};
 use super::recount::Stored;
-use crate::world::EndRecord;
+use crate::world::Ledger;
 
 /// One user. Times are microseconds since the crowd began.
 #[derive(Debug, Serialize)]
 struct UserLine<'a> {
     client: &'a str,
     board: &'a str,
+    came_us: u64,
     joined_us: Option<u64>,
     rejoined_us: &'a [u64],
     left_us: Option<u64>,
@@ -60,24 +61,33 @@ struct PhaseLine {
     at_us: u64,
 }
 
+/// How many users ever came, whether they left a record or not.
+#[derive(Debug, Serialize)]
+struct CrowdLine {
+    came: u64,
+}
+
 /// Everything that a report is counted from.
 #[derive(Debug, Clone, Copy)]
 pub struct Witnesses<'a> {
     pub records: &'a Records,
     pub stored: &'a Stored,
     pub owners: &'a Owners,
-    pub ends: &'a [EndRecord],
+    pub ledger: &'a Ledger,
 }
 
-/// Writes `users.ndjson`, `boards.ndjson`, `phases.ndjson`, `owners.ndjson` (`at_ms board epoch owner`) and
-/// `ends.ndjson` (`instance_id state at_ms`) into a folder, which is made when it is not there.
+/// Writes `users.ndjson`, `crowd.ndjson` (`came`), `boards.ndjson`, `phases.ndjson`, `owners.ndjson`
+/// (`at_ms board epoch owner`), `launches.ndjson` and `ends.ndjson` (`instance_id state at_ms`) into a folder, which is
+/// made when it is not there.
 pub fn write(folder: &Path, witnesses: Witnesses<'_>) -> std::io::Result<()> {
-    let Witnesses { records, stored, owners, ends } = witnesses;
+    let Witnesses { records, stored, owners, ledger } = witnesses;
     std::fs::create_dir_all(folder)?;
     lines(&folder.join("users.ndjson"), records.users.iter().map(user))?;
+    lines(&folder.join("crowd.ndjson"), std::iter::once(CrowdLine { came: records.spawned }))?;
     lines(&folder.join("boards.ndjson"), boards(stored))?;
     lines(&folder.join("owners.ndjson"), owners.changes.iter())?;
-    lines(&folder.join("ends.ndjson"), ends.iter())?;
+    lines(&folder.join("launches.ndjson"), ledger.launches.iter())?;
+    lines(&folder.join("ends.ndjson"), ledger.ends.iter())?;
     let marks = records.marks.iter().map(|mark| PhaseLine { phase: name(mark.phase), at_us: mark.at_us });
     let taken = PhaseLine { phase: "taken", at_us: records.taken_us };
     lines(&folder.join("phases.ndjson"), marks.chain([taken]))
@@ -96,6 +106,7 @@ fn user(user: &UserRecord) -> UserLine<'_> {
     UserLine {
         client: user.client.as_str(),
         board: user.board.as_str(),
+        came_us: user.came_us,
         joined_us: user.joined_us,
         rejoined_us: &user.rejoined_us,
         left_us: user.left_us,
@@ -147,16 +158,17 @@ mod tests {
     use super::super::recount::StoredEdit;
     use super::*;
     use crate::store::wire::OwnerChange;
+    use crate::world::{EndRecord, LaunchRecord};
 
     #[test]
     fn every_record_is_a_line_that_says_all_of_it() {
         let (client, board) = (ClientId::parse("u1").unwrap(), BoardId::parse("b1").unwrap());
-        let mut one = UserRecord::new(client.clone(), board.clone());
+        let mut one = UserRecord::new(client.clone(), board.clone(), 2);
         one.heard(&Told::Joined { epoch: Epoch(1), version: String::new(), again: 0 }, 5, |_| {});
         one.made(10);
         one.heard(&Told::Durable(Cseq(1)), 30, |_| {});
         let marks = vec![Mark { phase: Phase::Before, at_us: 1 }];
-        let records = Records { users: vec![one], marks, taken_us: 99 };
+        let records = Records { users: vec![one], spawned: 3, marks, taken_us: 99 };
         let edit = StoredEdit { seq: Seq(1), client, cseq: Cseq(1) };
         let stored = Stored { logs: [(board, vec![edit])].into() };
 
@@ -168,15 +180,30 @@ mod tests {
             owner: owner.map(|owner| ServerId::parse(owner).unwrap()),
         };
         let owners = Owners { changes: vec![change(Some("i-1")), change(None)] };
-        let ends = [EndRecord { instance_id: "i-1".into(), state: "stopping".to_owned(), at_ms: 8 }];
-        let witnesses = Witnesses { records: &records, stored: &stored, owners: &owners, ends: &ends };
+        let launch = LaunchRecord {
+            instance_id: "i-1".into(),
+            image_id: "ami-1".into(),
+            client_token: None,
+            tags: std::collections::BTreeMap::new(),
+            state: "running".to_owned(),
+            launched_at_ms: 4,
+        };
+        let end = EndRecord { instance_id: "i-1".into(), state: "stopping".to_owned(), at_ms: 8 };
+        let ledger = Ledger { launches: vec![launch], ends: vec![end], ..Ledger::default() };
+        let witnesses = Witnesses { records: &records, stored: &stored, owners: &owners, ledger: &ledger };
         write(&folder.path().join("records"), witnesses).unwrap();
         let read = |name: &str| std::fs::read_to_string(folder.path().join("records").join(name)).unwrap();
         assert_eq!(
             read("users.ndjson"),
-            "{\"client\":\"u1\",\"board\":\"b1\",\"joined_us\":5,\"rejoined_us\":[],\"left_us\":null,\
+            "{\"client\":\"u1\",\"board\":\"b1\",\"came_us\":2,\"joined_us\":5,\"rejoined_us\":[],\"left_us\":null,\
              \"without_socket_us_max\":0,\"edits\":[[10,30,30,null]],\"moves\":[],\"seen\":[],\
              \"disorders\":0,\"doubles\":0,\"broken\":0}\n"
+        );
+        assert_eq!(read("crowd.ndjson"), "{\"came\":3}\n");
+        assert_eq!(
+            read("launches.ndjson"),
+            "{\"instance_id\":\"i-1\",\"image_id\":\"ami-1\",\"client_token\":null,\"tags\":{},\"state\":\"running\",\
+             \"launched_at_ms\":4}\n"
         );
         assert_eq!(read("boards.ndjson"), "{\"board\":\"b1\",\"log\":[[1,\"u1\",1]]}\n");
         assert_eq!(

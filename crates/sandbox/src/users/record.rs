@@ -51,6 +51,8 @@ pub struct UserRecord {
     pub edits: Vec<Edit>,
     pub moves: Vec<Move>,
     pub seen: Vec<SeenRun>,
+    /// When it came to the front door.
+    pub came_us: u64,
     /// When it was served first.
     pub joined_us: Option<u64>,
     /// When it had to join again.
@@ -71,13 +73,14 @@ pub struct UserRecord {
 }
 
 impl UserRecord {
-    pub(super) fn new(client: ClientId, board: BoardId) -> Self {
+    pub(super) fn new(client: ClientId, board: BoardId, came_us: u64) -> Self {
         Self {
             client,
             board,
             edits: Vec::new(),
             moves: Vec::new(),
             seen: Vec::new(),
+            came_us,
             joined_us: None,
             rejoined_us: Vec::new(),
             left_us: None,
@@ -142,6 +145,13 @@ impl UserRecord {
     /// Edits that never became durable as far as the user knows.
     pub fn unacknowledged(&self) -> usize {
         self.edits.len() - self.durable
+    }
+
+    /// How long it waited to be served. Who has not been served until it left, or until the records were taken, has
+    /// waited until then: whoever never gets in must not vanish.
+    pub fn waited_us(&self, taken_us: u64) -> u64 {
+        let until_us = self.joined_us.or(self.left_us).unwrap_or(taken_us);
+        until_us.saturating_sub(self.came_us)
     }
 
     fn applied(&mut self, cseq: Cseq, now_us: u64, latency: &mut impl FnMut(u64)) {
@@ -222,6 +232,8 @@ pub struct Mark {
 #[derive(Debug, Clone)]
 pub struct Records {
     pub users: Vec<UserRecord>,
+    /// How many users ever came; each of them has a record, or something of the crowd's own is broken.
+    pub spawned: u64,
     pub marks: Vec<Mark>,
     /// When these records were taken.
     pub taken_us: u64,
@@ -234,7 +246,7 @@ mod tests {
     use super::*;
 
     fn record() -> UserRecord {
-        UserRecord::new(ClientId::parse("u1").unwrap(), BoardId::parse("b1").unwrap())
+        UserRecord::new(ClientId::parse("u1").unwrap(), BoardId::parse("b1").unwrap(), 0)
     }
 
     fn update(seq: u64, client: &str, cseq: u64) -> Told {

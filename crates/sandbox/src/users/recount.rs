@@ -211,7 +211,7 @@ mod tests {
     fn honest() -> (Records, Stored) {
         let log = vec![edit(1, "a", 1), edit(2, "b", 1), edit(3, "b", 2), edit(4, "a", 2)];
         let user = |name| {
-            let mut user = UserRecord::new(client(name), board());
+            let mut user = UserRecord::new(client(name), board(), 0);
             user.made(1);
             user.made(2);
             for edit in log.clone() {
@@ -220,7 +220,7 @@ mod tests {
             user.heard(&Told::Durable(Cseq(2)), 9, |_| {});
             user
         };
-        let records = Records { users: vec![user("a"), user("b")], marks: vec![], taken_us: 10 };
+        let records = Records { users: vec![user("a"), user("b")], spawned: 2, marks: vec![], taken_us: 10 };
         (records, Stored { logs: [(board(), log)].into() })
     }
 

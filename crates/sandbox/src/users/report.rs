@@ -55,9 +55,12 @@ pub struct Report {
     /// None where nothing was done on purpose.
     #[serde(default)]
     pub chaos: Option<Chaos>,
-    /// None where nobody counts on its being as planned: only a demo whose daemon alone is killed does.
+    /// None where nothing was planned: the users' part alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<AtMost>,
+    /// None where the daemon was not killed at moments that were drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kills: Option<Kills>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,11 +112,12 @@ pub struct EditLatency {
     pub during: Control,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Of the servers that admitted somebody; unknown where there is none, and where one of them does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachRate {
-    pub limit_per_s: u64,
+    pub limit_per_s: Option<u64>,
     /// The most that any server admitted within 100 ms.
-    pub peak_in_100ms: u64,
+    pub peak_in_100ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,9 +134,11 @@ pub struct Instances {
 /// What a demo may come to, by its plan and by what it is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AtMost {
-    /// The servers that were there included.
+    /// The servers that were there included, and one for each that was killed.
     pub launched: u64,
-    pub stopped: u64,
+    /// None where a release may turn back: it stops what it launched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<u64>,
     /// From the start of a daemon to its first decision; none where time is not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_decision_ms: Option<f64>,
@@ -148,6 +154,18 @@ pub struct Chaos {
     pub lost_replies: u64,
     /// New servers that were killed while the ownership table gave boards to them.
     pub green_killed_with_boards: u64,
+}
+
+/// Kills of the daemon at moments that a seed drew, as its keeper saw them and the journal's times place them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kills {
+    pub wanted: u64,
+    /// Those after which the daemon decided something.
+    pub followed: u64,
+    /// By release and step, as `full handover`; `between` is before a release began or after it ended.
+    pub by_step: BTreeMap<String, u64>,
+    /// Of these, from a full release's `close` on.
+    pub late: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -198,7 +216,7 @@ impl Report {
                 before: Control::of(&figures.latency_before),
                 during: Control::of(&figures.latency_during),
             },
-            attach_rate: AttachRate { limit_per_s: 0, peak_in_100ms: 0 },
+            attach_rate: AttachRate::default(),
             aws_calls: BTreeMap::new(),
             instances: Instances {
                 launched: 0,
@@ -210,6 +228,7 @@ impl Report {
             daemon: Daemon { restarts: 0, killed: 0, first_decision_ms_max: None, rss_mb_max: None },
             chaos: None,
             at_most: None,
+            kills: None,
         }
     }
 }
@@ -218,6 +237,14 @@ impl Report {
 #[cfg(test)]
 fn chaos() -> Chaos {
     Chaos { daemon_kills: 5, daemon_kills_in_handover: 2, lost_replies: 1, green_killed_with_boards: 1 }
+}
+
+/// As many as were wanted, in all parts of a demo.
+#[cfg(test)]
+fn kills() -> Kills {
+    let by_step = [("canary admit", 4), ("full close", 2), ("full handover", 4)];
+    let by_step = by_step.map(|(step, times)| (step.to_owned(), times)).into();
+    Kills { wanted: 10, followed: 10, by_step, late: 6 }
 }
 
 /// A report in which every promise is kept.
@@ -243,8 +270,16 @@ fn good() -> Report {
     report.canary = Some(Canary { verdict: Verdict::Passed });
     report.steps = vec![step("launch", 2.5), step("handover", 7.25)];
     report.boards.alive_on_blue_at_close = 200;
-    report.clients = Clients { total: 1_400, moved: 990, reconnects_forced: 0, without_socket_ms_max: 0.0 };
-    report.attach_rate = AttachRate { limit_per_s: 500, peak_in_100ms: 50 };
+    report.clients = Clients {
+        came: 1_400,
+        unrecorded: 0,
+        total: 1_400,
+        moved: 990,
+        reconnects_forced: 0,
+        without_socket_ms_max: 0.0,
+        wait_ms_max: 210.5,
+    };
+    report.attach_rate = AttachRate { limit_per_s: Some(500), peak_in_100ms: Some(50) };
     report.aws_calls = [("RunInstances".to_owned(), 4), ("DescribeInstances".to_owned(), 60)].into();
     report.instances =
         Instances { launched: 8, terminated: 4, stopped: 0, orphaned: 0, ended_with_boards: 0 };
@@ -279,8 +314,8 @@ mod tests {
         found.sort_unstable();
         let mut agreed: Vec<&str> = "attach_rate.limit_per_s attach_rate.peak_in_100ms \
             aws_calls.DescribeInstances aws_calls.RunInstances boards.alive_on_blue_at_close boards.failed \
-            boards.moved boards.total canary.verdict chaos clients.moved clients.reconnects_forced clients.total \
-            clients.without_socket_ms_max control_stall_ms.p50 control_stall_ms.p99 daemon.killed daemon.restarts \
+            boards.moved boards.total canary.verdict chaos clients.came clients.moved clients.reconnects_forced clients.total \
+            clients.unrecorded clients.wait_ms_max clients.without_socket_ms_max control_stall_ms.p50 control_stall_ms.p99 daemon.killed daemon.restarts \
             daemon.rss_mb_max edit_latency_ms.before.p50 edit_latency_ms.before.p99 \
             edit_latency_ms.during.p50 edit_latency_ms.during.p99 edits.acknowledged edits.duplicated \
             edits.lost edits.out_of_order edits.sent edits.stored instances.ended_with_boards instances.launched instances.orphaned \

@@ -88,7 +88,7 @@ async fn at(time: Option<Instant>) {
 impl User {
     fn new(plan: Plan, pulse: Arc<Pulse>) -> Self {
         let Plan { client, address, edit_every, seed, patience: _, silence } = plan;
-        let record = UserRecord::new(client.clone(), address.board.clone());
+        let record = UserRecord::new(client.clone(), address.board.clone(), pulse.now_us());
         let mut rng = fastrand::Rng::with_seed(seed);
         let next_edit = Instant::now() + edit_every.mul_f64(rng.f64());
         let session = Session::connect(address, client, Timing { silence, ..Timing::default() });

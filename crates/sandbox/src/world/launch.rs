@@ -110,6 +110,14 @@ impl Cloud {
         Launched { reservation, instances }
     }
 
+    /// One of the launches of the newest image that had a token, without it.
+    pub(super) fn forgotten(&self) -> Option<LaunchRequest> {
+        let newest = self.images.values().max_by_key(|image| image.created_at)?;
+        let is_newest = |id: &InstanceId| self.instance(id).is_some_and(|it| it.image == newest.id);
+        let known = self.tokens.values().find(|known| known.instances.iter().any(is_newest))?;
+        Some(LaunchRequest { token: None, min: 1, max: 1, ..known.request.clone() })
+    }
+
     /// Whether a launch would be done, without doing it.
     pub(crate) fn launch_dry(&self, request: &LaunchRequest) -> Ec2Refusal {
         self.resolve(request).err().unwrap_or(Ec2Refusal::DryRun)

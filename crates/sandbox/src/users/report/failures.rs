@@ -1,12 +1,20 @@
 //! Which promises a report shows as broken, one sentence each.
 
-use super::{AtMost, Chaos, Report, Verdict};
+use super::{AtMost, Chaos, Kills, Report, Verdict};
 
 /// A stall below this is nobody's concern, in milliseconds.
 const STALL_MS: f64 = 50.0;
 
 /// How much more than the control a stall may be.
 const TIMES_CONTROL: f64 = 3.0;
+
+/// How long anybody may wait to be served, in milliseconds: where nothing is done to the servers, and where boards wait
+/// for the end of a server that was killed.
+const SERVED_MS: f64 = 10_000.0;
+const SERVED_MS_UNDER_CHAOS: f64 = 30_000.0;
+
+/// Of ten kills at moments that were drawn, half are drawn from `close` on; so many must have fallen there.
+const LATE_OF_TEN: u64 = 3;
 
 /// How often the daemon is killed at the least under chaos, and how often of these while boards are carried.
 const DAEMON_KILLS: u64 = 5;
@@ -25,13 +33,23 @@ impl Report {
         };
         failures.extend(self.broken());
         failures.extend(self.at_most.map(|limits| self.above(limits)).unwrap_or_default());
+        failures.extend(self.kills.as_ref().map(|kills| self.not_killed(kills)).unwrap_or_default());
         failures
     }
 
     /// What must hold whatever is killed.
     fn broken(&self) -> Vec<String> {
-        let (edits, instances) = (&self.edits, &self.instances);
+        let Self { edits, instances, clients, .. } = self;
+        let wait_ms_limit = if self.chaos.is_some() { SERVED_MS_UNDER_CHAOS } else { SERVED_MS };
         sentences([
+            (clients.unrecorded > 0, format!("{} users left no record", clients.unrecorded)),
+            (
+                clients.wait_ms_max > wait_ms_limit,
+                format!(
+                    "somebody waited {} ms to be served, the limit is {wait_ms_limit} ms",
+                    clients.wait_ms_max
+                ),
+            ),
             (edits.sent == 0, "nobody edited anything".to_owned()),
             (edits.lost > 0, format!("{} edits were lost", edits.lost)),
             (edits.duplicated > 0, format!("{} edits were doubled", edits.duplicated)),
@@ -59,11 +77,12 @@ impl Report {
             (boards.failed > 0, format!("{} boards could not be moved", boards.failed)),
         ]);
         failures.extend(self.stall_failure());
-        failures.extend(self.pace_failure());
+        failures.extend(self.pace_failure().or_else(|| self.pace_unknown()));
         failures
     }
 
-    /// Under chaos: to the end, or all the way back. And never faster than was set.
+    /// Under chaos: to the end, or all the way back. And never faster than was set; what a server admitted that was
+    /// killed nobody knows, and on the way back it may have been the only one.
     fn way_through(&self) -> Vec<String> {
         let mut failures = match self.verdict {
             Verdict::Released | Verdict::RolledBack => Vec::new(),
@@ -73,7 +92,8 @@ impl Report {
             | Verdict::Held
             | Verdict::Unfinished) => vec![format!("the release ended {other}")],
         };
-        failures.extend(self.pace_failure());
+        let unknown = self.pace_unknown().filter(|_| self.verdict == Verdict::Released);
+        failures.extend(self.pace_failure().or(unknown));
         failures
     }
 
@@ -81,10 +101,11 @@ impl Report {
     fn above(&self, limits: AtMost) -> Vec<String> {
         let Self { instances, daemon, .. } = self;
         let counts = [
-            ("launched", instances.launched, limits.launched),
+            ("launched", instances.launched, Some(limits.launched)),
             ("stopped", instances.stopped, limits.stopped),
         ];
-        let counts = counts.into_iter().filter(|(_, count, limit)| count > limit);
+        let counts = counts.into_iter().filter_map(|(what, count, limit)| Some((what, count, limit?)));
+        let counts = counts.filter(|(_, count, limit)| count > limit);
         let mut failures: Vec<String> = counts
             .map(|(what, count, limit)| format!("{count} instances were {what}, the plan has {limit}"))
             .collect();
@@ -109,10 +130,31 @@ impl Report {
 
     /// A tenth of a second's limit is all that may be admitted within a tenth of a second.
     fn pace_failure(&self) -> Option<String> {
-        let pace = &self.attach_rate;
-        let limit = pace.limit_per_s.div_ceil(10);
-        let peak = pace.peak_in_100ms;
+        let limit = self.attach_rate.limit_per_s?.div_ceil(10);
+        let peak = self.attach_rate.peak_in_100ms?;
         (peak > limit).then(|| format!("{peak} attaches were admitted within 100 ms, the limit is {limit}"))
+    }
+
+    /// Where people were moved somebody admitted them, at some pace, under some limit.
+    fn pace_unknown(&self) -> Option<String> {
+        let pace = &self.attach_rate;
+        let is_known = [pace.limit_per_s, pace.peak_in_100ms].iter().all(|it| it.is_some_and(|it| it > 0));
+        (self.clients.moved > 0 && !is_known)
+            .then(|| "how fast attaches were admitted is not known".to_owned())
+    }
+
+    /// Kills that were not done, and those that all fell into the easy part, prove nothing.
+    fn not_killed(&self, kills: &Kills) -> Vec<String> {
+        let Kills { wanted, followed, late, .. } = kills;
+        let killed = self.daemon.killed;
+        sentences([
+            (killed < *wanted, format!("the daemon was killed {killed} times, {wanted} were wanted")),
+            (*followed != killed, format!("the daemon decided something after {followed} of {killed} kills")),
+            (
+                late.saturating_mul(10) < wanted.saturating_mul(LATE_OF_TEN),
+                format!("of {killed} kills {late} fell from close on, {LATE_OF_TEN} of ten are the least"),
+            ),
+        ])
     }
 }
 
@@ -137,7 +179,7 @@ fn sentences<const N: usize>(all: [(bool, String); N]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::users::report::{chaos, good};
+    use crate::users::report::{chaos, good, kills};
 
     #[test]
     fn a_report_of_kept_promises_has_no_failures() {
@@ -148,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_broken_promise_is_one_sentence() {
-        let breaks: [(&str, Break); 14] = [
+        let breaks: [(&str, Break); 18] = [
             ("the release ended rolled back", |report| report.verdict = Verdict::RolledBack),
             ("the canary ended held", |report| {
                 report.canary.iter_mut().for_each(|canary| canary.verdict = Verdict::Held);
@@ -167,7 +209,15 @@ mod tests {
             }),
             ("how long edits stalled is not known", |report| report.stall_ms.p99 = None),
             ("51 attaches were admitted within 100 ms, the limit is 50", |report| {
-                report.attach_rate.peak_in_100ms = 51;
+                report.attach_rate.peak_in_100ms = Some(51);
+            }),
+            ("how fast attaches were admitted is not known", |report| report.attach_rate.limit_per_s = None),
+            ("how fast attaches were admitted is not known", |report| {
+                report.attach_rate.peak_in_100ms = Some(0);
+            }),
+            ("8 users left no record", |report| report.clients.unrecorded = 8),
+            ("somebody waited 10000.5 ms to be served, the limit is 10000 ms", |report| {
+                report.clients.wait_ms_max = 10_000.5;
             }),
         ];
         for (sentence, break_it) in breaks {
@@ -193,19 +243,36 @@ mod tests {
     #[test]
     fn what_was_planned_and_no_more_is_launched_and_stopped() {
         let mut report = good();
-        report.at_most = Some(AtMost { launched: 8, stopped: 4, first_decision_ms: None });
+        report.at_most = Some(AtMost { launched: 8, stopped: Some(4), first_decision_ms: None });
         report.instances.stopped = 4;
         assert_eq!(report.failures(), Vec::<String>::new());
         report.instances.launched = 9;
         report.instances.stopped = 5;
         let above = ["9 instances were launched, the plan has 8", "5 instances were stopped, the plan has 4"];
         assert_eq!(report.failures(), above);
+        report.at_most = Some(AtMost { launched: 9, stopped: None, first_decision_ms: None });
+        assert_eq!(report.failures(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn kills_that_were_not_done_or_fell_early_or_were_followed_by_nothing_are_no_pass() {
+        let mut report = good();
+        report.daemon.killed = 10;
+        report.kills = Some(kills());
+        assert_eq!(report.failures(), Vec::<String>::new());
+        report.kills = Some(Kills { late: 2, ..kills() });
+        assert_eq!(report.failures(), ["of 10 kills 2 fell from close on, 3 of ten are the least"]);
+        report.kills = Some(Kills { followed: 9, ..kills() });
+        assert_eq!(report.failures(), ["the daemon decided something after 9 of 10 kills"]);
+        report.kills = Some(Kills { followed: 9, ..kills() });
+        report.daemon.killed = 9;
+        assert_eq!(report.failures(), ["the daemon was killed 9 times, 10 were wanted"]);
     }
 
     #[test]
     fn a_daemon_decides_as_soon_after_its_start_as_it_is_held_to() {
         let mut report = good();
-        report.at_most = Some(AtMost { launched: 8, stopped: 4, first_decision_ms: Some(1_000.0) });
+        report.at_most = Some(AtMost { launched: 8, stopped: Some(4), first_decision_ms: Some(1_000.0) });
         assert_eq!(report.failures(), ["how long a first decision took is not known"]);
         report.daemon.first_decision_ms_max = Some(1_000.0);
         assert_eq!(report.failures(), Vec::<String>::new());
@@ -219,6 +286,8 @@ mod tests {
         report.chaos = Some(chaos());
         report.clients.reconnects_forced = 40;
         report.clients.without_socket_ms_max = 3_100.0;
+        report.clients.wait_ms_max = 12_000.0;
+        report.attach_rate.peak_in_100ms = None;
         report.stall_ms.p99 = Some(3_000.0);
         report.boards.moved = 1;
         report.verdict = Verdict::RolledBack;

@@ -59,6 +59,14 @@ impl Report {
         )?;
         line(
             f,
+            "",
+            &format!(
+                "{} came, {} without a record; longest wait to be served {} ms",
+                clients.came, clients.unrecorded, clients.wait_ms_max
+            ),
+        )?;
+        line(
+            f,
             "edits",
             &format!("{} sent, {} acknowledged, {} stored", edits.sent, edits.acknowledged, edits.stored),
         )?;
@@ -94,7 +102,8 @@ impl Report {
             "attaches",
             &format!(
                 "at most {} within 100 ms, the limit is {} per second",
-                attach_rate.peak_in_100ms, attach_rate.limit_per_s
+                count(attach_rate.peak_in_100ms),
+                count(attach_rate.limit_per_s)
             ),
         )?;
         line(
@@ -117,6 +126,15 @@ impl Report {
             daemon.first_decision_ms_max.map(|ms| format!(", decides within {ms:.0} ms of its start"));
         let decided = decided.unwrap_or_default();
         line(f, "daemon", &format!("{} restarts, at most {memory}{decided}", daemon.restarts))?;
+        self.on_purpose(f)
+    }
+
+    fn on_purpose(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kills) = &self.kills {
+            let by_step: Vec<String> =
+                kills.by_step.iter().map(|(step, times)| format!("{step} {times}")).collect();
+            line(f, "kills", &format!("{}; {} from close on", by_step.join(", "), kills.late))?;
+        }
         let Some(chaos) = self.chaos else { return Ok(()) };
         line(
             f,
@@ -137,6 +155,10 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     writeln!(f, "{}", format!("{name:<12}{value}").trim_end())
 }
 
+fn count(of: Option<u64>) -> String {
+    of.map_or_else(|| "unknown".to_owned(), |of| of.to_string())
+}
+
 fn number(ms: Option<f64>) -> String {
     ms.map_or_else(|| "unknown".to_owned(), |ms| format!("{ms:.1}"))
 }
@@ -153,6 +175,7 @@ steps       launch           2.5 s  did
             handover         7.2 s  did
 boards      200 moved of 200 alive on blue at close, 0 failed; 240 in all
 clients     990 moved of 1400; 0 forced to reconnect; longest without a socket 0 ms
+            1400 came, 0 without a record; longest wait to be served 210.5 ms
 edits       9000 sent, 9000 acknowledged, 9000 stored
             0 lost, 0 doubled, 0 out of order
 times (ms)                                          p50      p99      max
@@ -180,11 +203,23 @@ Every promise was kept.
     }
 
     #[test]
+    fn kills_are_told_by_step() {
+        let mut report = good();
+        report.kills = Some(crate::users::report::kills());
+        let line = "kills       canary admit 4, full close 2, full handover 4; 6 from close on\n";
+        assert!(report.to_string().contains(line), "{report}");
+    }
+
+    #[test]
     fn a_broken_promise_is_told_at_the_end() {
         let mut report = good();
         report.edits.lost = 3;
         report.daemon.rss_mb_max = None;
+        report.attach_rate.peak_in_100ms = None;
+        report.boards.moved = 0;
+        report.boards.alive_on_blue_at_close = 0;
         let text = report.to_string();
+        assert!(text.contains("at most unknown within 100 ms"), "{text}");
         assert!(text.contains("at most unknown\n"), "{text}");
         assert!(text.ends_with("BROKEN PROMISES\n  - 3 edits were lost\n"), "{text}");
     }

@@ -1,0 +1,111 @@
+//! Where the kills are to fall, drawn from the seed before anything begins.
+
+use std::fmt;
+use std::time::Duration;
+
+use segue_api::ReleaseKind;
+
+/// A step, and how many milliseconds it goes on where nothing is in its way: a moment is drawn from these.
+type Stretch = (ReleaseKind, &'static str, u64);
+
+/// Everything before boards leave their servers, in order.
+const EARLY_STRETCHES: [Stretch; 13] = [
+    (ReleaseKind::Canary, "resolve", 20),
+    (ReleaseKind::Canary, "preflight", 20),
+    (ReleaseKind::Canary, "launch", 600),
+    (ReleaseKind::Canary, "configure", 300),
+    (ReleaseKind::Canary, "warm", 300),
+    (ReleaseKind::Canary, "admit", 1_500),
+    (ReleaseKind::Canary, "observe", 8_000),
+    (ReleaseKind::Full, "preflight", 20),
+    (ReleaseKind::Full, "launch", 600),
+    (ReleaseKind::Full, "configure", 300),
+    (ReleaseKind::Full, "warm", 300),
+    (ReleaseKind::Full, "admit", 1_500),
+    (ReleaseKind::Full, "observe", 2_500),
+];
+const LATE_STRETCHES: [Stretch; 4] = [
+    (ReleaseKind::Full, "close", 300),
+    (ReleaseKind::Full, "handover", 3_000),
+    (ReleaseKind::Full, "retire", 2_000),
+    (ReleaseKind::Full, "announce", 20),
+];
+/// The steps of a full release from which on boards are at stake.
+pub(super) const LATE: [&str; 4] = ["close", "handover", "retire", "announce"];
+
+/// One kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Aim {
+    /// In the order of all stretches.
+    place: usize,
+    /// Since the step was seen to have begun, or since the daemon is back in it.
+    pub(super) after: Duration,
+    pub(super) kind: ReleaseKind,
+    pub(super) step: &'static str,
+}
+
+/// One demo's kills, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Script {
+    pub(super) aims: Vec<Aim>,
+}
+
+impl Script {
+    pub(super) fn of(seed: u64, times: u32) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let late = times.div_ceil(2);
+        let mut draw = |from: usize, stretches: &[Stretch]| {
+            let drawn = rng.usize(..stretches.len());
+            let (kind, step, lasts_ms) = stretches.get(drawn).copied()?;
+            let after = Duration::from_millis(rng.u64(..lasts_ms));
+            Some(Aim { place: from.saturating_add(drawn), after, kind, step })
+        };
+        let early = (late..times).filter_map(|_| draw(0, &EARLY_STRETCHES)).collect::<Vec<_>>();
+        let late = (0..late).filter_map(|_| draw(EARLY_STRETCHES.len(), &LATE_STRETCHES));
+        let mut aims: Vec<Aim> = early.into_iter().chain(late).collect();
+        aims.sort_unstable_by_key(|aim| (aim.place, aim.after));
+        Self { aims }
+    }
+}
+
+impl fmt::Display for Aim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} + {} ms", self.kind, self.step, self.after.as_millis())
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let aims: Vec<String> = self.aims.iter().map(Aim::to_string).collect();
+        write!(f, "the daemon dies in {}", aims.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_same_seed_is_the_same_kills_and_seeds_differ() {
+        assert_eq!(Script::of(7, 10), Script::of(7, 10));
+        let all: BTreeSet<String> = (1..=20).map(|seed| Script::of(seed, 10).to_string()).collect();
+        assert_eq!(all.len(), 20);
+    }
+
+    #[test]
+    fn half_of_them_fall_from_close_on_and_every_step_has_some() {
+        let mut steps = BTreeSet::new();
+        for seed in 1..=40 {
+            let aims = Script::of(seed, 10).aims;
+            assert!(aims.is_sorted_by_key(|aim| aim.place) && aims.len() == 10);
+            let late = aims.iter().filter(|aim| aim.kind == ReleaseKind::Full && LATE.contains(&aim.step));
+            assert_eq!(late.count(), 5, "seed {seed}");
+            steps.extend(aims.into_iter().map(|aim| (aim.kind.to_string(), aim.step)));
+        }
+        assert_eq!(steps.len(), EARLY_STRETCHES.len() + LATE_STRETCHES.len());
+        assert_eq!(LATE_STRETCHES.map(|(_, step, _)| step), LATE);
+        assert_eq!(Script::of(1, 1).aims.len(), 1);
+    }
+}
