@@ -58,17 +58,18 @@ chaos: tools ## build, then release five times while everything is killed, one s
 	echo "== $$released of $$all were released, the others went all the way back"; \
 	test $$((released * 5)) -ge $$((all * 3)) || { echo "fewer than three in five"; exit 1; }
 
-kills: tools ## build, then kill the daemon 200 times at random moments, ten in each demo; KILLS=20 for fewer
+kills: tools ## build, then kill the daemon 200 times in steps and at moments that are drawn, ten in each demo; KILLS=20 for fewer
 	@$(CARGO) build --locked --package segue-cli
-	@report=$$(mktemp); killed=0; seed=0; \
+	@report=$$(mktemp); steps=$$(mktemp); trap 'rm -f $$report $$steps' EXIT; killed=0; seed=0; \
 	while [ $$killed -lt $(KILLS) ]; do \
 		seed=$$((seed + 1)); \
 		$(CARGO) run --quiet --locked --package segue-cli -- demo --kills 10 --decides-within 1s --seed $$seed --report $$report \
-			--servers 2 --boards 40 --clients 200 $(ARGS) || { rm -f $$report; exit 1; }; \
+			--servers 2 --boards 40 --clients 200 $(ARGS) || exit 1; \
 		killed=$$((killed + $$(sed -n 's/.*"killed": \([0-9]*\).*/\1/p' $$report))); \
+		sed -n '/"by_step"/,/}/s/^ *"\(.*\)": \([0-9]*\),*$$/\2 \1/p' $$report >>$$steps; \
 		echo "== seed $$seed: $$killed of $(KILLS) kills"; \
 	done; \
-	rm -f $$report
+	echo "== by step:"; awk '{ times = $$1; sub(/^[0-9]+ /, ""); all[$$0] += times } END { for (step in all) print all[step], step }' $$steps | sort -rn
 
 test: check clients ## everything that has to hold: check, then all tests, then a short run of the fuzzer
 	@echo "the simulation's fresh seeds begin at $(SEGUE_SIM_FROM)"
@@ -126,8 +127,10 @@ $(CLIENTS)/prometheus:
 		&& dpkg-deb --extract prometheus_*.deb . && ln -sf debian/usr/bin/prometheus ../prometheus; fi || { \
 		echo "prometheus is missing: install it from https://prometheus.io/download, then try again" >&2; exit 1; }
 
-# docs/sandbox.md is run as it stands, and its commands call curl and jq.
+# docs/sandbox.md is run as it stands, and its commands call curl and jq; tests send signals by `kill`, which is not the
+# shell's own one.
 page-tools:
+	@test -x /bin/kill || $(call debian,procps)
 	@command -v curl >/dev/null || $(call debian,curl)
 	@command -v jq >/dev/null || $(call debian,jq)
 
