@@ -89,15 +89,16 @@ pub(crate) async fn terminate_early(shared: Arc<Shared>, fleet: GroupArn, stop: 
     }
 }
 
-/// Does the first launch of the newest image once more, as if its token had been forgotten.
-pub(crate) async fn launch_twice(shared: Arc<Shared>, stop: CancellationToken) {
+/// Does a launch of the newest image once more, as if its token had been forgotten. Not before its fleet is whole: what
+/// a canary has too many of the full release takes for its own.
+pub(crate) async fn launch_twice(shared: Arc<Shared>, fleet: u16, stop: CancellationToken) {
     let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = looks.tick() => {}
         }
-        if shared.with(World::launch_again).is_some() {
+        if shared.with(|world, now| world.launch_again(fleet.into(), now)).is_some() {
             return;
         }
     }

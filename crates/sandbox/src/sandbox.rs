@@ -168,8 +168,10 @@ impl Sandbox {
             let early = sabotage::terminate_early(Arc::clone(&shared), fleet.clone(), stop.clone());
             self.tasks.spawn(early);
         }
-        if start.config.sabotage == Some(Sabotage::LaunchTwice) {
-            self.tasks.spawn(sabotage::launch_twice(Arc::clone(&shared), stop.clone()));
+        if let Some(fleet) = start.config.fleet.as_ref()
+            && start.config.sabotage == Some(Sabotage::LaunchTwice)
+        {
+            self.tasks.spawn(sabotage::launch_twice(Arc::clone(&shared), fleet.count, stop.clone()));
         }
         if let Some((simulated, ears)) = simulated.clone().zip(ears) {
             self.hear(ears, &simulated);

@@ -139,9 +139,10 @@ impl World {
         Ok(launched)
     }
 
-    /// Does a launch of the newest image once more that was asked for once: a fault that is planted.
-    pub(crate) fn launch_again(&mut self, now: At) -> Option<Launched> {
-        let request = self.cloud.forgotten()?;
+    /// Does a launch of the newest image once more, as soon as so many instances of it are there: a fault that is
+    /// planted.
+    pub(crate) fn launch_again(&mut self, there: usize, now: At) -> Option<Launched> {
+        let request = self.cloud.forgotten(there)?;
         self.launch(request, now).ok()
     }
 

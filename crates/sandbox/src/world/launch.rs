@@ -110,9 +110,13 @@ impl Cloud {
         Launched { reservation, instances }
     }
 
-    /// One of the launches of the newest image that had a token, without it.
-    pub(super) fn forgotten(&self) -> Option<LaunchRequest> {
+    /// One of the launches of the newest image that had a token, without it, as soon as so many instances of it are
+    /// there.
+    pub(super) fn forgotten(&self, there: usize) -> Option<LaunchRequest> {
         let newest = self.images.values().max_by_key(|image| image.created_at)?;
+        if self.instances.values().filter(|it| it.image == newest.id).count() < there {
+            return None;
+        }
         let is_newest = |id: &InstanceId| self.instance(id).is_some_and(|it| it.image == newest.id);
         let known = self.tokens.values().find(|known| known.instances.iter().any(is_newest))?;
         Some(LaunchRequest { token: None, min: 1, max: 1, ..known.request.clone() })

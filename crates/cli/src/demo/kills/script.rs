@@ -12,22 +12,22 @@ type Stretch = (ReleaseKind, &'static str, u64);
 const EARLY_STRETCHES: [Stretch; 13] = [
     (ReleaseKind::Canary, "resolve", 20),
     (ReleaseKind::Canary, "preflight", 20),
-    (ReleaseKind::Canary, "launch", 600),
-    (ReleaseKind::Canary, "configure", 300),
-    (ReleaseKind::Canary, "warm", 300),
-    (ReleaseKind::Canary, "admit", 1_500),
+    (ReleaseKind::Canary, "launch", 400),
+    (ReleaseKind::Canary, "configure", 30),
+    (ReleaseKind::Canary, "warm", 80),
+    (ReleaseKind::Canary, "admit", 300),
     (ReleaseKind::Canary, "observe", 8_000),
     (ReleaseKind::Full, "preflight", 20),
-    (ReleaseKind::Full, "launch", 600),
-    (ReleaseKind::Full, "configure", 300),
-    (ReleaseKind::Full, "warm", 300),
-    (ReleaseKind::Full, "admit", 1_500),
+    (ReleaseKind::Full, "launch", 400),
+    (ReleaseKind::Full, "configure", 30),
+    (ReleaseKind::Full, "warm", 80),
+    (ReleaseKind::Full, "admit", 300),
     (ReleaseKind::Full, "observe", 2_500),
 ];
 const LATE_STRETCHES: [Stretch; 4] = [
-    (ReleaseKind::Full, "close", 300),
+    (ReleaseKind::Full, "close", 80),
     (ReleaseKind::Full, "handover", 3_000),
-    (ReleaseKind::Full, "retire", 2_000),
+    (ReleaseKind::Full, "retire", 1_200),
     (ReleaseKind::Full, "announce", 20),
 ];
 /// The steps of a full release from which on boards are at stake.
