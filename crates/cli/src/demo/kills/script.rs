@@ -27,11 +27,14 @@ const EARLY_STRETCHES: [Stretch; 13] = [
 const LATE_STRETCHES: [Stretch; 4] = [
     (ReleaseKind::Full, "close", 80),
     (ReleaseKind::Full, "handover", 3_000),
-    (ReleaseKind::Full, "retire", 1_200),
+    (ReleaseKind::Full, "retire", 900),
     (ReleaseKind::Full, "announce", 20),
 ];
 /// The steps of a full release from which on boards are at stake.
 pub(super) const LATE: [&str; 4] = ["close", "handover", "retire", "announce"];
+
+/// All of them but the last.
+const LATE_IN_TURN: usize = LATE_STRETCHES.len() - 1;
 
 /// One kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,19 +53,32 @@ pub(super) struct Script {
     pub(super) aims: Vec<Aim>,
 }
 
+impl Aim {
+    fn draw(rng: &mut fastrand::Rng, place: usize) -> Option<Self> {
+        let (kind, step, lasts_ms) = EARLY_STRETCHES.iter().chain(&LATE_STRETCHES).nth(place).copied()?;
+        Some(Self { place, after: Duration::from_millis(rng.u64(..lasts_ms)), kind, step })
+    }
+}
+
 impl Script {
     pub(super) fn of(seed: u64, times: u32) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let late = times.div_ceil(2);
-        let mut draw = |from: usize, stretches: &[Stretch]| {
-            let drawn = rng.usize(..stretches.len());
-            let (kind, step, lasts_ms) = stretches.get(drawn).copied()?;
-            let after = Duration::from_millis(rng.u64(..lasts_ms));
-            Some(Aim { place: from.saturating_add(drawn), after, kind, step })
-        };
-        let early = (late..times).filter_map(|_| draw(0, &EARLY_STRETCHES)).collect::<Vec<_>>();
-        let late = (0..late).filter_map(|_| draw(EARLY_STRETCHES.len(), &LATE_STRETCHES));
-        let mut aims: Vec<Aim> = early.into_iter().chain(late).collect();
+        let mut aims: Vec<Aim> = Vec::new();
+        for _ in late..times {
+            let place = rng.usize(..EARLY_STRETCHES.len());
+            aims.extend(Aim::draw(&mut rng, place));
+        }
+        // In turn, so that none of these steps has so many that the last of them come after its release.
+        let first = rng.usize(..LATE_IN_TURN);
+        for nth in (0..LATE_IN_TURN).cycle().skip(first).take(usize::try_from(late).unwrap_or_default()) {
+            aims.extend(Aim::draw(&mut rng, EARLY_STRETCHES.len().saturating_add(nth)));
+        }
+        // The last step is over in a moment: there is time for one.
+        if late > 1 && rng.u8(..3) == 0 {
+            aims.pop();
+            aims.extend(Aim::draw(&mut rng, EARLY_STRETCHES.len().saturating_add(LATE_IN_TURN)));
+        }
         aims.sort_unstable_by_key(|aim| (aim.place, aim.after));
         Self { aims }
     }
