@@ -21,6 +21,9 @@ use crate::address::Database;
 
 /// What one call may take. Less than a renewal may: a sixth of the lease's time to live.
 pub(super) const WITHIN: Duration = Duration::from_secs(4);
+/// What a kept connection may take to answer its first word. One that has fallen silent, as behind a firewall that
+/// forgot it, would otherwise use all of the call's time, and another one has to be made in what is left.
+const KEPT_ANSWERS_WITHIN: Duration = Duration::from_millis(1500);
 /// What the server does by itself, because a daemon that stands still cannot ask for it: it ends a statement,
 /// and it ends a transaction whose holder has fallen silent, and with it the lock on the lease's row that its
 /// successor waits for.
@@ -48,7 +51,7 @@ pub(super) struct Line {
 pub(super) struct Held {
     place: OwnedMutexGuard<Option<PgConnection>>,
     connection: PgConnection,
-    /// It was not made for this call: the server may be another one by now.
+    /// It was not made for this call: the server may be another one by now, or out of reach.
     is_kept: bool,
     options: PgConnectOptions,
     ends_at: Instant,
@@ -77,8 +80,17 @@ impl Line {
         Self { options, kept: Arc::default() }
     }
 
-    /// The connection when nobody else uses it, whether or not the server is still there.
+    /// The connection when nobody else uses it, to be asked things that change nothing.
     pub(super) async fn take(&self) -> Result<Held, Failed> {
+        let mut held = self.held().await?;
+        if held.is_kept && !held.answers(sql::ANYBODY_THERE).await {
+            held.connect_anew().await?;
+        }
+        Ok(held)
+    }
+
+    /// Whether or not the server is still there.
+    async fn held(&self) -> Result<Held, Failed> {
         let ends_at = Instant::now() + WITHIN;
         let mut place = within(ends_at, async { Ok(Arc::clone(&self.kept).lock_owned().await) }).await?;
         let kept = place.take();
@@ -90,17 +102,17 @@ impl Line {
         Ok(Held { place, connection, is_kept, options: self.options.clone(), ends_at })
     }
 
-    /// The connection in a new transaction. That the kept one has died meanwhile shows here, where nothing was
-    /// asked of it yet; then another one is made, once.
+    /// The connection in a new transaction. That the kept one has died meanwhile, or fallen silent, shows here, where
+    /// nothing was asked of it yet; then another one is made, once.
     pub(super) async fn begin(&self) -> Result<Held, Failed> {
-        let mut held = self.take().await?;
-        match held.run(sql::BEGIN).await {
-            Err(_) if held.is_kept => {
-                held.connect_anew().await?;
-                held.run(sql::BEGIN).await?;
+        let mut held = self.held().await?;
+        if held.is_kept {
+            if held.answers(sql::BEGIN).await {
+                return Ok(held);
             }
-            begun => begun?,
+            held.connect_anew().await?;
         }
+        held.run(sql::BEGIN).await?;
         Ok(held)
     }
 
@@ -118,12 +130,14 @@ impl Line {
 }
 
 impl Held {
-    pub(super) fn is_kept(&self) -> bool {
-        self.is_kept
+    /// Whether a kept connection carries its first words.
+    async fn answers(&mut self, first: &'static str) -> bool {
+        let patience = self.ends_at.min(Instant::now() + KEPT_ANSWERS_WITHIN);
+        within(patience, sqlx::raw_sql(first).execute(&mut self.connection)).await.is_ok()
     }
 
     /// Another connection in place of one that is in doubt.
-    pub(super) async fn connect_anew(&mut self) -> Result<(), Failed> {
+    async fn connect_anew(&mut self) -> Result<(), Failed> {
         self.connection = within(self.ends_at, connect(&self.options)).await?;
         self.is_kept = false;
         Ok(())

@@ -15,7 +15,7 @@ use crate::stream::Stream;
 pub(super) async fn page(line: &Line, stream: &Stream, after_seq: u64) -> Result<RawPage, Failed> {
     let (name, from, limit) = (stream.as_str(), signed(after_seq)?, i64::from(rows_of(after_seq)));
     let bytes = bytes_of_page();
-    let ask = || sqlx::query(sql::PAGE).bind(name.to_owned()).bind(from).bind(limit).bind(bytes);
+    let ask = sqlx::query(sql::PAGE).bind(name.to_owned()).bind(from).bind(limit).bind(bytes);
     let found = rows(line, ask).await?;
     let mut head = Head::NONE;
     let mut rows = Vec::with_capacity(found.len());
@@ -32,7 +32,7 @@ pub(super) async fn page(line: &Line, stream: &Stream, after_seq: u64) -> Result
 
 pub(super) async fn streams(line: &Line, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
     let limit = i64::from(STREAMS_MAX) + 1;
-    let ask = || sqlx::query(sql::STREAMS).bind(prefix.to_owned()).bind(limit);
+    let ask = sqlx::query(sql::STREAMS).bind(prefix.to_owned()).bind(limit);
     let rows = rows(line, ask).await.map_err(unavailable)?;
     if u32::try_from(rows.len()).is_ok_and(|count| count > STREAMS_MAX) {
         return Err(ReadError::TooManyStreams);
@@ -49,7 +49,7 @@ pub(super) async fn streams(line: &Line, prefix: &str) -> Result<Vec<StreamEnd>,
 
 /// The lease's row without its lock.
 pub(super) async fn lease(line: &Line, scope: &Scope) -> Result<FoundLease, Failed> {
-    let ask = || sqlx::query(sql::LEASE).bind(scope.as_str().to_owned());
+    let ask = sqlx::query(sql::LEASE).bind(scope.as_str().to_owned());
     match rows(line, ask).await?.first() {
         Some(row) => Ok(found(row)?),
         None => Err(sqlx::Error::RowNotFound.into()),
@@ -63,18 +63,9 @@ pub(super) async fn holder(line: &Line, scope: &Scope) -> Result<Option<Holder>,
 
 type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
 
-/// A kept connection that has died meanwhile shows at the first word; to read once more does no harm.
-async fn rows(line: &Line, ask: impl Fn() -> Query + Send) -> Result<Vec<PgRow>, Failed> {
+async fn rows(line: &Line, query: Query) -> Result<Vec<PgRow>, Failed> {
     let mut held = line.take().await?;
-    let query = ask();
-    let rows = match held.ask(|connection| query.fetch_all(connection)).await {
-        Err(_) if held.is_kept() => {
-            held.connect_anew().await?;
-            let query = ask();
-            held.ask(|connection| query.fetch_all(connection)).await?
-        }
-        answer => answer?,
-    };
+    let rows = held.ask(|connection| query.fetch_all(connection)).await?;
     held.put_back();
     Ok(rows)
 }

@@ -9,6 +9,8 @@ pub(super) const APPLICATION: i64 = 0x5347_5545;
 /// Named whole, so that a database with other defaults gives the same transaction. A server that only follows
 /// another one refuses it here.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+/// Does nothing.
+pub(super) const ANYBODY_THERE: &str = "SELECT";
 pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 

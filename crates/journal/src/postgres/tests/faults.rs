@@ -60,6 +60,22 @@ async fn a_commit_that_arrives_after_its_writer_gave_up_is_not_doubled() {
     assert_eq!(count(&store).await, 2);
 }
 
+#[tokio::test]
+async fn a_kept_connection_that_has_fallen_silent_is_replaced_within_the_call() {
+    let base = Base::new();
+    let proxy = Proxy::before(base.server.port()).await;
+    let store = behind(&base, &proxy).await;
+    let lease = lease_of(&store, "a").await;
+    store.append(&lease, &one_record(0)).await.expect("the network is whole");
+    assert_eq!(count(&store).await, 1);
+    proxy.fall_silent();
+    let began = Instant::now();
+    store.renew(&lease).await.expect("the lease is kept over another connection");
+    store.append(&lease, &one_record(1)).await.expect("it is written over another connection");
+    assert_eq!(count(&store).await, 2);
+    assert!(began.elapsed() > Duration::from_secs(3), "nothing was silent: {:?}", began.elapsed());
+}
+
 /// Appends one record after the other, as the engine does: what is not known is looked up, what did not happen is
 /// tried again. Tells what it counted after each try, until nobody listens.
 async fn writer(store: PostgresStore, lease: Lease, tell: tokio::sync::watch::Sender<Tally>) -> Tally {

@@ -31,6 +31,8 @@ const CUTS: [Cut; 4] = [Cut::No, Cut::Before, Cut::After, Cut::Late];
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     next: Arc<AtomicU8>,
+    /// Ends the connections that there are, and tells neither side.
+    silence: Arc<Notify>,
     /// A late commit has arrived.
     pub(super) arrived: Arc<Notify>,
 }
@@ -40,15 +42,29 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
         let (next, arrived) = (Arc::new(AtomicU8::new(0)), Arc::new(Notify::new()));
-        let (cuts, tell) = (Arc::clone(&next), Arc::clone(&arrived));
+        let silence = Arc::new(Notify::new());
+        let (cuts, tell, silent) = (Arc::clone(&next), Arc::clone(&arrived), Arc::clone(&silence));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server =
                     TcpStream::connect(("127.0.0.1", server_port)).await.expect("the server listens");
-                tokio::spawn(carry(client, server, Arc::clone(&cuts), Arc::clone(&tell)));
+                let (cuts, tell, silent) = (Arc::clone(&cuts), Arc::clone(&tell), Arc::clone(&silent));
+                tokio::spawn(async move {
+                    let mut carried = std::pin::pin!(carry(client, server, cuts, tell));
+                    tokio::select! {
+                        () = &mut carried => {}
+                        // Both ends stay open, and hear nothing more.
+                        () = silent.notified() => std::future::pending().await,
+                    }
+                });
             }
         });
-        Self { address, next, arrived }
+        Self { address, next, silence, arrived }
+    }
+
+    /// As a firewall does that has forgotten its connections: those that there are carry nothing from now on.
+    pub(super) fn fall_silent(&self) {
+        self.silence.notify_waiters();
     }
 
     /// Of the next commit of any connection.
