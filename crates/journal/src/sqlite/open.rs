@@ -44,12 +44,12 @@ impl SqliteStore {
             check(path, look_at(path).await?)?;
         }
         let trouble = |source: sqlx::Error| unavailable(path, source);
-        let options = options(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let writer = connect(options).await.map_err(trouble)?;
+        let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let writer = connect(options.clone().create_if_missing(true)).await.map_err(trouble)?;
         let id = migrate(path, &writer).await?;
+        // From here on a file that is not there was lost. Another connection must not make an empty journal of it,
+        // from which nobody would learn what runs.
+        writer.set_connect_options(options);
         let reader = SqliteReader { pool: pool(READERS_MAX).connect_lazy_with(options_to_read(path)) };
         Ok(Self { writer, reader, id })
     }

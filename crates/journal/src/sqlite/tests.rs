@@ -128,6 +128,23 @@ async fn a_journal_of_a_newer_daemon_is_refused_and_not_touched() {
 }
 
 #[tokio::test]
+async fn a_file_that_has_vanished_is_missed_and_no_new_journal_takes_its_place() {
+    let file = File::new();
+    let store = file.open().await;
+    let lease = lease_of(&store, "a").await;
+    for (name, _) in file.bytes() {
+        std::fs::remove_file(file.folder.path().join(name)).expect("it is there");
+    }
+    // Its connections are made anew, as after any trouble with the disk.
+    store.writer.acquire().await.expect("it has one").close().await.expect("it closes");
+    let renewed = store.renew(&lease).await;
+    assert!(matches!(renewed, Err(RenewError::Unavailable(_))), "{renewed:?}");
+    let taken = store.acquire(&Scope::new("boards"), &Owner::new("a"), Duration::from_secs(30)).await;
+    assert!(matches!(taken, Err(AcquireError::Unavailable(_))), "{taken:?}");
+    assert!(!file.path().exists(), "an empty journal was made");
+}
+
+#[tokio::test]
 async fn a_record_of_a_newer_daemon_is_refused() {
     let file = File::new();
     let store = file.open().await;
