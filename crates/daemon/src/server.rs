@@ -70,7 +70,8 @@ impl Server {
         let engine = Arc::new(Engine::begin(settings, means));
         let metrics = Arc::new(Metrics::new());
         let counting = tokio::spawn(count(engine.events(), Arc::clone(&metrics)));
-        let front = Front::new(listed, Arc::clone(&engine), journal, clock, aws_calls, config_digest);
+        let front =
+            Front::new(listed, Arc::clone(&engine), journal.reader(), clock, aws_calls, config_digest);
         let stopping = CancellationToken::new();
         let router = routes::router(App::new(Arc::new(front), metrics, Hosts::new(hosts), stopping.clone()));
         Self { engine, router, stopping, counting }

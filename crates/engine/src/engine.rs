@@ -90,6 +90,8 @@ pub struct Engine {
 struct Shared {
     settings: Settings,
     means: Means,
+    /// For those who only look: never in the way of the keeper and the desks.
+    reader: Arc<dyn Reader>,
     herald: Herald,
     stats: Arc<CallStats>,
     /// Tokens belong to an account and its region, not to a service; a daemon has one account.
@@ -132,6 +134,7 @@ impl Engine {
         let pacers = regions.map(|region| (region, Arc::new(Pacer::new(pacing)))).collect();
         let shared = Arc::new(Shared {
             settings,
+            reader: means.store.reader(),
             means,
             herald: Herald::new(),
             stats: Arc::default(),
@@ -319,7 +322,7 @@ fn view(name: &ServiceName, service: &Service, tenure: Option<&Tenure>, not_held
 
 impl Shared {
     fn reader(&self) -> &dyn Reader {
-        self.means.store.as_ref()
+        self.reader.as_ref()
     }
 
     /// Why nothing is done here, and who is to be asked instead.

@@ -92,6 +92,10 @@ impl Store for MemoryStore {
         JournalId(0)
     }
 
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(self.clone())
+    }
+
     async fn acquire_above(
         &self,
         scope: &Scope,

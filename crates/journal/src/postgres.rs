@@ -1,7 +1,8 @@
 //! The journal in a PostgreSQL database: for several machines.
 //!
 //! Every call is one transaction over one connection, within a limit; every commit waits for the disk. One
-//! connection appends, one keeps the lease, so that a renewal never waits behind a long append, and one reads.
+//! connection appends, one keeps the lease, so that a renewal never waits behind a long append, one reads for the
+//! engine, and one for everybody else, so that nobody who takes over waits behind pages that are looked at.
 //! The lease is a row: no connection holds it, and none that is lost takes it along.
 //!
 //! Deliberately absent: poolers that give each transaction another connection (its statements are prepared),
@@ -18,6 +19,7 @@ mod transaction;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -43,6 +45,8 @@ pub struct PostgresStore {
     /// Of the lease.
     keeper: Line,
     reader: PostgresReader,
+    /// For those who only read: many at once stand in a row, and whoever takes over stands in another.
+    visitors: PostgresReader,
     id: JournalId,
 }
 
@@ -101,10 +105,13 @@ impl Store for PostgresStore {
         self.id
     }
 
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(self.visitors.clone())
+    }
+
     async fn close(&self) {
-        for line in [&self.writer, &self.keeper, &self.reader.line] {
-            line.close().await;
-        }
+        let Self { writer, keeper, reader, visitors, id: _ } = self;
+        tokio::join!(writer.close(), keeper.close(), reader.line.close(), visitors.line.close());
     }
 
     async fn acquire_above(

@@ -14,6 +14,7 @@ mod transaction;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -97,6 +98,11 @@ impl Reader for SqliteStore {
 impl Store for SqliteStore {
     fn journal_id(&self) -> JournalId {
         self.id
+    }
+
+    /// Readers have several connections, and never wait for the writer.
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(self.reader.clone())
     }
 
     /// What was written is in one file afterwards, unless somebody keeps a connection for too long: then it is in the

@@ -3,6 +3,7 @@
 //! Deliberately absent: changing or deleting a record, and any retry. A store makes one try.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
 
@@ -97,7 +98,10 @@ pub trait Store: Reader {
     /// Tells this journal from every other, the one that was here before it was lost included.
     fn journal_id(&self) -> JournalId;
 
-    /// Ends its connections, if it has any. Nothing can be asked of it afterwards.
+    /// For whoever only reads: over a way of its own, so that nobody who takes over or writes waits behind it.
+    fn reader(&self) -> Arc<dyn Reader>;
+
+    /// Ends its connections, and those of its reader, if it has any. Nothing can be asked of it afterwards.
     async fn close(&self) {}
 
     /// Takes the lease: at once when it is free, expired, or was the same owner's before.

@@ -207,6 +207,10 @@ impl Store for Telling {
         self.store.journal_id()
     }
 
+    fn reader(&self) -> Arc<dyn Reader> {
+        self.store.reader()
+    }
+
     async fn acquire_above(
         &self,
         scope: &Scope,

@@ -81,6 +81,10 @@ impl Store for ChokedStore {
         self.store.journal_id()
     }
 
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(self.clone())
+    }
+
     async fn acquire_above(
         &self,
         scope: &Scope,

@@ -40,8 +40,9 @@ impl PostgresStore {
         // Looked at outside of a transaction that writes, so that what is refused is not touched.
         check(&place, look_at(&place, &options).await?)?;
         let id = migrate(&place, &options).await?;
-        let reader = PostgresReader { line: Line::new(options.clone()) };
-        Ok(Self { writer: Line::new(options.clone()), keeper: Line::new(options), reader, id })
+        let line = || Line::new(options.clone());
+        let (reader, visitors) = (PostgresReader { line: line() }, PostgresReader { line: line() });
+        Ok(Self { writer: line(), keeper: line(), reader, visitors, id })
     }
 
     /// Opens the journal for reading only. It may be in use.

@@ -110,6 +110,27 @@ async fn a_connection_that_the_server_cut_while_nothing_was_asked_is_made_anew()
 }
 
 #[tokio::test]
+async fn whoever_takes_over_does_not_wait_behind_those_who_look() {
+    let base = Base::new();
+    let store = base.open().await;
+    let lease = lease_of(&store, "a").await;
+    store.append(&lease, &one_record(0)).await.expect("it is held");
+    // Somebody reads a long page, and more of them stand behind.
+    let looking = store.visitors.line.take().await.expect("the server is there");
+    let (visitors, stream) = (store.reader(), samples::release_stream());
+    let mut waiting = std::pin::pin!(visitors.read(&stream, 0));
+    assert!(in_a_moment(&mut waiting).await.is_none(), "nobody stood in a row");
+    assert_eq!(store.read(&stream, 0).await.expect("it reads").len(), 1);
+    looking.put_back();
+    assert_eq!(waiting.await.expect("its turn has come").len(), 1);
+}
+
+/// What it comes to in a moment, if it does.
+async fn in_a_moment<F: Future + Unpin>(work: &mut F) -> Option<F::Output> {
+    tokio::time::timeout(Duration::from_millis(100), work).await.ok()
+}
+
+#[tokio::test]
 async fn every_commit_waits_for_the_disk_whatever_the_server_would_do() {
     let base = Base::new();
     base.run(&format!("ALTER DATABASE {} SET synchronous_commit = off", base.name));

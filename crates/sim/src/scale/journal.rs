@@ -125,6 +125,10 @@ impl Store for Counted {
         self.store.journal_id()
     }
 
+    fn reader(&self) -> Arc<dyn Reader> {
+        self.store.reader()
+    }
+
     async fn acquire_above(
         &self,
         scope: &Scope,
