@@ -144,17 +144,15 @@ fn announce(line: &serde_json::Value) {
 
 /// A record of a newer daemon is refused before anything is begun: this one must not guess what it means.
 pub(crate) async fn understood(journal: &dyn Reader) -> Result<(), StartError> {
-    for end in journal.streams("").await.map_err(StartError::JournalUnreadable)? {
-        match journal.page(&end.stream, end.seq.saturating_sub(1)).await {
-            Ok(_) => {}
-            Err(ReadError::Newer { stream, found, understood }) => {
-                return Err(StartError::JournalNewer { stream: stream.to_string(), found, understood });
-            }
-            // The engine leaves that service alone and says why; the others are served.
-            Err(error) => tracing::error!(%error, stream = %end.stream, "a stream cannot be read"),
+    journal.understood().await.map_err(|error| match error {
+        ReadError::Newer { stream, found, understood } => {
+            StartError::JournalNewer { stream: stream.to_string(), found, understood }
         }
-    }
-    Ok(())
+        error @ (ReadError::Unavailable(_)
+        | ReadError::Broken { .. }
+        | ReadError::TooManyStreams
+        | ReadError::NoSuchStream { .. }) => StartError::JournalUnreadable(error),
+    })
 }
 
 async fn parts(config: &Config, journal: Arc<dyn Store>) -> Result<Parts, StartError> {

@@ -84,6 +84,16 @@ impl DeskError {
             Self::Release(OpenError::Fold { .. } | OpenError::Empty { .. }) => false,
         }
     }
+
+    /// A newer daemon wrote it.
+    pub(crate) fn is_newer(&self) -> bool {
+        let newer = |error: &ReadError| matches!(error, ReadError::Newer { .. });
+        match self {
+            Self::Service(error) => newer(&error.source),
+            Self::Release(OpenError::Read { source, .. }) => newer(source),
+            Self::Release(OpenError::Fold { .. } | OpenError::Empty { .. }) => false,
+        }
+    }
 }
 
 impl Desk {

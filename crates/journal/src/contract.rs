@@ -5,6 +5,7 @@
 pub mod appends;
 pub mod chain;
 pub mod fates;
+pub mod formats;
 pub mod leases;
 pub mod messages;
 
@@ -40,7 +41,21 @@ pub enum Tamper {
     Text,
     /// The text is another one, and the hash fits it.
     TextAndHash,
+    /// The text is one of this schema, and the hash fits it.
+    Schema(u32),
     Removed,
+}
+
+impl Tamper {
+    pub(crate) fn forge(self, text: &str) -> String {
+        match self {
+            Self::Schema(schema) => {
+                let (_, rest) = text.split_once(',').expect("a record has more than its schema");
+                format!("{{\"schema\":{schema},{rest}")
+            }
+            Self::Text | Self::TextAndHash | Self::Removed => text.replace("segue", "nobody"),
+        }
+    }
 }
 
 /// One test for each promise; `$subject` makes an empty journal, and may await.
@@ -77,6 +92,8 @@ macro_rules! store_contract {
             chain: a_forged_last_record_is_found,
             chain: a_removed_record_is_found,
             chain: a_removed_end_is_found,
+            formats: a_newer_format_is_seen_at_either_end_of_any_stream,
+            formats: a_journal_of_this_version_is_understood,
             messages: a_message_comes_with_its_records,
             messages: a_claimed_message_comes_again_after_its_hold,
             messages: a_settled_message_never_comes_again,
@@ -146,7 +163,7 @@ pub fn one_record(expected_seq: u64) -> Append {
 pub async fn forged(store: &dyn Store, stream: &Stream, seq: u64, how: Tamper) -> (String, Hash) {
     let records = store.read(stream, 0).await.expect("the stream is whole");
     let record = records.iter().find(|record| record.seq == seq).expect("the record is there");
-    let text = record.sealed().text.replace("segue", "nobody");
+    let text = how.forge(&record.sealed().text);
     let hash = if how == Tamper::Text { record.hash } else { Hash::of(&text) };
     (text, hash)
 }

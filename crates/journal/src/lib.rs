@@ -45,7 +45,7 @@ pub use open::{Looked, OpenError};
 pub use outbox::{Claim, OutboxError, OutboxId, OutboxItem, Settled};
 #[cfg(feature = "databases")]
 pub use postgres::{PostgresReader, PostgresStore};
-pub use read::{Broken, Page, ReadError, StreamEnd};
+pub use read::{Broken, Newest, Page, ReadError, StreamEnd};
 pub use record::{Hash, NewRecord, RECORD_SCHEMA, Record, RecordError, Via};
 #[cfg(feature = "databases")]
 pub use sqlite::{SqliteReader, SqliteStore};

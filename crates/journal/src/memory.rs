@@ -16,7 +16,7 @@ use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Holder, Lease, Owner, RenewError, Scope};
 use crate::moment::Moment;
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
-use crate::read::{self, Page, ReadError, StreamEnd};
+use crate::read::{self, Newest, Page, ReadError, StreamEnd};
 use crate::store::{JournalId, Reader, Store};
 use crate::stream::Stream;
 use tables::Tables;
@@ -77,6 +77,10 @@ impl Reader for MemoryStore {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         Ok(self.tables().streams(prefix))
+    }
+
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        Ok(self.tables().newest())
     }
 
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {

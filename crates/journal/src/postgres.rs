@@ -28,7 +28,7 @@ use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Holder, Lease, LeaseRow, Owner, RenewError, Scope};
 use crate::moment::Moment;
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
-use crate::read::{self, Page, ReadError, StreamEnd};
+use crate::read::{self, Newest, Page, ReadError, StreamEnd};
 use crate::record::Record;
 use crate::store::{JournalId, Reader, Store};
 use crate::stream::Stream;
@@ -79,6 +79,10 @@ impl Reader for PostgresReader {
         page::streams(&self.line, prefix).await
     }
 
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        page::newest(&self.line).await
+    }
+
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
         page::holder(&self.line, scope).await.map_err(page::unavailable)
     }
@@ -92,6 +96,10 @@ impl Reader for PostgresStore {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.reader.streams(prefix).await
+    }
+
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        self.reader.newest().await
     }
 
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {

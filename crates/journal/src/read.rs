@@ -24,6 +24,13 @@ pub struct StreamEnd {
     pub seq: u64,
 }
 
+/// The format of a record, as its text claims: what else a newer one says is not for this version to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    pub stream: Stream,
+    pub schema: u32,
+}
+
 /// Why a stream was not read.
 #[derive(Debug, Error)]
 pub enum ReadError {
@@ -83,6 +90,14 @@ pub(crate) fn rows_of(after_seq: u64) -> u32 {
 #[cfg(feature = "databases")]
 pub(crate) fn bytes_of_page() -> i64 {
     i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX)
+}
+
+/// As a database tells it; nothing where a record does not even begin as one: whoever reads it says so.
+#[cfg(feature = "databases")]
+pub(crate) fn newest_of(name: String, schema: Option<i64>) -> Result<Option<Newest>, ReadError> {
+    let Some(schema) = schema.and_then(|schema| u32::try_from(schema).ok()) else { return Ok(None) };
+    let stream = Stream::parse(&name).ok_or(ReadError::NoSuchStream { name })?;
+    Ok(Some(Newest { stream, schema }))
 }
 
 /// Checks a page: every record is unchanged, in its place, and follows from the one before; the last one is

@@ -24,7 +24,7 @@ use crate::append::{self, Append, AppendError, Appended};
 use crate::lease::{self, AcquireError, Holder, Lease, Owner, RenewError, Scope};
 use crate::moment::Moment;
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
-use crate::read::{self, Page, ReadError, StreamEnd};
+use crate::read::{self, Newest, Page, ReadError, StreamEnd};
 use crate::store::{JournalId, Reader, Store};
 use crate::stream::Stream;
 use transaction::Transaction;
@@ -74,6 +74,10 @@ impl Reader for SqliteReader {
         page::streams(&self.pool, prefix).await
     }
 
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        page::newest(&self.pool).await
+    }
+
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
         page::holder(&self.pool, scope).await.map_err(|error| ReadError::Unavailable(error.into()))
     }
@@ -87,6 +91,10 @@ impl Reader for SqliteStore {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.reader.streams(prefix).await
+    }
+
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        self.reader.newest().await
     }
 
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {

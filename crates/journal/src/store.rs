@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use crate::append::{Append, AppendError, Appended};
 use crate::lease::{AcquireError, Holder, Lease, Owner, RenewError, Scope};
 use crate::outbox::{Claim, OutboxError, OutboxId, Settled};
-use crate::read::{Page, ReadError, StreamEnd};
-use crate::record::Record;
+use crate::read::{Newest, Page, ReadError, StreamEnd};
+use crate::record::{RECORD_SCHEMA, Record};
 use crate::stream::Stream;
 
 /// What a database says when it does not do its work.
@@ -38,6 +38,20 @@ pub trait Reader: Send + Sync {
 
     /// Every stream whose name begins with `prefix`, in order of name.
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError>;
+
+    /// Of the first and the last record of every stream, the one of the highest schema; none in an empty journal. A
+    /// database answers it at once, however many streams there are.
+    async fn newest(&self) -> Result<Option<Newest>, ReadError>;
+
+    /// Whether a newer daemon wrote here, as far as the ends of streams show it: then this one must not work on it.
+    async fn understood(&self) -> Result<(), ReadError> {
+        match self.newest().await? {
+            Some(Newest { stream, schema }) if schema > RECORD_SCHEMA => {
+                Err(ReadError::Newer { stream, found: schema, understood: RECORD_SCHEMA })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 
     /// Who may append now; nobody when the lease is free or has expired.
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError>;

@@ -15,7 +15,7 @@ use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Law};
 use segue_journal::{
-    About, AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, MemoryStore,
+    About, AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, MemoryStore, Newest,
     OutboxError, OutboxId, Owner, Page, ReadError, Reader, Record, RenewError, Scope, Settled, Store, Stream,
     StreamAppend, StreamEnd,
 };
@@ -194,6 +194,10 @@ impl Reader for Telling {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.store.streams(prefix).await
+    }
+
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        self.store.newest().await
     }
 
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {

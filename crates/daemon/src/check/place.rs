@@ -77,7 +77,7 @@ fn writable(path: &Path, looked: Looked) -> std::io::Result<()> {
     }
 }
 
-/// Every stream ends in a record that this version understands. An older layout is read once it was brought up.
+/// Every stream begins and ends in a record that this version understands. An older layout is read once it was brought up.
 async fn newest(address: &Address) -> Result<String, StartError> {
     let reader = match address.open_to_read().await {
         Ok(reader) => reader,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use segue_domain::ids::ServiceName;
 use segue_domain::refusal::Refusal;
+use segue_journal::ReadError;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -32,23 +33,44 @@ pub(super) struct Tenure {
     pub(super) requests: Requests,
 }
 
+/// Why nobody is served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unopened {
+    #[error(transparent)]
+    Journal(#[from] ReadError),
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+}
+
+impl Unopened {
+    /// Why the lease is given up, for everybody to read.
+    pub(super) fn why(&self) -> String {
+        match self {
+            Self::Journal(newer @ ReadError::Newer { .. }) => newer.to_string(),
+            Self::Desk(error) if error.is_newer() => "a newer daemon wrote the journal".to_owned(),
+            Self::Journal(_) | Self::Desk(_) => "the journal cannot be read".to_owned(),
+        }
+    }
+}
+
 /// Whether a service is served.
 pub(super) enum Standing {
     Served(Arc<Desk>),
-    /// Its stream cannot be read, or a newer daemon wrote it: nothing is done for it.
+    /// Its stream cannot be read: nothing is done for it.
     Broken(String),
 }
 
 impl Tenure {
     /// Takes every service up. One that cannot be is left alone, and says why. When the journal does not answer
-    /// at all nobody is served: the term is given up, and another one begins.
-    pub(super) async fn open(shared: &Shared, term: &Arc<Term>) -> Result<Self, DeskError> {
+    /// at all nobody is served, and when a newer daemon wrote here it is the one to serve: the term is given up.
+    pub(super) async fn open(shared: &Shared, term: &Arc<Term>) -> Result<Self, Unopened> {
+        understood(shared).await?;
         let mut desks = BTreeMap::new();
         for setup in &shared.means.services {
             let name = setup.service.name.clone();
             let standing = match open_desk(shared, setup, term).await {
                 Ok(desk) => Standing::Served(Arc::new(desk)),
-                Err(error) if error.may_pass() => return Err(error),
+                Err(error) if error.may_pass() || error.is_newer() => return Err(error.into()),
                 Err(error) => {
                     let why = chain(&error);
                     tracing::error!(service = %name, why, "the service is not served");
@@ -66,6 +88,18 @@ impl Tenure {
             Some(Standing::Served(desk)) => Ok(Arc::clone(desk)),
             Some(Standing::Broken(why)) => Err(cannot(why)),
             None => Err(cannot("the service is not served yet")),
+        }
+    }
+}
+
+/// It was looked at when this daemon was started; it may have waited for days since.
+async fn understood(shared: &Shared) -> Result<(), ReadError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match shared.means.store.understood().await {
+            Err(ReadError::Unavailable(_)) if tries < OPEN_TRIES => tokio::time::sleep(OPEN_PAUSE).await,
+            answer => return answer,
         }
     }
 }

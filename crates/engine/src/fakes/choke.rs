@@ -1,6 +1,7 @@
 //! The choke point: counts every call, and is where calls fail and daemons die.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,11 +16,19 @@ use crate::ports::{CallError, Class};
 pub struct Life {
     dead: Arc<watch::Sender<bool>>,
     frozen_until: Arc<watch::Sender<Option<Instant>>>,
+    /// What fails for this daemon, and for no other.
+    failing: Arc<Mutex<BTreeSet<Method>>>,
+    outdated: Arc<AtomicBool>,
 }
 
 impl Default for Life {
     fn default() -> Self {
-        Self { dead: Arc::new(watch::Sender::new(false)), frozen_until: Arc::new(watch::Sender::new(None)) }
+        Self {
+            dead: Arc::new(watch::Sender::new(false)),
+            frozen_until: Arc::new(watch::Sender::new(None)),
+            failing: Arc::default(),
+            outdated: Arc::default(),
+        }
     }
 }
 
@@ -41,6 +50,24 @@ impl Life {
     pub async fn death(&self) {
         // The sender is this very life's.
         drop(self.dead.subscribe().wait_for(|is_dead| *is_dead).await);
+    }
+
+    /// From here on this method fails for this daemon: its own way there is cut, and nobody else's.
+    pub fn cut_off(&self, method: Method) {
+        self.failing().insert(method);
+    }
+
+    /// From here on the journal has records of a newer version than this daemon's.
+    pub fn outdate(&self) {
+        self.outdated.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Acquire)
+    }
+
+    fn failing(&self) -> std::sync::MutexGuard<'_, BTreeSet<Method>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As if its machine were suspended for so long: its calls stop on their way, and go on then.
@@ -243,6 +270,9 @@ impl Choke {
             life.kill();
         }
         life.unless_dead().await;
+        if when == When::Before && life.failing().contains(&passing.method) {
+            return Err(CallError::retry(format!("{} is cut off", passing.method)));
+        }
         passing.failure(when).map_or(Ok(()), Err)
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use segue_journal::{
-    AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, OutboxError, OutboxId,
-    Owner, Page, ReadError, Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd, Unwritable,
+    AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, Newest, OutboxError,
+    OutboxId, Owner, Page, ReadError, Reader, RenewError, Scope, Settled, Store, Stream, StreamEnd,
+    Unwritable,
 };
 
 use super::choke::{Life, Passing};
@@ -68,6 +69,11 @@ impl Reader for ChokedStore {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.store.streams(prefix).await
+    }
+
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        let newest = self.store.newest().await?;
+        Ok(newest.map(|it| if self.life.is_outdated() { Newest { schema: u32::MAX, ..it } } else { it }))
     }
 
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {

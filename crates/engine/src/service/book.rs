@@ -21,7 +21,7 @@ pub(crate) struct ServiceBook {
 pub struct BookError {
     pub service: ServiceName,
     #[source]
-    source: ReadError,
+    pub(super) source: ReadError,
 }
 
 impl BookError {

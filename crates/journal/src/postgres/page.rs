@@ -8,7 +8,7 @@ use super::sql;
 use super::transaction::{FoundLease, found, hash, signed, unsigned};
 use crate::append::Head;
 use crate::lease::{Holder, Scope};
-use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, bytes_of_page, rows_of};
+use crate::read::{Newest, RawPage, ReadError, STREAMS_MAX, StreamEnd, bytes_of_page, newest_of, rows_of};
 use crate::record::Sealed;
 use crate::stream::Stream;
 
@@ -45,6 +45,12 @@ pub(super) async fn streams(line: &Line, prefix: &str) -> Result<Vec<StreamEnd>,
         streams.push(StreamEnd { stream, seq });
     }
     Ok(streams)
+}
+
+pub(super) async fn newest(line: &Line) -> Result<Option<Newest>, ReadError> {
+    let rows = rows(line, sqlx::query(sql::NEWEST)).await.map_err(unavailable)?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    newest_of(row.try_get("name").map_err(said)?, row.try_get("schema").map_err(said)?)
 }
 
 /// The lease's row without its lock.

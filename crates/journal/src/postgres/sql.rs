@@ -78,6 +78,12 @@ pub(super) const PAGE: &str = "SELECT stream.seq AS head_seq, stream.hash AS hea
     WHERE stream.name = $1 ORDER BY record.seq";
 pub(super) const STREAMS: &str = "SELECT name, seq FROM segue.stream
     WHERE starts_with(name, $1) ORDER BY name LIMIT $2";
+/// What the texts at the ends of streams begin with. As many look-ups as there are ends, and never the whole table.
+pub(super) const NEWEST: &str = r#"SELECT name, (
+        SELECT substring(left(record.text, 32) from '^\{"schema":([0-9]{1,9})')::bigint FROM segue.record
+        WHERE record.stream = stream.name AND record.seq = place.seq) AS schema
+    FROM segue.stream CROSS JOIN LATERAL (VALUES (1::bigint), (stream.seq)) AS place (seq)
+    ORDER BY schema DESC NULLS LAST, name LIMIT 1"#;
 
 /// In the order of the list, which is the order of their numbers.
 pub(super) const PUT_OUTBOX: &str = "INSERT INTO segue.outbox (channel, key, body, due_ms)

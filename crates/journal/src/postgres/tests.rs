@@ -58,7 +58,7 @@ impl Subject for Base {
         let place = format!("stream = '{stream}' AND seq = {seq}");
         match how {
             Tamper::Removed => self.run(&format!("DELETE FROM segue.record WHERE {place}")),
-            Tamper::Text | Tamper::TextAndHash => {
+            Tamper::Text | Tamper::TextAndHash | Tamper::Schema(_) => {
                 let (text, hash) = forged(&self.open().await, stream, seq, how).await;
                 self.run(&format!("UPDATE segue.record SET text = '{text}', hash = '{hash}' WHERE {place}"))
             }

@@ -111,6 +111,11 @@ impl Sealed {
         self.read()
     }
 
+    /// What it claims to be; none where it does not even do that.
+    pub(crate) fn schema(&self) -> Option<u32> {
+        parse::<SchemaOnly>(&self.text).ok().map(|it| it.schema)
+    }
+
     /// Reads the text, which is believed: it has the hash, and a schema that this version knows.
     fn read(self) -> Result<Record, RecordError> {
         let envelope: Envelope = parse(&self.text)?;

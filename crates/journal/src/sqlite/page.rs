@@ -5,7 +5,7 @@ use sqlx::{Row as _, SqlitePool};
 use super::sql;
 use super::transaction::{hash, head, lease, signed, unsigned};
 use crate::lease::{Holder, Scope};
-use crate::read::{RawPage, ReadError, STREAMS_MAX, StreamEnd, bytes_of_page, rows_of};
+use crate::read::{Newest, RawPage, ReadError, STREAMS_MAX, StreamEnd, bytes_of_page, newest_of, rows_of};
 use crate::record::Sealed;
 use crate::stream::Stream;
 
@@ -45,6 +45,15 @@ pub(super) async fn streams(pool: &SqlitePool, prefix: &str) -> Result<Vec<Strea
         streams.push(StreamEnd { stream, seq });
     }
     Ok(streams)
+}
+
+pub(super) async fn newest(pool: &SqlitePool) -> Result<Option<Newest>, ReadError> {
+    let unavailable = |error: sqlx::Error| ReadError::Unavailable(error.into());
+    let row = sqlx::query(sql::NEWEST).fetch_optional(pool).await.map_err(unavailable)?;
+    let Some(row) = row else { return Ok(None) };
+    let name: String = row.try_get("name").map_err(unavailable)?;
+    let schema: Option<i64> = row.try_get("schema").map_err(unavailable)?;
+    newest_of(name, schema)
 }
 
 pub(super) async fn holder(pool: &SqlitePool, scope: &Scope) -> Result<Option<Holder>, sqlx::Error> {

@@ -41,6 +41,10 @@ pub(super) const RECORDS: &str = "WITH
     WHERE before < ?4 ORDER BY record.seq";
 pub(super) const STREAMS: &str = "SELECT name, seq FROM stream
     WHERE name >= ?1 AND substr(name, 1, length(?1)) = ?1 ORDER BY name LIMIT ?2";
+/// What the texts at the ends of streams begin with: `{"schema":3,`.
+pub(super) const NEWEST: &str = "SELECT name, (SELECT CAST(substr(text, 11, 9) AS INTEGER) FROM record
+        WHERE record.stream = stream.name AND record.seq = CASE is_first WHEN 1 THEN 1 ELSE stream.seq END) AS schema
+    FROM stream CROSS JOIN (SELECT 1 AS is_first UNION ALL SELECT 0) ORDER BY schema DESC, name LIMIT 1";
 
 pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox (channel, key, body, due_ms) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (key) DO NOTHING";

@@ -76,7 +76,7 @@ impl Subject for File {
         let place = format!("stream = '{stream}' AND seq = {seq}");
         match how {
             Tamper::Removed => self.run(&format!("DELETE FROM record WHERE {place}")).await,
-            Tamper::Text | Tamper::TextAndHash => {
+            Tamper::Text | Tamper::TextAndHash | Tamper::Schema(_) => {
                 let (text, hash) = forged(&self.open().await, stream, seq, how).await;
                 self.run(&format!("UPDATE record SET text = '{text}', hash = '{hash}' WHERE {place}")).await;
             }

@@ -9,8 +9,9 @@ use segue_domain::fold::fold;
 use segue_domain::state::ReleaseState;
 use segue_engine::fakes::Law;
 use segue_journal::{
-    AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, MemoryStore, OutboxError,
-    OutboxId, Owner, Page, ReadError, Reader, Record, RenewError, Scope, Settled, Store, Stream, StreamEnd,
+    AcquireError, Append, AppendError, Appended, Claim, Holder, JournalId, Lease, MemoryStore, Newest,
+    OutboxError, OutboxId, Owner, Page, ReadError, Reader, Record, RenewError, Scope, Settled, Store, Stream,
+    StreamEnd,
 };
 use serde::Serialize;
 use tokio::time::sleep;
@@ -112,6 +113,10 @@ impl Reader for Counted {
 
     async fn streams(&self, prefix: &str) -> Result<Vec<StreamEnd>, ReadError> {
         self.store.streams(prefix).await
+    }
+
+    async fn newest(&self) -> Result<Option<Newest>, ReadError> {
+        self.store.newest().await
     }
 
     async fn holder(&self, scope: &Scope) -> Result<Option<Holder>, ReadError> {
