@@ -171,11 +171,12 @@ impl Front {
     /// others.
     pub(crate) fn readiness(&self) -> Readiness {
         let ready = self.engine.is_leading();
-        let waits = || match self.engine.waits_for() {
-            Some(owner) => {
+        let waits = || match (self.engine.trouble(), self.engine.waits_for()) {
+            (Some(why), _) => format!("this daemon could not take over: {why}; its log says more"),
+            (None, Some(owner)) => {
                 format!("{owner} holds it; this daemon is ready to take over, and asks every second")
             }
-            None => "nobody is known to hold it; this daemon asks for it every second".to_owned(),
+            (None, None) => "nobody is known to hold it; this daemon asks for it every second".to_owned(),
         };
         let mut components = vec![component("lease", (!ready).then(waits))];
         for (service, trouble) in self.troubles() {

@@ -97,8 +97,20 @@ struct Shared {
     /// Tokens belong to an account and its region, not to a service; a daemon has one account.
     pacers: BTreeMap<Region, Arc<Pacer>>,
     tenure: watch::Sender<Option<Arc<Tenure>>>,
-    /// Whom this daemon waits for, by the database's word.
-    other: watch::Sender<Option<Owner>>,
+    waits: watch::Sender<Waits>,
+    /// Nobody keeps the lease any more: the keeper was told to stop, or broke down.
+    is_unkept: watch::Sender<bool>,
+}
+
+/// What a daemon without the lease waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Waits {
+    /// Nobody is known to hold it.
+    Nobody,
+    /// This one holds it, by the database's word.
+    For(Owner),
+    /// It could not work under the lease if it was free: why.
+    Troubled(String),
 }
 
 impl std::fmt::Debug for Means {
@@ -140,7 +152,8 @@ impl Engine {
             stats: Arc::default(),
             pacers,
             tenure: watch::Sender::new(None),
-            other: watch::Sender::new(None),
+            waits: watch::Sender::new(Waits::Nobody),
+            is_unkept: watch::Sender::new(false),
         });
         let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared), stop.subscribe()));
         let keepers_end = keeper.abort_handle();
@@ -165,6 +178,13 @@ impl Engine {
         }
     }
 
+    /// Returns when nobody keeps the lease any more: after [`Engine::stop`], or when its keeper broke down. From then
+    /// on this engine does nothing.
+    pub async fn unkept(&self) {
+        // The sender lives as long as the engine does.
+        drop(self.shared.is_unkept.subscribe().wait_for(|is_so| *is_so).await);
+    }
+
     /// Whether this daemon holds the lease and serves at least what it could read.
     pub fn is_leading(&self) -> bool {
         self.shared.tenure.borrow().is_some()
@@ -177,20 +197,29 @@ impl Engine {
         drop(tenure.wait_for(Option::is_some).await);
     }
 
-    /// Who holds the lease that this daemon waits for; nobody when it is its own, or nobody's.
+    /// Who holds the lease that this daemon waits for, and could take over; nobody when it is its own, or nobody's,
+    /// or not known.
     pub fn waits_for(&self) -> Option<Owner> {
-        self.shared.other.borrow().clone()
+        self.shared.waits.borrow().owner().cloned()
+    }
+
+    /// Why this daemon could not take the lease over now, or had to give it up; none when it could.
+    pub fn trouble(&self) -> Option<String> {
+        match &*self.shared.waits.borrow() {
+            Waits::Troubled(why) => Some(why.clone()),
+            Waits::Nobody | Waits::For(_) => None,
+        }
     }
 
     /// Returns when this daemon knows that another one holds the lease.
     pub async fn waiting(&self) -> Owner {
-        let mut other = self.shared.other.subscribe();
+        let mut waits = self.shared.waits.subscribe();
         loop {
-            if let Some(owner) = other.borrow_and_update().clone() {
+            if let Some(owner) = waits.borrow_and_update().owner().cloned() {
                 return owner;
             }
             // The sender lives as long as the engine does.
-            drop(other.changed().await);
+            drop(waits.changed().await);
         }
     }
 
@@ -320,6 +349,15 @@ fn view(name: &ServiceName, service: &Service, tenure: Option<&Tenure>, not_held
     view
 }
 
+impl Waits {
+    fn owner(&self) -> Option<&Owner> {
+        match self {
+            Self::For(owner) => Some(owner),
+            Self::Nobody | Self::Troubled(_) => None,
+        }
+    }
+}
+
 impl Shared {
     fn reader(&self) -> &dyn Reader {
         self.reader.as_ref()
@@ -327,10 +365,20 @@ impl Shared {
 
     /// Why nothing is done here, and who is to be asked instead.
     fn not_held(&self) -> String {
-        match self.other.borrow().as_ref() {
-            Some(owner) => format!("{owner} holds the lease, and this daemon waits for it"),
-            None => "this daemon does not hold the lease".to_owned(),
+        match &*self.waits.borrow() {
+            Waits::For(owner) => format!("{owner} holds the lease, and this daemon waits for it"),
+            Waits::Troubled(why) => format!("this daemon does not hold the lease: {why}"),
+            Waits::Nobody => "this daemon does not hold the lease".to_owned(),
         }
+    }
+
+    /// Tells those who watch only what is new to them.
+    fn wait_for(&self, waits: Waits) {
+        self.waits.send_if_modified(|known| {
+            let is_new = *known != waits;
+            *known = waits;
+            is_new
+        });
     }
 
     fn configured(&self, service: &ServiceName) -> Result<(), Refusal> {

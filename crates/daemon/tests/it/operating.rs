@@ -6,6 +6,8 @@ use segue_domain::event::{Event, ServiceEvent};
 use segue_domain::ids::{Actor, ReleaseId, Version};
 use segue_domain::plan::Kind;
 use segue_domain::time::Timestamp;
+use segue_engine::fakes::{Method, Nth, What};
+use segue_engine::ports::Class;
 use segue_journal::{Append, Fact, NewRecord, Owner, Store, Stream, StreamAppend, Via};
 
 use crate::rig::{LEASE_TTL, Rig, go_on, scope};
@@ -39,6 +41,23 @@ async fn a_daemon_is_alive_at_once_and_ready_when_the_lease_is_its_own() {
     let ready = rig.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::OK);
     assert!(ready.json::<Readiness>().ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_could_not_take_over_does_not_say_that_it_could() {
+    let rig = Rig::begun();
+    rig.journal.acquire(&scope(), &Owner::new("another"), LEASE_TTL).await.expect("free");
+    go_on(2).await;
+    rig.world.choke().add(Method::Acquire, Nth::Each, What::FailBefore(Class::Retry));
+    go_on(2).await;
+    let waiting = rig.get("/readyz").await;
+    assert_eq!(waiting.status, StatusCode::SERVICE_UNAVAILABLE);
+    let readiness: Readiness = waiting.json();
+    let sentence = readiness.components[0].sentence.as_deref().expect("it says why");
+    assert_eq!(
+        sentence, "this daemon could not take over: the journal gives no lease; its log says more",
+        "{readiness:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,14 +6,17 @@ use std::time::Duration;
 use segue_journal::{AcquireError, Lease, RenewError};
 use tokio::sync::watch;
 
-use super::Shared;
 use super::tenure::{Tasks, Tenure};
+use super::{Shared, Waits};
 use crate::outside::{Limits, Term};
 use crate::ports::chain;
 use crate::service::told_to;
 
 /// From one try to get the lease to the next.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// A daemon that gave the lease up leaves it to others for so long: who waits asks every second, and a database may
+/// take four to answer.
+const STAND_BACK: Duration = Duration::from_secs(6);
 /// The lease is renewed so many times in its time to live.
 const RENEWALS: u32 = 3;
 /// What a renewal's answer may take, as a part of the time to live.
@@ -37,8 +40,19 @@ pub(super) fn shortest_ttl(call: Duration) -> Duration {
     call * 60 / 19 + Duration::from_secs(1)
 }
 
+/// However the keeper ends, in good order or by a defect: nobody goes on as if the lease was renewed.
+struct Kept(Arc<Shared>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.tenure.send_replace(None);
+        self.0.is_unkept.send_replace(true);
+    }
+}
+
 /// Keeps going from term to term, until it is told to stop.
 pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let _kept = Kept(Arc::clone(&shared));
     let mut floor = 0;
     while let Some(lease) = acquire(&shared, floor, &mut stop).await {
         tracing::info!(epoch = lease.epoch(), "the lease is held");
@@ -52,10 +66,25 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         shared.tenure.send_replace(None);
         term.lose();
         floor = term.highest_seen();
-        if *stop.borrow() {
-            give_back(&shared, &term).await;
-            return;
+        let given_up = term.given_up();
+        if given_up.is_some() || *stop.borrow() {
+            let is_free = give_back(&shared, &term).await;
+            if let Some(why) = given_up {
+                shared.waits.send_replace(Waits::Troubled(why));
+                stand_back(&shared, is_free, &mut stop).await;
+            }
         }
+    }
+}
+
+/// Leaves the lease to whoever can work under it. The same owner would get it again at once, for ever, and another
+/// one never. Where it could not be given back, it runs out first.
+async fn stand_back(shared: &Shared, is_free: bool, stop: &mut watch::Receiver<bool>) {
+    let ends = if is_free { Duration::ZERO } else { shared.settings.lease_ttl };
+    tokio::select! {
+        biased;
+        () = told_to(stop) => {}
+        () = tokio::time::sleep(ends + STAND_BACK) => {}
     }
 }
 
@@ -70,7 +99,7 @@ async fn acquire(shared: &Shared, floor: u64, stop: &mut watch::Receiver<bool>) 
         let (scope, owner, ttl) = (&settings.scope, &settings.owner, settings.lease_ttl);
         match shared.means.store.acquire_above(scope, owner, ttl, floor).await {
             Ok(lease) => {
-                shared.other.send_replace(None);
+                shared.waits.send_replace(Waits::Nobody);
                 return Some(lease);
             }
             Err(AcquireError::Held { owner, left_ms, .. }) => {
@@ -81,10 +110,11 @@ async fn acquire(shared: &Shared, floor: u64, stop: &mut watch::Receiver<bool>) 
                     tracing::warn!(%owner, "another daemon works on this journal; this one waits for the lease");
                     told = true;
                 }
-                shared.other.send_if_modified(|known| known.replace(owner.clone()).as_ref() != Some(&owner));
+                shared.wait_for(Waits::For(owner));
             }
             Err(error @ AcquireError::Unavailable(_)) => {
                 tracing::warn!(error = chain(&error), "the journal gives no lease");
+                shared.wait_for(Waits::Troubled("the journal gives no lease".to_owned()));
             }
         }
         tokio::select! {
@@ -105,11 +135,8 @@ async fn serve(shared: &Shared, term: &Arc<Term>, stop: &mut watch::Receiver<boo
     let tenure = match opened {
         Ok(tenure) => Arc::new(tenure),
         Err(error) => {
-            tracing::error!(
-                error = chain(&error),
-                "the journal cannot be read; the lease is asked for again"
-            );
-            tokio::time::sleep(ASK_AGAIN).await;
+            tracing::error!(error = chain(&error), "the service cannot be taken up; the lease is given up");
+            term.give_up(error.why());
             return;
         }
     };
@@ -172,16 +199,26 @@ async fn renew_until_refused(shared: &Shared, term: &Term) {
     }
 }
 
-/// Gives the lease back, so that the next daemon need not wait for its end.
-async fn give_back(shared: &Shared, term: &Term) {
+/// Gives the lease back, so that the next daemon need not wait for its end. Whether nobody has it now by this term.
+async fn give_back(shared: &Shared, term: &Term) -> bool {
     let lease = term.lease();
     let limits = &shared.settings.limits;
     let limit = grace(limits).saturating_sub(ends_within(limits));
     match tokio::time::timeout(limit, shared.means.store.release(&lease)).await {
-        Ok(Ok(())) => tracing::info!("the lease was given back"),
-        Ok(Err(error)) => tracing::warn!(error = chain(&error), "the lease was not given back"),
+        Ok(Ok(())) => {
+            tracing::info!("the lease was given back");
+            return true;
+        }
+        Ok(Err(error @ RenewError::Lost { .. })) => {
+            tracing::warn!(error = chain(&error), "another one has the lease already");
+            return true;
+        }
+        Ok(Err(error @ RenewError::Unavailable(_))) => {
+            tracing::warn!(error = chain(&error), "the lease was not given back");
+        }
         Err(_elapsed) => tracing::warn!("the journal does not answer; the lease ends by itself"),
     }
+    false
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ const GENERATION_MAX: u64 = 1 << 53;
 pub struct Term {
     lease: Mutex<Lease>,
     lost: AtomicBool,
+    /// It is this daemon's, and of no use to it: why.
+    given_up: Mutex<Option<String>>,
     ended: Notify,
     /// The highest generation that a server was seen to have obeyed; none above its own ends a term.
     seen: AtomicU64,
@@ -26,6 +28,7 @@ impl Term {
         Self {
             lease: Mutex::new(lease),
             lost: AtomicBool::new(false),
+            given_up: Mutex::new(None),
             ended: Notify::new(),
             seen: AtomicU64::new(0),
         }
@@ -50,10 +53,22 @@ impl Term {
         }
     }
 
-    /// Somebody else holds the lease: nothing may be done any more.
+    /// Nothing may be done any more: somebody else holds the lease, or may.
     pub fn lose(&self) {
         self.lost.store(true, Ordering::Release);
         self.ended.notify_waiters();
+    }
+
+    /// The lease is held, and this daemon cannot work under it: another one may be able to, and must not wait for
+    /// as long as this one lives.
+    pub fn give_up(&self, why: String) {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.lose();
+    }
+
+    /// Why it was given up, if it was.
+    pub fn given_up(&self) -> Option<String> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A server has obeyed this generation. One that has obeyed a later one than this term's will obey nothing of

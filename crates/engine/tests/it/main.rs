@@ -13,3 +13,5 @@ mod repertoire;
 mod stopping;
 mod stories;
 mod sweep;
+mod unknown;
+mod yielding;
