@@ -90,7 +90,7 @@ impl Front {
             None => self.engine.start(&service.name, asked, key, by).await,
             Some(basis) => self.engine.start_as_planned(&service.name, asked, basis, key, by).await,
         };
-        let id = started.map_err(refused)?;
+        let id = started.map_err(|error| Refused::of_asked_in_body(&error))?;
         self.view(&id).await
     }
 
@@ -105,7 +105,8 @@ impl Front {
         let refused = |refusal: Refusal| Refused::of(&refusal);
         let id = named(id)?;
         ask::bounded("reason", reason).map_err(refused)?;
-        self.engine.say(&id, ask::word(verb), who.with(reason)).await.map_err(refused)?;
+        let said = self.engine.say(&id, ask::word(verb), who.with(reason)).await;
+        said.map_err(|error| Refused::of_asked(&error))?;
         self.view(&id).await
     }
 

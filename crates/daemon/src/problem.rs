@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use segue_api::{PROBLEM_MEDIA_TYPE, Problem, ProblemItem};
 use segue_domain::basis::{Difference, TOLD_MAX};
 use segue_domain::refusal::Refusal;
+use segue_engine::AskError;
 
 pub(crate) use fault::{Fault, said};
 
@@ -37,6 +38,27 @@ impl Refused {
     /// What the domain refused about a thing that the path names.
     pub(crate) fn of(refusal: &Refusal) -> Self {
         Self::new(status(refusal), refusal.code(), refusal.to_string(), refusal.hint())
+    }
+
+    /// What the engine did not do, about a thing that the path names.
+    pub(crate) fn of_asked(error: &AskError) -> Self {
+        match error {
+            AskError::Refused(refusal) => Self::of(refusal),
+            AskError::NotKnown { .. } => Self::not_known(error),
+        }
+    }
+
+    /// The same about a thing that the body names.
+    pub(crate) fn of_asked_in_body(error: &AskError) -> Self {
+        match error {
+            AskError::Refused(refusal) => Self::of_body(refusal),
+            AskError::NotKnown { .. } => Self::not_known(error),
+        }
+    }
+
+    /// As of a gateway whose other side gave no answer: nobody may ask again by itself as after a 503.
+    fn not_known(error: &AskError) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, error.code(), error.to_string(), error.hint())
     }
 
     /// What the domain refused about a thing that the body names: the path is not at fault.

@@ -26,6 +26,7 @@ use segue_journal::{Owner, ReadError, Reader, Record, Scope, Store, Stream};
 use tokio::sync::{Mutex, broadcast, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
+use crate::ask::AskError;
 use crate::herald::Herald;
 use crate::ledger::{self, OpenError, Watch};
 use crate::outside::{Call, CallStat, CallStats, Limits, Pacer};
@@ -230,7 +231,7 @@ impl Engine {
         request: Request,
         key: Option<RequestKey>,
         by: By,
-    ) -> Result<ReleaseId, Refusal> {
+    ) -> Result<ReleaseId, AskError> {
         self.shared.ask(service, |desk| async move { desk.start(&request, None, key, &by).await }).await
     }
 
@@ -242,7 +243,7 @@ impl Engine {
         basis: Basis,
         key: Option<RequestKey>,
         by: By,
-    ) -> Result<ReleaseId, Refusal> {
+    ) -> Result<ReleaseId, AskError> {
         let work = |desk: Arc<Desk>| async move { desk.start(&request, Some(&basis), key, &by).await };
         self.shared.ask(service, work).await
     }
@@ -273,12 +274,12 @@ impl Engine {
         request: AdoptionRequest,
         shown: Shown,
         by: By,
-    ) -> Result<Adopted, Refusal> {
+    ) -> Result<Adopted, AskError> {
         self.shared.ask(service, |desk| async move { desk.adopt(&request, &shown, &by).await }).await
     }
 
     /// Says a word to a release.
-    pub async fn say(&self, release: &ReleaseId, word: Word, by: By) -> Result<(), Refusal> {
+    pub async fn say(&self, release: &ReleaseId, word: Word, by: By) -> Result<(), AskError> {
         let unknown = |_| Refusal::ReleaseUnknown { release: release.to_string() };
         let known = self.shared.configured(&release.service);
         known.map_err(unknown)?;
@@ -401,11 +402,11 @@ impl Shared {
     }
 
     /// Has a service's desk carry a request out.
-    async fn ask<T: Send + 'static, F: Future<Output = Result<T, Refusal>> + Send + 'static>(
+    async fn ask<T: Send + 'static, F: Future<Output = Result<T, AskError>> + Send + 'static>(
         &self,
         service: &ServiceName,
         work: impl FnOnce(Arc<Desk>) -> F,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, AskError> {
         let answer = {
             let tenure = self.tenure(service)?;
             tenure.requests.carry(work(tenure.desk(service)?))

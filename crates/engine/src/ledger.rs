@@ -16,8 +16,9 @@ use segue_domain::world::World;
 use segue_journal::{Append, ReadError, Reader, Records, Stream, StreamAppend};
 use tokio::sync::{Mutex, Notify, watch};
 
+use crate::ask::AskError;
 use crate::pen::{By, Pen, WriteError};
-use crate::ports::{WHAT_MAX_BYTES, brief, chain};
+use crate::ports::{WHAT_MAX_BYTES, brief};
 
 /// What anybody can see of a release.
 #[derive(Debug, Clone)]
@@ -159,11 +160,10 @@ impl Ledger {
         &self,
         by: &By,
         judge: impl FnOnce(&ReleaseState) -> Result<Vec<Event>, Refusal>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AskError> {
         let mut entry = self.entry.lock().await;
         let events = judge(&entry.state)?;
-        let written = self.write(&mut entry, by, events, Vec::new()).await;
-        written.map_err(|error| Refusal::NotServed { why: chain(&error) })?;
+        self.write(&mut entry, by, events, Vec::new()).await?;
         self.wake.notify_one();
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! is done to the outside world before its intent is in the journal; retries are made in one place.
 
 mod act;
+mod ask;
 mod book;
 mod decider;
 mod engine;
@@ -24,6 +25,7 @@ mod wave;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 
+pub use ask::AskError;
 pub use decider::{ByTheDomain, Decider};
 pub use engine::{Engine, Means, ServiceView, Settings};
 pub use ledger::{OpenError, Watch};

@@ -1,8 +1,8 @@
 //! The only hand that writes to the journal.
 //!
-//! Guarantees: what it says was written is written; what nobody knows is found out, never guessed; when
-//! somebody else holds the lease, the term is over at once; nothing is tried beyond the term's end, nor for ever within
-//! it.
+//! Guarantees: what it says was written is written, and what it says was not is not; what nobody knows is found out,
+//! never guessed, and called unknown when it cannot be found out; when somebody else holds the lease, the term is over
+//! at once; nothing is tried beyond the term's end, nor for ever within it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +37,16 @@ pub(crate) struct Pen {
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
-/// Why nothing was written, for good.
+/// Why an append was given up, for good.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WriteError {
-    /// Everything in memory is worth nothing any more.
+    /// Nothing of it was written. Everything in memory is worth nothing any more.
     #[error("the lease was lost")]
     Lost,
+    /// It may have been written, or may still be. Everything in memory is worth nothing any more; whoever holds the
+    /// lease next reads what became of it.
+    #[error("the lease was lost before the journal said whether it was written")]
+    NotKnown,
     /// It would be refused for ever: our own mistake.
     #[error("it cannot be written: {0}")]
     Unwritable(String),
@@ -72,82 +76,115 @@ impl Pen {
     /// Writes all of it or nothing, and ends with the term at the latest. Who asked tells it to everybody
     /// ([`Herald::tell`]) once its own picture is true again.
     pub(crate) async fn write(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
-        tokio::select! {
-            biased;
-            // Whoever holds the lease next reads what became of it.
-            () = self.term.end() => Err(WriteError::Lost),
-            written = self.written(append) => written,
-        }
-    }
-
-    async fn written(&self, append: &Append) -> Result<Vec<Record>, WriteError> {
         let lease = self.term.lease();
         let until = Instant::now() + TRIED_FOR;
+        // What it has come to if nothing more can be tried. A try whose end nobody saw may arrive late.
+        let mut given_up = WriteError::Lost;
         let mut tries = 0;
-        loop {
-            let answer = tokio::time::timeout(ANSWERS_WITHIN, self.store.append(&lease, append)).await;
-            let error = match answer {
-                Ok(Ok(appended)) => return Ok(appended.records),
-                Ok(Err(error)) => error,
-                Err(_elapsed) => AppendError::OutcomeUnknown("it gave no answer".into()),
+        while !self.term.left().is_zero() {
+            let Some(tried) = self.in_term(self.attempt(&lease, append)).await else {
+                return Err(WriteError::NotKnown);
             };
-            let found = match &error {
-                AppendError::Fenced { .. } => Found::Overtaken,
-                AppendError::Unwritable(_) => return Err(WriteError::Unwritable(chain(&error))),
-                AppendError::Unavailable(_) => Found::Nothing,
-                // An earlier try of this very append may be what is in its place.
-                AppendError::Conflict { .. } | AppendError::OutcomeUnknown(_) => {
-                    self.find(&lease, append).await?
+            let error = match tried {
+                Tried::Written(records) => return Ok(records),
+                Tried::Unwritable(what) => return Err(WriteError::Unwritable(what)),
+                Tried::Overtaken(error) => return Err(self.overtaken(&error, WriteError::Lost)),
+                Tried::Fenced(error) => return Err(self.overtaken(&error, given_up)),
+                Tried::Unreadable(what) => {
+                    tracing::error!(what, "nobody knows whether it was written: the lease is given up");
+                    self.term.give_up("the journal cannot be read".to_owned());
+                    return Err(WriteError::NotKnown);
+                }
+                Tried::Nothing(error) => error,
+                Tried::NotKnown(error) => {
+                    given_up = WriteError::NotKnown;
+                    error
                 }
             };
-            match found {
-                Found::Written(records) => return Ok(records),
-                Found::Overtaken => {
-                    tracing::error!(error = chain(&error), "the lease was lost");
-                    self.term.lose();
-                    return Err(WriteError::Lost);
-                }
-                Found::Nothing => {}
-            }
             tries += 1;
             if Instant::now() >= until {
-                tracing::error!(
-                    error = chain(&error),
-                    tries,
-                    "the journal takes no records: the lease is given up"
-                );
-                self.term.lose();
-                return Err(WriteError::Lost);
+                let error = chain(&error);
+                tracing::error!(error, tries, "the journal takes no records: the lease is given up");
+                self.term.give_up("the journal took no records".to_owned());
+                return Err(given_up);
             }
             tracing::warn!(error = chain(&error), tries, "the journal took nothing; trying again");
-            tokio::time::sleep(full_jitter(PAUSE_FIRST, PAUSE_MAX, tries, self.entropy.as_ref())).await;
+            let pause = full_jitter(PAUSE_FIRST, PAUSE_MAX, tries, self.entropy.as_ref());
+            self.in_term(tokio::time::sleep(pause)).await;
+        }
+        Err(given_up)
+    }
+
+    /// None when the term ended before the work did.
+    async fn in_term<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.term.end() => None,
+            done = work => Some(done),
         }
     }
 
-    async fn find(&self, lease: &Lease, append: &Append) -> Result<Found, WriteError> {
-        match fate(self.store.as_ref(), lease, append).await {
-            Ok(Fate::Written(appended)) => Ok(Found::Written(appended.records)),
-            Ok(Fate::NotWritten) => Ok(Found::Nothing),
-            Ok(Fate::Overtaken) => Ok(Found::Overtaken),
+    fn overtaken(&self, error: &AppendError, found: WriteError) -> WriteError {
+        tracing::error!(error = chain(error), "the lease was lost");
+        self.term.lose();
+        found
+    }
+
+    /// One try, and what became of it.
+    async fn attempt(&self, lease: &Lease, append: &Append) -> Tried {
+        let answer = tokio::time::timeout(ANSWERS_WITHIN, self.store.append(lease, append)).await;
+        let error = match answer {
+            Ok(Ok(appended)) => return Tried::Written(appended.records),
+            Ok(Err(error)) => error,
+            Err(_elapsed) => AppendError::OutcomeUnknown("it gave no answer".into()),
+        };
+        match &error {
+            AppendError::Fenced { .. } => Tried::Fenced(error),
+            AppendError::Unwritable(_) => Tried::Unwritable(chain(&error)),
+            AppendError::Unavailable(_) => Tried::Nothing(error),
+            // An earlier try of this very append may be what is in its place.
+            AppendError::Conflict { .. } => self.find(lease, append, Tried::Nothing(error)).await,
+            AppendError::OutcomeUnknown(_) => self.find(lease, append, Tried::NotKnown(error)).await,
+        }
+    }
+
+    /// Looks for the append in the journal; `tried` is what it is when it is not there.
+    async fn find(&self, lease: &Lease, append: &Append, tried: Tried) -> Tried {
+        match (fate(self.store.as_ref(), lease, append).await, tried) {
+            (Ok(Fate::Written(appended)), _) => Tried::Written(appended.records),
+            (Ok(Fate::Overtaken), Tried::Nothing(error) | Tried::NotKnown(error)) => Tried::Overtaken(error),
+            (Ok(Fate::NotWritten | Fate::Overtaken), tried) => tried,
             // Asked again: writing it twice is impossible, because its place is taken then.
-            Err(error @ ReadError::Unavailable(_)) => {
+            (Err(error @ ReadError::Unavailable(_)), tried) => {
                 tracing::warn!(error = chain(&error), "the journal does not answer");
-                Ok(Found::Nothing)
+                tried
             }
             // However often it is asked, the stream stays as it is.
-            Err(
-                error @ (ReadError::Broken { .. }
-                | ReadError::Newer { .. }
-                | ReadError::TooManyStreams
-                | ReadError::NoSuchStream { .. }),
-            ) => Err(WriteError::Unwritable(chain(&error))),
+            (
+                Err(
+                    error @ (ReadError::Broken { .. }
+                    | ReadError::Newer { .. }
+                    | ReadError::TooManyStreams
+                    | ReadError::NoSuchStream { .. }),
+                ),
+                _,
+            ) => Tried::Unreadable(chain(&error)),
         }
     }
 }
 
-/// What became of an append.
-enum Found {
+/// What became of one try.
+enum Tried {
     Written(Vec<Record>),
-    Nothing,
-    Overtaken,
+    /// Nothing of it was written.
+    Nothing(AppendError),
+    /// It may have been written, or may arrive late.
+    NotKnown(AppendError),
+    /// Somebody else wrote in its place.
+    Overtaken(AppendError),
+    /// Somebody else holds the lease: nothing of this try was written.
+    Fenced(AppendError),
+    Unwritable(String),
+    /// It may have been written, and the journal can never be read there.
+    Unreadable(String),
 }

@@ -429,7 +429,7 @@ impl ReleaseLoop<'_> {
 
     fn ended_by(error: &LedgerError) -> Ended {
         match error {
-            LedgerError::Write(WriteError::Lost) | LedgerError::Moved => Ended::Lost,
+            LedgerError::Write(WriteError::Lost | WriteError::NotKnown) | LedgerError::Moved => Ended::Lost,
             LedgerError::Write(WriteError::Unwritable(_)) | LedgerError::Illegal(_) => {
                 tracing::error!(%error, "the release cannot be written to its journal");
                 Ended::Stuck(error.to_string())

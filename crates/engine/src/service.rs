@@ -22,6 +22,7 @@ use segue_domain::world::{Needs, World};
 use segue_journal::ReadError;
 use tokio::sync::{Mutex, Notify, watch};
 
+use crate::ask::AskError;
 use crate::decider::Decider;
 use crate::ledger::{self, After, Ledger, LedgerError, OpenError, Watch};
 use crate::observe;
@@ -278,15 +279,15 @@ impl Desk {
     }
 
     /// A person's word to a release.
-    pub(crate) async fn say(&self, release: &ReleaseId, word: Word, by: &By) -> Result<(), Refusal> {
+    pub(crate) async fn say(&self, release: &ReleaseId, word: Word, by: &By) -> Result<(), AskError> {
         if let Some(ledger) = self.active().filter(|it| it.watch().borrow().release == *release) {
             let judge = |state: &_| may_say(state, word, &by.actor, by.reason.as_deref());
             return ledger.say(by, judge).await;
         }
         let known = self.history().releases.into_iter().find(|it| it.release == *release);
         match known.and_then(|it| it.ended) {
-            Some((verdict, _)) => Err(Refusal::ReleaseOver { release: release.clone(), verdict }),
-            None => Err(Refusal::ReleaseUnknown { release: release.to_string() }),
+            Some((verdict, _)) => Err(Refusal::ReleaseOver { release: release.clone(), verdict }.into()),
+            None => Err(Refusal::ReleaseUnknown { release: release.to_string() }.into()),
         }
     }
 

@@ -8,9 +8,9 @@ use segue_domain::decision::Reason;
 use segue_domain::event::{RequestKey, Word};
 use segue_domain::ids::{ReleaseId, Version};
 use segue_domain::plan::Kind;
-use segue_domain::refusal::Refusal;
 use segue_domain::request::Request;
 use segue_domain::state::{Leg, ReleaseState, Stance};
+use segue_engine::AskError;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::ground::{Ground, person};
@@ -73,7 +73,7 @@ async fn ask(ground: &Ground, number: usize, wish: Wish) -> Option<ReleaseId> {
     }
 }
 
-async fn try_to_ask(ground: &Ground, number: usize, wish: Wish) -> Option<Result<ReleaseId, Refusal>> {
+async fn try_to_ask(ground: &Ground, number: usize, wish: Wish) -> Option<Result<ReleaseId, AskError>> {
     let daemon = ground.leader()?;
     let request = Request {
         kind: wish.kind,

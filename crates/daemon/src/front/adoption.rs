@@ -44,7 +44,8 @@ impl Front {
         let shown =
             Shown { basis: plans::basis_of_adoption(plan).map_err(refused)?, digest: plan.digest.clone() };
         let by = who.with(reason.as_deref());
-        let adopted = self.engine.adopt(&service.name, asked, shown, by).await.map_err(refused)?;
+        let adopted = self.engine.adopt(&service.name, asked, shown, by).await;
+        let adopted = adopted.map_err(|error| Refused::of_asked(&error))?;
         let outcome = match adopted.end {
             AdoptionEnd::FoundDone => AdoptionOutcome::FoundDone,
             AdoptionEnd::Did => AdoptionOutcome::Did,

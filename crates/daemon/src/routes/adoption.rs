@@ -47,6 +47,7 @@ pub(super) async fn plan(
         (status = 409, description = "A release is active, or the plan is another; nothing was changed", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Refused; nothing was changed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not now, or some tags may have been written: ask again", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "The journal did not say whether it was done: look, or ask again", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn adopt(

@@ -28,6 +28,7 @@ use crate::problem::{Fault, Refused};
         (status = 409, description = "Another release is active", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Refused; nothing was changed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not now; nothing was changed", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "The journal did not say whether it was done: look, or ask again with the same key", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn create(

@@ -24,6 +24,8 @@ use crate::problem::Refused;
         (status = 200, description = "Said", body = ReleaseView),
         (status = 404, description = "No such release", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It makes no sense now; nothing was changed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not now; nothing was changed", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "The journal did not say whether it was done: look, or ask again", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn say(

@@ -67,6 +67,19 @@ async fn a_request_for_a_release_that_cannot_be_is_refused_with_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_release_that_may_have_begun_is_not_said_to_have_been_refused() {
+    let rig = Rig::ready().await;
+    let choke = rig.world.choke();
+    choke.add(Call::Append, Nth::Each, What::FailAfter);
+    choke.add(Call::Page, Nth::Each, What::FailBefore(Class::Retry));
+    let answer = rig.post("/v1/releases", CANARY).await;
+    let problem: segue_api::Problem = answer.json();
+    assert_eq!((problem.status, problem.code.as_str()), (504, "outcome-unknown"), "{problem:?}");
+    let hint = problem.hint.expect("it says what to do");
+    assert!(hint.contains("look what there is"), "{hint}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_release_and_a_word_at_the_wrong_time_are_refused() {
     let rig = Rig::ready().await;
     rig.canary().await;

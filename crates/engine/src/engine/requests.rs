@@ -5,9 +5,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use segue_domain::refusal::Refusal;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+
+use crate::ask::AskError;
 
 /// The requests of one term. All are gone when this is dropped.
 #[derive(Debug, Default)]
@@ -17,17 +18,17 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Begins to carry one out. The answer says how it ended.
-    pub(super) fn carry<T: Send + 'static, F: Future<Output = Result<T, Refusal>> + Send + 'static>(
+    pub(super) fn carry<T: Send + 'static, F: Future<Output = Result<T, AskError>> + Send + 'static>(
         &self,
         work: F,
-    ) -> impl Future<Output = Result<T, Refusal>> + use<T, F> {
+    ) -> impl Future<Output = Result<T, AskError>> + use<T, F> {
         let (tell, told) = oneshot::channel();
         let mut tasks = self.lock();
         while tasks.try_join_next().is_some() {}
         // Who does not wait any more need not be told.
         tasks.spawn(async move { drop(tell.send(work.await)) });
         async move {
-            let cut_off = || Refusal::NotServed { why: "the request was cut off before its end".to_owned() };
+            let cut_off = || AskError::NotKnown { why: "it was cut off before its end".to_owned() };
             told.await.unwrap_or_else(|_dropped| Err(cut_off()))
         }
     }

@@ -27,6 +27,7 @@ use segue_journal::Append;
 
 use super::Desk;
 use super::book::ServiceBook;
+use crate::ask::AskError;
 use crate::outside::Call;
 use crate::pen::By;
 use crate::ports::{Class, chain};
@@ -86,9 +87,9 @@ impl Desk {
         request: &AdoptionRequest,
         shown: &Shown,
         by: &By,
-    ) -> Result<Adopted, Refusal> {
+    ) -> Result<Adopted, AskError> {
         if let Some(what) = self.trouble() {
-            return Err(Refusal::CannotSee { what });
+            return Err(Refusal::CannotSee { what }.into());
         }
         for _ in 0..LOOKS_MAX {
             self.settle_adoption().await?;
@@ -103,7 +104,7 @@ impl Desk {
             }
         }
         let why = "each time its servers were looked at, much had happened before it could go on".to_owned();
-        Err(Refusal::NotServed { why })
+        Err(Refusal::NotServed { why }.into())
     }
 
     async fn agreed(
@@ -112,7 +113,7 @@ impl Desk {
         plan: AdoptionPlan,
         shown: &Shown,
         by: &By,
-    ) -> Result<Adopted, Refusal> {
+    ) -> Result<Adopted, AskError> {
         let differences = shown.basis.differences(&plan.basis());
         let before = book.state.adopted_as(&shown.digest).map(|adoption| adoption.servers.clone());
         match (plan.is_done(), differences.is_empty(), before) {
@@ -125,7 +126,7 @@ impl Desk {
             }
             // Nothing of it was done for this yes, whoever did it or took the servers away.
             (true, false, None) | (false, false, Some(_) | None) => {
-                Err(Refusal::AdoptionChanged { service: plan.service, differences })
+                Err(Refusal::AdoptionChanged { service: plan.service, differences }.into())
             }
         }
     }
@@ -136,23 +137,27 @@ impl Desk {
         plan: AdoptionPlan,
         digest: String,
         by: &By,
-    ) -> Result<Adopted, Refusal> {
+    ) -> Result<Adopted, AskError> {
         let number = book.state.next_adoption();
         let servers = taken(plan);
         let began = ServiceEvent::AdoptionBegan { number, servers: servers.clone(), digest };
         self.record(book, by, began).await?;
         let outcome = self.write_tags(&servers).await;
         let ended = ServiceEvent::AdoptionEnded { number, outcome: outcome.clone() };
-        self.record(book, &By::engine(), ended).await?;
+        if let Err(error) = self.record(book, &By::engine(), ended).await {
+            // The tags are written all the same, and the next desk goes on from there.
+            let end = AdoptionEnd::Unknown(format!("its end is not in the journal: {}", chain(&error)));
+            return Ok(Adopted { servers, end });
+        }
         match outcome {
             Outcome::Done(_) => Ok(Adopted { servers, end: AdoptionEnd::Did }),
-            Outcome::Refused { why, .. } => Err(Refusal::TagsRefused { why }),
+            Outcome::Refused { why, .. } => Err(Refusal::TagsRefused { why }.into()),
             Outcome::Unknown(why) => Ok(Adopted { servers, end: AdoptionEnd::Unknown(why) }),
         }
     }
 
     /// Ends an adoption of which a daemon that is gone did not see the end.
-    pub(super) async fn settle_adoption(&self) -> Result<(), Refusal> {
+    pub(super) async fn settle_adoption(&self) -> Result<(), AskError> {
         match self.cut_off().await? {
             Some(cut_off) => self.end_cut_off(cut_off).await,
             None => Ok(()),
@@ -167,7 +172,7 @@ impl Desk {
         Ok(Some(CutOff { begun, sight }))
     }
 
-    async fn end_cut_off(&self, cut_off: CutOff) -> Result<(), Refusal> {
+    async fn end_cut_off(&self, cut_off: CutOff) -> Result<(), AskError> {
         let CutOff { begun, sight } = cut_off;
         let mut book = self.book.lock().await;
         // Somebody else may have ended it.
@@ -176,7 +181,7 @@ impl Desk {
         }
         if !sight.is_fresh() {
             let why = format!("the servers of adoption {} were looked at too long ago", begun.number);
-            return Err(Refusal::NotServed { why });
+            return Err(Refusal::NotServed { why }.into());
         }
         self.heed_generations(&sight, begun.servers.keys());
         tracing::warn!(adoption = begun.number, "an adoption was cut off; it is ended now");
@@ -196,7 +201,7 @@ impl Desk {
         let ended = match cut_off {
             Ok(Some(cut_off)) => self.end_cut_off(cut_off).await,
             Ok(None) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         if let Err(error) = ended {
             tracing::warn!(error = chain(&error), "an adoption that was cut off cannot be ended yet");
@@ -270,11 +275,10 @@ impl Desk {
         Outcome::Done(Done::Nothing)
     }
 
-    async fn record(&self, book: &mut ServiceBook, by: &By, event: ServiceEvent) -> Result<(), Refusal> {
+    async fn record(&self, book: &mut ServiceBook, by: &By, event: ServiceEvent) -> Result<(), AskError> {
         let (at, events) = (self.pen.clock.now(), [event]);
         let append = Append { streams: vec![book.part(at, by, &events)], outbox: Vec::new() };
-        let written = self.pen.write(&append).await;
-        let written = written.map_err(|error| Refusal::NotServed { why: error.to_string() })?;
+        let written = self.pen.write(&append).await?;
         book.applied(at, &events);
         self.history.send_replace(book.state.clone());
         self.pen.herald.tell(written);

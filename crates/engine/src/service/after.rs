@@ -105,7 +105,9 @@ impl Aftercare {
             }
             let is_over = match round.clear_up(&one.ledger, &one.claimed).await {
                 Ok(is_over) => is_over,
-                Err(error @ LedgerError::Write(WriteError::Lost)) => return Err(error),
+                Err(error @ LedgerError::Write(WriteError::Lost | WriteError::NotKnown)) => {
+                    return Err(error);
+                }
                 // The others' old servers are not left running for it.
                 Err(error) => {
                     let release = &one.state.plan.release;

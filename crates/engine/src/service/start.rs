@@ -20,6 +20,7 @@ use segue_journal::{Append, Stream, StreamAppend};
 
 use super::Desk;
 use super::book::ServiceBook;
+use crate::ask::AskError;
 use crate::ledger::{Ledger, Watch};
 use crate::observe;
 use crate::outside::Call;
@@ -43,9 +44,9 @@ impl Desk {
         basis: Option<&Basis>,
         key: Option<RequestKey>,
         by: &By,
-    ) -> Result<ReleaseId, Refusal> {
+    ) -> Result<ReleaseId, AskError> {
         if let Some(what) = self.trouble() {
-            return Err(Refusal::CannotSee { what });
+            return Err(Refusal::CannotSee { what }.into());
         }
         if let Some(release) = begun_as(key.as_ref(), &self.history())? {
             return Ok(release);
@@ -58,12 +59,12 @@ impl Desk {
         }
         if let Some(open) = book.state.open_adoption() {
             let why = format!("adoption {} has no end in the journal yet", open.number);
-            return Err(Refusal::NotServed { why });
+            return Err(Refusal::NotServed { why }.into());
         }
         let plan = self.planned(request, &book.state).await?;
         let differences = basis.map(|basis| basis.differences(&plan.basis())).unwrap_or_default();
         if !differences.is_empty() {
-            return Err(Refusal::PlanStale { differences });
+            return Err(Refusal::PlanStale { differences }.into());
         }
         let release = plan.release.clone();
         let began = ServiceEvent::Began {
@@ -104,7 +105,7 @@ impl Desk {
         plan: Plan,
         began: ServiceEvent,
         by: &By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AskError> {
         let at = self.pen.clock.now();
         let release = plan.release.clone();
         let state = ReleaseState::planned(plan.clone(), at);
@@ -115,8 +116,7 @@ impl Desk {
         };
         let events = [began];
         let streams = vec![book.part(at, by, &events), first];
-        let written = self.pen.write(&Append { streams, outbox: Vec::new() }).await;
-        let written = written.map_err(|error| Refusal::NotServed { why: error.to_string() })?;
+        let written = self.pen.write(&Append { streams, outbox: Vec::new() }).await?;
         book.applied(at, &events);
         self.history.send_replace(book.state.clone());
         let known = Watch { release, seq: 1, state: Arc::new(state), waiting: None, world: None };

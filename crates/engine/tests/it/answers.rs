@@ -6,6 +6,7 @@ use segue_domain::event::Word;
 use segue_domain::plan::Kind;
 use segue_domain::refusal::Refusal;
 use segue_domain::state::{ReleaseState, Stance};
+use segue_engine::AskError;
 use segue_engine::fakes::{FIRST, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
 
@@ -83,7 +84,7 @@ async fn helped(it: &Operator, wrong: &Wrong) -> Ended {
         match it.try_start(Kind::Full, Some(SECOND)).await {
             Ok(release) => break release,
             // Nothing was changed: it is asked again.
-            Err(Refusal::CannotSee { .. }) => it.world.choke().heal(wrong.method),
+            Err(AskError::Refused(Refusal::CannotSee { .. })) => it.world.choke().heal(wrong.method),
             Err(refusal) => panic!("it was not taken: {refusal}"),
         }
     };

@@ -20,7 +20,9 @@ use segue_domain::service_state::{Adoption, ServiceState};
 use segue_domain::state::ReleaseState;
 use segue_domain::step::Step;
 use segue_engine::fakes::{FakeWorld, Life, SeededEntropy};
-use segue_engine::{Adopted, By, ByTheDomain, Engine, Limits, Means, Rhythm, ServiceSetup, Settings, Shown};
+use segue_engine::{
+    Adopted, AskError, By, ByTheDomain, Engine, Limits, Means, Rhythm, ServiceSetup, Settings, Shown,
+};
 use segue_journal::{MemoryStore, Owner, Reader, Record, Scope, Store, Stream, StreamEnd, Via};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -199,7 +201,7 @@ impl Operator {
     }
 
     /// Asks for a release; asks again under the same key when no answer came.
-    pub(crate) async fn try_start(&self, kind: Kind, version: Option<&str>) -> Result<ReleaseId, Refusal> {
+    pub(crate) async fn try_start(&self, kind: Kind, version: Option<&str>) -> Result<ReleaseId, AskError> {
         self.try_start_over(kind, version, None).await
     }
 
@@ -209,7 +211,7 @@ impl Operator {
         kind: Kind,
         version: Option<&str>,
         check: Option<&str>,
-    ) -> Result<ReleaseId, Refusal> {
+    ) -> Result<ReleaseId, AskError> {
         let key = format!("{kind}-{version:?}-{}", self.releases().await);
         let overrides = check.map(|check| (CheckName::new(check), "a person looked".to_owned()));
         let overrides = overrides.into_iter().collect();
@@ -227,7 +229,7 @@ impl Operator {
     }
 
     /// Looks who would be taken in, and says yes to what is shown.
-    pub(crate) async fn adopt(&self) -> Result<Adopted, Refusal> {
+    pub(crate) async fn adopt(&self) -> Result<Adopted, AskError> {
         self.ask(|engine| async move {
             let request = AdoptionRequest::default();
             let shown = shown(&engine.plan_adoption(&Self::service(), &request).await?);
@@ -246,7 +248,7 @@ impl Operator {
     }
 
     /// Says yes to a plan that was shown before.
-    pub(crate) async fn adopt_as(&self, shown: &Shown) -> Result<Adopted, Refusal> {
+    pub(crate) async fn adopt_as(&self, shown: &Shown) -> Result<Adopted, AskError> {
         self.ask(|engine| async move {
             engine.adopt(&Self::service(), AdoptionRequest::default(), shown.clone(), by()).await
         })
@@ -279,7 +281,7 @@ impl Operator {
         }
     }
 
-    pub(crate) async fn try_say(&self, release: &ReleaseId, word: Word) -> Result<(), Refusal> {
+    pub(crate) async fn try_say(&self, release: &ReleaseId, word: Word) -> Result<(), AskError> {
         self.ask(|engine| async move { engine.say(release, word, by()).await }).await
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use segue_domain::instance::InstanceState;
 use segue_domain::refusal::Refusal;
-use segue_engine::Engine;
 use segue_engine::fakes::{Life, Method, Nth, SECOND, What};
 use segue_engine::ports::Class;
+use segue_engine::{AskError, Engine};
 use tokio::time::{sleep, timeout};
 
 use crate::daemons::{Place, full_release, rollback, until};
@@ -46,7 +46,7 @@ async fn a_request_that_takes_long_keeps_no_daemon_from_giving_the_lease_back() 
     sleep(Duration::from_secs(1)).await;
     stops_in_time(&place, &first).await;
     let answer = asked.await.expect("nothing broke down");
-    assert!(matches!(answer, Err(Refusal::NotServed { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(AskError::NotKnown { .. })), "{answer:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +114,7 @@ async fn an_earlier_release_that_cannot_be_read_lets_nothing_begin_until_it_can(
     let trouble = || second.services().into_iter().find_map(|it| it.trouble);
     assert!(trouble().is_some_and(|why| why.contains("boards-1")), "{:?}", trouble());
     let refused = rollback(&second).await;
-    assert!(matches!(refused, Err(Refusal::CannotSee { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(AskError::Refused(Refusal::CannotSee { .. }))), "{refused:?}");
     place.world.choke().heal(Method::Page);
     sleep(Duration::from_mins(1)).await;
     assert_eq!(trouble(), None);

@@ -367,7 +367,7 @@ async fn a_second_release_is_refused_and_the_same_request_is_the_same_release() 
     play(&world, world.service(), |it| async move {
         let release = it.start(Kind::Canary, Some(SECOND)).await;
         let refused = it.try_start(Kind::Full, Some("3")).await;
-        assert_eq!(refused, Err(Refusal::ReleaseActive { active: release.clone() }));
+        assert_eq!(refused, Err(Refusal::ReleaseActive { active: release.clone() }.into()));
         assert_eq!(it.verdict(&release).await, "passed");
     })
     .await;
@@ -452,7 +452,7 @@ async fn a_release_that_nobody_knows_is_refused() {
     play(&world, world.service(), |it| async move {
         let unknown = ReleaseId::parse("boards-7").unwrap();
         let refused = it.try_say(&unknown, Word::Pause).await;
-        assert_eq!(refused, Err(Refusal::ReleaseUnknown { release: "boards-7".to_owned() }));
+        assert_eq!(refused, Err(Refusal::ReleaseUnknown { release: "boards-7".to_owned() }.into()));
     })
     .await;
 }
