@@ -9,6 +9,7 @@ mod logging;
 mod metrics;
 mod problem;
 mod routes;
+mod running;
 mod serve;
 mod server;
 mod start;

@@ -18,10 +18,10 @@ use segue_integrations::prometheus::{Prometheus, QueryLimits};
 use segue_integrations::system::{RandomEntropy, SteadyClock, SystemClock};
 use segue_journal::{Owner, ReadError, Reader, Scope, Store};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::check;
 use crate::logging;
+use crate::running::{Begun, Told};
 use crate::server::{Parts, Server};
 use crate::start::StartError;
 
@@ -34,10 +34,8 @@ pub(crate) const SCOPE: &str = "segue";
 /// what it gives up has no reason.
 const QUERY_WITHIN: Duration = Duration::from_secs(4);
 const CONTROL_WITHIN: Duration = Duration::from_secs(4);
-/// Answers that are under way when the daemon is told to stop.
-const ANSWERS_END_WITHIN: Duration = Duration::from_secs(5);
 
-/// Runs the daemon until it is told to stop (SIGTERM, SIGINT). When it is ready to work it prints one line of
+/// Runs the daemon until it is told to stop (SIGTERM, SIGINT); told a second time, it ends at once. When it is ready to work it prints one line of
 /// JSON on stdout: `{"listening":"http://127.0.0.1:7788"}`; with `"waits_for":"segue-1"` beside it when another
 /// daemon works on the journal and this one is ready to take over.
 pub async fn serve(config: &Path) -> Result<(), StartError> {
@@ -51,11 +49,10 @@ pub async fn serve(config: &Path) -> Result<(), StartError> {
     let journal = config.daemon.journal.open().await?;
     understood(&*journal).await?;
     let (listener, bound) = listen(address).await?;
-    let told = Told::listen().map_err(StartError::Signals)?;
+    let mut told = Told::listen().map_err(StartError::Signals)?;
     let server = Server::begin(parts(&config, Arc::clone(&journal)).await?);
-    run(&config, server, listener, bound, told).await.map_err(StartError::Ended)?;
-    journal.close().await;
-    Ok(())
+    let begun = Begun { server, journal, listener, bound };
+    begun.run(check::warn_of_credentials(&config), async || told.stop().await).await
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -73,76 +70,8 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     }
 }
 
-/// The signals that stop a daemon.
-struct Told {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Told {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    /// Which one came.
-    async fn stop(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-}
-
-async fn run(
-    config: &Config,
-    server: Server,
-    listener: TcpListener,
-    bound: SocketAddr,
-    mut told: Told,
-) -> std::io::Result<()> {
-    let mut answering = tokio::spawn(server.answer(listener));
-    let announced = async {
-        tokio::join!(announced(&server, bound), check::warn_of_credentials(config));
-        std::future::pending::<()>().await;
-    };
-    let signal = tokio::select! {
-        signal = told.stop() => signal,
-        ended = &mut answering => return ended.map_err(std::io::Error::other)?,
-        () = announced => "nothing",
-    };
-    tracing::info!(signal, "stopping");
-    server.hush();
-    if tokio::time::timeout(ANSWERS_END_WITHIN, &mut answering).await.is_err() {
-        answering.abort();
-    }
-    server.stop().await;
-    tracing::info!("stopped");
-    Ok(())
-}
-
-async fn announced(server: &Server, bound: SocketAddr) {
-    tokio::select! {
-        biased;
-        () = server.ready() => {
-            tracing::info!(%bound, "ready");
-            announce(&serde_json::json!({ "listening": format!("http://{bound}") }));
-        }
-        owner = server.waiting() => {
-            tracing::info!(%bound, %owner, "ready to take over");
-            let line = serde_json::json!({ "listening": format!("http://{bound}"), "waits_for": owner.as_str() });
-            announce(&line);
-            server.ready().await;
-            tracing::info!(%bound, "ready: it has taken over");
-        }
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "the one line that programs wait for")]
-fn announce(line: &serde_json::Value) {
-    println!("{line}");
-}
-
-/// A record of a newer daemon is refused before anything is begun: this one must not guess what it means.
+/// A record of a newer daemon is refused before anything is begun: this one must not guess what it means. What
+/// cannot be read for another reason the engine leaves alone, and says why; the others are served.
 pub(crate) async fn understood(journal: &dyn Reader) -> Result<(), StartError> {
     journal.understood().await.map_err(|error| match error {
         ReadError::Newer { stream, found, understood } => {

@@ -93,6 +93,12 @@ impl Server {
         self.engine.waiting().await
     }
 
+    /// Returns when nothing renews the lease any more, though nobody told it to stop: a defect. Releases go on where
+    /// the next daemon finds them.
+    pub async fn broken(&self) {
+        self.engine.unkept().await;
+    }
+
     /// Answers requests until [`Server::hush`]. It holds nothing of this server but its routes.
     pub fn answer(
         &self,

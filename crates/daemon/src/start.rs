@@ -1,5 +1,5 @@
 //! Why a daemon did not start, or ended by itself. Whatever kept it from starting, nothing was begun: only
-//! [`StartError::Ended`] comes later.
+//! [`StartError::Ended`] and [`StartError::BrokeDown`] come later.
 
 use std::net::SocketAddr;
 
@@ -36,6 +36,9 @@ pub enum StartError {
     /// It had begun. Releases are where the world is, as after any death.
     #[error("the API stopped answering")]
     Ended(#[source] std::io::Error),
+    /// The same.
+    #[error("the engine broke down, and nothing renews the lease; the log says why")]
+    BrokeDown,
 }
 
 impl StartError {
@@ -55,7 +58,7 @@ impl StartError {
             | Self::JournalUnreadable(_)
             | Self::HttpClient(_)
             | Self::Signals(_) => "cannot-start",
-            Self::Ended(_) => "daemon-ended",
+            Self::Ended(_) | Self::BrokeDown => "daemon-ended",
         }
     }
 
@@ -95,7 +98,7 @@ impl StartError {
             Self::HttpClient(_) | Self::Signals(_) => {
                 "see the limits under which the daemon runs: files, memory"
             }
-            Self::Ended(_) => "start it again; releases go on where they are",
+            Self::Ended(_) | Self::BrokeDown => "start it again; releases go on where they are",
         })
     }
 
@@ -118,7 +121,8 @@ impl StartError {
             | Self::JournalUnreadable(_)
             | Self::HttpClient(_)
             | Self::Signals(_)
-            | Self::Ended(_) => false,
+            | Self::Ended(_)
+            | Self::BrokeDown => false,
         }
     }
 
