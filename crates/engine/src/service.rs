@@ -20,7 +20,7 @@ use segue_domain::service::Service;
 use segue_domain::service_state::ServiceState;
 use segue_domain::world::{Needs, World};
 use segue_journal::ReadError;
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit, watch};
 
 use crate::ask::AskError;
 use crate::decider::Decider;
@@ -40,6 +40,10 @@ pub(crate) use book::read_history;
 
 /// Ticks from one look after what earlier releases left to the next.
 const IDLE_TICKS: u32 = 10;
+
+/// Requests for a release or an adoption that are carried out one after the other. Each may look at AWS for half a
+/// minute; who waits for more of them than this has gone.
+const QUEUE_MAX: usize = 8;
 
 /// A service and its ways out.
 #[derive(Debug, Clone)]
@@ -64,6 +68,8 @@ pub(crate) struct Desk {
     trouble: watch::Sender<Option<String>>,
     /// A release was begun.
     begun: Notify,
+    /// Places for those who wait for the book, and for the one who has it.
+    queue: Semaphore,
     aftercare: Mutex<Aftercare>,
 }
 
@@ -125,6 +131,7 @@ impl Desk {
             active: std::sync::Mutex::new(active),
             trouble: watch::Sender::new(None),
             begun: Notify::new(),
+            queue: Semaphore::new(QUEUE_MAX),
             aftercare: Mutex::new(aftercare),
             setup,
             pen,
@@ -150,6 +157,13 @@ impl Desk {
     fn let_go(&self, ledger: &Arc<Ledger>) {
         let mut active = self.active.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         active.take_if(|it| Arc::ptr_eq(it, ledger));
+    }
+
+    /// A place among those who want something begun. Words to a release need none: an abort never waits here.
+    fn queue(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let why =
+            || format!("{QUEUE_MAX} requests for the service are being carried out already; ask again later");
+        self.queue.try_acquire().map_err(|_none_free| Refusal::NotServed { why: why() })
     }
 
     /// Why nothing is done for the service, until a person looks.

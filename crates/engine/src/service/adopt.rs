@@ -91,6 +91,7 @@ impl Desk {
         if let Some(what) = self.trouble() {
             return Err(Refusal::CannotSee { what }.into());
         }
+        let _place = self.queue()?;
         for _ in 0..LOOKS_MAX {
             self.settle_adoption().await?;
             let history = self.history();

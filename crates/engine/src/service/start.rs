@@ -51,6 +51,7 @@ impl Desk {
         if let Some(release) = begun_as(key.as_ref(), &self.history())? {
             return Ok(release);
         }
+        let _place = self.queue()?;
         self.settle_adoption().await?;
         let mut book = self.book.lock().await;
         // Somebody else may have been quicker.

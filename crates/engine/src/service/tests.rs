@@ -133,3 +133,29 @@ async fn a_plan_asks_servers_that_may_be_somebody_elses_and_ends_no_term() {
     desk.plan_adoption(&AdoptionRequest::default()).await.unwrap();
     assert!(!desk.pen.term.is_lost());
 }
+
+#[tokio::test(start_paused = true)]
+async fn those_who_ask_while_aws_is_away_do_not_stand_in_an_endless_row() {
+    let world = FakeWorld::with_fleet(1, 1);
+    let desk = desk(&world, Arc::new(world.store())).await;
+    world.choke().add(Method::Images, Nth::Each, What::Late(std::time::Duration::from_secs(20)));
+    let ask = |number: usize| {
+        let (desk, version) = (&desk, Some(Version::new(SECOND)));
+        let key = RequestKey { key: number.to_string(), digest: "same".to_owned() };
+        async move {
+            let overrides = std::collections::BTreeMap::new();
+            let request = Request { kind: Kind::Full, version, parent: None, overrides };
+            desk.start(&request, None, Some(key), &By::engine()).await
+        }
+    };
+    let answers = futures_util::future::join_all((0..=QUEUE_MAX).map(ask)).await;
+    let told = |error: &AskError| error.to_string();
+    let last = answers.last().unwrap().as_ref().unwrap_err();
+    assert_eq!(last.code(), "not-served");
+    assert!(told(last).contains("8 requests for the service are being carried out already"), "{last}");
+    for error in answers[..QUEUE_MAX].iter().filter_map(|it| it.as_ref().err()) {
+        assert_ne!(error.code(), "not-served", "{error}");
+    }
+    // Who has been answered leaves the row.
+    assert!(desk.queue().is_ok());
+}
