@@ -10,10 +10,12 @@ use crate::clients::said;
 use crate::on_postgres::{Daemon, daemon, records, segue};
 use crate::program::{self, until};
 
-/// The lease's time to live and the five seconds after it; and as much again for a machine that does other things.
+/// What is promised is the lease's time to live and five seconds: 35. This is no measure of it but the end of a wait: a
+/// machine that does other things at the same time (two daemons, a database, a sandbox and its servers on a few cores)
+/// may need as much again. What it took is printed.
 const TAKEOVER_MS_MAX: i64 = 35_000 + 35_000;
 
-/// Answers that are under way may end first, and the other asks every second; much less than the lease.
+/// Calls that are under way end first, and the other asks every second; much less than the lease.
 const GIVEN_BACK_MS_MAX: i64 = 15_000;
 
 /// Of a hundred people; some open one more.
