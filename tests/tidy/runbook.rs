@@ -81,14 +81,18 @@ fn sections(runbook: &str) -> Vec<String> {
 /// From its own heading to the next one as high.
 fn part(runbook: &str) -> String {
     let inside = runbook.lines().skip_while(|line| line.strip_prefix("## ") != Some(PART)).skip(1);
-    inside.take_while(|line| !line.starts_with("## ")).map(|line| format!("{line}\n")).collect()
+    inside.take_while(|line| !line.starts_with("## ")).flat_map(|line| [line, "\n"]).collect()
 }
 
 fn check(tree: &Tree) -> Vec<String> {
     let parsed = |path: &str| rust::parse(path, tree.get(path).unwrap_or_default()).ok();
     let (mut reasons, mut codes) = (Reasons::default(), Codes::default());
-    parsed(REASONS).iter().for_each(|file| reasons.visit_file(file));
-    parsed(CODES).iter().for_each(|file| codes.visit_file(file));
+    if let Some(file) = parsed(REASONS) {
+        reasons.visit_file(&file);
+    }
+    if let Some(file) = parsed(CODES) {
+        codes.visit_file(&file);
+    }
     let sections = sections(tree.get(RUNBOOK).unwrap_or_default());
     let mut findings = Vec::new();
     for reason in &reasons.0 {

@@ -52,7 +52,7 @@ pub async fn serve(config: &Path) -> Result<(), StartError> {
     let mut told = Told::listen().map_err(StartError::Signals)?;
     let server = Server::begin(parts(&config, Arc::clone(&journal)).await?);
     let begun = Begun { server, journal, listener, bound };
-    begun.run(check::warn_of_credentials(&config), async || told.stop().await).await
+    Box::pin(begun.run(check::warn_of_credentials(&config), async || told.stop().await)).await
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

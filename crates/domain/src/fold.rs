@@ -140,18 +140,7 @@ impl ReleaseState {
             Event::Intended(intent) => self.intend(intent, at),
             Event::Ended { id, attempt, outcome } => self.end(id, *attempt, outcome, at)?,
             Event::BatchRaised { batch, attempt, count, lost } => {
-                let index = usize::try_from(*batch).unwrap_or(usize::MAX);
-                let batch = self.batches.get_mut(index).ok_or("a batch that is not in the plan")?;
-                batch.attempt = *attempt;
-                batch.count = *count;
-                for id in lost {
-                    batch.launched.remove(id);
-                    batch.lost.insert(id.clone());
-                }
-                // They are cleared away from now on.
-                if *count == 0 && !lost.is_empty() {
-                    self.progress_at = at;
-                }
+                self.raise(*batch, (*attempt, *count), lost, at)?;
             }
             Event::Joined { servers } => self.join(servers, at)?,
             Event::SlotsLeased { routes } => {
@@ -190,6 +179,27 @@ impl ReleaseState {
             Event::Held { reason } => self.stance = Stance::Held { reason: reason.clone(), since: at },
             Event::Closed { verdict } => self.close(verdict, at),
             Event::Said { word, .. } => self.hear(*word, at),
+        }
+        Ok(())
+    }
+
+    fn raise(
+        &mut self,
+        batch: u32,
+        (attempt, count): (u32, u32),
+        lost: &[InstanceId],
+        at: Timestamp,
+    ) -> Result<(), &'static str> {
+        let index = usize::try_from(batch).unwrap_or(usize::MAX);
+        let batch = self.batches.get_mut(index).ok_or("a batch that is not in the plan")?;
+        (batch.attempt, batch.count) = (attempt, count);
+        for id in lost {
+            batch.launched.remove(id);
+            batch.lost.insert(id.clone());
+        }
+        // They are cleared away from now on.
+        if count == 0 && !lost.is_empty() {
+            self.progress_at = at;
         }
         Ok(())
     }

@@ -83,6 +83,7 @@ bugs! {
     ReleaseHidden = "release-hidden" "Whoever takes over does not read that a release is on.";
     KeptForNothing = "kept-for-nothing" "Old servers are terminated when the release is over.";
     KeptForEver = "kept-for-ever" "Nobody looks after old servers when the release is over.";
+    JoinedIgnored = "joined-ignored" "Whoever joins the old servers in the middle is left as it is.";
     KeepsTurning = "keeps-turning" "A wave that moved nothing is begun again at once, for ever.";
 }
 

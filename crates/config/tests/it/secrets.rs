@@ -10,7 +10,7 @@ use segue_config::{Config, Environment};
 use segue_domain::event::Event;
 use segue_domain::ids::{Actor, ReleaseId};
 use segue_domain::instance::Image;
-use segue_domain::plan::{Kind, Plan};
+use segue_domain::plan::{Front, Kind, Plan};
 use segue_domain::service::Service;
 use segue_domain::time::Timestamp;
 use segue_journal::{
@@ -53,7 +53,14 @@ fn plan(service: Service) -> Plan {
         takeover: BTreeSet::new(),
         batches: Vec::new(),
         homes: BTreeMap::new(),
-        fronts: Vec::new(),
+        fronts: vec![Front {
+            forward: service.routing.first.forward.clone(),
+            green_group: None,
+            weights_before: BTreeMap::new(),
+            weights_shared: BTreeMap::new(),
+            weights_after: BTreeMap::new(),
+            floor: 0,
+        }],
         blue_groups: BTreeMap::new(),
         routes: BTreeMap::new(),
         floor: 0,

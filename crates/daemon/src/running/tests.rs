@@ -51,7 +51,9 @@ impl Scene {
     }
 }
 
-async fn nothing() {}
+fn nothing() -> impl Future<Output = ()> {
+    std::future::ready(())
+}
 
 async fn never() -> &'static str {
     std::future::pending().await

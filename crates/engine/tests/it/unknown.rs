@@ -18,7 +18,7 @@ async fn a_release_whose_commit_was_not_answered_is_not_said_to_have_changed_not
     // It is written, and nobody can be asked whether it was.
     place.world.choke().add(Method::Append, Nth::Each, What::FailAfter);
     place.world.choke().add(Method::Page, Nth::Each, What::FailBefore(Class::Retry));
-    let asked = timeout(Duration::from_secs(60), full_release(&daemon)).await.expect("it ends with the term");
+    let asked = timeout(Duration::from_mins(1), full_release(&daemon)).await.expect("it ends with the term");
     let Err(error @ AskError::NotKnown { .. }) = asked else { panic!("{asked:?}") };
     assert_eq!(error.code(), "outcome-unknown");
     let told = "it is not known whether this was done: the lease was lost before the journal said whether it was \
@@ -38,7 +38,7 @@ async fn a_release_of_which_the_journal_took_nothing_is_said_to_have_changed_not
     let daemon = place.daemon("only", &Life::new());
     daemon.leading().await;
     place.world.choke().add(Method::Append, Nth::Each, What::FailBefore(Class::Retry));
-    let asked = timeout(Duration::from_secs(60), full_release(&daemon)).await.expect("it is given up");
+    let asked = timeout(Duration::from_mins(1), full_release(&daemon)).await.expect("it is given up");
     assert!(matches!(asked, Err(AskError::Refused(Refusal::NotServed { .. }))), "{asked:?}");
 }
 

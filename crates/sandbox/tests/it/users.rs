@@ -254,8 +254,9 @@ async fn planned_moves_lose_nothing_and_leave_nobody_without_a_socket() {
     let figures = figures(&records);
     let mut report = Report::of_users(&figures, &recount);
     report.boards.alive_on_blue_at_close = u64::try_from(moving.len()).expect("few");
-    let broken: Vec<String> =
-        report.failures().into_iter().filter(|one| !one.contains("the release")).collect();
+    // There is no release here, and nobody who asks the servers how fast they admit.
+    let is_of_users = |one: &String| !one.contains("the release") && !one.contains("attaches");
+    let broken: Vec<String> = report.failures().into_iter().filter(is_of_users).collect();
     assert_eq!(broken, Vec::<String>::new(), "{report}\n{:?}", recount.examples);
     assert_eq!(report.edits.sent, report.edits.stored);
     assert!(report.clients.moved >= 20, "{report}");

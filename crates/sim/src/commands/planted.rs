@@ -115,7 +115,7 @@ impl Trial {
         let fate = self.fate();
         let budget = if fate == Fate::Hidden { budget.min(HIDDEN_FOR) } else { budget };
         let seen = self.search(first, budget);
-        let wrong = self.wrong(fate, seen.as_ref());
+        let wrong = wrong(fate, seen.as_ref());
         let Some(Seen { seeds, violations }) = seen else {
             let came = if fate == Fate::Hidden { "hidden" } else { "missed" };
             return Row { came, seeds: budget, wrong, ..self.nothing() };
@@ -164,30 +164,30 @@ impl Trial {
         })
     }
 
-    /// Whether a law is named; where it is planted for one, and no hold hides that, it must be that one. Of a mistake
-    /// that should be hidden nothing at all may be said.
+    /// Whether a law is named; where it is planted for one, and neither a hold nor a layer that is still there hides that,
+    /// it must be that one. Of a mistake that should be hidden nothing at all may be said.
     fn is_seen(self, violations: &[String]) -> bool {
         if self.fate() == Fate::Hidden {
             return !violations.is_empty();
         }
         let broken: Vec<&str> = violations.iter().filter_map(|it| Some(named(it)?.0)).collect();
         let wanted = PLANTED_FOR.iter().find(|(planted, _)| *planted == self.bug).map(|(_, law)| *law);
-        let is_held = matches!(self.fate(), Fate::Held(_));
-        !broken.is_empty() && (is_held || wanted.is_none_or(|law| broken.contains(&law)))
+        let has_layer = self.away.is_none() && BESIDE.iter().any(|(bug, _)| *bug == self.bug);
+        !broken.is_empty() && (has_layer || wanted.is_none_or(|law| broken.contains(&law)))
     }
+}
 
-    /// What is not as it should be.
-    fn wrong(self, fate: Fate, seen: Option<&Seen>) -> Option<String> {
-        match (fate, seen) {
-            (Fate::Found | Fate::Held(_), None) => Some("was not found".to_owned()),
-            (Fate::Hidden, Some(_)) => Some("should be hidden, and is found".to_owned()),
-            (Fate::Held(law), Some(Seen { violations, .. })) => {
-                let is_it = |violation: &String| is_hold(violation) && violation.contains(law);
-                let other = violations.iter().find(|violation| !is_it(violation))?;
-                Some(format!("should be held for {law}, and did harm: {other}"))
-            }
-            (Fate::Found, Some(_)) | (Fate::Hidden, None) => None,
+/// What is not as it should be.
+fn wrong(fate: Fate, seen: Option<&Seen>) -> Option<String> {
+    match (fate, seen) {
+        (Fate::Found | Fate::Held(_), None) => Some("was not found".to_owned()),
+        (Fate::Hidden, Some(_)) => Some("should be hidden, and is found".to_owned()),
+        (Fate::Held(law), Some(Seen { violations, .. })) => {
+            let is_it = |violation: &String| is_hold(violation) && violation.contains(law);
+            let other = violations.iter().find(|violation| !is_it(violation))?;
+            Some(format!("should be held for {law}, and did harm: {other}"))
         }
+        (Fate::Found, Some(_)) | (Fate::Hidden, None) => None,
     }
 }
 
@@ -284,15 +284,13 @@ mod tests {
 
     #[test]
     fn what_is_not_as_it_should_be_is_told() {
-        let trial = |bug, away| Trial { bug, away };
         let seen = |said: &str| Some(Seen { seeds: 1, violations: vec![said.to_owned()] });
-        let found = trial(Bug::StaysRegistered, None);
-        assert!(found.wrong(Fate::Found, None).is_some());
-        assert!(found.wrong(Fate::Found, seen("S3: 1 ms: gone").as_ref()).is_none());
-        assert!(found.wrong(Fate::Hidden, seen("S3: 1 ms: gone").as_ref()).is_some());
-        assert!(found.wrong(Fate::Hidden, None).is_none());
-        assert!(found.wrong(Fate::Held("S10"), seen("A3: 1 ms: S10: too many").as_ref()).is_none());
-        assert!(found.wrong(Fate::Held("S10"), seen("A3: 1 ms: S9: too many").as_ref()).is_some());
-        assert!(found.wrong(Fate::Held("S10"), seen("S10: 1 ms: too many").as_ref()).is_some());
+        assert!(wrong(Fate::Found, None).is_some());
+        assert!(wrong(Fate::Found, seen("S3: 1 ms: gone").as_ref()).is_none());
+        assert!(wrong(Fate::Hidden, seen("S3: 1 ms: gone").as_ref()).is_some());
+        assert!(wrong(Fate::Hidden, None).is_none());
+        assert!(wrong(Fate::Held("S10"), seen("A3: 1 ms: S10: too many").as_ref()).is_none());
+        assert!(wrong(Fate::Held("S10"), seen("A3: 1 ms: S9: too many").as_ref()).is_some());
+        assert!(wrong(Fate::Held("S10"), seen("S10: 1 ms: too many").as_ref()).is_some());
     }
 }

@@ -21,12 +21,13 @@ use crate::store::Reader as _;
 use crate::stream::{About, Stream};
 
 /// Every journal that is kept: none may be taken away.
-const JOURNALS: [&str; 11] = [
+const JOURNALS: [&str; 12] = [
     "abort",
     "adoption",
     "canary-then-full",
     "deaths",
     "full",
+    "joined",
     "level-zero",
     "no-way-back",
     "rolled-back",
@@ -65,7 +66,9 @@ fn streams(journal: &str) -> BTreeMap<Stream, Vec<Record>> {
 async fn read(journal: &str) -> BTreeMap<Stream, Vec<Record>> {
     let store = MemoryStore::new(Arc::new(|| Timestamp::from_ms(0)));
     let kept = streams(journal);
-    kept.values().for_each(|records| store.put(records));
+    for records in kept.values() {
+        store.put(records);
+    }
     let mut streams = BTreeMap::new();
     for (stream, kept) in kept {
         let records = store.read(&stream, 0).await.expect("a frozen stream is read for ever");

@@ -36,6 +36,7 @@ pub(super) fn mistake(bugs: &Bugs, state: &mut ReleaseState, world: &mut World) 
         (Bug::NotConfigured, unseen_is_done),
         (Bug::RetireWithoutEmpty, old_ones_are_empty),
         (Bug::OrphansLeft, launched_are_gone),
+        (Bug::JoinedIgnored, only_the_planned),
         (Bug::BlueStaysClosed, old_ones_are_open),
         (Bug::GateSkipped, promoted),
         (Bug::KeepsTurning, never_fruitless),
@@ -181,6 +182,16 @@ fn launched_are_gone(state: &mut ReleaseState, world: &mut World) {
         if let Reading::Known { value, .. } = targets {
             value.retain(|id, _| !brought.contains(id));
         }
+    }
+}
+
+fn only_the_planned(state: &mut ReleaseState, world: &mut World) {
+    let (brought, plan) = (state.brought(), &state.plan);
+    let named = |id: &InstanceId| {
+        [&plan.blue, &plan.spares, &plan.takeover, &brought].iter().any(|it| it.contains(id))
+    };
+    if let Reading::Known { value, .. } = &mut world.instances {
+        value.retain(|id, _| named(id));
     }
 }
 

@@ -39,8 +39,6 @@ pub(super) const AS_IT_IS: &[(Bug, Fate)] = &[
     (Bug::NoRecheck, Fate::Hidden),
     // Whoever appends under a lease that is over does not know where the stream ends by now.
     (Bug::Unfenced, Fate::Hidden),
-    // Whoever begins a second release because it does not see the first has the wrong place in the service's stream.
-    (Bug::ReleaseHidden, Fate::Hidden),
     (Bug::OneHome, Fate::Held("S20")),
     (Bug::TerminatesAtOnce, Fate::Held("S13")),
     (Bug::TerminatesOthers, Fate::Held("S6")),
