@@ -108,6 +108,7 @@ impl ReleaseState {
             promoted: Promoted::No,
             judged: Promoted::No,
             enough: BTreeMap::new(),
+            asked_to_end: BTreeSet::new(),
             terminated: BTreeSet::new(),
             occupied: BTreeMap::new(),
             progress_at: at,
@@ -233,6 +234,9 @@ impl ReleaseState {
         if let Effect::Move(effect) = &intent.effect {
             let tally = self.waves.entry(effect.wave.direction).or_default();
             tally.begun = tally.begun.max(effect.wave.number);
+        }
+        if let Effect::Stop { instances } | Effect::Terminate { instances } = &intent.effect {
+            self.asked_to_end.extend(instances.iter().cloned());
         }
         let before = self.effects.get(&intent.id);
         let was_done = before.is_some_and(|it| it.succeeded() || it.repeated == Repeated::Yes);

@@ -47,6 +47,9 @@ pub struct ReleaseState {
     /// So many able servers are enough for the way back by a person's word, whatever the floor: in all (None), or at a
     /// load balancer.
     pub enough: BTreeMap<Option<ForwardArn>, u32>,
+    /// Whom it asked EC2 to stop or terminate, when they were empty and out of every group. A call's next try may name
+    /// others: nobody is forgotten.
+    pub asked_to_end: BTreeSet<InstanceId>,
     /// Whom it terminated, and AWS said so.
     pub terminated: BTreeSet<InstanceId>,
     /// When a server that had been found empty was seen with boards: zeros from before say nothing.

@@ -74,15 +74,25 @@ fn is_known_to_be_down(scope: &Scope<'_>, id: &InstanceId) -> bool {
     is_ended || (is_sick && !has_boards)
 }
 
-/// Closes whoever runs and is open. One that is down holds nothing open.
+/// Closes whoever runs and is open. One that is down holds nothing open, and one that is silent keeps nobody else from
+/// being closed.
 pub(super) fn close_to_new(scope: &Scope<'_>, instances: &BTreeSet<InstanceId>) -> Taken {
     let mut acts = Acts::new(scope);
-    let mut open = Vec::new();
+    let (mut open, mut silent) = (Vec::new(), None);
     for id in scope.running(instances) {
-        if scope.require_app(&id)?.state == AppState::Serving {
-            acts.want(id.as_str(), Effect::CloseToNew { instance: id.clone() });
-            open.push(id);
+        match scope.require_app(&id) {
+            Ok(app) if app.state == AppState::Serving => {
+                acts.want(id.as_str(), Effect::CloseToNew { instance: id.clone() });
+                open.push(id);
+            }
+            Ok(_) => {}
+            Err(blind) => {
+                silent.get_or_insert(blind);
+            }
         }
+    }
+    if let Some(blind) = silent.filter(|_| acts.is_idle()) {
+        return Err(blind);
     }
     Ok(acts.or_done(WaitingOn::Settling { what: "closing", missing: open }))
 }

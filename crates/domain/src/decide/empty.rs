@@ -6,10 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use super::registry;
 use super::scope::{Progress, Scope};
-use super::{launch, registry};
 use crate::decision::{Reason, Source, Then, WaitingOn};
-use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
@@ -26,11 +25,11 @@ pub(super) fn watch<'i>(
 ) -> Result<(), Progress> {
     let mut events = Vec::new();
     let mut waiting = Vec::new();
-    let asked_to_end = asked_to_end(scope);
     // What keeps one from being looked at throws away nothing that was seen of the others.
     let mut obstacle = None;
     for id in instances {
-        if asked_to_end.contains(id) && !is_up(scope, id) {
+        // One that runs all the same is looked at like the others.
+        if scope.state.asked_to_end.contains(id) && !is_up(scope, id) {
             continue;
         }
         if scope.is_down(id) {
@@ -87,27 +86,6 @@ fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
     (sampled_at > earliest).then(|| Event::FoundEmpty { instance: id.clone(), sampled_at })
 }
 
-/// Whose end this release asked for, when they were empty and out of every group. One that runs all the same is
-/// looked at like the others.
-pub(super) fn asked_to_end<'a>(scope: &Scope<'a>) -> BTreeSet<&'a InstanceId> {
-    let asked = scope.state.effects.values().filter_map(|record| match &record.effect {
-        Effect::Stop { instances } | Effect::Terminate { instances } => Some(instances),
-        Effect::Launch(_)
-        | Effect::Start { .. }
-        | Effect::Register { .. }
-        | Effect::Deregister { .. }
-        | Effect::SetWeights { .. }
-        | Effect::Open { .. }
-        | Effect::CloseToNew { .. }
-        | Effect::Configure { .. }
-        | Effect::WarmUp { .. }
-        | Effect::Move(_)
-        | Effect::Drain { .. }
-        | Effect::Announce { .. } => None,
-    });
-    asked.flatten().collect()
-}
-
 fn is_up(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.instance(id).is_some_and(|it| match it.state {
         InstanceState::Pending | InstanceState::Running => true,
@@ -139,14 +117,13 @@ pub(super) fn unowned(scope: &Scope<'_>, id: &InstanceId) -> Result<(), Progress
     Ok(())
 }
 
-/// How many must say it: with one server in each fleet there is only one other to ask. One that was never got ready may
-/// never answer, and is no witness.
+/// How many must say it: with one server in each fleet there is only one other to ask. Those of this release, as they are
+/// asked (`engine::observe`); one that was never got ready may never answer, and is no witness.
 fn witnesses(scope: &Scope<'_>, dead: &InstanceId) -> usize {
-    let fresh = launch::fresh(scope);
-    let listed = scope.world.instances.known().into_iter().flatten();
-    let others = listed.filter(|(id, it)| *id != dead && it.state == InstanceState::Running);
-    let able = others.filter(|(id, _)| !fresh.contains(*id) || registry::was_led_to(scope, id));
-    able.take(WITNESSES).count().max(1)
+    let new = scope.state.brought().into_iter().chain(scope.state.green());
+    let new: BTreeSet<InstanceId> = new.filter(|id| registry::was_led_to(scope, id)).collect();
+    let others = scope.state.blue.union(&new).filter(|id| *id != dead && scope.runs(id));
+    WITNESSES.min(others.count()).max(1)
 }
 
 impl Scope<'_> {

@@ -2,9 +2,9 @@
 //!
 //! Guarantees: whoever is healthy in a group of the forward, and of a version that is left, is closed, emptied and
 //! stopped like those of the plan. The plan itself stays as it was.
-//! Assumptions: the list of EC2 and the groups were read. One that is not healthy yet has no users, and is looked at again
-//! in each pass; of a version that never was in the plan nobody knows whether its boards can be read, and the next release
-//! has it in its plan.
+//! Assumptions: the list of EC2 and the groups were read. One that is not healthy is looked at again in each pass: it may
+//! be on its way up, and never answer. Of a version that never was in the plan nobody knows whether its boards can be read;
+//! one that gets its users by green's own group would be closed under their eyes. The next release has both in its plan.
 //! If killed here: it is found again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +15,15 @@ use crate::event::Event;
 use crate::ids::{GroupArn, InstanceId, Version};
 use crate::target::TargetHealth;
 
-/// Takes them in, or does nothing.
+/// Takes them in, or does nothing. When all were asked to end nobody joins any more: whoever replaces them one by one
+/// would keep the release going for ever.
 pub(super) fn take_in(scope: &Scope<'_>) -> Result<(), Progress> {
+    if scope.state.blue.is_subset(&scope.state.asked_to_end) {
+        return Ok(());
+    }
     let versions = leaving(scope);
-    let groups = scope.plan().groups();
+    let mut groups = scope.plan().groups();
+    groups.retain(|group| scope.plan().green_groups().all(|green| green != group));
     let all = scope.world.instances.known().into_iter().flatten();
     let new = all.filter(|(id, it)| versions.contains(&it.version) && !is_known(scope, id));
     let joined = new.filter(|(id, _)| capacity::is_healthy_in(scope, &groups, id));
@@ -35,14 +40,20 @@ fn leaving<'a>(scope: &Scope<'a>) -> BTreeSet<&'a Version> {
 }
 
 fn is_known(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let (state, plan) = (scope.state, scope.plan());
-    [&state.blue, &plan.spares, &plan.takeover].iter().any(|ids| ids.contains(id))
+    scope.state.blue.contains(id) || scope.state.green().contains(id) || scope.state.brought().contains(id)
 }
 
-/// The groups that list it, and do not let go of it.
+/// The groups of one load balancer that list it, and do not let go of it. Nobody is brought back to two.
 fn home_of(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> BTreeSet<GroupArn> {
     let stays = |group: &&GroupArn| {
         registry::health(scope, group, id).is_some_and(|health| health != TargetHealth::Draining)
     };
-    groups.iter().filter(stays).cloned().collect()
+    let routing = &scope.plan().service.routing;
+    let mut balancers =
+        routing.balancers().map(|at| groups.iter().filter(|it| at.forwarded().any(|own| own == *it)));
+    let found = balancers.find_map(|theirs| {
+        let theirs: BTreeSet<GroupArn> = theirs.filter(stays).cloned().collect();
+        (!theirs.is_empty()).then_some(theirs)
+    });
+    found.unwrap_or_default()
 }

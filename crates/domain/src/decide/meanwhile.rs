@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, begun};
 use super::share::{self, Shares};
-use super::{admit, capacity, empty, registry};
+use super::{admit, capacity, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::ids::{GroupArn, InstanceId};
@@ -104,7 +104,7 @@ fn deserted_group(scope: &Scope<'_>, front: &Front) -> Option<GroupArn> {
 
 /// The old servers that the group had when the release was accepted.
 fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a InstanceId> {
-    let all = scope.state.blue_groups.iter().filter(move |(_, groups)| groups.contains(group));
+    let all = scope.plan().blue_groups.iter().filter(move |(_, groups)| groups.contains(group));
     all.map(|(id, _)| id)
 }
 
@@ -131,8 +131,7 @@ pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
 /// for may be ended at any moment, and is brought in no more.
 fn bring_in_again(acts: &mut Acts<'_>, scope: &Scope<'_>, front: &Front) {
     let green = scope.state.green();
-    let ending = empty::asked_to_end(scope);
-    let stays = |id: &&InstanceId| scope.runs(id) && !ending.contains(*id);
+    let stays = |id: &&InstanceId| scope.runs(id) && !scope.state.asked_to_end.contains(*id);
     let running = here(scope, front, &green).filter(stays).filter(|id| registry::was_led_to(scope, id));
     let group = BTreeSet::from_iter(front.green_group.clone());
     let wanted = running.map(|id| (id.clone(), group.clone())).collect();

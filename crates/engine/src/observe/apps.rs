@@ -115,7 +115,8 @@ async fn ownership(outside: &Outside, witnesses: Vec<Target>, dead: InstanceId) 
 }
 
 /// Who is asked about dead servers: those that run first, of them those that have just said how they are, and of these
-/// those that are not being left themselves. They are put in order once, and each dead server has others to ask about it: nobody is asked about all.
+/// those that are not being left themselves. They are put in order once, and each dead server has others to ask about
+/// it: nobody is asked about all. Who was not asked how it is has said nothing either.
 pub(super) struct Witnesses<'a> {
     book: &'a AddressBook,
     ranked: Vec<&'a InstanceId>,
@@ -130,7 +131,7 @@ impl<'a> Witnesses<'a> {
         statuses: &BTreeMap<InstanceId, Reading<AppStatus>>,
         book: &'a AddressBook,
     ) -> Self {
-        let is_silent = |id: &InstanceId| statuses.get(id).is_some_and(|it| it.known().is_none());
+        let is_silent = |id: &InstanceId| statuses.get(id).is_none_or(|it| it.known().is_none());
         let runs = |id: &InstanceId| {
             let instance = instances.known().and_then(|all| all.get(id));
             instance.is_some_and(|it| it.state == InstanceState::Running)

@@ -3,7 +3,8 @@
 use segue_domain::decision::{Cause, Reason};
 use segue_domain::effect::{Effect, Outcome};
 use segue_domain::event::Event;
-use segue_domain::state::{EffectRecord, ReleaseState};
+use segue_domain::ids::InstanceId;
+use segue_domain::state::{EffectRecord, Leg, ReleaseState};
 use segue_domain::step::Step;
 
 use super::Case;
@@ -33,11 +34,14 @@ fn was_not_told(before: &ReleaseState, words: &str) -> bool {
     ended.peek().is_some() && ended.all(|record| matches!(record.effect, Effect::Announce { .. }))
 }
 
-/// When the old servers are gone, nobody is left who served beside them, whoever brought it and when.
+/// When the last of the old servers are asked to end, nobody is left who has served beside them, whoever brought it.
 pub(super) fn a9_nobody_stays_behind(case: &Case<'_>) -> Option<String> {
-    let (Some(before), Event::StepDone { step: Step::Retire, .. }) = (case.before, case.event) else {
+    let (Some(before), Event::Intended(intent)) = (case.before, case.event) else { return None };
+    let Effect::Stop { instances } = &intent.effect else { return None };
+    let ends = |id: &InstanceId| before.asked_to_end.contains(id) || instances.contains(id);
+    if before.leg != Leg::Out || !before.blue.iter().all(ends) {
         return None;
-    };
+    }
     let left = case.world.stays_behind(&before.blue, &before.plan.image.version)?;
     Some(format!("{left} serves what was left, and was not left with it"))
 }
