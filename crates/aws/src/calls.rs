@@ -22,6 +22,13 @@ const AT_ONCE: usize = 8;
 /// was never sent is not taken for one that may have happened. Who reads waits as long as the engine does.
 pub(crate) const TURN_WITHIN: Duration = Duration::from_secs(3);
 
+/// What something is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Look,
+    Change,
+}
+
 /// How often each AWS call was made and how it ended, since the process started.
 #[derive(Debug, Default)]
 pub struct CallCounts(Mutex<BTreeMap<&'static str, Tally>>);
@@ -86,6 +93,36 @@ impl Calls {
         let sending = Box::pin(sending);
         let _turn = self.readings.acquire().await.expect("nobody closes the semaphore");
         self.send(call, sending).await
+    }
+
+    /// A reading that belongs to a change and is made right before it: it waits for no other reading either, and one that
+    /// was never sent has changed nothing.
+    pub(crate) async fn read_to_change<T, E>(
+        &self,
+        call: &'static str,
+        sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let reading = timeout(TURN_WITHIN, self.change(call, sending)).await;
+        reading.unwrap_or_else(|_elapsed| Err(Failure::unread(call)))
+    }
+
+    /// A reading that is made by itself, or to change what it shows.
+    pub(crate) async fn read_for<T, E>(
+        &self,
+        purpose: Purpose,
+        call: &'static str,
+        sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match purpose {
+            Purpose::Look => self.read(call, sending).await,
+            Purpose::Change => self.read_to_change(call, sending).await,
+        }
     }
 
     /// A call that changes something: it waits for no reading.

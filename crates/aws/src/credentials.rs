@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 const FETCH_MAX: Duration = Duration::from_secs(30);
 /// Newer ones are fetched when those that are there have no longer than this.
 const RENEW_BEFORE: Duration = Duration::from_mins(5);
-/// Those that never expire are fetched again after this: a file may have been changed.
+/// Those that never expire are asked for again after this: a source may have others by then.
 const KEPT_FOR: Duration = Duration::from_mins(15);
 /// While there are good ones, newer ones are fetched no more often.
 const RENEW_PAUSE: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ pub(crate) struct Keeper {
 struct State {
     kept: Option<Kept>,
     /// Of a fetch that failed, until somebody was told: who waited for it may have gone.
-    failed: Option<CredentialsError>,
+    failed: Option<(Instant, CredentialsError)>,
     fetch: Option<Fetch>,
 }
 
@@ -115,8 +115,9 @@ impl Keeper {
             return Next::Here(Ok(credentials));
         }
         match state.failed.take() {
-            Some(failed) => Next::Here(Err(failed)),
-            None => Next::Coming(self.under_way(&mut state)),
+            // An old failure says nothing of today.
+            Some((at, failed)) if at.elapsed() < RENEW_PAUSE => Next::Here(Err(failed)),
+            Some(_) | None => Next::Coming(self.under_way(&mut state)),
         }
     }
 
@@ -146,7 +147,7 @@ impl Keeper {
                 Ok(credentials)
             }
             Err(error) => {
-                state.failed = Some(again(&error));
+                state.failed = Some((Instant::now(), again(&error)));
                 Err(Arc::new(error))
             }
         };

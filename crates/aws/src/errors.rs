@@ -81,6 +81,12 @@ impl Failure {
         Self { class: Class::Retry, code: None, what, unsigned: false }
     }
 
+    /// Of a reading before a change that brought no answer in time: nothing was changed.
+    pub(crate) fn unread(call: &str) -> Self {
+        let what = format!("{call} brought no answer in time, and nothing was changed");
+        Self { class: Class::Retry, code: None, what, unsigned: false }
+    }
+
     /// With the one thing that the call was about: AWS's own text does not name it.
     pub(crate) fn about(self, thing: impl std::fmt::Display) -> Self {
         Self { what: format!("{thing}: {}", self.what), ..self }

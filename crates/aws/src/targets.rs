@@ -57,7 +57,7 @@ pub(crate) async fn deregister(
         return Ok(());
     }
     let asking = balancer.client.describe_target_health().target_group_arn(group.as_str());
-    let answer = balancer.calls.read("DescribeTargetHealth", asking.send()).await;
+    let answer = balancer.calls.read_to_change("DescribeTargetHealth", asking.send()).await;
     let answer = answer.map_err(|failure| changed_nothing(failure.about(group)))?;
     let ports = ports(answer.target_health_descriptions());
     let mut batches = Batches::of(instances);

@@ -11,6 +11,7 @@ use segue_domain::target::Weights;
 use segue_engine::ports::CallError;
 
 use crate::balancer::Balancer;
+use crate::calls::Purpose;
 
 /// A group that names no weight has this one. Source: ELBv2 API, TargetGroupTuple.
 const DEFAULT_WEIGHT: i32 = 1;
@@ -26,7 +27,7 @@ enum Carrier {
 }
 
 pub(crate) async fn read(balancer: &Balancer, forward: &ForwardArn) -> Result<Weights, CallError> {
-    let actions = actions(balancer, carrier(forward)?, forward).await?;
+    let actions = actions(balancer, Purpose::Look, carrier(forward)?, forward).await?;
     let config = forward_of(&actions, forward)?;
     let mut weights = Weights::new();
     for group in config.target_groups() {
@@ -53,7 +54,7 @@ pub(crate) async fn write(
         return Err(CallError::bug(format!("a weight is 0 to {WEIGHT_MAX}, not {weight} for {group}")));
     }
     let carrier = carrier(forward)?;
-    let before = actions(balancer, carrier, forward).await?;
+    let before = actions(balancer, Purpose::Change, carrier, forward).await?;
     let config = reweighted(forward_of(&before, forward)?, weights);
     let after: Vec<Action> = before.iter().map(|action| replaced(action, &config)).collect();
     if forwards(&after) == forwards(&before) {
@@ -85,13 +86,14 @@ fn carrier(forward: &ForwardArn) -> Result<Carrier, CallError> {
 
 async fn actions(
     balancer: &Balancer,
+    purpose: Purpose,
     carrier: Carrier,
     forward: &ForwardArn,
 ) -> Result<Vec<Action>, CallError> {
     let found = match carrier {
         Carrier::Listener => {
             let asking = balancer.client.describe_listeners().listener_arns(forward.as_str());
-            let answer = balancer.calls.read("DescribeListeners", asking.send()).await;
+            let answer = balancer.calls.read_for(purpose, "DescribeListeners", asking.send()).await;
             let answer = answer.map_err(|failure| failure.about(forward))?;
             let listeners = answer.listeners.unwrap_or_default().into_iter();
             listeners
@@ -100,7 +102,7 @@ async fn actions(
         }
         Carrier::Rule => {
             let asking = balancer.client.describe_rules().rule_arns(forward.as_str());
-            let answer = balancer.calls.read("DescribeRules", asking.send()).await;
+            let answer = balancer.calls.read_for(purpose, "DescribeRules", asking.send()).await;
             let answer = answer.map_err(|failure| failure.about(forward))?;
             let rules = answer.rules.unwrap_or_default().into_iter();
             rules.map(|r| (r.rule_arn, r.actions)).find(|(arn, _)| is(arn.as_deref(), forward))

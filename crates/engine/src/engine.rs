@@ -99,6 +99,8 @@ struct Shared {
     pacers: BTreeMap<Region, Arc<Pacer>>,
     tenure: watch::Sender<Option<Arc<Tenure>>>,
     waits: watch::Sender<Waits>,
+    /// Why this daemon gave the lease up, until it has taken the services up again: it would have to once more.
+    gave_up: watch::Sender<Option<String>>,
     /// Nobody keeps the lease any more: the keeper was told to stop, or broke down.
     is_unkept: watch::Sender<bool>,
 }
@@ -154,6 +156,7 @@ impl Engine {
             pacers,
             tenure: watch::Sender::new(None),
             waits: watch::Sender::new(Waits::Nobody),
+            gave_up: watch::Sender::new(None),
             is_unkept: watch::Sender::new(false),
         });
         let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared), stop.subscribe()));
@@ -206,10 +209,11 @@ impl Engine {
 
     /// Why this daemon could not take the lease over now, or had to give it up; none when it could.
     pub fn trouble(&self) -> Option<String> {
-        match &*self.shared.waits.borrow() {
+        let gave_up = self.shared.gave_up.borrow().clone();
+        gave_up.or_else(|| match &*self.shared.waits.borrow() {
             Waits::Troubled(why) => Some(why.clone()),
             Waits::Nobody | Waits::For(_) => None,
-        }
+        })
     }
 
     /// Returns when this daemon knows that another one holds the lease.
@@ -369,7 +373,10 @@ impl Shared {
         match &*self.waits.borrow() {
             Waits::For(owner) => format!("{owner} holds the lease, and this daemon waits for it"),
             Waits::Troubled(why) => format!("this daemon does not hold the lease: {why}"),
-            Waits::Nobody => "this daemon does not hold the lease".to_owned(),
+            Waits::Nobody => match &*self.gave_up.borrow() {
+                Some(why) => format!("this daemon does not hold the lease: {why}"),
+                None => "this daemon does not hold the lease".to_owned(),
+            },
         }
     }
 

@@ -279,7 +279,12 @@ impl Desk {
             Err(error) => {
                 let why = chain(&error);
                 tracing::error!(why, "an earlier release cannot be read; nothing is cleared up");
-                if DeskError::from(error).may_pass() {
+                let error = DeskError::from(error);
+                if error.is_newer() {
+                    // It is the newer daemon that serves here.
+                    self.pen.term.give_up("a newer daemon wrote the journal".to_owned());
+                }
+                if error.may_pass() {
                     return false;
                 }
                 Some(why)

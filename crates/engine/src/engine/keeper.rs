@@ -58,21 +58,28 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         tracing::info!(epoch = lease.epoch(), "the lease is held");
         let term = Arc::new(Term::new(lease));
         // Whatever is done under the lease is done beside its renewal, and dropped with it.
-        tokio::select! {
+        let has_worked = tokio::select! {
             biased;
-            () = renew_until_over(&shared, &term) => tracing::error!("the lease was lost; everything is dropped"),
-            () = serve(&shared, &term, &mut stop) => {}
-        }
+            () = renew_until_over(&shared, &term) => {
+                tracing::error!("the lease was lost; everything is dropped");
+                true
+            }
+            has_worked = serve(&shared, &term, &mut stop) => has_worked,
+        };
         shared.tenure.send_replace(None);
         term.lose();
         floor = term.highest_seen();
         let given_up = term.given_up();
-        if given_up.is_some() || *stop.borrow() {
-            let is_free = give_back(&shared, &term).await;
-            if let Some(why) = given_up {
-                shared.waits.send_replace(Waits::Troubled(why));
-                stand_back(&shared, is_free, &mut stop).await;
+        if let Some(why) = given_up {
+            shared.gave_up.send_replace(Some(why));
+            if has_worked {
+                // A call that was dropped may land yet: nobody else acts before it has.
+                tokio::time::sleep(shared.settings.limits.write_timeout).await;
             }
+            let is_free = give_back(&shared, &term).await;
+            stand_back(&shared, is_free, &mut stop).await;
+        } else if *stop.borrow() {
+            give_back(&shared, &term).await;
         }
     }
 }
@@ -125,11 +132,12 @@ async fn acquire(shared: &Shared, floor: u64, stop: &mut watch::Receiver<bool>) 
     }
 }
 
-/// Takes the services up and carries them, until it is told to stop or the journal cannot be read.
-async fn serve(shared: &Shared, term: &Arc<Term>, stop: &mut watch::Receiver<bool>) {
+/// Takes the services up and carries them, until it is told to stop or the journal cannot be read. Whether it came to
+/// work at all.
+async fn serve(shared: &Shared, term: &Arc<Term>, stop: &mut watch::Receiver<bool>) -> bool {
     let opened = tokio::select! {
         biased;
-        () = told_to(stop) => return,
+        () = told_to(stop) => return false,
         opened = Tenure::open(shared, term) => opened,
     };
     let tenure = match opened {
@@ -137,9 +145,10 @@ async fn serve(shared: &Shared, term: &Arc<Term>, stop: &mut watch::Receiver<boo
         Err(error) => {
             tracing::error!(error = chain(&error), "the service cannot be taken up; the lease is given up");
             term.give_up(error.why());
-            return;
+            return false;
         }
     };
+    shared.gave_up.send_replace(None);
     shared.tenure.send_replace(Some(Arc::clone(&tenure)));
     let mut late = stop.clone();
     let mut tasks = Tasks::begin(&tenure, stop);
@@ -163,6 +172,7 @@ async fn serve(shared: &Shared, term: &Arc<Term>, stop: &mut watch::Receiver<boo
     // Somebody may still hold the tenure.
     shared.tenure.send_replace(None);
     tenure.requests.cut_off();
+    true
 }
 
 /// Returns when the term is over, or may be: at its deadline even while the journal owes an answer.
