@@ -111,9 +111,16 @@ async fn whoever_runs_is_asked_about_a_dead_server_before_one_that_comes_up_or_g
         let asked = apps::Witnesses::new(&needs, &listed, &statuses, &book).of(0, &ids[0]);
         asked.into_iter().map(|target| target.instance).collect::<Vec<InstanceId>>()
     };
-    assert_eq!(asked(BTreeMap::new()), [ids[4].clone(), ids[3].clone()]);
+    let answered = look(&world, &everything(&world)).await.apps;
+    assert_eq!(asked(answered.clone()), [ids[4].clone(), ids[3].clone()]);
     let silent = Reading::Unknown(Why::Unreachable("it refuses".to_owned()));
-    assert_eq!(asked(BTreeMap::from([(ids[4].clone(), silent)])), [ids[3].clone(), ids[4].clone()]);
+    let mut one_is_silent = answered.clone();
+    one_is_silent.insert(ids[4].clone(), silent);
+    assert_eq!(asked(one_is_silent), [ids[3].clone(), ids[4].clone()]);
+    // Nor has one said anything that nobody asked.
+    let mut one_was_not_asked = answered;
+    one_was_not_asked.remove(&ids[4]);
+    assert_eq!(asked(one_was_not_asked), [ids[3].clone(), ids[4].clone()]);
 }
 
 #[tokio::test(start_paused = true)]
