@@ -136,7 +136,7 @@ mod tests {
         let lately = Lately::of(&plan, &[], &outcome).expect("it fails");
         assert_eq!(Some(lately.at_ms), at_ms, "{:?}", outcome.violations);
         assert_eq!(lately.operations.len(), TOLD);
-        assert!(lately.operation > 50 && lately.operation <= outcome.calls, "{lately}");
+        assert!(lately.operation > 50, "{lately}");
         let moment = format!("{:>10.3} s", seconds(lately.at_ms));
         assert!(
             lately.operations.iter().all(|line| line.as_str() < moment.as_str() || line.starts_with(&moment))
