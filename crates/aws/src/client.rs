@@ -127,7 +127,7 @@ fn ec2(config: &SdkConfig, limits: Limits, origin: &str, counts: &Arc<CallCounts
     let patient = aws_sdk_ec2::config::Builder::from(config).timeout_config(limits.timeouts(limits.page));
     Ec2 {
         client: aws_sdk_ec2::Client::new(config),
-        lister: aws_sdk_ec2::Client::from_conf(patient.build()),
+        listing_client: aws_sdk_ec2::Client::from_conf(patient.build()),
         origin: origin.to_owned(),
         calls: Calls::new(Arc::clone(counts)),
     }

@@ -23,7 +23,7 @@ pub(crate) const PAGES_MAX: usize = 100;
 pub(crate) struct Ec2 {
     pub(crate) client: Client,
     /// For listings: its calls may take longer.
-    pub(crate) lister: Client,
+    pub(crate) listing_client: Client,
     /// Whose launch tokens they are.
     pub(crate) origin: String,
     pub(crate) calls: Calls,

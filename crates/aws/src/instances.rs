@@ -41,7 +41,7 @@ pub(crate) async fn each(
 ) -> Result<(), CallError> {
     let mut token = None;
     for _ in 0..PAGES_MAX {
-        let asking = ec2.lister.describe_instances().filters(filter.clone());
+        let asking = ec2.listing_client.describe_instances().filters(filter.clone());
         let asking = asking.max_results(PAGE).set_next_token(token.take());
         let page = ec2.calls.read("DescribeInstances", asking.send()).await?;
         page.reservations().iter().flat_map(Reservation::instances).try_for_each(&mut take)?;
