@@ -4,7 +4,7 @@
 //! metrics system, repeated, and its own word. One that is down can give neither: then the ownership table,
 //! read through two other servers, names no board on it. Where only one other runs, its word is all there is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::registry;
 use super::scope::{Progress, Scope};
@@ -78,10 +78,12 @@ pub(super) fn watch<'i>(
 /// A zero counts when its sample was taken after the step began, and far enough from the one before.
 fn zero(scope: &Scope<'_>, id: &InstanceId) -> Option<Event> {
     let sampled_at = scope.world.boards_sampled_at(id)?;
+    // Nor does one count from before it joined, or from before it was seen with boards after it had been found empty.
+    let noted = |times| scope.noted_at(times, id);
     let earliest = match scope.state.zeros.get(id).and_then(|zeros| zeros.last()) {
         // The one before may be by another daemon's clock, and be the very same sample.
         Some(last) => scope.world.at_the_latest(*last).after(scope.patience().zeros_apart),
-        None => scope.emptying_since().max(scope.occupied_at(id)).max(scope.joined_at(id)),
+        None => scope.emptying_since().max(noted(&scope.state.joined)).max(noted(&scope.state.occupied)),
     };
     (sampled_at > earliest).then(|| Event::FoundEmpty { instance: id.clone(), sampled_at })
 }
@@ -135,13 +137,8 @@ impl Scope<'_> {
         emptying.map_or_else(|| self.entered_at(), |record| self.world.at_the_latest(record.entered_at))
     }
 
-    /// Since when it is one of those that are left.
-    fn joined_at(&self, id: &InstanceId) -> Timestamp {
-        self.world.at_the_latest(self.state.joined.get(id).copied().unwrap_or(self.state.began_at))
-    }
-
-    /// When it was last seen with boards after it had been found empty.
-    fn occupied_at(&self, id: &InstanceId) -> Timestamp {
-        self.world.at_the_latest(self.state.occupied.get(id).copied().unwrap_or(self.state.began_at))
+    /// The time that is noted for it; the release's beginning where there is none.
+    fn noted_at(&self, times: &BTreeMap<InstanceId, Timestamp>, id: &InstanceId) -> Timestamp {
+        self.world.at_the_latest(times.get(id).copied().unwrap_or(self.state.began_at))
     }
 }

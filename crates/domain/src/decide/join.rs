@@ -28,7 +28,7 @@ pub(super) fn take_in(scope: &Scope<'_>) -> Result<(), Progress> {
     let new = all.filter(|(id, it)| versions.contains(&it.version) && !is_known(scope, id));
     let joined = new.filter(|(id, _)| capacity::is_healthy_in(scope, &groups, id));
     let servers: BTreeMap<InstanceId, BTreeSet<GroupArn>> =
-        joined.map(|(id, _)| (id.clone(), home_of(scope, &groups, id))).collect();
+        joined.map(|(id, _)| (id.clone(), registered_in(scope, &groups, id))).collect();
     if servers.is_empty() { Ok(()) } else { Err(Progress::Record(vec![Event::Joined { servers }])) }
 }
 
@@ -43,17 +43,13 @@ fn is_known(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.state.blue.contains(id) || scope.state.green().contains(id) || scope.state.brought().contains(id)
 }
 
-/// The groups of one load balancer that list it, and do not let go of it. Nobody is brought back to two.
-fn home_of(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> BTreeSet<GroupArn> {
+/// Those of the groups that list it and do not let go of it, of one load balancer: nobody is brought back to two.
+fn registered_in(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> BTreeSet<GroupArn> {
     let stays = |group: &&GroupArn| {
-        registry::health(scope, group, id).is_some_and(|health| health != TargetHealth::Draining)
+        let health = registry::health(scope, group, id);
+        groups.contains(*group) && health.is_some_and(|health| health != TargetHealth::Draining)
     };
-    let routing = &scope.plan().service.routing;
-    let mut balancers =
-        routing.balancers().map(|at| groups.iter().filter(|it| at.forwarded().any(|own| own == *it)));
-    let found = balancers.find_map(|theirs| {
-        let theirs: BTreeSet<GroupArn> = theirs.filter(stays).cloned().collect();
-        (!theirs.is_empty()).then_some(theirs)
-    });
-    found.unwrap_or_default()
+    let balancers = scope.plan().service.routing.balancers();
+    let mut theirs = balancers.map(|at| at.forwarded().filter(stays).cloned().collect::<BTreeSet<_>>());
+    theirs.find(|theirs| !theirs.is_empty()).unwrap_or_default()
 }
