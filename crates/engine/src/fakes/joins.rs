@@ -29,26 +29,34 @@ impl FakeWorld {
     }
 
     /// Somebody of a version that is left, whom users and daemons could find for long enough, and who is none of these.
-    pub fn stays_behind(&self, leaving: &BTreeSet<InstanceId>, to: &Version) -> Option<InstanceId> {
+    /// Whoever is found by `green` alone, the groups of those that come in, is left to the next release.
+    pub fn stays_behind(
+        &self,
+        leaving: &BTreeSet<InstanceId>,
+        to: &Version,
+        green: &BTreeSet<GroupArn>,
+    ) -> Option<InstanceId> {
         let state = self.now();
         let version = |id: &InstanceId| state.machines.get(id).map(|machine| &machine.instance.version);
         let versions: BTreeSet<&Version> =
             leaving.iter().filter_map(version).filter(|it| *it != to).collect();
         let is_left = |id: &&InstanceId| version(id).is_some_and(|it| versions.contains(it));
-        let is_found =
-            |id: &&InstanceId| state.found_since_ms(id).is_some_and(|at| at + FOUND_MS <= state.now_ms);
+        let is_found = |id: &&InstanceId| {
+            state.found_since_ms(id, green).is_some_and(|at| at + FOUND_MS <= state.now_ms)
+        };
         let others = state.machines.keys().filter(|id| !leaving.contains(*id));
         others.filter(is_left).find(is_found).cloned()
     }
 }
 
 impl State {
-    /// Since when it has been healthy in some group of a forward, for all to see.
-    fn found_since_ms(&self, id: &InstanceId) -> Option<u64> {
+    /// Since when it has been healthy in some group of a forward but these, for all to see.
+    fn found_since_ms(&self, id: &InstanceId, but: &BTreeSet<GroupArn>) -> Option<u64> {
         let machine = self.machines.get(id)?;
         let app = machine.app.as_ref().filter(|_| machine.instance.state == InstanceState::Running)?;
         let tagged_ms = machine.untagged.map_or(Some(0), |untagged| untagged.to_ms)?;
-        let groups = self.balancers.iter().flat_map(Balancer::forwarded);
+        let groups =
+            self.balancers.iter().flat_map(Balancer::forwarded).filter(|group| !but.contains(*group));
         let listed = groups.filter_map(|group| self.groups.get(group)?.get(id));
         let staying = listed.filter(|target| target.drained_at_ms.is_none());
         let healthy_ms = staying.map(|target| target.checked_at_ms(app)).min()?;
@@ -58,10 +66,12 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use segue_domain::ids::Version;
+    use segue_domain::ids::{GroupArn, Version};
 
+    use super::COLOUR;
     use crate::fakes::{FIRST, FakeWorld, SECOND};
 
     /// Whoever joined is left behind by those who leave without it, and by nobody else.
@@ -71,12 +81,19 @@ mod tests {
         world.join(FIRST);
         let old = world.instances().into_keys().collect();
         world.join(FIRST);
-        assert_eq!(world.stays_behind(&old, &Version::new(SECOND)), None, "nobody could find it yet");
+        let (nobodys, greens) = (BTreeSet::new(), [GroupArn::new(COLOUR)].into());
+        let (first, second) = (Version::new(FIRST), Version::new(SECOND));
+        assert_eq!(world.stays_behind(&old, &second, &nobodys), None, "nobody could find it yet");
         tokio::time::sleep(Duration::from_mins(1)).await;
-        let left = world.stays_behind(&old, &Version::new(SECOND)).expect("it stays");
+        let left = world.stays_behind(&old, &second, &nobodys).expect("it stays");
         assert!(!old.contains(&left));
-        assert_eq!(world.stays_behind(&old, &Version::new(FIRST)), None, "it is of the version that comes");
+        assert_eq!(world.stays_behind(&old, &first, &nobodys), None, "it is of the version that comes");
+        assert_eq!(
+            world.stays_behind(&old, &second, &greens),
+            None,
+            "it is in a group of those that come in"
+        );
         let all = world.instances().into_keys().collect();
-        assert_eq!(world.stays_behind(&all, &Version::new(SECOND)), None, "it leaves with them");
+        assert_eq!(world.stays_behind(&all, &second, &nobodys), None, "it leaves with them");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use segue_domain::ids::{InstanceId, Version};
+use segue_domain::ids::{GroupArn, InstanceId, Version};
 use segue_engine::fakes::FakeWorld;
 
 /// A world as the court sees it.
@@ -22,8 +22,14 @@ pub(crate) trait Eyes: Send + Sync {
     /// It takes new clients.
     fn serves(&self, id: &InstanceId) -> bool;
 
-    /// Somebody who serves what these serve, and could be found for long enough, and is none of them.
-    fn stays_behind(&self, leaving: &BTreeSet<InstanceId>, to: &Version) -> Option<InstanceId>;
+    /// Somebody who serves what these serve, could be found for long enough in another group than these, and is none
+    /// of them.
+    fn stays_behind(
+        &self,
+        leaving: &BTreeSet<InstanceId>,
+        to: &Version,
+        green: &BTreeSet<GroupArn>,
+    ) -> Option<InstanceId>;
 }
 
 impl Eyes for FakeWorld {
@@ -47,7 +53,12 @@ impl Eyes for FakeWorld {
         Self::serves(self, id)
     }
 
-    fn stays_behind(&self, leaving: &BTreeSet<InstanceId>, to: &Version) -> Option<InstanceId> {
-        Self::stays_behind(self, leaving, to)
+    fn stays_behind(
+        &self,
+        leaving: &BTreeSet<InstanceId>,
+        to: &Version,
+        green: &BTreeSet<GroupArn>,
+    ) -> Option<InstanceId> {
+        Self::stays_behind(self, leaving, to, green)
     }
 }

@@ -35,6 +35,7 @@ fn was_not_told(before: &ReleaseState, words: &str) -> bool {
 }
 
 /// When the last of the old servers are asked to end, nobody is left who has served beside them, whoever brought it.
+/// Whoever came into a group of the new ones serves beside those: the next release leaves it with them.
 pub(super) fn a9_nobody_stays_behind(case: &Case<'_>) -> Option<String> {
     let (Some(before), Event::Intended(intent)) = (case.before, case.event) else { return None };
     let Effect::Stop { instances } = &intent.effect else { return None };
@@ -44,7 +45,8 @@ pub(super) fn a9_nobody_stays_behind(case: &Case<'_>) -> Option<String> {
     if before.leg != Leg::Out || were_asked || !before.blue.iter().all(ends) {
         return None;
     }
-    let left = case.world.stays_behind(&before.blue, &before.plan.image.version)?;
+    let green = before.plan.green_groups().cloned().collect();
+    let left = case.world.stays_behind(&before.blue, &before.plan.image.version, &green)?;
     Some(format!("{left} serves what was left, and was not left with it"))
 }
 

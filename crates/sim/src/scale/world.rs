@@ -355,7 +355,12 @@ impl Eyes for World {
     }
 
     /// Nobody joins here.
-    fn stays_behind(&self, _leaving: &BTreeSet<InstanceId>, _to: &Version) -> Option<InstanceId> {
+    fn stays_behind(
+        &self,
+        _leaving: &BTreeSet<InstanceId>,
+        _to: &Version,
+        _green: &BTreeSet<GroupArn>,
+    ) -> Option<InstanceId> {
         None
     }
 }
