@@ -22,3 +22,4 @@ mod sandbox_page;
 mod two_daemons;
 mod two_load_balancers;
 mod under_fire;
+mod worst;

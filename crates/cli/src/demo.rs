@@ -66,6 +66,9 @@ pub(crate) struct DemoArgs {
     /// Makes the users do the same again
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What the sandbox is like besides, in TOML (docs/sandbox.md): faults, delays, limits, switches
+    #[arg(long, value_name = "FILE")]
+    sandbox: Option<PathBuf>,
     /// Write the report as JSON, too
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -218,6 +221,7 @@ impl Stage {
         say(&format!("demo: starting the sandbox with {} servers of version 1", args.servers));
         let sandbox = Sandbox::start(place, args).await?;
         let ready = sandbox.ready();
+        say(&format!("demo: its ledger and its faults are at {}", ready.admin));
         say(&format!("demo: {} users join {} boards at {}", args.clients, args.boards, ready.load_balancer));
         let crowd = Crowd::start(crowd_config(args, ready)?)?;
         let daemon = Daemon::start(place, ready, args).await?;

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
@@ -382,6 +383,13 @@ impl Default for StoreConfig {
 pub struct ConfigMistakes(pub Vec<String>);
 
 impl SandboxConfig {
+    /// Reads a file of TOML (docs/sandbox.md). What its types do not say is for [`SandboxConfig::check`].
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not a sandbox's configuration", file.display()))
+    }
+
     /// Checks what the types do not say.
     pub fn check(&self) -> Result<(), ConfigMistakes> {
         let mut mistakes = Vec::new();

@@ -56,7 +56,7 @@ pub struct SandboxArgs {
 impl SandboxArgs {
     /// The configuration file with what the command line says besides.
     fn config(&self) -> anyhow::Result<SandboxConfig> {
-        let mut config = read_config(self.config.as_deref())?;
+        let mut config = self.config.as_deref().map(SandboxConfig::read).transpose()?.unwrap_or_default();
         config.load_balancers = self.load_balancers.unwrap_or(config.load_balancers);
         if let Some(count) = self.fleet {
             let first = config.images.first().context("a fleet needs an image")?;
@@ -223,14 +223,6 @@ impl Folder {
             }
         }
     }
-}
-
-fn read_config(path: Option<&Path>) -> anyhow::Result<SandboxConfig> {
-    let Some(path) = path else { return Ok(SandboxConfig::default()) };
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let config: SandboxConfig = toml::from_str(&text)
-        .with_context(|| format!("{} is not a sandbox's configuration", path.display()))?;
-    Ok(config)
 }
 
 /// The boards' database as a process of its own; its first line says where it listens.

@@ -1,9 +1,10 @@
 //! The sandbox as a process of its own, and where everything in it is.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
-use segue_sandbox::{FleetConfig, LaunchedBy, Ready, SandboxConfig};
+use anyhow::{Context as _, Result, ensure};
+use segue_sandbox::{FleetConfig, Ready, SandboxConfig};
 use tokio::process::Child;
 
 use super::DemoArgs;
@@ -26,7 +27,7 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     pub(super) async fn start(place: &Place, args: &DemoArgs) -> Result<Self> {
-        let (child, ready) = children::sandbox(place, &config(place, args), START).await?;
+        let (child, ready) = children::sandbox(place, &config(place, args)?, START).await?;
         Ok(Self { child, ready })
     }
 
@@ -40,23 +41,36 @@ impl Sandbox {
     }
 }
 
-fn config(place: &Place, args: &DemoArgs) -> SandboxConfig {
-    let mut config = SandboxConfig {
-        seed: Some(args.seed),
-        data_dir: Some(place.path("sandbox")),
-        slots: args.servers.saturating_mul(3).max(12),
-        fleet: Some(FleetConfig {
-            version: "1".to_owned(),
-            count: args.servers,
-            weight: 100,
-            launched_by: LaunchedBy::Segue,
-            tags: std::collections::BTreeMap::new(),
-        }),
-        sabotage: args.sabotage,
-        ..SandboxConfig::default()
-    };
+fn config(place: &Place, args: &DemoArgs) -> Result<SandboxConfig> {
+    let mut config = args.sandbox.as_deref().map(besides).transpose()?.unwrap_or_default();
+    config.seed = Some(args.seed);
+    config.data_dir = Some(place.path("sandbox"));
+    config.slots = args.servers.saturating_mul(3).max(12);
+    config.fleet = Some(FleetConfig { count: args.servers, ..FleetConfig::of("1".to_owned()) });
+    config.sabotage = args.sabotage;
     // Users may be silent for longer than a production's timeout allows; ours ping.
     config.load_balancer.idle_timeout_s = 4_000;
     config.store.abandoned_ms = ABANDONED_MS;
-    config
+    Ok(config)
+}
+
+/// What a file says of the sandbox besides. What the demo itself says would not be heard there.
+fn besides(file: &Path) -> Result<SandboxConfig> {
+    let (read, usual) = (SandboxConfig::read(file)?, SandboxConfig::default());
+    let of_the_demo = [
+        ("service", read.service != usual.service),
+        ("load_balancers", read.load_balancers != usual.load_balancers),
+        ("slots", read.slots != usual.slots),
+        ("seed", read.seed.is_some()),
+        ("data_dir", read.data_dir.is_some()),
+        ("virtual", read.simulated.is_some()),
+        ("fleet", read.fleet.is_some()),
+        ("sabotage", read.sabotage.is_some()),
+    ];
+    let said: Vec<&str> =
+        of_the_demo.into_iter().filter(|(_, is_said)| *is_said).map(|(key, _)| key).collect();
+    let (file, keys) = (file.display(), said.join(", "));
+    ensure!(said.is_empty(), "{file} says {keys}: that is the demo's own to say, see `segue demo --help`");
+    read.check().with_context(|| format!("{file} is not a sandbox's configuration"))?;
+    Ok(read)
 }
