@@ -109,8 +109,7 @@ fn whatever_a_load_balancer_does_to_the_sockets_of_an_ill_target_or_after_the_de
 fn what_is_shown_late_throttled_or_has_no_room_in_a_zone_is_noticed_by_nobody() {
     let _alone = program::alone();
     let report = demo(
-        "token_buckets = \"aws\"\n\
-         [consistency]\nlaunch_ms = 4000\ntags_ms = 2000\ntargets_ms = 2000\n\
+        "[consistency]\nlaunch_ms = 4000\ntags_ms = 2000\ntargets_ms = 2000\n\
          [[fault]]\nfault = \"refuse_capacity\"\nzone = \"eu-west-1a\"\n\
          [[fault]]\nfault = \"throttle\"\naction = \"RunInstances\"\ncalls = 2\n",
     );
@@ -122,7 +121,7 @@ fn what_is_shown_late_throttled_or_has_no_room_in_a_zone_is_noticed_by_nobody() 
 fn what_a_demo_says_itself_is_not_taken_from_its_sandboxs_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mine.toml");
-    std::fs::write(&file, "slots = 3\n[fleet]\nversion = \"2\"\n").unwrap();
+    std::fs::write(&file, "slots = 3\n[fleet]\nversion = \"2\"\ncount = 3\n").unwrap();
     let ended = program::start(&["demo", "--sandbox", file.to_str().unwrap()]).end();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("mine.toml says slots, fleet: that is the demo's own"), "{}", ended.stderr);

@@ -54,13 +54,15 @@ fn config(place: &Place, args: &DemoArgs) -> Result<SandboxConfig> {
     Ok(config)
 }
 
-/// What a file says of the sandbox besides. What the demo itself says would not be heard there.
+/// What a file says of the sandbox besides. What the demo itself says would not be heard there; and its daemon looks so
+/// often that AWS's buckets are empty at once.
 fn besides(file: &Path) -> Result<SandboxConfig> {
     let (read, usual) = (SandboxConfig::read(file)?, SandboxConfig::default());
     let of_the_demo = [
         ("service", read.service != usual.service),
         ("load_balancers", read.load_balancers != usual.load_balancers),
         ("slots", read.slots != usual.slots),
+        ("token_buckets", read.token_buckets != usual.token_buckets),
         ("seed", read.seed.is_some()),
         ("data_dir", read.data_dir.is_some()),
         ("virtual", read.simulated.is_some()),
