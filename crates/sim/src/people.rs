@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use segue_domain::decision::Reason;
 use segue_domain::event::{RequestKey, Word};
-use segue_domain::ids::{ReleaseId, Version};
+use segue_domain::ids::{InstanceId, ReleaseId, Version};
+use segue_domain::instance::InstanceState;
 use segue_domain::plan::Kind;
 use segue_domain::request::Request;
 use segue_domain::state::{Leg, ReleaseState, Stance};
+use segue_domain::step::Step;
 use segue_engine::AskError;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -145,6 +147,9 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
         if tries > GIVES_UP && matches!(state.stance, Stance::Held { .. }) && is_healed(ground) {
             return;
         }
+        if tries > 1 {
+            end_the_mute(ground, &state);
+        }
         match (&state.stance, &state.leg, tries > TRIES) {
             (Stance::Asking { .. }, _, _)
             | (Stance::Held { reason: Reason::NoCapacity { able: 1.., .. }, .. }, Leg::Back { .. }, true) => {
@@ -159,6 +164,20 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
             }
         }
     }
+}
+
+/// Terminates whoever came in the place of a dead one and does not answer, as the runbook says: `retry` asks the same
+/// server again.
+fn end_the_mute(ground: &Ground, state: &ReleaseState) {
+    let Stance::Held { reason: Reason::CannotGoOn { step: Step::Handover | Step::Retire, .. }, .. } =
+        &state.stance
+    else {
+        return;
+    };
+    let instances = ground.world.instances();
+    let runs = |id: &&InstanceId| instances.get(*id).is_some_and(|it| it.state == InstanceState::Running);
+    let is_mute = |id: &&InstanceId| ground.world.app_state(id).is_none();
+    state.arriving().iter().filter(runs).filter(is_mute).for_each(|id| ground.world.terminate_by_hand(id));
 }
 
 pub(crate) fn is_healed(ground: &Ground) -> bool {

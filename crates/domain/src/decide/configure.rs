@@ -28,14 +28,12 @@ pub(super) fn make_ready(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Resul
 fn configured(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Taken {
     let mut acts = Acts::new(scope);
     if let Some(command) = &scope.plan().service.launch.configure {
-        for id in ids {
-            let effect = Effect::Configure { instance: id.clone(), command: command.clone() };
-            once(&mut acts, scope, id, effect);
+        let configure =
+            |id: &InstanceId| Effect::Configure { instance: id.clone(), command: command.clone() };
+        let missing = once(&mut acts, scope, ids, configure);
+        if !acts.is_idle() {
+            return Ok(acts.or_wait(WaitingOn::Settling { what: "the configuration command", missing }));
         }
-    }
-    if !acts.is_idle() {
-        let goal = WaitingOn::Settling { what: "the configuration command", missing: Vec::new() };
-        return Ok(acts.or_wait(goal));
     }
     let version = &scope.plan().image.version;
     let admitted = scope.state.is_done(Step::Admit);
@@ -61,14 +59,11 @@ pub(super) fn warm(scope: &Scope<'_>) -> Taken {
 }
 
 fn warmed_up(scope: &Scope<'_>, ids: &BTreeSet<InstanceId>) -> Progress {
+    let Some(spec) = &scope.plan().service.launch.warm else { return Progress::Done };
     let mut acts = Acts::new(scope);
-    if let Some(spec) = &scope.plan().service.launch.warm {
-        for id in ids {
-            let effect = Effect::WarmUp { instance: id.clone(), spec: spec.clone() };
-            once(&mut acts, scope, id, effect);
-        }
-    }
-    acts.or_done(WaitingOn::Settling { what: "the warm-up", missing: Vec::new() })
+    let warm_up = |id: &InstanceId| Effect::WarmUp { instance: id.clone(), spec: spec.clone() };
+    let missing = once(&mut acts, scope, ids, warm_up);
+    acts.or_done(WaitingOn::Settling { what: "the warm-up", missing })
 }
 
 /// A canary that is taken over was configured and warm before.
@@ -76,11 +71,23 @@ fn arriving(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     scope.state.arriving().difference(&scope.plan().takeover).cloned().collect()
 }
 
-/// An effect whose only proof is its own outcome: wanted until it is done, then never again.
-fn once(acts: &mut Acts<'_>, scope: &Scope<'_>, id: &InstanceId, effect: Effect) {
-    let record = scope.state.effects.get(&scope.id(id.as_str(), &effect));
-    let done = record.is_some_and(|record| matches!(record.ended, Some((Outcome::Done(Done::Nothing), _))));
-    if !done {
-        acts.want(id.as_str(), effect);
+/// An effect of each whose only proof is its own outcome: wanted until it is done, then never again. Answers for whom it
+/// is not done.
+fn once(
+    acts: &mut Acts<'_>,
+    scope: &Scope<'_>,
+    ids: &BTreeSet<InstanceId>,
+    effect: impl Fn(&InstanceId) -> Effect,
+) -> Vec<InstanceId> {
+    let mut missing = Vec::new();
+    for id in ids {
+        let effect = effect(id);
+        let record = scope.state.effects.get(&scope.id(id.as_str(), &effect));
+        let is_done = record.is_some_and(|it| matches!(it.ended, Some((Outcome::Done(Done::Nothing), _))));
+        if !is_done {
+            acts.want(id.as_str(), effect);
+            missing.push(id.clone());
+        }
     }
+    missing
 }
