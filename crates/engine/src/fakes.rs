@@ -48,7 +48,7 @@ pub use method::{Method, Port};
 pub use store::ChokedStore;
 pub use time::{FakeClock, SeededEntropy};
 
-use choke::Passing;
+use choke::{Passing, never_lands};
 use state::State;
 
 /// One small world. Clones are the same world.
@@ -148,10 +148,12 @@ impl FakePort {
     ) -> Result<T, CallError> {
         tokio::task::yield_now().await;
         let passing = self.world.choke.enter(method, self.world.now_ms());
-        // Whoever is frozen between its last look at the lease and the call sends it when it goes on.
         let Some(late) = passing.lands_late().or_else(|| self.life.frozen_for()) else {
             return self.carry(&passing, effect).await;
         };
+        if never_lands(method, late) {
+            return std::future::pending().await;
+        }
         let (world, life, sent_at_ms) = (self.world.clone(), self.life.clone(), self.world.now_ms());
         tokio::spawn(async move {
             tokio::time::sleep(late).await;

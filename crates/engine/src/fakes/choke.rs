@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::method::Method;
+use super::method::{Method, Port};
 use crate::ports::{CallError, Class};
 
 /// One life of a daemon, from its start to its death.
@@ -87,11 +87,28 @@ impl Life {
         }
     }
 
+    /// Whoever is frozen between its last look at the lease and the call sends it when it goes on.
+    async fn sends(&self, method: Method) {
+        if self.frozen_for().is_some_and(|left| never_lands(method, left)) {
+            std::future::pending::<()>().await;
+        }
+        self.thawed().await;
+    }
+
     async fn unless_dead(&self) {
         if self.is_dead() {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// At AWS nothing knows epochs, and the engine reckons with half a minute: what would change something there lands within
+/// this, or never. Whoever is frozen for longer finds its call's time over when it goes on.
+const LANDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Whether a request that is on its way for so long is never heard.
+pub(super) fn never_lands(method: Method, late: Duration) -> bool {
+    matches!(method.port(), Port::Cloud | Port::LoadBalancer) && !method.reads() && late > LANDS_WITHIN
 }
 
 /// Something that goes wrong with a call.
@@ -241,7 +258,7 @@ impl Choke {
         if !late.is_zero() {
             tokio::time::sleep(late).await;
         }
-        life.thawed().await;
+        life.sends(passing.method).await;
         assert!(!passing.met.contains(&What::Panic), "{} was made to break down", passing.method);
         self.pass(life, passing, When::Before, now_ms()).await
     }
