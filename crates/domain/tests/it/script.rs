@@ -152,6 +152,10 @@ impl Play {
                 self.stage.service.workload = segue_domain::service::Workload::Requests;
             }
             ["new-format"] => self.stage.new_format = true,
+            ["configured", command @ ..] => {
+                self.stage.service.launch.configure =
+                    Some(command.iter().map(|it| (*it).to_owned()).collect());
+            }
             _ => panic!("no such command: {words:?}"),
         }
     }
