@@ -1,7 +1,7 @@
 //! Who joins the old servers while the release is on: an autoscaler of somebody else's may bring one at any time.
 //!
-//! Guarantees: whoever is healthy in a group of the forward, and of a version that is left, is closed, emptied and
-//! stopped like those of the plan. The plan itself stays as it was.
+//! Guarantees: whoever is healthy in a group of a forward that gets somebody new, and of a version that is left, is
+//! closed, emptied and stopped like those of the plan. The plan itself stays as it was.
 //! Assumptions: the list of EC2 and the groups were read. One that is not healthy is looked at again in each pass: it may
 //! be on its way up, and never answer. Of a version that never was in the plan nobody knows whether its boards can be read;
 //! one that gets its users by green's own group would be closed under their eyes. The next release has both in its plan.
@@ -13,6 +13,8 @@ use super::scope::{Progress, Scope};
 use super::{capacity, registry};
 use crate::event::Event;
 use crate::ids::{GroupArn, InstanceId, Version};
+use crate::plan::Plan;
+use crate::service::Balancer;
 use crate::target::TargetHealth;
 
 /// Takes them in, or does nothing. When all were asked to end nobody joins any more: whoever replaces them one by one
@@ -22,14 +24,21 @@ pub(super) fn take_in(scope: &Scope<'_>) -> Result<(), Progress> {
         return Ok(());
     }
     let versions = leaving(scope);
-    let mut groups = scope.plan().groups();
-    groups.retain(|group| scope.plan().green_groups().all(|green| green != group));
+    let groups = left_groups(scope.plan());
     let all = scope.world.instances.known().into_iter().flatten();
     let new = all.filter(|(id, it)| versions.contains(&it.version) && !is_known(scope, id));
     let joined = new.filter(|(id, _)| capacity::is_healthy_in(scope, &groups, id));
     let servers: BTreeMap<InstanceId, BTreeSet<GroupArn>> =
         joined.map(|(id, _)| (id.clone(), registered_in(scope, &groups, id))).collect();
     if servers.is_empty() { Ok(()) } else { Err(Progress::Record(vec![Event::Joined { servers }])) }
+}
+
+/// The groups in which whoever serves is left: of load balancers that get somebody new, and not the new ones' own.
+/// Whoever comes to another load balancer is all that its users have.
+fn left_groups(plan: &Plan) -> BTreeSet<GroupArn> {
+    let front = |it: &Balancer| plan.front(&it.forward).and_then(|front| front.green_group.as_ref());
+    let left = plan.service.routing.balancers().filter_map(|it| Some((it, front(it)?)));
+    left.flat_map(|(it, green)| it.forwarded().filter(move |group| *group != green)).cloned().collect()
 }
 
 /// The versions of those that are left.

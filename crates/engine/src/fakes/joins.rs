@@ -29,12 +29,12 @@ impl FakeWorld {
     }
 
     /// Somebody of a version that is left, whom users and daemons could find for long enough, and who is none of these.
-    /// Whoever is found by `green` alone, the groups of those that come in, is left to the next release.
+    /// Whoever is found by these groups alone, of new ones or of nobody new, is left to the next release.
     pub fn stays_behind(
         &self,
         leaving: &BTreeSet<InstanceId>,
         to: &Version,
-        green: &BTreeSet<GroupArn>,
+        others: &BTreeSet<GroupArn>,
     ) -> Option<InstanceId> {
         let state = self.now();
         let version = |id: &InstanceId| state.machines.get(id).map(|machine| &machine.instance.version);
@@ -42,7 +42,7 @@ impl FakeWorld {
             leaving.iter().filter_map(version).filter(|it| *it != to).collect();
         let is_left = |id: &&InstanceId| version(id).is_some_and(|it| versions.contains(it));
         let is_found = |id: &&InstanceId| {
-            state.found_since_ms(id, green).is_some_and(|at| at + FOUND_MS <= state.now_ms)
+            state.found_since_ms(id, others).is_some_and(|at| at + FOUND_MS <= state.now_ms)
         };
         let others = state.machines.keys().filter(|id| !leaving.contains(*id));
         others.filter(is_left).find(is_found).cloned()

@@ -28,7 +28,7 @@ pub(crate) trait Eyes: Send + Sync {
         &self,
         leaving: &BTreeSet<InstanceId>,
         to: &Version,
-        green: &BTreeSet<GroupArn>,
+        others: &BTreeSet<GroupArn>,
     ) -> Option<InstanceId>;
 }
 
@@ -57,8 +57,8 @@ impl Eyes for FakeWorld {
         &self,
         leaving: &BTreeSet<InstanceId>,
         to: &Version,
-        green: &BTreeSet<GroupArn>,
+        others: &BTreeSet<GroupArn>,
     ) -> Option<InstanceId> {
-        Self::stays_behind(self, leaving, to, green)
+        Self::stays_behind(self, leaving, to, others)
     }
 }

@@ -4,6 +4,7 @@ use segue_domain::decision::{Cause, Reason};
 use segue_domain::effect::{Effect, Outcome};
 use segue_domain::event::Event;
 use segue_domain::ids::InstanceId;
+use segue_domain::service::Balancer;
 use segue_domain::state::{EffectRecord, Leg, ReleaseState};
 use segue_domain::step::Step;
 
@@ -35,7 +36,8 @@ fn was_not_told(before: &ReleaseState, words: &str) -> bool {
 }
 
 /// When the last of the old servers are asked to end, nobody is left who has served beside them, whoever brought it.
-/// Whoever came into a group of the new ones serves beside those: the next release leaves it with them.
+/// Whoever came into a group of the new ones serves beside those, and whoever came to a load balancer that has no new
+/// ones serves its users alone: the next release leaves them.
 pub(super) fn a9_nobody_stays_behind(case: &Case<'_>) -> Option<String> {
     let (Some(before), Event::Intended(intent)) = (case.before, case.event) else { return None };
     let Effect::Stop { instances } = &intent.effect else { return None };
@@ -45,8 +47,11 @@ pub(super) fn a9_nobody_stays_behind(case: &Case<'_>) -> Option<String> {
     if before.leg != Leg::Out || were_asked || !before.blue.iter().all(ends) {
         return None;
     }
-    let green = before.plan.green_groups().cloned().collect();
-    let left = case.world.stays_behind(&before.blue, &before.plan.image.version, &green)?;
+    let plan = &before.plan;
+    let has_new = |it: &&Balancer| plan.green_size_at(&it.forward) > 0;
+    let old_alone = plan.service.routing.balancers().filter(|it| !has_new(it)).flat_map(Balancer::forwarded);
+    let others = plan.green_groups().chain(old_alone).cloned().collect();
+    let left = case.world.stays_behind(&before.blue, &plan.image.version, &others)?;
     Some(format!("{left} serves what was left, and was not left with it"))
 }
 

@@ -359,7 +359,7 @@ impl Eyes for World {
         &self,
         _leaving: &BTreeSet<InstanceId>,
         _to: &Version,
-        _green: &BTreeSet<GroupArn>,
+        _others: &BTreeSet<GroupArn>,
     ) -> Option<InstanceId> {
         None
     }
