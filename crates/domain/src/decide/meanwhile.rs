@@ -2,7 +2,8 @@
 //!
 //! Guarantees: where the new side is known to serve nobody any more, whoever of the old one can has the users; where the
 //! old side is deserted, the new one has them, and is opened again for it. What is done here is not undone by the rest
-//! of the way back. What one server or one load balancer does not answer, or refuses, is no matter of another's users.
+//! of the way back. What one server or one load balancer does not answer, or refuses, is no matter of another's users; but
+//! where it is refused that the users are led to anybody, a person is called as soon as nothing else is to be done.
 //! Assumptions: whether there is enough of blue is asked elsewhere.
 //! If killed here: everything is looked at again.
 
@@ -24,7 +25,7 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     // Whatever step asks for it: what is done is the same, and has one name.
     let scope = &Scope { step: Step::Reopen, ..*scope };
     let (blue, green) = (&scope.state.blue, &scope.state.green());
-    let (mut due, mut with_the_new) = (Vec::new(), Vec::new());
+    let (mut due, mut with_the_new, mut refused) = (Vec::new(), Vec::new(), None);
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
         let any_new = here(scope, front, green).any(|id| may_serve(scope, front, id));
         let (kept, shares) = match any_new {
@@ -33,24 +34,26 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
             false => (blue, Shares::Before),
         };
         // What is refused for one keeps nobody else waiting: each has its own.
-        let mut acts = Acts::new(scope);
+        let (mut opening, mut leading, mut bringing) = (Acts::new(scope), Acts::new(scope), Acts::new(scope));
         let groups = share::led_to(front, shares);
         let holds = deserted_group(scope, front).is_some();
         // Where it had no old ones it has nobody after the way back, as before.
         if shares == Shares::Before || holds {
-            open_again(&mut acts, scope, &groups, here(scope, front, kept))?;
+            open_again(&mut opening, scope, &groups, here(scope, front, kept))?;
         }
         if here(scope, front, kept).any(|id| has_users_by(scope, shares, &groups, id)) {
-            share::want(&mut acts, scope, front, shares)?;
+            share::want(&mut leading, scope, front, shares)?;
             with_the_new.extend((shares == Shares::After).then_some(front));
         }
         if holds {
-            bring_in_again(&mut acts, scope, front);
+            bring_in_again(&mut bringing, scope, front);
         }
-        due.extend(acts.into_begun());
+        refused = refused.or_else(|| leading.refusal().map(str::to_owned));
+        due.extend([opening, leading, bringing].into_iter().flat_map(Acts::into_begun));
     }
     // Whether it was taken is looked at when all are up.
-    begun(due).map(|()| with_the_new)
+    begun(due)?;
+    refused.map_or(Ok(with_the_new), |why| Err(Progress::Failed(why)))
 }
 
 /// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where

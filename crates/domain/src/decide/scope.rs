@@ -204,6 +204,11 @@ impl<'a> Acts<'a> {
         self.intents.is_empty() && self.waiting.is_none() && self.refused.is_none()
     }
 
+    /// In whose words something was refused for good.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
     /// What may be begun now, whatever else was refused or is on its way.
     pub(super) fn into_begun(self) -> Vec<Intent> {
         self.intents
