@@ -132,7 +132,7 @@ async fn answer<T>(life: &segue_engine::fakes::Life, asked: impl Future<Output =
 
 /// Until its verdict. A release that waits for a person gets one: a few times a friendly one, then an impatient.
 async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
-    let mut tries = 0;
+    let (mut tries, mut tried_when_healed) = (0, false);
     loop {
         let state =
             until(ground, release, |state| waits_for_a_person(state) || state.verdict().is_some()).await;
@@ -144,9 +144,10 @@ async fn see_to_its_end(ground: &Ground, release: &ReleaseId) {
         sleep(NOTICES).await;
         tries += 1;
         // Where the world has healed and it holds all the same, nobody can help.
-        if tries > GIVES_UP && matches!(state.stance, Stance::Held { .. }) && is_healed(ground) {
+        if tries > GIVES_UP && tried_when_healed && matches!(state.stance, Stance::Held { .. }) {
             return;
         }
+        tried_when_healed = is_healed(ground);
         if tries > 1 {
             end_the_mute(ground, &state);
         }
