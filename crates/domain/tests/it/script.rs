@@ -137,7 +137,7 @@ impl Play {
             ["boards", id, count] => {
                 self.stage.open_boards_on(&InstanceId::new(*id), count.parse().unwrap());
             }
-            ["types" | "full" | "room-in" | "room", ..] => self.room(words),
+            ["configured" | "types" | "full" | "room-in" | "room", ..] => self.room(words),
             ["stubborn", board] => {
                 self.stage.stubborn.insert(BoardId::new(*board));
             }
@@ -152,10 +152,6 @@ impl Play {
                 self.stage.service.workload = segue_domain::service::Workload::Requests;
             }
             ["new-format"] => self.stage.new_format = true,
-            ["configured", command @ ..] => {
-                self.stage.service.launch.configure =
-                    Some(command.iter().map(|it| (*it).to_owned()).collect());
-            }
             _ => panic!("no such command: {words:?}"),
         }
     }
@@ -193,9 +189,13 @@ impl Play {
         }
     }
 
-    /// Where EC2 has room for instances, and of which types.
+    /// What is made of a launched instance, where EC2 has room for some, and of which types.
     fn room(&mut self, words: &[&str]) {
         match words {
+            ["configured", command @ ..] => {
+                self.stage.service.launch.configure =
+                    Some(command.iter().map(|it| (*it).to_owned()).collect());
+            }
             ["types", types @ ..] => {
                 self.stage.service.launch.types = types.iter().map(|it| (*it).into()).collect();
             }
