@@ -44,9 +44,7 @@ pub(crate) async fn act(outside: &Outside, book: &AddressBook, intent: &Intent) 
 
 async fn carry_out(outside: &Outside, book: &AddressBook, intent: &Intent) -> Result<Done, CallError> {
     let ports = &outside.ports;
-    for _ in 0..calls_of_the_balancer(&intent.effect) {
-        outside.pacer.balancer_turn().await?;
-    }
+    outside.pacer.balancer_turns(calls_of_the_balancer(&intent.effect)).await?;
     let (cloud, balancer, boards, hooks) = (&ports.cloud, &ports.balancer, &ports.boards, &ports.hooks);
     match &intent.effect {
         Effect::Move(effect) => return wave::carry(outside, book, effect).await.map(Done::Moved),

@@ -102,13 +102,21 @@ impl Pacer {
     /// # Errors
     /// The turn would come later than a look can wait for: then nothing is read, and that is what is told.
     pub(crate) async fn balancer_turn(&self) -> Result<(), CallError> {
-        if self.pacing == Pacing::Off {
+        self.balancer_turns(1).await
+    }
+
+    /// The same for so many calls, one after the other: a look that begins meanwhile does not come between them.
+    ///
+    /// # Errors
+    /// As [`Self::balancer_turn`].
+    pub(crate) async fn balancer_turns(&self, count: u32) -> Result<(), CallError> {
+        if self.pacing == Pacing::Off || count == 0 {
             return Ok(());
         }
         let now = Instant::now();
         let wait = {
             let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            let tokens = level(&left, BALANCER_CALLS, now) - 1.0;
+            let tokens = level(&left, BALANCER_CALLS, now) - f64::from(count);
             let wait = Duration::from_secs_f64((-tokens).max(0.0) / f64::from(BALANCER_CALLS.per_s));
             if wait > TURN_MAX {
                 return Err(CallError::retry(format!(
@@ -119,34 +127,36 @@ impl Pacer {
             left.insert(BALANCER_CALLS.name, Left { tokens, at: now });
             wait
         };
-        let mut turn = Turn { pacer: self, has_come: false };
+        let mut turn = Turn { pacer: self, count, has_come: false };
         tokio::time::sleep(wait).await;
         turn.has_come = true;
         Ok(())
     }
 }
 
-/// A token of the load balancer's that was taken beforehand. Whoever does not wait for its turn gives it back: a look
+/// Tokens of the load balancer's that were taken beforehand. Whoever does not wait for its turn gives them back: a look
 /// that is given up has made no call.
 struct Turn<'a> {
     pacer: &'a Pacer,
+    count: u32,
     has_come: bool,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.has_come {
-            self.pacer.take_back_a_turn();
+            self.pacer.take_back(self.count);
         }
     }
 }
 
 impl Pacer {
     /// Those behind keep their times, so the rate is never passed.
-    fn take_back_a_turn(&self) {
+    fn take_back(&self, count: u32) {
         let now = Instant::now();
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let tokens = (level(&left, BALANCER_CALLS, now) + 1.0).min(f64::from(BALANCER_CALLS.most));
+        let tokens =
+            (level(&left, BALANCER_CALLS, now) + f64::from(count)).min(f64::from(BALANCER_CALLS.most));
         left.insert(BALANCER_CALLS.name, Left { tokens, at: now });
     }
 }
@@ -189,6 +199,24 @@ mod tests {
 
     fn stop(count: usize) -> Effect {
         Effect::Stop { instances: (0..count).map(|n| InstanceId::new(format!("i-{n}"))).collect() }
+    }
+
+    /// An effect of two calls, and a look that begins while it waits for its turn.
+    #[tokio::test(start_paused = true)]
+    async fn a_look_does_not_come_between_the_calls_of_one_effect() {
+        let pacer = Pacer::default();
+        for _ in 0..40 {
+            pacer.balancer_turn().await.unwrap();
+        }
+        let began = Instant::now();
+        let effect = async {
+            pacer.balancer_turns(2).await.unwrap();
+            began.elapsed()
+        };
+        let look = futures_util::future::join_all((0..100).map(|_| pacer.balancer_turn()));
+        let (took, turns) = futures_util::future::join(effect, look).await;
+        assert!(took < Duration::from_millis(300), "two calls had their turn after {took:?}");
+        assert!(turns.iter().all(Result::is_ok) && began.elapsed() > Duration::from_secs(10));
     }
 
     #[tokio::test(start_paused = true)]
