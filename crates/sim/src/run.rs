@@ -167,6 +167,10 @@ async fn keep(ground: &Ground, place: usize) {
     for life in 0.. {
         ground.start(place, life).death().await;
         ground.bury(place);
-        sleep(Duration::from_millis(chance.nth(life).below(RESTART_MS))).await;
+        let restart = Duration::from_millis(chance.nth(life).below(RESTART_MS));
+        if ground.plan.daemons == 1 {
+            ground.world.nobody_acts_for(restart);
+        }
+        sleep(restart).await;
     }
 }
