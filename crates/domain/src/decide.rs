@@ -31,6 +31,7 @@ mod scope;
 mod share;
 mod shut;
 mod too_old;
+mod turns;
 mod waves;
 
 use crate::decision::Cause;
