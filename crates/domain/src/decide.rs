@@ -31,7 +31,6 @@ mod scope;
 mod share;
 mod shut;
 mod too_old;
-mod turns;
 mod waves;
 
 use crate::decision::Cause;

@@ -31,12 +31,6 @@ pub(super) fn is_enough_at(scope: &Scope<'_>, able_ones: &BTreeSet<InstanceId>, 
     require_at(scope, able_ones, &Place::of(scope, front), Then::Hold).is_ok()
 }
 
-/// How many must serve in all.
-pub(super) fn floor(scope: &Scope<'_>) -> usize {
-    let everywhere = Place { groups: BTreeSet::new(), floor: scope.plan().floor, at: None };
-    usize::try_from(everywhere.floor(scope)).unwrap_or(usize::MAX)
-}
-
 /// Some groups, and how many must serve there.
 struct Place<'a> {
     groups: BTreeSet<GroupArn>,

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, begun};
 use super::share::{self, Shares};
-use super::{admit, capacity, registry, turns};
+use super::{admit, capacity, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::ids::{GroupArn, InstanceId};
@@ -57,25 +57,23 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
 }
 
 /// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where
-/// some are missing, whether there are enough in all is asked first, and who is led to fewer servers than before waits
-/// for that as well, if the others need the difference. A canary serves beside all old ones, and goes then.
+/// some are missing, whether there are enough in all is asked first. A canary serves beside all old ones, and goes then.
 pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<(), Progress> {
     if scope.plan().kind == Kind::Canary {
         return Ok(());
     }
     let (blue, groups) = (&scope.state.blue, scope.plan().groups());
-    let mut changes = Vec::new();
+    let mut due = Vec::new();
     let fronts = scope.plan().fronts.iter();
     for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
+        let mut acts = Acts::new(scope);
         let all_serve = here(scope, front, blue).all(|id| capacity::serves_in(scope, &groups, id));
         if all_serve && capacity::is_enough_at(scope, blue, front) {
-            changes.extend(share::change(scope, front, Shares::Before)?);
+            share::want(&mut acts, scope, front, Shares::Before)?;
         }
+        due.extend(acts.into_begun());
     }
-    let mut acts = Acts::new(scope);
-    let (now, _) = turns::in_turn(scope, changes);
-    now.into_iter().for_each(|change| change.ask(&mut acts));
-    begun(acts.into_begun())
+    begun(due)
 }
 
 /// Each load balancer that had old servers has some of them still; else the wait for those who were there.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::registry;
 use super::scope::{Acts, Progress, Scope, Taken, begun};
-use super::{registry, turns};
 use crate::decision::{Source, WaitingOn};
 use crate::effect::Effect;
-use crate::ids::{ForwardArn, GroupArn, InstanceId};
+use crate::ids::{GroupArn, InstanceId};
 use crate::plan::{Front, Kind};
 use crate::state::Leg;
 use crate::target::{TargetHealth, Weights};
@@ -34,12 +34,8 @@ impl Shares {
 
 /// The groups to which these shares lead new clients of a load balancer.
 pub(super) fn led_to(front: &Front, shares: Shares) -> BTreeSet<GroupArn> {
-    with_a_share(shares.of(front)).cloned().collect()
-}
-
-/// The groups that get new clients.
-pub(super) fn with_a_share(weights: &Weights) -> impl Iterator<Item = &GroupArn> {
-    weights.iter().filter(|(_, share)| **share > 0).map(|(group, _)| group)
+    let shared = shares.of(front).iter().filter(|(_, share)| **share > 0);
+    shared.map(|(group, _)| group.clone()).collect()
 }
 
 /// Gives each forward these shares, if it does not have them. It is done when all of them show theirs.
@@ -47,23 +43,16 @@ pub(super) fn give(scope: &Scope<'_>, shares: Shares) -> Taken {
     give_at(scope, &scope.plan().fronts.iter().collect::<Vec<_>>(), shares)
 }
 
-/// The same at some of the load balancers, so that enough serve all the while (`turns`).
+/// The same at some of the load balancers.
 pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> Taken {
-    let (mut changes, mut unread) = (Vec::new(), None);
+    let mut acts = Acts::new(scope);
+    let mut unread = None;
     for front in fronts {
         // The others are not kept waiting for one that cannot be read.
-        match change(scope, front, shares) {
-            Ok(change) => changes.extend(change),
-            Err(why) => {
-                unread.get_or_insert(why);
-            }
+        if let Err(why) = want(&mut acts, scope, front, shares) {
+            unread.get_or_insert(why);
         }
     }
-    let mut acts = Acts::new(scope);
-    let (now, later) = turns::in_turn(scope, changes);
-    // Where nobody gains any more and all is read, waiting brings nobody more servers.
-    let now = if now.is_empty() && unread.is_none() { later } else { now };
-    now.into_iter().for_each(|change| change.ask(&mut acts));
     match unread {
         Some(unread) if acts.is_idle() => Err(unread),
         Some(_) | None => {
@@ -90,36 +79,6 @@ pub(super) fn want(
     front: &Front,
     shares: Shares,
 ) -> Result<(), Progress> {
-    change(scope, front, shares)?.into_iter().for_each(|change| change.ask(acts));
-    Ok(())
-}
-
-/// A forward that has other shares than it is to have.
-pub(super) struct Change<'a> {
-    name: String,
-    forward: ForwardArn,
-    pub current: &'a Weights,
-    pub wanted: Weights,
-}
-
-impl Change<'_> {
-    pub(super) fn ask(self, acts: &mut Acts<'_>) {
-        acts.want(&self.name, Effect::SetWeights { forward: self.forward, weights: self.wanted });
-    }
-}
-
-/// What would give a forward these shares; nothing if it has them.
-pub(super) fn change<'a>(
-    scope: &Scope<'a>,
-    front: &Front,
-    shares: Shares,
-) -> Result<Option<Change<'a>>, Progress> {
-    let forward = &front.forward;
-    let current = scope.world.weights(forward).map_err(|why| Scope::blind(Source::Weights, why))?;
-    let wanted = to_the_living(scope, front, shares, current);
-    if wanted.iter().all(|(group, share)| current.get(group) == Some(share)) {
-        return Ok(None);
-    }
     // The way back gives both, one in the place of the other: each has its own name.
     let subject = match (&scope.state.leg, shares) {
         (Leg::Back { .. }, Shares::After) => "new-shares",
@@ -127,9 +86,15 @@ pub(super) fn change<'a>(
             "shares"
         }
     };
-    let is_only = scope.plan().fronts.len() == 1;
-    let name = if is_only { subject.to_owned() } else { format!("{subject}/{forward}") };
-    Ok(Some(Change { name, forward: forward.clone(), current, wanted }))
+    let current = scope.world.weights(&front.forward).map_err(|why| Scope::blind(Source::Weights, why))?;
+    let wanted = to_the_living(scope, front, shares, current);
+    if wanted.iter().any(|(group, share)| current.get(group) != Some(share)) {
+        let forward = front.forward.clone();
+        let is_only = scope.plan().fronts.len() == 1;
+        let name = if is_only { subject.to_owned() } else { format!("{subject}/{forward}") };
+        acts.want(&name, Effect::SetWeights { forward, weights: wanted });
+    }
+    Ok(())
 }
 
 /// The plan's shares, but none for a group where nobody is left: a load balancer leads its part of the users there all
