@@ -4,31 +4,49 @@ use std::collections::BTreeSet;
 
 use super::registry;
 use super::scope::{Progress, Scope};
+use super::share::{self, Shares};
 use crate::app::AppState;
 use crate::decision::{Source, Then, WaitingOn};
 use crate::ids::{ForwardArn, GroupArn, InstanceId};
 use crate::plan::Front;
 use crate::target::TargetHealth;
 
-/// Enough of these serve right now, in all and at each load balancer: running, healthy by its word in a colour or
-/// canary group, and open by their own. What cannot be read does not count.
-pub(super) fn require(
+/// Enough old servers serve right now, in all and at each load balancer: running, healthy by its word in a colour or
+/// canary group, and open by their own. What cannot be read does not count. Else it is waited for, and held.
+pub(super) fn require_old(scope: &Scope<'_>) -> Result<(), Progress> {
+    require(scope, &scope.state.blue, |front| all_at(scope, front), Then::Hold)
+}
+
+/// Enough new servers do where users are led when the old ones get none any more: one that is healthy as a canary only
+/// would have no part of them. Else it is waited for, and turned back.
+pub(super) fn require_new(scope: &Scope<'_>) -> Result<(), Progress> {
+    require(scope, &scope.state.green(), |front| share::led_to(front, Shares::After), Then::WayBack)
+}
+
+fn require(
     scope: &Scope<'_>,
     able_ones: &BTreeSet<InstanceId>,
+    groups: impl Fn(&Front) -> BTreeSet<GroupArn>,
     then: Then,
 ) -> Result<(), Progress> {
-    let plan = scope.plan();
-    let everywhere = Place { groups: plan.groups(), floor: plan.floor, at: None };
+    let fronts = scope.plan().fronts.as_slice();
+    let everywhere = fronts.iter().flat_map(&groups).collect();
+    let everywhere = Place { groups: everywhere, floor: scope.plan().floor, at: None };
     require_at(scope, able_ones, &everywhere, then)?;
-    match plan.fronts.as_slice() {
+    let enough_at = |front| require_at(scope, able_ones, &Place::at(front, groups(front)), then);
+    match fronts {
         [_] => Ok(()),
-        fronts => fronts.iter().try_for_each(|it| require_at(scope, able_ones, &Place::of(scope, it), then)),
+        fronts => fronts.iter().try_for_each(enough_at),
     }
 }
 
 /// Enough of these serve right now at one load balancer.
 pub(super) fn is_enough_at(scope: &Scope<'_>, able_ones: &BTreeSet<InstanceId>, front: &Front) -> bool {
-    require_at(scope, able_ones, &Place::of(scope, front), Then::Hold).is_ok()
+    require_at(scope, able_ones, &Place::at(front, all_at(scope, front)), Then::Hold).is_ok()
+}
+
+fn all_at(scope: &Scope<'_>, front: &Front) -> BTreeSet<GroupArn> {
+    registry::groups_at(scope, &front.forward).cloned().collect()
 }
 
 /// Some groups, and how many must serve there.
@@ -40,8 +58,7 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(scope: &Scope<'_>, front: &'a Front) -> Self {
-        let groups = registry::groups_at(scope, &front.forward).cloned().collect();
+    fn at(front: &'a Front, groups: BTreeSet<GroupArn>) -> Self {
         Place { groups, floor: front.floor, at: Some(&front.forward) }
     }
 

@@ -14,7 +14,7 @@ use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
 use super::{admit, capacity, join, lost, registry, replace};
 use crate::app::AppState;
-use crate::decision::{Then, WaitingOn};
+use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
 use crate::instance::InstanceState;
@@ -31,7 +31,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     registry::require_tagged(scope, scope.state.blue.iter().chain(&green).chain(&gone))?;
     admit::tell_routes(scope)?;
     replace::the_dead(scope)?;
-    capacity::require(scope, &scope.state.green(), Then::WayBack)?;
+    capacity::require_new(scope)?;
     let shares = share::give(scope, Shares::After)?;
     let leaving = scope.state.blue.union(&lost::running(scope)).cloned().collect();
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }

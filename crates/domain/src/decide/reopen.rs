@@ -43,7 +43,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }
-    capacity::require(scope, &scope.state.blue, Then::Hold)?;
+    capacity::require_old(scope)?;
     meanwhile::require_old_ones(scope)?;
     // Who was just led to the new servers, for want of old ones, is not led back to nobody.
     let fronts: Vec<&Front> =

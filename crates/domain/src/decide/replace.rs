@@ -20,8 +20,7 @@ use crate::step::Step;
 /// Gets ready whoever comes. They are waited for only while there are too few without them.
 pub(super) fn the_dead(scope: &Scope<'_>) -> Result<(), Progress> {
     let Some(wait) = coming(scope)?.and_then(|coming| coming.wait) else { return Ok(()) };
-    capacity::require(scope, &scope.state.green(), Then::WayBack)
-        .map_err(|short| if short.is_blind() { short } else { wait })
+    capacity::require_new(scope).map_err(|short| if short.is_blind() { short } else { wait })
 }
 
 /// At the end of a release the fleet is whole; but whoever does not come in within the step's patience is not waited

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use super::scope::{Scope, Taken};
 use super::{capacity, close, launch, registry, reopen};
-use crate::decision::Then;
 use crate::ids::InstanceId;
 use crate::step::Step;
 
@@ -16,7 +15,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     // What was asked of an old server on the way out may have come late and closed it again.
     scope.require_done(Step::Reopen, reopen::take)?;
     registry::require_groups(scope, &scope.plan().groups())?;
-    capacity::require(scope, &scope.state.blue, Then::Hold)?;
+    capacity::require_old(scope)?;
     let mut leaving: BTreeSet<InstanceId> =
         launch::fresh(scope).union(&scope.state.lost()).cloned().collect();
     registry::require_tagged(scope, &leaving)?;
