@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::ids::{ForwardArn, GroupArn, InstanceId};
 use segue_domain::instance::InstanceState;
+use segue_domain::service::Balancer;
 use segue_domain::target::TargetHealth;
 
 use super::law::Law;
@@ -39,7 +40,7 @@ impl Readings {
 
 impl State {
     /// Shares are given to one load balancer after the other. Until all have theirs some have old servers and some new
-    /// ones, each of them enough, and what that is together says nothing.
+    /// ones, each of them enough, and what that is together says nothing (decision 0008).
     pub(super) fn watch_capacity_of_shares(&mut self, forward: &ForwardArn) {
         let after = "the shares were changed";
         if self.shares_agree() {
@@ -77,13 +78,20 @@ impl State {
         }
     }
 
-    /// The same colours get new clients at each load balancer at which any does.
+    /// Servers of the same versions get new clients at each load balancer at which any do. Which colour the old ones have
+    /// differs from one to the next.
     fn shares_agree(&self) -> bool {
-        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
-        let lit = self.balancers.iter().map(|balancer| balancer.colours.each_ref().map(has_share));
-        let mut lit = lit.filter(|colours| colours.contains(&true));
-        let first = lit.next();
-        lit.all(|colours| Some(colours) == first)
+        let led_to = |balancer: &Balancer| {
+            let shared = self.shared_in(|group| balancer.colours.contains(group));
+            let running = shared.filter_map(|(id, target)| {
+                let up = self.machines.get(id).filter(|it| it.instance.state == InstanceState::Running);
+                up.filter(|_| target.drained_at_ms.is_none())
+            });
+            running.map(|machine| &machine.instance.version).collect::<BTreeSet<_>>()
+        };
+        let mut versions = self.balancers.iter().map(led_to).filter(|versions| !versions.is_empty());
+        let first = versions.next();
+        versions.all(|others| Some(others) == first)
     }
 }
 

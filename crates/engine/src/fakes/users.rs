@@ -122,9 +122,16 @@ impl State {
         &'s self,
         at: Option<&'s Balancer>,
     ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
-        let is_here = move |group: &GroupArn| at.is_none_or(|it| it.forwarded().any(|own| own == group));
+        self.shared_in(move |group| at.is_none_or(|it| it.forwarded().any(|own| own == group)))
+    }
+
+    /// The same of some of the groups.
+    pub(super) fn shared_in<'s>(
+        &'s self,
+        is_meant: impl Fn(&GroupArn) -> bool + 's,
+    ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
         let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
-        let shared = self.groups.iter().filter(move |(group, _)| has_share(group) && is_here(group));
+        let shared = self.groups.iter().filter(move |(group, _)| has_share(group) && is_meant(group));
         shared.flat_map(|(_, targets)| targets)
     }
 
