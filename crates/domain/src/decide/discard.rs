@@ -42,8 +42,9 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if !listed.is_empty() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "deregistration", missing: listed }));
     }
-    end_instances(&mut acts, scope, &fresh);
     let staying: Vec<InstanceId> = fresh.iter().filter(|id| !is_ended(scope, id)).cloned().collect();
+    late::require_arrivals_landed(scope, staying.iter())?;
+    end_instances(&mut acts, scope, &fresh);
     if staying.is_empty() && acts.is_idle() {
         // Spares that were to be started may start yet, and are stopped again then.
         late::require_way_out_landed(scope)?;

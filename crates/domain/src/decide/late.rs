@@ -4,6 +4,7 @@
 //! servers that a rollback has started are stopped, shares that were given back are taken away. So nobody relies on
 //! an opposite, and no release ends, before such a call can land no more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::scope::{Progress, Scope};
@@ -49,6 +50,17 @@ pub(super) fn require_departures_landed(scope: &Scope<'_>) -> Result<(), Progres
     require(scope.state, scope.world, |id, effect| is_of_the_way_out(scope, id) && departs(effect))
 }
 
+/// Whoever of these is to come into a group, by a call whose end nobody saw, is there by now, or will not be: nobody is
+/// ended while a group may list it.
+pub(super) fn require_arrivals_landed<'i>(
+    scope: &Scope<'_>,
+    ids: impl Iterator<Item = &'i InstanceId>,
+) -> Result<(), Progress> {
+    let ids: BTreeSet<&InstanceId> = ids.collect();
+    let arrives = |effect: &Effect| matches!(effect, Effect::Register { instances, .. } if instances.iter().any(|id| ids.contains(id)));
+    require(scope.state, scope.world, |_, effect| arrives(effect))
+}
+
 fn is_of_the_way_out(scope: &Scope<'_>, id: &EffectId) -> bool {
     id.as_str().starts_with(&format!("{}/{}/", scope.plan().release, Leg::Out.name()))
 }
@@ -72,7 +84,7 @@ fn lands_until(world: &World, unseen: &Unseen) -> Timestamp {
 }
 
 /// A launch has its token, a move its generation, and what is terminated stays so; a registration is looked for
-/// where it would hurt ([`may_be_registered`]).
+/// where it would hurt ([`require_arrivals_landed`], [`may_be_registered`]).
 fn is_undone_by_another(effect: &Effect) -> bool {
     match effect {
         Effect::Start { .. }

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope};
-use super::{empty, launch, registry};
+use super::{empty, late, launch, registry};
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::InstanceId;
@@ -66,6 +66,7 @@ pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
         return Ok(());
     }
     if listed.is_empty() {
+        late::require_arrivals_landed(scope, staying.iter())?;
         let staying: Vec<InstanceId> = staying.iter().cloned().collect();
         acts.want_each("lost", &lost, &staying, |instances| Effect::Terminate { instances });
     }
