@@ -130,9 +130,9 @@ impl State {
         &'s self,
         is_meant: impl Fn(&GroupArn) -> bool + 's,
     ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
-        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
-        let shared = self.groups.iter().filter(move |(group, _)| has_share(group) && is_meant(group));
-        shared.flat_map(|(_, targets)| targets)
+        // A few groups have shares, and hundreds are slots: this is asked all the time.
+        let shared = self.weights.iter().filter(move |(group, share)| **share > 0 && is_meant(group));
+        shared.filter_map(|(group, _)| self.groups.get(group)).flatten()
     }
 
     pub(super) fn open_board(&mut self, id: &InstanceId) -> BoardId {
