@@ -14,11 +14,11 @@ use crate::target::TargetHealth;
 /// Enough old servers serve right now, in all and at each load balancer: running, healthy by its word in a colour or
 /// canary group, and open by their own. What cannot be read does not count. Else it is waited for, and held.
 pub(super) fn require_old(scope: &Scope<'_>) -> Result<(), Progress> {
-    require(scope, &scope.state.blue, |front| all_at(scope, front), Then::Hold)
+    require(scope, &scope.state.blue, |front| all_groups_at(scope, front), Then::Hold)
 }
 
-/// Enough new servers do where users are led when the old ones get none any more: one that is healthy as a canary only
-/// would have no part of them. Else it is waited for, and turned back.
+/// Enough new servers serve where users are led once the old ones get none: one that is healthy as a canary only would
+/// have no part of them. Else it is waited for, and turned back.
 pub(super) fn require_new(scope: &Scope<'_>) -> Result<(), Progress> {
     require(scope, &scope.state.green(), |front| share::led_to(front, Shares::After), Then::WayBack)
 }
@@ -30,8 +30,8 @@ fn require(
     then: Then,
 ) -> Result<(), Progress> {
     let fronts = scope.plan().fronts.as_slice();
-    let everywhere = fronts.iter().flat_map(&groups).collect();
-    let everywhere = Place { groups: everywhere, floor: scope.plan().floor, at: None };
+    let everywhere =
+        Place { groups: fronts.iter().flat_map(&groups).collect(), floor: scope.plan().floor, at: None };
     require_at(scope, able_ones, &everywhere, then)?;
     let enough_at = |front| require_at(scope, able_ones, &Place::at(front, groups(front)), then);
     match fronts {
@@ -42,10 +42,10 @@ fn require(
 
 /// Enough of these serve right now at one load balancer.
 pub(super) fn is_enough_at(scope: &Scope<'_>, able_ones: &BTreeSet<InstanceId>, front: &Front) -> bool {
-    require_at(scope, able_ones, &Place::at(front, all_at(scope, front)), Then::Hold).is_ok()
+    require_at(scope, able_ones, &Place::at(front, all_groups_at(scope, front)), Then::Hold).is_ok()
 }
 
-fn all_at(scope: &Scope<'_>, front: &Front) -> BTreeSet<GroupArn> {
+fn all_groups_at(scope: &Scope<'_>, front: &Front) -> BTreeSet<GroupArn> {
     registry::groups_at(scope, &front.forward).cloned().collect()
 }
 

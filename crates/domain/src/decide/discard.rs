@@ -1,7 +1,7 @@
 //! Way back, step `discard`: what this release brought is gone. Spares are stopped again, as they were found.
 //!
 //! Guarantees: every launch whose end is unknown is asked again under its token first, so that nothing stays
-//! behind unseen; nothing is terminated that may hold a board or is in a target group.
+//! behind unseen; nothing is terminated that may hold a board, is in a target group, or may come into one yet.
 //! Assumptions: an instance that was never admitted cannot be reached by clients.
 //! If killed here: terminating again changes nothing.
 

@@ -22,7 +22,17 @@ const LANDS_WITHIN: Duration = Duration::from_secs(30);
 /// Whatever the release began has landed, or never will; else the wait for that. That the world shows what a call wants
 /// does not mean that the call has landed: somebody else may have done it, or an earlier try.
 pub(super) fn require_all_landed(state: &ReleaseState, world: &World) -> Result<(), Progress> {
-    let mut on_its_way = state.in_flight().filter(|(_, record)| is_undone_by_another(&record.effect));
+    require_ended(state, world, is_undone_by_another)?;
+    require(state, world, |_, effect| is_undone_by_another(effect))
+}
+
+/// No such call is on its way.
+fn require_ended(
+    state: &ReleaseState,
+    world: &World,
+    matters: impl Fn(&Effect) -> bool,
+) -> Result<(), Progress> {
+    let mut on_its_way = state.in_flight().filter(|(_, record)| matters(&record.effect));
     // Every call comes to an end earlier; one of which nobody hears keeps no release open for ever.
     let patience = state.plan.service.patience.step.saturating_add(LANDS_WITHIN);
     let until = |record: &EffectRecord| world.by_own_clock(record.intended_at).after(patience);
@@ -30,7 +40,7 @@ pub(super) fn require_all_landed(state: &ReleaseState, world: &World) -> Result<
         let on = WaitingOn::Effect { id: id.clone() };
         return Err(Progress::WaitUntil(on, until(record), Then::GoOn));
     }
-    require(state, world, |_, effect| is_undone_by_another(effect))
+    Ok(())
 }
 
 /// What the way out began has landed, or never will: only then what undid it stays. The way back leads users to the new
@@ -50,14 +60,18 @@ pub(super) fn require_departures_landed(scope: &Scope<'_>) -> Result<(), Progres
     require(scope.state, scope.world, |id, effect| is_of_the_way_out(scope, id) && departs(effect))
 }
 
-/// Whoever of these is to come into a group, by a call whose end nobody saw, is there by now, or will not be: nobody is
-/// ended while a group may list it.
+/// Whoever of these is to come into a group, by a call that is on its way or whose end nobody saw, is there by now, or
+/// will not be: nobody is ended before that.
 pub(super) fn require_arrivals_landed<'i>(
     scope: &Scope<'_>,
     ids: impl Iterator<Item = &'i InstanceId>,
 ) -> Result<(), Progress> {
     let ids: BTreeSet<&InstanceId> = ids.collect();
-    let arrives = |effect: &Effect| matches!(effect, Effect::Register { instances, .. } if instances.iter().any(|id| ids.contains(id)));
+    let arrives = |effect: &Effect| match effect {
+        Effect::Register { instances, .. } => instances.iter().any(|id| ids.contains(id)),
+        _ => false,
+    };
+    require_ended(scope.state, scope.world, arrives)?;
     require(scope.state, scope.world, |_, effect| arrives(effect))
 }
 

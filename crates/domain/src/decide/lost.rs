@@ -1,8 +1,8 @@
 //! Whoever of the new servers died, or was given up: out of the load balancer at once, and ended at last, if this
 //! release launched it.
 //!
-//! Guarantees: one that still exists is ended only when the ownership table names no board on it and no target
-//! group lists it. A refusal holds: nobody turns a good release back for a server that is dead.
+//! Guarantees: one that still exists is ended only when the ownership table names no board on it, no target group
+//! lists it, and none may list it yet. A refusal holds: nobody turns a good release back for a server that is dead.
 //! One that is down is deregistered as soon as it is replaced: it has no sockets to lose. Its slot is another's then.
 //! If killed here: deregistering and terminating again change nothing.
 

@@ -43,7 +43,7 @@ impl State {
     /// ones, each of them enough, and what that is together says nothing (decision 0008).
     pub(super) fn watch_capacity_of_shares(&mut self, forward: &ForwardArn) {
         let after = "the shares were changed";
-        if self.shares_agree() {
+        if self.same_versions_everywhere() {
             self.watch_capacity_of_all(after);
         }
         self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
@@ -78,18 +78,17 @@ impl State {
         }
     }
 
-    /// Servers of the same versions get new clients at each load balancer at which any do. Which colour the old ones have
-    /// differs from one to the next.
-    fn shares_agree(&self) -> bool {
-        let led_to = |balancer: &Balancer| {
+    /// Users are led to servers of the same versions at each load balancer. Which colour the old ones have differs from one
+    /// to the next. Where somebody else's version is left at one of them, only each by itself is looked at.
+    fn same_versions_everywhere(&self) -> bool {
+        let versions_at = |balancer: &Balancer| {
             let shared = self.shared_in(|group| balancer.colours.contains(group));
-            let running = shared.filter_map(|(id, target)| {
-                let up = self.machines.get(id).filter(|it| it.instance.state == InstanceState::Running);
-                up.filter(|_| target.drained_at_ms.is_none())
-            });
+            let staying = shared.filter(|(_, target)| target.drained_at_ms.is_none());
+            let machines = staying.filter_map(|(id, _)| self.machines.get(id));
+            let running = machines.filter(|it| it.instance.state == InstanceState::Running);
             running.map(|machine| &machine.instance.version).collect::<BTreeSet<_>>()
         };
-        let mut versions = self.balancers.iter().map(led_to).filter(|versions| !versions.is_empty());
+        let mut versions = self.balancers.iter().map(versions_at).filter(|versions| !versions.is_empty());
         let first = versions.next();
         versions.all(|others| Some(others) == first)
     }

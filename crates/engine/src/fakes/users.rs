@@ -130,7 +130,7 @@ impl State {
         &'s self,
         is_meant: impl Fn(&GroupArn) -> bool + 's,
     ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
-        // A few groups have shares, and hundreds are slots: this is asked all the time.
+        // Most groups are slots, which have none, and this is asked all the time.
         let shared = self.weights.iter().filter(move |(group, share)| **share > 0 && is_meant(group));
         shared.filter_map(|(group, _)| self.groups.get(group)).flatten()
     }
