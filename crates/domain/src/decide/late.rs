@@ -67,9 +67,9 @@ pub(super) fn require_arrivals_landed<'i>(
     ids: impl Iterator<Item = &'i InstanceId>,
 ) -> Result<(), Progress> {
     let ids: BTreeSet<&InstanceId> = ids.collect();
-    let arrives = |effect: &Effect| match effect {
-        Effect::Register { instances, .. } => instances.iter().any(|id| ids.contains(id)),
-        _ => false,
+    let arrives = |effect: &Effect| {
+        let Effect::Register { instances, .. } = effect else { return false };
+        instances.iter().any(|id| ids.contains(id))
     };
     require_ended(scope.state, scope.world, arrives)?;
     require(scope.state, scope.world, |_, effect| arrives(effect))
