@@ -78,9 +78,11 @@ impl State {
         }
     }
 
-    /// Users are led to servers of the same versions at each load balancer. Which colour the old ones have differs from one
-    /// to the next. Where somebody else's version is left at one of them, only each by itself is looked at.
+    /// Users are led to servers of the same versions at each load balancer where any colour has a share. Which colour the
+    /// old ones have differs from one to the next. Where somebody else's version is left at one of them, or nobody is, only
+    /// each by itself is looked at.
     fn same_versions_everywhere(&self) -> bool {
+        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
         let versions_at = |balancer: &Balancer| {
             let shared = self.shared_in(|group| balancer.colours.contains(group));
             let staying = shared.filter(|(_, target)| target.drained_at_ms.is_none());
@@ -88,7 +90,8 @@ impl State {
             let running = machines.filter(|it| it.instance.state == InstanceState::Running);
             running.map(|machine| &machine.instance.version).collect::<BTreeSet<_>>()
         };
-        let mut versions = self.balancers.iter().map(versions_at).filter(|versions| !versions.is_empty());
+        let leading = self.balancers.iter().filter(|balancer| balancer.colours.iter().any(has_share));
+        let mut versions = leading.map(versions_at);
         let first = versions.next();
         versions.all(|others| Some(others) == first)
     }
