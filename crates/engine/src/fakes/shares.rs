@@ -53,7 +53,6 @@ impl State {
     /// failed a moment ago. Where one colour has a share alone, that one is for the capacity's law to judge.
     pub(super) fn watch_shares_of_nobody(&mut self, forward: &ForwardArn) {
         let Some(balancer) = self.balancers.iter().find(|it| it.forward == *forward) else { return };
-        let led_to = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
         // One that runs and is ill gets users all the same where no other is: a load balancer fails open.
         let may_serve = |(id, target): (&InstanceId, &Registration)| {
             let is_up = self.machines.get(id).is_some_and(|it| it.instance.state == InstanceState::Running);
@@ -61,7 +60,7 @@ impl State {
         };
         let has_anybody =
             |group: &&GroupArn| self.groups.get(*group).is_some_and(|it| it.iter().any(may_serve));
-        let shared: Vec<&GroupArn> = balancer.forwarded().filter(led_to).collect();
+        let shared: Vec<&GroupArn> = balancer.forwarded().filter(|group| self.has_share(group)).collect();
         let coloured = shared.iter().filter(|group| balancer.colours.contains(*group)).count();
         let is_judged = |group: &&&GroupArn| {
             let is_seen = !self.readings.was_missed(group, self.now_ms);
@@ -78,11 +77,14 @@ impl State {
         }
     }
 
+    fn has_share(&self, group: &GroupArn) -> bool {
+        self.weights.get(group).is_some_and(|share| *share > 0)
+    }
+
     /// Users are led to servers of the same versions at each load balancer where any colour has a share. Which colour the
     /// old ones have differs from one to the next. Where somebody else's version is left at one of them, or nobody is, only
     /// each by itself is looked at.
     fn same_versions_everywhere(&self) -> bool {
-        let has_share = |group: &GroupArn| self.weights.get(group).is_some_and(|share| *share > 0);
         let versions_at = |balancer: &Balancer| {
             let shared = self.shared_in(|group| balancer.colours.contains(group));
             let staying = shared.filter(|(_, target)| target.drained_at_ms.is_none());
@@ -90,7 +92,8 @@ impl State {
             let running = machines.filter(|it| it.instance.state == InstanceState::Running);
             running.map(|machine| &machine.instance.version).collect::<BTreeSet<_>>()
         };
-        let leading = self.balancers.iter().filter(|balancer| balancer.colours.iter().any(has_share));
+        let leads = |balancer: &&Balancer| balancer.colours.iter().any(|group| self.has_share(group));
+        let leading = self.balancers.iter().filter(leads);
         let mut versions = leading.map(versions_at);
         let first = versions.next();
         versions.all(|others| Some(others) == first)
