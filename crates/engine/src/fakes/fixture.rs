@@ -93,6 +93,11 @@ impl State {
     }
 }
 
+/// The group is a slot's, of whichever load balancer.
+pub(super) fn is_slot(group: &GroupArn) -> bool {
+    group.as_str().starts_with("slot-")
+}
+
 /// The first load balancer has the plain names; those of the others say which one it is.
 fn balancer(place: u32) -> Balancer {
     let name = |plain: &str| match place {

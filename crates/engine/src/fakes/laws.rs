@@ -11,7 +11,7 @@ use segue_domain::service::Balancer;
 
 use super::FakeWorld;
 use super::app::App;
-use super::fixture::SERVICE;
+use super::fixture::{SERVICE, is_slot};
 use super::law::Law;
 use super::state::{Registration, State};
 
@@ -33,7 +33,7 @@ impl State {
             if owned > 0 {
                 self.violation(Law::NoEndWithBoards, format!("{id} was {how} with {owned} boards"));
             }
-            if self.groups.values().any(|targets| targets.contains_key(id)) {
+            if self.is_in_a_group(id) {
                 self.violation(Law::NoEndInTraffic, format!("{id} was {how} while a target group lists it"));
             }
             let app = self.machines.get(id).and_then(|machine| machine.app.as_ref());
@@ -67,42 +67,42 @@ impl State {
         }
     }
 
-    /// As many serve as did when the story began, after whatever was just done: in all, and at each load balancer.
-    pub(super) fn watch_capacity(&mut self, after: &str) {
-        self.watch_capacity_of_all(after);
-        self.watch_capacity_of_each(after, |_| true);
+    /// As many serve as did when the story began, before or after what is done: in all, and at each load balancer.
+    pub(super) fn watch_capacity(&mut self, when: &str) {
+        self.watch_capacity_of_all(when);
+        self.watch_capacity_of_each(when, |_| true);
     }
 
     /// As many serve as did when the story began. Who died a moment ago, and has a share, is counted: whoever did it
     /// could not know.
-    pub(super) fn watch_capacity_of_all(&mut self, after: &str) {
-        let (able, floor) = (self.able(None) + self.led_to_the_dead(None), self.floor);
-        if self.users.boards_wanted > 0 && able < floor {
-            let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
-            self.violation(law, format!("{after}: {able} serve, and the floor is {floor}"));
+    pub(super) fn watch_capacity_of_all(&mut self, when: &str) {
+        let floor = self.floor;
+        if let Some((law, able)) = self.shortfall(None, floor) {
+            self.violation(law, format!("{when}: {able} serve, and the floor is {floor}"));
         }
     }
 
     /// The same at each of several load balancers at which something was done: whoever comes to one is not sent to
     /// another.
-    pub(super) fn watch_capacity_of_each(&mut self, after: &str, is_touched: impl Fn(&Balancer) -> bool) {
-        if self.users.boards_wanted == 0 {
-            return;
-        }
-        let mut short = Vec::new();
+    pub(super) fn watch_capacity_of_each(&mut self, when: &str, is_touched: impl Fn(&Balancer) -> bool) {
         let touched = self.balancers.iter().zip(&self.floors).filter(|(balancer, _)| is_touched(balancer));
-        for (balancer, floor) in touched {
-            let at = Some(balancer);
-            let able = self.able(at) + self.led_to_the_dead(at);
-            if able < *floor {
-                let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
-                let forward = &balancer.forward;
-                short.push((law, format!("{after}: {able} serve at {forward}, and its floor is {floor}")));
-            }
-        }
-        for (law, what) in short {
+        let short = touched.filter_map(|(balancer, floor)| {
+            let (law, able) = self.shortfall(Some(balancer), *floor)?;
+            Some((law, format!("{when}: {able} serve at {}, and its floor is {floor}", balancer.forward)))
+        });
+        for (law, what) in short.collect::<Vec<_>>() {
             self.violation(law, what);
         }
+    }
+
+    /// The law that is broken where fewer serve than must, and how many do; none while nobody wants a board.
+    fn shortfall(&self, at: Option<&Balancer>, floor: usize) -> Option<(Law, usize)> {
+        if self.users.boards_wanted == 0 {
+            return None;
+        }
+        let able = self.able(at) + self.led_to_the_dead(at);
+        let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
+        (able < floor).then_some((law, able))
     }
 
     /// What must stay at each load balancer while so many must stay in all: an even part of them, one more at the
@@ -194,7 +194,7 @@ impl State {
     fn taken_away_at_once(&self, (release, batch): &(String, u32)) -> u64 {
         let is_of_batch = |origin: &Origin| matches!(origin, Origin::Release { release: by, batch: of, .. } if by == release && of == batch);
         let hidden = self.machines.values().filter(|machine| {
-            let is_untagged = machine.untagged.is_some_and(|it| it.to_ms.is_none());
+            let is_untagged = machine.untagged_since_ms().is_some();
             let lives = !machine.instance.state.is_gone();
             lives && is_untagged && !machine.was_registered && is_of_batch(&machine.instance.origin)
         });
@@ -211,7 +211,7 @@ impl State {
                     target.drained_at_ms.is_none() && !self.is_dead(id)
                 };
                 let staying = targets.iter().filter(leads).count();
-                group.as_str().starts_with("slot-") && staying > 1
+                is_slot(group) && staying > 1
             })
             .map(|(group, _)| format!("{group} leads to several servers"))
             .collect();
@@ -227,9 +227,8 @@ impl State {
             let Some(machine) = self.machines.get(id).filter(|machine| machine.app.is_some()) else {
                 continue;
             };
-            let since = machine.untagged.filter(|it| it.to_ms.is_none());
-            let is_known = since.is_some_and(|it| self.could_be_known(it.from_ms));
-            if is_known && self.groups.values().any(|targets| targets.contains_key(id)) {
+            let is_known = machine.untagged_since_ms().is_some_and(|since_ms| self.could_be_known(since_ms));
+            if is_known && self.is_in_a_group(id) {
                 self.violation(Law::OnlyOurs, format!("{id} was {how}, and has no tag of the service"));
             }
         }
@@ -259,7 +258,7 @@ impl State {
 
     /// What a release launched is got ready before clients are sent to it.
     pub(super) fn watch_readiness(&mut self, group: &GroupArn, instances: &[InstanceId]) {
-        if !self.gets_ready || group.as_str().starts_with("slot-") {
+        if !self.gets_ready || is_slot(group) {
             return;
         }
         for id in instances {
@@ -293,6 +292,11 @@ impl State {
         let unowned = |board| format!("{}: {board} is held, and owned by nobody", Law::OneOwner);
         wrong.extend(holders.into_keys().map(unowned));
         wrong
+    }
+
+    /// Some target group lists it.
+    pub(super) fn is_in_a_group(&self, id: &InstanceId) -> bool {
+        self.groups.values().any(|targets| targets.contains_key(id))
     }
 
     /// No process answers there.
@@ -330,7 +334,7 @@ mod tests {
     use std::time::Duration;
 
     use segue_domain::effect::LaunchBatch;
-    use segue_domain::ids::{EffectId, ReleaseId, ServiceName, SubnetId};
+    use segue_domain::ids::{EffectId, ReleaseId, ServiceName, SubnetId, Version};
 
     use super::*;
     use crate::fakes::FIRST;
@@ -383,6 +387,12 @@ mod tests {
 
     fn close(world: &FakeWorld, number: u32) {
         close_late(world, number, world.now_ms());
+    }
+
+    /// Nothing must stay at either load balancer by itself, only in both together.
+    fn forget_floors_of_each(state: &mut State) {
+        state.floors = vec![0, 0];
+        state.promised.floors = vec![0, 0];
     }
 
     fn told(world: &FakeWorld) -> String {
@@ -459,8 +469,7 @@ mod tests {
     async fn once_each_load_balancer_has_its_shares_all_of_them_together_are_looked_at() {
         let world = promised(4).await;
         let mut state = world.now();
-        state.floors = vec![0, 0];
-        state.promised.floors = vec![0, 0];
+        forget_floors_of_each(&mut state);
         let forwards: Vec<_> = state.balancers.iter().map(|it| it.forward.clone()).collect();
         let colours = |it: &Balancer| it.colours.clone();
         let [[first, mine], [second, other]] =
@@ -472,5 +481,29 @@ mod tests {
         state.watch_capacity_of_shares(&forwards[1]);
         let told = state.violations.join("; ");
         assert!(told.contains("0 serve, and the floor is 4"), "{told}");
+    }
+
+    /// Which colour the old servers have differs from one load balancer to the next; which version they are of does not.
+    #[tokio::test(start_paused = true)]
+    async fn servers_of_one_version_are_looked_at_together_whatever_their_colours_are() {
+        let world = promised(4).await;
+        let mut state = world.now();
+        forget_floors_of_each(&mut state);
+        let second = state.balancers.last().cloned().expect("there are two");
+        let [first, other] = second.colours;
+        let here = state.groups.remove(&first).expect("it is there");
+        state.groups.insert(other.clone(), here);
+        state.weights.extend([(first, 0), (other, 1)]);
+        state.watch_capacity_of_shares(&second.forward);
+        assert_eq!(state.violations, Vec::<String>::new(), "four serve");
+        (state.floor, state.promised.floor) = (5, 5);
+        state.machines.get_mut(&server(2)).expect("it runs").instance.version = Version::new("another");
+        state.watch_capacity_of_shares(&second.forward);
+        assert_eq!(state.violations, Vec::<String>::new(), "their versions differ");
+        let same = state.machines[&server(1)].instance.version.clone();
+        state.machines.get_mut(&server(2)).expect("it runs").instance.version = same;
+        state.watch_capacity_of_shares(&second.forward);
+        let told = state.violations.join("; ");
+        assert!(told.contains("4 serve, and the floor is 5"), "{told}");
     }
 }

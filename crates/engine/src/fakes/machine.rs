@@ -85,6 +85,11 @@ impl Machine {
         }
     }
 
+    /// Since when it has had no tags; none while it has them.
+    pub(super) fn untagged_since_ms(&self) -> Option<u64> {
+        self.untagged.filter(|it| it.to_ms.is_none()).map(|it| it.from_ms)
+    }
+
     pub(super) fn is_listed_at(&self, now_ms: u64) -> bool {
         self.listed_at_ms <= now_ms
     }

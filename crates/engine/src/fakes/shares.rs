@@ -42,11 +42,11 @@ impl State {
     /// Shares are given to one load balancer after the other. Until all have theirs some have old servers and some new
     /// ones, each of them enough, and what that is together says nothing (decision 0008).
     pub(super) fn watch_capacity_of_shares(&mut self, forward: &ForwardArn) {
-        let after = "the shares were changed";
+        let when = "the shares were changed";
         if self.same_versions_everywhere() {
-            self.watch_capacity_of_all(after);
+            self.watch_capacity_of_all(when);
         }
-        self.watch_capacity_of_each(after, |balancer| balancer.forward == *forward);
+        self.watch_capacity_of_each(when, |balancer| balancer.forward == *forward);
     }
 
     /// No part of a load balancer's users is led to a group in which nobody is, while others serve, unless a reading of it

@@ -194,20 +194,18 @@ impl FakeWorld {
     pub fn was_out_of_sight_at(&self, id: &InstanceId, when_ms: u64) -> bool {
         let state = self.now();
         let untagged = state.machines.get(id).and_then(|machine| machine.untagged);
-        let is_in_a_group = state.groups.values().any(|targets| targets.contains_key(id));
         let is_out = |it: Untagged| {
             let ends = it.to_ms.map(|to_ms| to_ms.saturating_add(LATELY_MS));
             it.from_ms <= when_ms && ends.is_none_or(|to_ms| when_ms <= to_ms)
         };
-        !is_in_a_group && untagged.is_some_and(is_out)
+        !state.is_in_a_group(id) && untagged.is_some_and(is_out)
     }
 
     /// It is stopped, and in no group.
     pub fn is_put_by(&self, id: &InstanceId) -> bool {
         let state = self.now();
         let is_stopped = |it: &Machine| it.instance.state == InstanceState::Stopped;
-        let is_in_a_group = state.groups.values().any(|targets| targets.contains_key(id));
-        !is_in_a_group && state.machines.get(id).is_some_and(is_stopped)
+        !state.is_in_a_group(id) && state.machines.get(id).is_some_and(is_stopped)
     }
 
     /// It has its tags, and has had them for long enough to be seen again.
