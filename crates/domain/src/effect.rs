@@ -139,6 +139,20 @@ impl Effect {
             Self::Announce { .. } => "announce",
         }
     }
+
+    /// What may be carried out of this try of an effect and an earlier one: a registration brings in whomever either names.
+    /// For the others the last try stands: nobody asks whom an earlier one named, and shares that are given back differ
+    /// from try to try by a canary's at the most.
+    #[must_use]
+    pub(crate) fn with_whom_it_named(mut self, earlier: Self) -> Self {
+        if let (Self::Register { instances, .. }, Self::Register { instances: before, .. }) =
+            (&mut self, earlier)
+        {
+            let others: Vec<InstanceId> = before.into_iter().filter(|id| !instances.contains(id)).collect();
+            instances.extend(others);
+        }
+        self
+    }
 }
 
 /// How an effect ended, as far as anybody can know.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decision::{Cause, Reason, Verdict};
+use crate::decision::{Cause, Reason};
 use crate::effect::{Done, Effect, Intent, Outcome};
 use crate::event::{Event, Word};
 use crate::ids::{EffectId, GroupArn, InstanceId};
@@ -62,7 +62,6 @@ impl Folding {
                 Ok(())
             }
             (None, _) => Err(Illegal { index, what: "the first event is not the plan" }),
-            (Some(_), Event::Planned(_)) => Err(Illegal { index, what: "a second plan" }),
             (Some(state), _) => state.apply(at, event).map_err(|what| Illegal { index, what }),
         }
     }
@@ -108,6 +107,7 @@ impl ReleaseState {
             promoted: Promoted::No,
             judged: Promoted::No,
             enough: BTreeMap::new(),
+            led_to: BTreeSet::new(),
             asked_to_end: BTreeSet::new(),
             terminated: BTreeSet::new(),
             occupied: BTreeMap::new(),
@@ -141,7 +141,7 @@ impl ReleaseState {
             Event::Intended(intent) => self.intend(intent, at),
             Event::Ended { id, attempt, outcome } => self.end(id, *attempt, outcome, at)?,
             Event::BatchRaised { batch, attempt, count, lost } => {
-                self.raise(*batch, (*attempt, *count), lost, at)?;
+                self.raise(*batch, *attempt, *count, lost, at)?;
             }
             Event::Joined { servers } => self.join(servers, at)?,
             Event::SlotsLeased { routes } => {
@@ -178,7 +178,7 @@ impl ReleaseState {
             }
             Event::Asked { gate } => self.stance = Stance::Asking { gate: gate.clone(), since: at },
             Event::Held { reason } => self.stance = Stance::Held { reason: reason.clone(), since: at },
-            Event::Closed { verdict } => self.close(verdict, at),
+            Event::Closed { verdict } => self.stance = Stance::Closed { verdict: verdict.clone(), at },
             Event::Said { word, .. } => self.hear(*word, at),
         }
         Ok(())
@@ -186,13 +186,13 @@ impl ReleaseState {
 
     fn raise(
         &mut self,
-        batch: u32,
-        (attempt, count): (u32, u32),
+        place: u32,
+        attempt: u32,
+        count: u32,
         lost: &[InstanceId],
         at: Timestamp,
     ) -> Result<(), &'static str> {
-        let index = usize::try_from(batch).unwrap_or(usize::MAX);
-        let batch = self.batches.get_mut(index).ok_or("a batch that is not in the plan")?;
+        let batch = self.batch(place)?;
         (batch.attempt, batch.count) = (attempt, count);
         for id in lost {
             batch.launched.remove(id);
@@ -203,6 +203,11 @@ impl ReleaseState {
             self.progress_at = at;
         }
         Ok(())
+    }
+
+    fn batch(&mut self, place: u32) -> Result<&mut BatchState, &'static str> {
+        let index = usize::try_from(place).unwrap_or(usize::MAX);
+        self.batches.get_mut(index).ok_or("a batch that is not in the plan")
     }
 
     fn join(
@@ -237,6 +242,12 @@ impl ReleaseState {
         }
         if let Effect::Stop { instances } | Effect::Terminate { instances } = &intent.effect {
             self.asked_to_end.extend(instances.iter().cloned());
+        }
+        if let Effect::Register { instances, .. } = &intent.effect {
+            self.led_to.extend(instances.iter().cloned());
+        }
+        if let Effect::Open { instance, .. } = &intent.effect {
+            self.led_to.insert(instance.clone());
         }
         let before = self.effects.get(&intent.id);
         let was_done = before.is_some_and(|it| it.succeeded() || it.repeated == Repeated::Yes);
@@ -280,8 +291,7 @@ impl ReleaseState {
             Outcome::Unknown(_) => {
                 // A move is known by its id wherever it lands; its boards are many.
                 if !matches!(effect, Effect::Move(_)) {
-                    let unseen = Unseen { effect, given_up_at: at, given_up_seq: self.seq };
-                    self.unseen.insert(id.clone(), unseen);
+                    self.give_up(id, effect, at);
                 }
                 Ok(())
             }
@@ -289,11 +299,19 @@ impl ReleaseState {
         }
     }
 
+    /// An earlier try that nobody saw end may be carried out as well.
+    fn give_up(&mut self, id: &EffectId, effect: Effect, at: Timestamp) {
+        let effect = match self.unseen.remove(id) {
+            Some(earlier) => effect.with_whom_it_named(earlier.effect),
+            None => effect,
+        };
+        self.unseen.insert(id.clone(), Unseen { effect, given_up_at: at, given_up_seq: self.seq });
+    }
+
     fn take_in(&mut self, effect: &Effect, done: &Done) -> Result<(), &'static str> {
         match (effect, done) {
             (Effect::Launch(launch), Done::Launched(ids)) => {
-                let index = usize::try_from(launch.batch).unwrap_or(usize::MAX);
-                let batch = self.batches.get_mut(index).ok_or("a batch that is not in the plan")?;
+                let batch = self.batch(launch.batch)?;
                 let fresh = ids.iter().filter(|id| !batch.lost.contains(*id)).cloned();
                 let fresh: Vec<_> = fresh.collect();
                 batch.launched.extend(fresh);
@@ -304,8 +322,24 @@ impl ReleaseState {
             (Effect::Terminate { instances }, Done::Nothing) => {
                 self.terminated.extend(instances.iter().cloned());
             }
-            (_, Done::Nothing) => {}
-            (_, Done::Launched(_) | Done::Moved(_)) => return Err("an outcome of another effect"),
+            (
+                Effect::Start { .. }
+                | Effect::Stop { .. }
+                | Effect::Register { .. }
+                | Effect::Deregister { .. }
+                | Effect::SetWeights { .. }
+                | Effect::Open { .. }
+                | Effect::CloseToNew { .. }
+                | Effect::Configure { .. }
+                | Effect::WarmUp { .. }
+                | Effect::Drain { .. }
+                | Effect::Announce { .. },
+                Done::Nothing,
+            ) => {}
+            (Effect::Launch(_) | Effect::Move(_), Done::Nothing)
+            | (_, Done::Launched(_) | Done::Moved(_)) => {
+                return Err("an outcome of another effect");
+            }
         }
         Ok(())
     }
@@ -320,10 +354,6 @@ impl ReleaseState {
         self.stance = Stance::Going;
         self.progress_at = at;
         Ok(())
-    }
-
-    fn close(&mut self, verdict: &Verdict, at: Timestamp) {
-        self.stance = Stance::Closed { verdict: verdict.clone(), at };
     }
 
     fn hear(&mut self, word: Word, at: Timestamp) {

@@ -47,8 +47,11 @@ pub struct ReleaseState {
     /// So many able servers are enough for the way back by a person's word, whatever the floor: in all (None), or at a
     /// load balancer.
     pub enough: BTreeMap<Option<ForwardArn>, u32>,
-    /// Whom it asked EC2 to stop or terminate, when they were empty and out of every group. A call's next try may name
-    /// others: nobody is forgotten.
+    /// Whom it asked to register or to open: users may have come to them. A call's next try may name others: nobody is
+    /// forgotten.
+    pub led_to: BTreeSet<InstanceId>,
+    /// Whom it asked EC2 to stop or terminate, when they were empty and out of every group. Nobody is forgotten here
+    /// either.
     pub asked_to_end: BTreeSet<InstanceId>,
     /// Whom it terminated, and AWS said so.
     pub terminated: BTreeSet<InstanceId>,
@@ -56,8 +59,8 @@ pub struct ReleaseState {
     pub occupied: BTreeMap<InstanceId, Timestamp>,
     /// The last event that brought the release nearer to its end.
     pub progress_at: Timestamp,
-    /// By effect, the last try whose end nobody saw. A later try that was done does not take that call back, and a
-    /// person's `retry` does not either.
+    /// By effect, the last try whose end nobody saw; a registration names whomever any such try named. A later try that
+    /// was done does not take those calls back, and a person's `retry` does not either.
     pub unseen: BTreeMap<EffectId, Unseen>,
     /// The last event that was taken in.
     pub seq: Seq,
@@ -76,7 +79,7 @@ impl Seq {
     }
 }
 
-/// A call that was given up, and may be carried out yet.
+/// Tries of a call that were given up, and may be carried out yet. When, is told of the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unseen {
     pub effect: Effect,

@@ -172,7 +172,7 @@ fn free_slots<'a>(
     let free = scope.plan().service.routing.balancers().map(|balancer| {
         let mut free: Vec<&Slot> = balancer.slots.iter().filter(is_free).collect();
         let is_doubtful =
-            |slot: &&Slot| (registry::may_be_registered_yet(scope, &slot.group), left.contains(&slot.route));
+            |slot: &&Slot| (late::may_come_into(scope, &slot.group), left.contains(&slot.route));
         free.sort_by_key(is_doubtful);
         (&balancer.forward, free.into())
     });

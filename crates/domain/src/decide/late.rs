@@ -23,10 +23,10 @@ const LANDS_WITHIN: Duration = Duration::from_secs(30);
 /// does not mean that the call has landed: somebody else may have done it, or an earlier try.
 pub(super) fn require_all_landed(state: &ReleaseState, world: &World) -> Result<(), Progress> {
     require_ended(state, world, is_undone_by_another)?;
-    require(state, world, |_, effect| is_undone_by_another(effect))
+    require_landed(state, world, |_, effect| is_undone_by_another(effect))
 }
 
-/// No such call is on its way.
+/// No such call is on its way; else the wait for its end.
 fn require_ended(
     state: &ReleaseState,
     world: &World,
@@ -51,13 +51,13 @@ pub(super) fn require_way_out_landed(scope: &Scope<'_>) -> Result<(), Progress> 
     let matters = |id: &EffectId, effect: &Effect| {
         leads_elsewhere(effect) || (is_of_the_way_out(scope, id) && is_undone_by_another(effect))
     };
-    require(scope.state, scope.world, matters)
+    require_landed(scope.state, scope.world, matters)
 }
 
 /// Whoever is to be stopped or taken out of a group, by a call whose end nobody saw, is by now, or will not be.
 pub(super) fn require_departures_landed(scope: &Scope<'_>) -> Result<(), Progress> {
     let departs = |effect: &Effect| matches!(effect, Effect::Stop { .. } | Effect::Deregister { .. });
-    require(scope.state, scope.world, |id, effect| is_of_the_way_out(scope, id) && departs(effect))
+    require_landed(scope.state, scope.world, |id, effect| is_of_the_way_out(scope, id) && departs(effect))
 }
 
 /// Whoever of these is to come into a group, by a call that is on its way or whose end nobody saw, is there by now, or
@@ -72,20 +72,21 @@ pub(super) fn require_arrivals_landed<'i>(
         instances.iter().any(|id| ids.contains(id))
     };
     require_ended(scope.state, scope.world, arrives)?;
-    require(scope.state, scope.world, |_, effect| arrives(effect))
+    require_landed(scope.state, scope.world, |_, effect| arrives(effect))
 }
 
 fn is_of_the_way_out(scope: &Scope<'_>, id: &EffectId) -> bool {
     id.as_str().starts_with(&format!("{}/{}/", scope.plan().release, Leg::Out.name()))
 }
 
-fn require(
+/// No such call whose end nobody saw can land any more; else the wait for the last of them.
+fn require_landed(
     state: &ReleaseState,
     world: &World,
     matters: impl Fn(&EffectId, &Effect) -> bool,
 ) -> Result<(), Progress> {
     let unseen = state.unseen.iter().filter(|(id, unseen)| matters(id, &unseen.effect));
-    let Some(until) = unseen.map(|(_, unseen)| lands_until(world, unseen)).max() else { return Ok(()) };
+    let Some(until) = unseen.map(|(_, unseen)| may_land_until(world, unseen)).max() else { return Ok(()) };
     if world.at >= until {
         return Ok(());
     }
@@ -93,12 +94,12 @@ fn require(
     Err(Progress::WaitUntil(goal, until, Then::GoOn))
 }
 
-fn lands_until(world: &World, unseen: &Unseen) -> Timestamp {
+fn may_land_until(world: &World, unseen: &Unseen) -> Timestamp {
     world.at_the_latest(unseen.given_up_at).after(LANDS_WITHIN)
 }
 
 /// A launch has its token, a move its generation, and what is terminated stays so; a registration is looked for
-/// where it would hurt ([`require_arrivals_landed`], [`may_be_registered`]).
+/// where it would hurt ([`require_arrivals_landed`], [`may_come_into`]).
 fn is_undone_by_another(effect: &Effect) -> bool {
     match effect {
         Effect::Start { .. }
@@ -129,9 +130,12 @@ pub(super) fn may_be_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
     !openings.any(|record| record.succeeded() && record.intended_seq > given_up)
 }
 
-/// Somebody may come into this group yet, by a call whose end nobody saw.
-pub(super) fn may_be_registered(scope: &Scope<'_>, group: &GroupArn) -> bool {
+/// Somebody may come into this group yet, after a look that finds it empty: by a call that is on its way, or whose end
+/// nobody saw.
+pub(super) fn may_come_into(scope: &Scope<'_>, group: &GroupArn) -> bool {
     let is_here = |effect: &Effect| matches!(effect, Effect::Register { group: other, .. } if other == group);
-    let mut registrations = scope.state.unseen.values().filter(|unseen| is_here(&unseen.effect));
-    registrations.any(|unseen| scope.world.at < lands_until(scope.world, unseen))
+    let is_coming =
+        |unseen: &Unseen| is_here(&unseen.effect) && scope.world.at < may_land_until(scope.world, unseen);
+    scope.state.in_flight().any(|(_, record)| is_here(&record.effect))
+        || scope.state.unseen.values().any(is_coming)
 }

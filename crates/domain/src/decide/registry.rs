@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::late;
 use super::scope::{Acts, Progress, Scope};
 use crate::decision::Source;
-use crate::effect::{Effect, Outcome};
+use crate::effect::Effect;
 use crate::ids::{ForwardArn, GroupArn, InstanceId, Route};
 use crate::reading::Why;
 use crate::service::Balancer;
@@ -108,37 +107,10 @@ fn groups_looked_at<'s>(scope: &'s Scope<'_>) -> impl Iterator<Item = &'s GroupA
     scope.plan().service.routing.forwarded().chain(scope.world.targets.keys())
 }
 
-/// Somebody's registration in this group was begun, and nobody saw its end: it may come after a look that finds the
-/// group empty.
-pub(super) fn may_be_registered_yet(scope: &Scope<'_>, group: &GroupArn) -> bool {
-    let is_open = scope.state.effects.values().any(|record| {
-        let is_here = matches!(&record.effect, Effect::Register { group: other, .. } if other == group);
-        is_here && matches!(record.ended, None | Some((Outcome::Unknown(_), _)))
-    });
-    is_open || late::may_be_registered(scope, group)
-}
-
-/// Somebody may have come to it: it was registered, or opened, or is to be by a call whose end nobody saw.
+/// Somebody may have come to it: it is registered, or was to be, or was to be opened.
 pub(super) fn was_led_to(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let leads = |effect: &Effect| match effect {
-        Effect::Register { instances, .. } => instances.contains(id),
-        Effect::Open { instance, .. } => instance == id,
-        Effect::Launch(_)
-        | Effect::Start { .. }
-        | Effect::Stop { .. }
-        | Effect::Terminate { .. }
-        | Effect::Deregister { .. }
-        | Effect::SetWeights { .. }
-        | Effect::CloseToNew { .. }
-        | Effect::Configure { .. }
-        | Effect::WarmUp { .. }
-        | Effect::Move(_)
-        | Effect::Drain { .. }
-        | Effect::Announce { .. } => false,
-    };
-    let is_registered = all_groups(scope).iter().any(|group| health(scope, group, id).is_some());
-    let asked = scope.state.effects.values().any(|record| leads(&record.effect));
-    is_registered || asked || scope.state.unseen.values().any(|unseen| leads(&unseen.effect))
+    scope.state.led_to.contains(id)
+        || all_groups(scope).iter().any(|group| health(scope, group, id).is_some())
 }
 
 /// Some slot's group lists it.
