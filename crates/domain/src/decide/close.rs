@@ -2,9 +2,9 @@
 //!
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live sockets stay
 //! where they are; who joins a board that still lives on blue is led there. A new server that died is replaced
-//! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When all of them at
-//! one load balancer are known to be down and its old ones serve, it turns back at once; when they only say nothing it
-//! waits, as for any reading. Whoever joins the old ones meanwhile is closed with them (`join`).
+//! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When none of them
+//! at one load balancer is where users are to be led, or all are known to be down, and its old ones serve, it turns back
+//! at once; when they only say nothing it waits, as for any reading. Whoever joins the old ones meanwhile is closed with them (`join`).
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 
@@ -16,9 +16,7 @@ use super::{admit, capacity, join, lost, registry, replace};
 use crate::app::AppState;
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
-use crate::ids::InstanceId;
-use crate::instance::InstanceState;
-use crate::moves::Direction;
+use crate::ids::{GroupArn, InstanceId};
 use crate::plan::Front;
 use crate::target::TargetHealth;
 
@@ -37,9 +35,9 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
-/// All new servers of a load balancer are known to be down, and old ones of it serve: whoever waits for the new ones
-/// leaves the users without any server, and nobody launches new ones in their place. After the point of no return only
-/// waiting is left.
+/// No new server of a load balancer gets users any more, and old ones of it serve: whoever waits for the new ones leaves
+/// the users without any server, and nobody launches new ones in their place. After the point of no return only waiting
+/// is left.
 fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     if scope.state.no_return.is_some() {
         return Ok(());
@@ -49,12 +47,13 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     // What another load balancer does not answer keeps nobody's users waiting.
     for front in scope.plan().fronts.iter().filter(is_read) {
         let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
-        // Where some were to come and nobody is left, they are down as well.
+        let led_to = share::led_to(front, Shares::After);
+        // Where some were to come and nobody is left, nobody gets users either.
         let has_new = scope.plan().green_size_at(&front.forward) > 0;
-        let all_are_down = has_new && green.iter().filter(is_here).all(|id| is_known_to_be_down(scope, id));
+        let no_new_serves = has_new && green.iter().filter(is_here).all(|id| gets_nobody(scope, &led_to, id));
         let any_old_serves =
             scope.state.blue.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id));
-        if all_are_down && any_old_serves {
+        if no_new_serves && any_old_serves {
             let at = registry::at_balancer(scope, &front.forward);
             let why = format!("none of the new servers serves any more{at}, and the old ones can");
             return Err(Progress::Failed(why));
@@ -63,15 +62,19 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     Ok(())
 }
 
-/// By EC2's list; until boards have moved by the load balancer's as well. Neither silence nor absence is a word, and
-/// boards that have moved are not sent back because one check was missed.
-fn is_known_to_be_down(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let is_ended = scope.world.instance(id).is_some_and(|it| it.state != InstanceState::Running);
-    let groups = scope.plan().groups();
-    let mut told = groups.iter().filter_map(|group| registry::health(scope, group, id)).peekable();
-    let is_sick = told.peek().is_some() && told.all(|health| health == TargetHealth::Unhealthy);
-    let has_boards = scope.state.tally(Direction::Out).boards_moved > 0;
-    is_ended || (is_sick && !has_boards)
+/// Known not to run, or not there wherever users are to be led: the groups were read, so whoever is not listed is not
+/// registered. Or ill there, until boards are carried: from then on one missed check sends nothing back, and where all are
+/// ill users are led to them all the same. Source: ELB, "Target group health", fail open.
+fn gets_nobody(scope: &Scope<'_>, led_to: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
+    let are_boards_carried = scope.state.boards_at_close.is_some();
+    let leads_nobody = |group: &GroupArn| match registry::health(scope, group, id) {
+        None | Some(TargetHealth::Draining) => true,
+        Some(TargetHealth::Unhealthy) => !are_boards_carried,
+        Some(
+            TargetHealth::Healthy | TargetHealth::Initial | TargetHealth::Unused | TargetHealth::Unavailable,
+        ) => false,
+    };
+    !scope.may_run(id) || led_to.iter().all(leads_nobody)
 }
 
 /// Closes whoever runs and is open. One that is down holds nothing open, and one that is silent keeps nobody else from

@@ -1,7 +1,7 @@
 //! Way back: who has the users of a load balancer until its old servers serve again, or for want of them.
 //!
-//! Guarantees: where the new side is known to serve nobody any more, whoever of the old one can has the users; where the
-//! old side is deserted, the new one has them, and is opened again for it. What is done here is not undone by the rest
+//! Guarantees: where the new side is known to serve nobody any more, or nobody is where the users are led, whoever of the
+//! old one can has them; where the old side is deserted, the new one has them, and is opened again for it. What is done here is not undone by the rest
 //! of the way back. What one server or one load balancer does not answer, or refuses, is no matter of another's users; but
 //! where it is refused that the users are led to anybody, a person is called as soon as nothing else is to be done.
 //! Assumptions: whether there is enough of blue is asked elsewhere.
@@ -30,8 +30,8 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
         let any_new = here(scope, front, green).any(|id| may_serve(scope, front, id));
         let (kept, shares) = match any_new {
             true if is_deserted(scope, front) => (green, Shares::After),
-            true => continue,
-            false => (blue, Shares::Before),
+            true if leads_to_somebody(scope, front) => continue,
+            true | false => (blue, Shares::Before),
         };
         // What is refused for one keeps nobody else waiting: each has its own.
         let (mut opening, mut leading, mut bringing) = (Acts::new(scope), Acts::new(scope), Acts::new(scope));
@@ -122,6 +122,12 @@ fn has_users_by(scope: &Scope<'_>, shares: Shares, groups: &BTreeSet<GroupArn>, 
 
 fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving)
+}
+
+/// Where its users are led now, somebody may serve. A new server may be healthy in another group.
+fn leads_to_somebody(scope: &Scope<'_>, front: &Front) -> bool {
+    let has_users = |(group, share): (&GroupArn, &u16)| *share > 0 && has_somebody(scope, group);
+    scope.world.weights(&front.forward).is_ok_and(|shares| shares.iter().any(has_users))
 }
 
 /// Somebody may serve in this group, one that the release does not know as well: a scaling group's for instance.
