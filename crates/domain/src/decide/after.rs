@@ -46,7 +46,7 @@ pub fn decide_after(
         return later(state, "EC2's list", *at);
     }
     let due = world.by_own_clock(*at).after(state.plan.service.full.keep_old);
-    let is_here = |id: &&InstanceId| world.instance(id).is_some_and(|it| !it.state.is_gone());
+    let is_here = |id: &&InstanceId| !scope.is_gone(id);
     let kept = || state.blue.difference(claimed);
     let here: Vec<InstanceId> = kept().filter(is_here).cloned().collect();
     if here.is_empty() {

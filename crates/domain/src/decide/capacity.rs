@@ -25,15 +25,15 @@ pub(super) fn require_new(scope: &Scope<'_>) -> Result<(), Progress> {
 
 fn require(
     scope: &Scope<'_>,
-    able_ones: &BTreeSet<InstanceId>,
+    side: &BTreeSet<InstanceId>,
     groups: impl Fn(&Front) -> BTreeSet<GroupArn>,
     then: Then,
 ) -> Result<(), Progress> {
     let fronts = scope.plan().fronts.as_slice();
     let everywhere =
         Place { groups: fronts.iter().flat_map(&groups).collect(), floor: scope.plan().floor, at: None };
-    require_at(scope, able_ones, &everywhere, then)?;
-    let enough_at = |front| require_at(scope, able_ones, &Place::at(front, groups(front)), then);
+    require_at(scope, side, &everywhere, then)?;
+    let enough_at = |front| require_at(scope, side, &Place::at(front, groups(front)), then);
     match fronts {
         [_] => Ok(()),
         fronts => fronts.iter().try_for_each(enough_at),
@@ -41,8 +41,8 @@ fn require(
 }
 
 /// Enough of these serve right now at one load balancer.
-pub(super) fn is_enough_at(scope: &Scope<'_>, able_ones: &BTreeSet<InstanceId>, front: &Front) -> bool {
-    require_at(scope, able_ones, &Place::at(front, all_groups_at(scope, front)), Then::Hold).is_ok()
+pub(super) fn is_enough_at(scope: &Scope<'_>, side: &BTreeSet<InstanceId>, front: &Front) -> bool {
+    require_at(scope, side, &Place::at(front, all_groups_at(scope, front)), Then::Hold).is_ok()
 }
 
 fn all_groups_at(scope: &Scope<'_>, front: &Front) -> BTreeSet<GroupArn> {
@@ -71,15 +71,16 @@ impl<'a> Place<'a> {
 
 fn require_at(
     scope: &Scope<'_>,
-    able_ones: &BTreeSet<InstanceId>,
+    side: &BTreeSet<InstanceId>,
     place: &Place<'_>,
     then: Then,
 ) -> Result<(), Progress> {
-    let floor = usize::try_from(place.floor(scope)).unwrap_or(usize::MAX);
+    let wanted = place.floor(scope);
+    let floor = usize::try_from(wanted).unwrap_or(usize::MAX);
     // Nobody is counted at two load balancers.
     let is_here = |id: &InstanceId| place.at.is_none_or(|at| scope.state.home(id) == at);
     let serves = |id: &&InstanceId| is_here(id) && is_healthy_in(scope, &place.groups, id);
-    let healthy: Vec<&InstanceId> = able_ones.iter().filter(serves).collect();
+    let healthy: Vec<&InstanceId> = side.iter().filter(serves).collect();
     let able = healthy.iter().filter(|id| is_open(scope, id)).count();
     if able >= floor {
         return Ok(());
@@ -91,10 +92,10 @@ fn require_at(
     {
         return Err(Scope::blind(Source::App(id.clone()), why));
     }
-    registry::require_tagged(scope, able_ones)?;
+    registry::require_tagged(scope, side)?;
     let able = u32::try_from(able).unwrap_or(u32::MAX);
     let at = place.at.cloned();
-    Err(Progress::Wait(WaitingOn::Capacity { able, floor: place.floor(scope), at }, then))
+    Err(Progress::Wait(WaitingOn::Capacity { able, floor: wanted, at }, then))
 }
 
 /// Runs, and is healthy by the load balancer's word in a colour or canary group.

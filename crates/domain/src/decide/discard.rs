@@ -27,24 +27,24 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     }
     let groups = registry::all_groups(scope);
     registry::require_groups(scope, &groups)?;
-    let fresh = brought(scope);
-    registry::require_tagged(scope, &fresh)?;
+    let ending = to_end(scope);
+    registry::require_tagged(scope, &ending)?;
     if scope.state.was_entered(Step::Admit) {
         // One that took a board again is emptied again, and blue must be able to serve still.
         scope.require_done(Step::Return, carry::back)?;
-        empty::watch(scope, fresh.iter().filter(|id| registry::was_led_to(scope, id)))?;
+        empty::watch(scope, ending.iter().filter(|id| registry::was_led_to(scope, id)))?;
     } else {
         let in_traffic = |id: &&InstanceId| groups.iter().any(|it| registry::health(scope, it, id).is_some());
-        empty::watch(scope, fresh.iter().filter(in_traffic))?;
+        empty::watch(scope, ending.iter().filter(in_traffic))?;
     }
     let mut acts = Acts::new(scope);
-    let listed = registry::deregister(&mut acts, scope, &fresh);
+    let listed = registry::deregister(&mut acts, scope, &ending);
     if !listed.is_empty() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "deregistration", missing: listed }));
     }
-    let staying: Vec<InstanceId> = fresh.iter().filter(|id| !is_ended(scope, id)).cloned().collect();
+    let staying: Vec<InstanceId> = ending.iter().filter(|id| !is_ended(scope, id)).cloned().collect();
     late::require_arrivals_landed(scope, staying.iter())?;
-    end_instances(&mut acts, scope, &fresh);
+    end_instances(&mut acts, scope, &ending);
     if staying.is_empty() && acts.is_idle() {
         // Spares that were to be started may start yet, and are stopped again then.
         late::require_way_out_landed(scope)?;
@@ -53,27 +53,27 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     Ok(acts.or_wait(WaitingOn::Settling { what: "the new servers' end", missing: staying }))
 }
 
-/// Launched by this release by the journal's word, and spares; never a taken-over canary or an old server. A
+/// Who is ended: launched by this release by the journal's word, and spares; never a taken-over canary or an old server. A
 /// canary stays in green's group as well: clients came to it that way, and deregistering would cut them off.
-fn brought(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
+fn to_end(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     let mut brought = scope.state.brought();
     brought.extend(scope.plan().spares.iter().cloned());
     brought.retain(|id| !scope.plan().takeover.contains(id) && !scope.state.blue.contains(id));
     brought
 }
 
-fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, fresh: &BTreeSet<InstanceId>) {
+fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, ending: &BTreeSet<InstanceId>) {
     let spares = &scope.plan().spares;
     let stop: Vec<InstanceId> =
-        fresh.iter().filter(|id| spares.contains(*id) && scope.runs(id)).cloned().collect();
+        ending.iter().filter(|id| spares.contains(*id) && scope.runs(id)).cloned().collect();
     acts.want_each("spares", spares, &stop, |instances| Effect::Stop { instances });
-    let staying = fresh.iter().filter(|id| !spares.contains(*id) && !is_ended(scope, id));
-    let (listed, unseen): (Vec<_>, Vec<_>) =
-        staying.cloned().partition(|id| scope.world.instance(id).is_some());
-    acts.want_each("new", fresh, &listed, |instances| Effect::Terminate { instances });
+    let launched = ending.iter().filter(|id| !spares.contains(*id) && !is_ended(scope, id));
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        launched.cloned().partition(|id| scope.world.instance(id).is_some());
+    acts.want_each("new", ending, &known, |instances| Effect::Terminate { instances });
     // One that EC2 does not know fails the whole call: each alone. One to which clients were led was known once, and
     // has boards perhaps: a person took its tags away.
-    for id in unseen.into_iter().filter(|id| !registry::was_led_to(scope, id)) {
+    for id in unknown.into_iter().filter(|id| !registry::was_led_to(scope, id)) {
         acts.want(id.as_str(), Effect::Terminate { instances: vec![id.clone()] });
     }
 }
@@ -90,9 +90,5 @@ fn is_ended(scope: &Scope<'_>, id: &InstanceId) -> bool {
 
 /// Launched a moment ago, and no terminate of it was taken yet.
 fn may_appear(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let terminated = scope.state.effects.values().any(|record| {
-        record.succeeded()
-            && matches!(&record.effect, Effect::Terminate { instances } if instances.contains(id))
-    });
-    !terminated && launch::may_be_invisible(scope, id)
+    !scope.state.terminated.contains(id) && launch::may_be_invisible(scope, id)
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::scope::{Acts, Progress, Scope};
+use super::scope::{Acts, Progress, Scope, begun};
 use super::{empty, late, launch, registry};
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
@@ -42,10 +42,9 @@ pub(super) fn leave(scope: &Scope<'_>) -> Result<(), Progress> {
     let is_down = |id: &&InstanceId| launch::has_died(scope, id) && !hidden.contains(id);
     let down: BTreeSet<InstanceId> = lost.iter().filter(is_down).cloned().collect();
     let mut acts = Acts::new(scope);
-    let listed = registry::deregister(&mut acts, scope, &down);
-    // Whether it was taken is seen when they are cleared away: nothing waits for it here.
-    let asked = acts.or_hold(WaitingOn::Settling { what: "deregistration", missing: listed });
-    if matches!(asked, Progress::Do(_)) { Err(asked) } else { Ok(()) }
+    // Whether it was taken is seen when they are cleared away: nothing waits for it here, nor for what is refused.
+    registry::deregister(&mut acts, scope, &down);
+    begun(acts.into_begun())
 }
 
 /// Clears them away; `Ok` when nothing is left to be done.
@@ -57,8 +56,7 @@ pub(super) fn clear(scope: &Scope<'_>) -> Result<(), Progress> {
     scope.require_instances()?;
     registry::require_groups(scope, &registry::all_groups(scope))?;
     registry::require_tagged(scope, &lost)?;
-    let here = |id: &&InstanceId| scope.world.instance(id).is_some_and(|it| !it.state.is_gone());
-    let staying: BTreeSet<InstanceId> = lost.iter().filter(here).cloned().collect();
+    let staying: BTreeSet<InstanceId> = lost.iter().filter(|id| !scope.is_gone(id)).cloned().collect();
     empty::watch(scope, staying.iter().filter(|id| registry::was_led_to(scope, id)))?;
     let mut acts = Acts::new(scope);
     let listed = registry::deregister(&mut acts, scope, &lost);

@@ -8,6 +8,7 @@ use crate::decision::{Cause, Gate, Reason, Source, Then, WaitingOn};
 use crate::effect::{Effect, IDS_AT_ONCE, Intent, Outcome};
 use crate::event::Event;
 use crate::ids::{CheckName, EffectId, InstanceId};
+use crate::instance::InstanceState;
 use crate::plan::Plan;
 use crate::reading::Why;
 use crate::service::Patience;
@@ -132,7 +133,7 @@ impl<'a> Scope<'a> {
 
     /// Runs by EC2's word. Unknown instances are not running: the caller has required the list.
     pub(super) fn runs(&self, id: &InstanceId) -> bool {
-        self.world.instance(id).is_some_and(|it| it.state == crate::instance::InstanceState::Running)
+        self.world.instance(id).is_some_and(|it| it.state == InstanceState::Running)
     }
 
     /// Is down or gone by EC2's word. One that EC2 does not list any more is gone.

@@ -98,8 +98,8 @@ pub(super) fn want(
 }
 
 /// The plan's shares, but none for a group where nobody is left: a load balancer leads its part of the users there all
-/// the same. A colour keeps its own on the way back, which asks who has the users (`meanwhile`), in a canary's release,
-/// and where no other one has any: canaries are there for few. A group that cannot be read gets none that has none.
+/// the same. A colour keeps its own where the shares are to be as before, for the way back asks who has the users
+/// (`meanwhile`), in a canary's release, and where no other one has any: canaries are there for few. A group that cannot be read gets none that has none.
 /// Source: ALB user guide, "Forward actions": there is no failover from a weighted group without healthy targets.
 fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Weights) -> Weights {
     let planned = shares.of(front);
@@ -114,14 +114,14 @@ fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Wei
             Err(_) => current.get(group) == Some(&0),
         }
     };
-    let share = |group: &GroupArn, share: &u16| if loses_its_share(group) { 0 } else { *share };
-    let living: Weights = planned.iter().map(|(group, of)| (group.clone(), share(group, of))).collect();
+    let share_of = |group: &GroupArn, planned: &u16| if loses_its_share(group) { 0 } else { *planned };
+    let living: Weights = planned.iter().map(|(group, of)| (group.clone(), share_of(group, of))).collect();
     let has_any = living.iter().any(|(group, share)| *share > 0 && colours.contains(group));
     if has_any { living } else { planned.clone() }
 }
 
-/// Somebody there is not known to be down. Health says nothing of it: where all are unhealthy, a load balancer leads users
-/// to them all the same, and one missed check takes nobody's share away.
+/// Somebody is registered there who is not known to be down. That all are ill is no reason: a load balancer leads users to
+/// them all the same, and one missed check takes nobody's share away.
 fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
     let is_left = |id: &InstanceId| match registry::health(scope, group, id) {
         None | Some(TargetHealth::Unused | TargetHealth::Draining) => false,
