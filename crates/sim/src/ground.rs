@@ -49,6 +49,9 @@ impl Ground {
     /// Must be called under the run's own clock.
     pub(crate) fn new(plan: &Plan, watchers: &Watchers) -> Self {
         let world = FakeWorld::with_spread_fleet_at(plan.balancers, SERVERS, BOARDS);
+        if plan.without_slots {
+            world.do_without_slots();
+        }
         world.set_level(plan.script.level());
         world.users_act_every(USERS_ACT_EVERY);
         plan.script.writes_anew().iter().for_each(|version| world.write_anew(version));

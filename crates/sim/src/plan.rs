@@ -29,6 +29,9 @@ pub struct Plan {
     /// are enough in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u32>,
+    /// There are no route slots: new servers are led to by their registration alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_slots: bool,
     /// The most that a call takes when nothing strikes it.
     pub latency_ms_max: u64,
     /// From one look of the engine to the next.
@@ -113,6 +116,7 @@ impl Plan {
             script,
             balancers: 1,
             size: None,
+            without_slots: false,
             latency_ms_max: 0,
             tick_ms: 2_000,
             clocks_off_ms: 0,
@@ -148,6 +152,7 @@ impl Plan {
             script: Script::drawn(chance.named("script")),
             balancers: balancers(chance),
             size: size(chance),
+            without_slots: without_slots(chance),
             latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
@@ -175,6 +180,7 @@ impl Plan {
             buckets: Buckets::drawn(chance),
             balancers: balancers(chance),
             size: size(chance),
+            without_slots: without_slots(chance),
             rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
             happenings: with_after_the_verdict(happening::directed(chance.named("happenings")), chance),
             aimed: strike::aimed(chance.named("aimed")),
@@ -217,6 +223,11 @@ fn balancers(chance: Chance) -> u32 {
 
 fn size(chance: Chance) -> Option<u32> {
     chance.named("size").one_of(&[None, None, Some(SIZE)]).copied().flatten()
+}
+
+/// One in six.
+fn without_slots(chance: Chance) -> bool {
+    chance.named("slots").below(6) == 0
 }
 
 fn keep_old_ms(chance: Chance) -> u64 {

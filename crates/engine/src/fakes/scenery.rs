@@ -5,7 +5,7 @@ use segue_domain::instance::Origin;
 use segue_domain::service::{Service, WarmSpec};
 
 use super::FakeWorld;
-use super::fixture::SUBNETS;
+use super::fixture::{SUBNETS, is_slot};
 use super::machine::{Fate, Machine};
 
 impl FakeWorld {
@@ -30,6 +30,14 @@ impl FakeWorld {
         service.launch.configure = Some(vec!["make-ready".to_owned()]);
         service.launch.warm = Some(WarmSpec { path: "/".to_owned(), requests: 20, median_ms: 50 });
         service
+    }
+
+    /// There are no route slots: clients come to a server by its own address.
+    pub fn do_without_slots(&self) {
+        let mut state = self.now();
+        state.balancers.iter_mut().for_each(|balancer| balancer.slots.clear());
+        state.groups.retain(|group, _| !is_slot(group));
+        state.machines.values_mut().filter_map(|it| it.app.as_mut()).for_each(|app| app.route = None);
     }
 
     /// An instance of the version that was stopped long ago.
