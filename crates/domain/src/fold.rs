@@ -130,6 +130,8 @@ impl ReleaseState {
                 let current = self.steps.last_mut().filter(|record| record.step == *step);
                 current.ok_or("a step that was not entered is done")?.done = Some((*how, at));
                 if *step == Step::Admit {
+                    // Somebody else may have registered and opened them.
+                    self.led_to.extend(self.green());
                     self.admitted = Some(self.green());
                 }
                 self.progress_at = at;
@@ -239,6 +241,7 @@ impl ReleaseState {
         if let Effect::Move(effect) = &intent.effect {
             let tally = self.waves.entry(effect.wave.direction).or_default();
             tally.begun = tally.begun.max(effect.wave.number);
+            self.led_to.extend(effect.wave.moves.iter().map(|one| one.to.clone()));
         }
         if let Effect::Stop { instances } | Effect::Terminate { instances } = &intent.effect {
             self.asked_to_end.extend(instances.iter().cloned());

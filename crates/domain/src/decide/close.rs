@@ -17,7 +17,9 @@ use crate::app::AppState;
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
+use crate::moves::Direction;
 use crate::plan::Front;
+use crate::state::EffectRecord;
 use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
@@ -66,15 +68,20 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
 /// registered. Or ill there, until boards are carried: from then on one missed check sends nothing back, and where all are
 /// ill users are led to them all the same. Source: ELB, "Target group health", fail open.
 fn gets_nobody(scope: &Scope<'_>, led_to: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
-    let are_boards_carried = scope.state.boards_at_close.is_some();
     let leads_nobody = |group: &GroupArn| match registry::health(scope, group, id) {
         None | Some(TargetHealth::Draining) => true,
-        Some(TargetHealth::Unhealthy) => !are_boards_carried,
+        Some(TargetHealth::Unhealthy) => !may_have_carried(scope),
         Some(
             TargetHealth::Healthy | TargetHealth::Initial | TargetHealth::Unused | TargetHealth::Unavailable,
         ) => false,
     };
     !scope.may_run(id) || led_to.iter().all(leads_nobody)
+}
+
+/// The first wave was begun; at level 0, the first server was told to send its clients away.
+fn may_have_carried(scope: &Scope<'_>) -> bool {
+    let drains = |record: &EffectRecord| matches!(record.effect, Effect::Drain { .. });
+    scope.state.tally(Direction::Out).begun > 0 || scope.state.effects.values().any(drains)
 }
 
 /// Closes whoever runs and is open. One that is down holds nothing open, and one that is silent keeps nobody else from

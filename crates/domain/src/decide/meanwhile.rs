@@ -124,10 +124,19 @@ fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving)
 }
 
-/// Where its users are led now, somebody may serve. A new server may be healthy in another group.
+/// In each colour to which its users are led now somebody may serve, or they are led to canaries alone. A new server may be
+/// healthy in another group; and a canary that died takes nobody away from a colour.
 fn leads_to_somebody(scope: &Scope<'_>, front: &Front) -> bool {
-    let has_users = |(group, share): (&GroupArn, &u16)| *share > 0 && has_somebody(scope, group);
-    scope.world.weights(&front.forward).is_ok_and(|shares| shares.iter().any(has_users))
+    let Ok(shares) = scope.world.weights(&front.forward) else { return false };
+    let led_to: Vec<&GroupArn> = shares.iter().filter(|(_, share)| **share > 0).map(|(it, _)| it).collect();
+    let colours: BTreeSet<&GroupArn> = registry::colours_at(scope, &front.forward).collect();
+    let serves = |group: &GroupArn| {
+        let targets = scope.world.targets(group);
+        let may_be_open = |id: &InstanceId| may_serve_in(scope, group, id) && !is_shut(scope, id);
+        targets.is_ok_and(|targets| targets.keys().any(may_be_open))
+    };
+    led_to.iter().any(|group| serves(group))
+        && led_to.iter().filter(|group| colours.contains(**group)).all(|group| serves(group))
 }
 
 /// Somebody may serve in this group, one that the release does not know as well: a scaling group's for instance.
