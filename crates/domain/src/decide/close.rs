@@ -2,9 +2,10 @@
 //!
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live sockets stay
 //! where they are; who joins a board that still lives on blue is led there. A new server that died is replaced
-//! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When none of them
-//! at one load balancer is where users are to be led, or all are known to be down, and its old ones serve, it turns back
-//! at once; when they only say nothing it waits, as for any reading. Whoever joins the old ones meanwhile is closed with them (`join`).
+//! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When none of them at
+//! one load balancer is where users are to be led, or all are known to be down, and its old ones serve, it turns back at
+//! once; when they only say nothing it waits, as for any reading. Whoever joins the old ones meanwhile is closed with them
+//! (`join`).
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 

@@ -53,8 +53,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     Ok(acts.or_wait(WaitingOn::Settling { what: "the new servers' end", missing: staying }))
 }
 
-/// Who is ended: launched by this release by the journal's word, and spares; never a taken-over canary or an old server. A
-/// canary stays in green's group as well: clients came to it that way, and deregistering would cut them off.
+/// Who is ended: launched by this release by the journal's word, and spares; never a taken-over canary or an old server.
+/// A canary stays in green's group as well: clients came to it that way, and deregistering would cut them off.
 fn to_end(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
     let mut brought = scope.state.brought();
     brought.extend(scope.plan().spares.iter().cloned());

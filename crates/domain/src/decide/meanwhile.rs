@@ -1,9 +1,10 @@
 //! Way back: who has the users of a load balancer until its old servers serve again, or for want of them.
 //!
 //! Guarantees: where the new side is known to serve nobody any more, or nobody is where the users are led, whoever of the
-//! old one can has them; where the old side is deserted, the new one has them, and is opened again for it. What is done here is not undone by the rest
-//! of the way back. What one server or one load balancer does not answer, or refuses, is no matter of another's users; but
-//! where it is refused that the users are led to anybody, a person is called as soon as nothing else is to be done.
+//! old one can has them; where the old side is deserted, the new one has them, and is opened again for it. What is done
+//! here is not undone by the rest of the way back. What one server or one load balancer does not answer, or refuses, is no
+//! matter of another's users; but where it is refused that the users are led to anybody, a person is called as soon as
+//! nothing else is to be done.
 //! Assumptions: whether there is enough of blue is asked elsewhere.
 //! If killed here: everything is looked at again.
 

@@ -99,7 +99,8 @@ pub(super) fn want(
 
 /// The plan's shares, but none for a group where nobody is left: a load balancer leads its part of the users there all
 /// the same. A colour keeps its own where the shares are to be as before, for the way back asks who has the users
-/// (`meanwhile`), in a canary's release, and where no other one has any: canaries are there for few. A group that cannot be read gets none that has none.
+/// (`meanwhile`), in a canary's release, and where no other one has any: canaries are there for few. A group that cannot
+/// be read gets none that has none.
 /// Source: ALB user guide, "Forward actions": there is no failover from a weighted group without healthy targets.
 fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Weights) -> Weights {
     let planned = shares.of(front);
