@@ -44,6 +44,9 @@ pub struct ReleaseView {
     /// Why it is held, was refused, failed or goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<Explanation>,
+    /// On what it waits between two steps, or before its end. A step that runs has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingView>,
 }
 
 /// What the release is doing.

@@ -32,6 +32,9 @@ pub(crate) fn release(release: &ReleaseView) -> String {
             step(&mut text, each);
         }
     }
+    if let Some(wait) = &release.waiting {
+        waits(&mut text, "  ", wait);
+    }
     line(&mut text, &format!("  boards: {}", boards_of(release)));
     if let Some(because) = &release.because {
         line(&mut text, &format!("  because: {} ({})", because.sentence, because.code));
@@ -83,10 +86,13 @@ pub(crate) fn now(release: &ReleaseView) -> String {
         }
         (ReleaseState::Held | ReleaseState::Asking | ReleaseState::Running | ReleaseState::Closed, _) => {}
     }
-    let Some(step) = release.current_step() else { return format!("{id}: {}", state(release)) };
-    match &step.waiting {
-        Some(wait) => format!("{id}: {}: {}", step.name, wait.on),
-        None => format!("{id}: {}", step.name),
+    let (what, waiting) = match release.current_step() {
+        Some(step) => (step.name.as_str(), &step.waiting),
+        None => (state(release), &release.waiting),
+    };
+    match waiting {
+        Some(wait) => format!("{id}: {what}: {}", wait.on),
+        None => format!("{id}: {what}"),
     }
 }
 
@@ -121,9 +127,13 @@ fn step(text: &mut String, step: &StepView) {
     let seconds = step.seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
     line(text, &format!("  {mark} {:<10} {seconds:>6}  {how}", step.name));
     if let Some(wait) = &step.waiting {
-        line(text, &format!("      waits: {}", wait.on));
-        line(text, &format!("      {}", span(wait)));
+        waits(text, "      ", wait);
     }
+}
+
+fn waits(text: &mut String, margin: &str, wait: &WaitingView) {
+    line(text, &format!("{margin}waits: {}", wait.on));
+    line(text, &format!("{margin}{}", span(wait)));
 }
 
 fn span(wait: &WaitingView) -> String {

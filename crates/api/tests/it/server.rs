@@ -67,5 +67,6 @@ pub(crate) fn release(state: ReleaseState) -> ReleaseView {
         created_at: at,
         closed_at,
         because: None,
+        waiting: None,
     }
 }

@@ -87,7 +87,8 @@ impl Hand {
 
 /// What a release waits for is kept in memory only.
 fn has_decided(view: &ReleaseView) -> bool {
-    is_over(view) || view.steps.iter().chain(&view.way_back).any(|step| step.waiting.is_some())
+    let mut steps = view.steps.iter().chain(&view.way_back);
+    is_over(view) || view.waiting.is_some() || steps.any(|step| step.waiting.is_some())
 }
 
 pub(super) fn is_over(view: &ReleaseView) -> bool {

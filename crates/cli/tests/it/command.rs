@@ -83,6 +83,21 @@ async fn status_shows_each_step_with_what_it_waits_on_since_when_and_until_when(
     insta::assert_snapshot!(stdout(&shown));
 }
 
+#[tokio::test]
+async fn status_shows_what_is_waited_for_after_the_last_step() {
+    let mut view = release("running", None);
+    view["waiting"] = view["steps"][1]["waiting"].take();
+    view["waiting"]["on"] = "calls whose end nobody saw".into();
+    view["steps"][1]["state"] = "done".into();
+    view["steps"][2]["state"] = "done".into();
+    let daemon = daemon_with(view).await;
+    let shown = stdout(&segue(&daemon, &["status", "boards-7"]).await);
+    assert!(
+        shown.contains("\n  waits: calls whose end nobody saw\n  since 23:00:01Z, until 23:00:11Z"),
+        "{shown}"
+    );
+}
+
 /// A daemon that names who asked, as the journal would.
 async fn daemon_that_believes() -> String {
     let asked = |headers: HeaderMap| async move {

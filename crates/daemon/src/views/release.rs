@@ -71,6 +71,7 @@ pub(crate) fn release(seen: &Seen<'_>) -> Option<ReleaseView> {
         created_at: time(state.began_at),
         closed_at,
         because: because(state),
+        waiting: seen.wait.filter(|_| state.current().is_none()).map(waiting),
     })
 }
 

@@ -5,6 +5,7 @@ use segue_api::{
     Direction, FleetRole, Health, History, ReleaseKind, ReleaseState, ReleaseView, ServiceList, StepState,
     Verdict,
 };
+use segue_engine::fakes::{self, Nth, What};
 
 use crate::rig::{CANARY, FULL, JSON, Rig, go_on, request};
 
@@ -82,6 +83,24 @@ async fn a_running_step_says_on_what_it_waits_until_when_and_what_then() {
         return;
     }
     panic!("it never waited");
+}
+
+/// The answer to a stop is lost: the release does not end before that call can land no more.
+#[tokio::test(start_paused = true)]
+async fn a_release_says_on_what_it_waits_after_its_last_step() {
+    let rig = Rig::ready().await;
+    rig.world.choke().add(fakes::Method::Stop, Nth::Only(1), What::FailAfter);
+    rig.post("/v1/releases", FULL).await;
+    for _ in 0..300 {
+        go_on(1).await;
+        let view = rig.release("boards-1").await;
+        let Some(waiting) = &view.waiting else { continue };
+        assert!(view.steps.iter().all(|step| step.state == StepState::Done), "{view:?}");
+        assert_eq!(waiting.on, "calls whose end nobody saw");
+        assert_eq!(rig.until_closed("boards-1").await.waiting, None);
+        return;
+    }
+    panic!("it never waited after its last step: {:?}", rig.release("boards-1").await);
 }
 
 #[tokio::test(start_paused = true)]
