@@ -246,7 +246,8 @@ impl ReleaseState {
         if let Effect::Stop { instances } | Effect::Terminate { instances } = &intent.effect {
             self.asked_to_end.extend(instances.iter().cloned());
         }
-        if let Effect::Register { instances, .. } = &intent.effect {
+        // Whom it takes out of a group was in one, whoever had registered it.
+        if let Effect::Register { instances, .. } | Effect::Deregister { instances, .. } = &intent.effect {
             self.led_to.extend(instances.iter().cloned());
         }
         if let Effect::Open { instance, .. } = &intent.effect {

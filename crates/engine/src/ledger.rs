@@ -98,10 +98,10 @@ pub enum OpenError {
     Empty { release: String },
 }
 
-/// It is in the same step and in the same stance: on what it waited it waits still.
+/// It goes the same way, in the same step and in the same stance: on what it waited it waits still.
 fn is_where_it_was(before: &ReleaseState, after: &ReleaseState) -> bool {
     let step = |state: &ReleaseState| state.current().map(|record| (record.step, record.entered_at));
-    step(before) == step(after) && before.stance == after.stance
+    step(before) == step(after) && before.stance == after.stance && before.leg == after.leg
 }
 
 /// Reads and folds a release's stream: what it is now, without a lease.

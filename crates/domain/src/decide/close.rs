@@ -71,7 +71,7 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
 fn gets_nobody(scope: &Scope<'_>, led_to: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
     let leads_nobody = |group: &GroupArn| match registry::health(scope, group, id) {
         None | Some(TargetHealth::Draining) => true,
-        Some(TargetHealth::Unhealthy) => !may_have_carried(scope),
+        Some(TargetHealth::Unhealthy) => !is_carrying(scope),
         Some(
             TargetHealth::Healthy | TargetHealth::Initial | TargetHealth::Unused | TargetHealth::Unavailable,
         ) => false,
@@ -79,10 +79,12 @@ fn gets_nobody(scope: &Scope<'_>, led_to: &BTreeSet<GroupArn>, id: &InstanceId) 
     !scope.may_run(id) || led_to.iter().all(leads_nobody)
 }
 
-/// The first wave was begun; at level 0, the first server was told to send its clients away.
-fn may_have_carried(scope: &Scope<'_>) -> bool {
+/// The first wave was begun; at level 0, the first server was told to send its clients away. Or one of those that are left
+/// was found empty: there may be nothing to carry at all.
+fn is_carrying(scope: &Scope<'_>) -> bool {
     let drains = |record: &EffectRecord| matches!(record.effect, Effect::Drain { .. });
-    scope.state.tally(Direction::Out).begun > 0 || scope.state.effects.values().any(drains)
+    let is_begun = scope.state.tally(Direction::Out).begun > 0 || !scope.state.zeros.is_empty();
+    is_begun || scope.state.effects.values().any(drains)
 }
 
 /// Closes whoever runs and is open. One that is down holds nothing open, and one that is silent keeps nobody else from
