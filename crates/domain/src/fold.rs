@@ -131,8 +131,9 @@ impl ReleaseState {
                 current.ok_or("a step that was not entered is done")?.done = Some((*how, at));
                 if *step == Step::Admit {
                     // Somebody else may have registered and opened them.
-                    self.led_to.extend(self.green());
-                    self.admitted = Some(self.green());
+                    let green = self.green();
+                    self.led_to.extend(green.iter().cloned());
+                    self.admitted = Some(green);
                 }
                 self.progress_at = at;
             }
@@ -326,24 +327,11 @@ impl ReleaseState {
             (Effect::Terminate { instances }, Done::Nothing) => {
                 self.terminated.extend(instances.iter().cloned());
             }
-            (
-                Effect::Start { .. }
-                | Effect::Stop { .. }
-                | Effect::Register { .. }
-                | Effect::Deregister { .. }
-                | Effect::SetWeights { .. }
-                | Effect::Open { .. }
-                | Effect::CloseToNew { .. }
-                | Effect::Configure { .. }
-                | Effect::WarmUp { .. }
-                | Effect::Drain { .. }
-                | Effect::Announce { .. },
-                Done::Nothing,
-            ) => {}
             (Effect::Launch(_) | Effect::Move(_), Done::Nothing)
             | (_, Done::Launched(_) | Done::Moved(_)) => {
                 return Err("an outcome of another effect");
             }
+            (_, Done::Nothing) => {}
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     if scope.state.no_return.is_some() {
         return Ok(());
     }
-    let green = scope.state.green();
+    let (green, out_of_use) = (scope.state.green(), out_of_use(scope));
     let is_read = |front: &&Front| registry::is_read_at(scope, &front.forward);
     // What another load balancer does not answer keeps nobody's users waiting.
     for front in scope.plan().fronts.iter().filter(is_read) {
@@ -53,7 +53,10 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
         let led_to = share::led_to(front, Shares::After);
         // Where some were to come and nobody is left, nobody gets users either.
         let has_new = scope.plan().green_size_at(&front.forward) > 0;
-        let no_new_serves = has_new && green.iter().filter(is_here).all(|id| gets_nobody(scope, &led_to, id));
+        let gets_nobody = |id: &InstanceId| {
+            !scope.may_run(id) || led_to.iter().all(|group| is_out(scope, group, id, out_of_use))
+        };
+        let no_new_serves = has_new && green.iter().filter(is_here).all(gets_nobody);
         let any_old_serves =
             scope.state.blue.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id));
         if no_new_serves && any_old_serves {
@@ -65,18 +68,19 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     Ok(())
 }
 
-/// Known not to run, or not there wherever users are to be led: the groups were read, so whoever is not listed is not
-/// registered. Or ill there, until boards are carried: from then on one missed check sends nothing back, and where all are
-/// ill users are led to them all the same. Source: ELB, "Target group health", fail open.
-fn gets_nobody(scope: &Scope<'_>, led_to: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
-    let leads_nobody = |group: &GroupArn| match registry::health(scope, group, id) {
-        None | Some(TargetHealth::Draining) => true,
-        Some(TargetHealth::Unhealthy) => !is_carrying(scope),
-        Some(
-            TargetHealth::Healthy | TargetHealth::Initial | TargetHealth::Unused | TargetHealth::Unavailable,
-        ) => false,
-    };
-    !scope.may_run(id) || led_to.iter().all(leads_nobody)
+/// The groups were read: whoever is not listed is not registered.
+fn is_out(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId, out_of_use: &[TargetHealth]) -> bool {
+    registry::health(scope, group, id).is_none_or(|health| out_of_use.contains(&health))
+}
+
+/// Who is on the way out of a group gets no users; who is ill there counts so until boards are carried: from then on one
+/// missed check sends nothing back, and where all are ill users are led to them all the same. Source: ELB, "Target group
+/// health", fail open.
+fn out_of_use(scope: &Scope<'_>) -> &'static [TargetHealth] {
+    match is_carrying(scope) {
+        true => &[TargetHealth::Draining],
+        false => &[TargetHealth::Draining, TargetHealth::Unhealthy],
+    }
 }
 
 /// The first wave was begun; at level 0, the first server was told to send its clients away. Or one of those that are left

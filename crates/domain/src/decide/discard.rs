@@ -56,10 +56,10 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
 /// Who is ended: launched by this release by the journal's word, and spares; never a taken-over canary or an old server.
 /// A canary stays in green's group as well: clients came to it that way, and deregistering would cut them off.
 fn to_end(scope: &Scope<'_>) -> BTreeSet<InstanceId> {
-    let mut brought = scope.state.brought();
-    brought.extend(scope.plan().spares.iter().cloned());
-    brought.retain(|id| !scope.plan().takeover.contains(id) && !scope.state.blue.contains(id));
-    brought
+    let mut ending = scope.state.brought();
+    ending.extend(scope.plan().spares.iter().cloned());
+    ending.retain(|id| !scope.plan().takeover.contains(id) && !scope.state.blue.contains(id));
+    ending
 }
 
 fn end_instances(acts: &mut Acts<'_>, scope: &Scope<'_>, ending: &BTreeSet<InstanceId>) {

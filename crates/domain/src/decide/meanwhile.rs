@@ -29,10 +29,12 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     let (mut due, mut with_the_new, mut refused) = (Vec::new(), Vec::new(), None);
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
         let any_new = here(scope, front, green).any(|id| may_serve(scope, front, id));
-        let (kept, shares) = match any_new {
-            true if is_deserted(scope, front) => (green, Shares::After),
-            true if leads_to_somebody(scope, front) => continue,
-            true | false => (blue, Shares::Before),
+        let (kept, shares) = if any_new && is_deserted(scope, front) {
+            (green, Shares::After)
+        } else if any_new && leads_to_somebody(scope, front) {
+            continue;
+        } else {
+            (blue, Shares::Before)
         };
         // What is refused for one keeps nobody else waiting: each has its own.
         let (mut opening, mut leading, mut bringing) = (Acts::new(scope), Acts::new(scope), Acts::new(scope));
@@ -128,22 +130,18 @@ fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
 /// In each colour to which its users are led now somebody may serve, or they are led to canaries alone. A new server may be
 /// healthy in another group; and a canary that died takes nobody away from a colour.
 fn leads_to_somebody(scope: &Scope<'_>, front: &Front) -> bool {
-    let Ok(shares) = scope.world.weights(&front.forward) else { return false };
-    let led_to: Vec<&GroupArn> = shares.iter().filter(|(_, share)| **share > 0).map(|(it, _)| it).collect();
+    let Ok(weights) = scope.world.weights(&front.forward) else { return false };
     let colours: BTreeSet<&GroupArn> = registry::colours_at(scope, &front.forward).collect();
     let serves = |group: &GroupArn| {
-        let targets = scope.world.targets(group);
-        let may_be_open = |id: &InstanceId| may_serve_in(scope, group, id) && !is_shut(scope, id);
-        targets.is_ok_and(|targets| targets.keys().any(may_be_open))
+        registry::has_any(scope, group, |id| may_serve_in(scope, group, id) && !is_shut(scope, id))
     };
-    led_to.iter().any(|group| serves(group))
-        && led_to.iter().filter(|group| colours.contains(**group)).all(|group| serves(group))
+    share::shared(weights).any(serves)
+        && share::shared(weights).filter(|group| colours.contains(group)).all(serves)
 }
 
 /// Somebody may serve in this group, one that the release does not know as well: a scaling group's for instance.
 pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
-    let targets = scope.world.targets(group);
-    targets.is_ok_and(|targets| targets.keys().any(|id| may_serve_in(scope, group, id)))
+    registry::has_any(scope, group, |id| may_serve_in(scope, group, id))
 }
 
 /// New servers that run and were taken out of their groups already, when the last old one went down. Whose end was asked

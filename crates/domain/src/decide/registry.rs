@@ -73,6 +73,11 @@ pub(super) fn health(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> Op
     scope.world.targets(group).ok()?.get(id).copied()
 }
 
+/// Somebody in the group is so. Of one that was not read nothing is known.
+pub(super) fn has_any(scope: &Scope<'_>, group: &GroupArn, is_so: impl Fn(&InstanceId) -> bool) -> bool {
+    scope.world.targets(group).is_ok_and(|targets| targets.keys().any(is_so))
+}
+
 /// Who of these is hidden: EC2 does not list it under the service's tags, and some group takes it for one that runs, or
 /// was asked and did not answer. A server that is stopped or terminated is unused there.
 pub(super) fn hidden<'i>(

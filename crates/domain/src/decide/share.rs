@@ -34,8 +34,12 @@ impl Shares {
 
 /// The groups to which these shares lead new clients of a load balancer.
 pub(super) fn led_to(front: &Front, shares: Shares) -> BTreeSet<GroupArn> {
-    let shared = shares.of(front).iter().filter(|(_, share)| **share > 0);
-    shared.map(|(group, _)| group.clone()).collect()
+    shared(shares.of(front)).cloned().collect()
+}
+
+/// The groups that have a share.
+pub(super) fn shared(weights: &Weights) -> impl Iterator<Item = &GroupArn> {
+    weights.iter().filter(|(_, share)| **share > 0).map(|(group, _)| group)
 }
 
 /// Gives each forward these shares, if it does not have them. It is done when all of them show theirs.
@@ -117,7 +121,7 @@ fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Wei
     };
     let share_of = |group: &GroupArn, planned: &u16| if loses_its_share(group) { 0 } else { *planned };
     let living: Weights = planned.iter().map(|(group, of)| (group.clone(), share_of(group, of))).collect();
-    let has_any = living.iter().any(|(group, share)| *share > 0 && colours.contains(group));
+    let has_any = shared(&living).any(|group| colours.contains(group));
     if has_any { living } else { planned.clone() }
 }
 
@@ -133,5 +137,5 @@ fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
             | TargetHealth::Unavailable,
         ) => scope.may_run(id),
     };
-    scope.world.targets(group).is_ok_and(|targets| targets.keys().any(is_left))
+    registry::has_any(scope, group, is_left)
 }
