@@ -98,9 +98,16 @@ fn may_land_until(world: &World, unseen: &Unseen) -> Timestamp {
     world.at_the_latest(unseen.given_up_at).after(LANDS_WITHIN)
 }
 
+/// Whatever the way out began has come to an end, seen or not; else the wait for that.
+pub(super) fn require_way_out_ended(scope: &Scope<'_>) -> Result<(), Progress> {
+    let mut on_its_way = scope.state.in_flight().filter(|(id, _)| is_of_the_way_out(scope, id));
+    let Some((id, _)) = on_its_way.next() else { return Ok(()) };
+    Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold))
+}
+
 /// A launch has its token, a move its generation, and what is terminated stays so; a registration is looked for
 /// where it would hurt ([`require_arrivals_landed`], [`may_come_into`]).
-fn is_undone_by_another(effect: &Effect) -> bool {
+pub(super) fn is_undone_by_another(effect: &Effect) -> bool {
     match effect {
         Effect::Start { .. }
         | Effect::Stop { .. }

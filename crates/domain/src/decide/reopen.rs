@@ -19,6 +19,8 @@ use crate::plan::Front;
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     let with_the_new = meanwhile::let_the_users_in(scope)?;
+    // A wave, a launch or a hook may be under way still.
+    late::require_way_out_ended(scope)?;
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
     // Nobody else is led to one that may be gone any moment: where a new server serves, it has the users until then.
