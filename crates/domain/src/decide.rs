@@ -33,9 +33,8 @@ mod shut;
 mod too_old;
 mod waves;
 
-use crate::decision::Cause;
-use crate::decision::{Decision, Reason, Then, Verdict, Wait, WaitingOn};
-use crate::effect::Outcome;
+use crate::decision::{Cause, Decision, Reason, Then, Verdict, Wait, WaitingOn};
+use crate::effect::{Effect, Outcome};
 use crate::event::Event;
 use crate::ids::EffectId;
 use crate::plan::Kind;
@@ -83,13 +82,15 @@ pub fn needs_no_look(state: &ReleaseState, unseen: &World) -> bool {
         // A canary clears up behind itself there.
         return record.step == Step::Announce && state.plan.kind != Kind::Canary;
     }
-    still_going_out(state).is_none()
+    in_its_way(state).is_none()
         && (state.next_step().is_some() || late::require_all_landed(state, unseen).is_ok())
 }
 
 fn between_steps(state: &ReleaseState, world: &World) -> Decision {
-    if let Some(id) = still_going_out(state) {
-        return wait_for_the_way_out(state, world, id);
+    if let Some(id) = in_its_way(state) {
+        let last = || state.steps.last().map(|record| record.step);
+        let step = state.next_step().or_else(last).unwrap_or(Step::Resolve);
+        return conclude(&Scope { state, world, step }, Scope::not_ended(id));
     }
     if let Some(step) = state.next_step() {
         return Decision::Record(vec![Event::StepEntered { step }]);
@@ -112,27 +113,17 @@ fn between_steps(state: &ReleaseState, world: &World) -> Decision {
     }
 }
 
-/// The way back does not begin before everything that was begun on the way out has ended: a wave that still
-/// carries boards out would work against it. It may take minutes, and users who have nobody do not wait for that: beside
-/// what takes nothing away, `reopen` lets them in, and waits for the rest itself.
-fn still_going_out(state: &ReleaseState) -> Option<&EffectId> {
+/// What keeps the way back from its next step: whatever is on its way, for a wave that still carries boards out would
+/// work against it. That may take minutes, and users do not wait for it: `reopen` begins beside all that cannot undo what
+/// it does, and ends when the rest has.
+fn in_its_way(state: &ReleaseState) -> Option<&EffectId> {
     if state.leg == Leg::Out {
         return None;
     }
-    let lets_users_in = state.next_step() == Some(Step::Reopen);
-    let mut in_its_way =
-        state.in_flight().filter(|(_, record)| !lets_users_in || late::is_undone_by_another(&record.effect));
+    let is_reopening = state.next_step() == Some(Step::Reopen);
+    let matters = |effect: &Effect| !is_reopening || late::is_undone_by_another(effect);
+    let mut in_its_way = state.in_flight().filter(|(_, record)| matters(&record.effect));
     in_its_way.next().map(|(id, _)| id)
-}
-
-fn wait_for_the_way_out(state: &ReleaseState, world: &World, id: &EffectId) -> Decision {
-    let on = WaitingOn::Effect { id: id.clone() };
-    // The turn itself was progress: what was overdue before it has its time once more.
-    let until = scope::patience_ends(state, world);
-    match state.next_step().or_else(|| state.steps.last().map(|record| record.step)) {
-        Some(step) if world.at >= until => Decision::Park(Reason::CannotGoBack { step, why: on.overdue() }),
-        Some(_) | None => Decision::Wait(Wait { on, since: state.progress_at, until, then: Then::Hold }),
-    }
 }
 
 /// What the step says. It ends early with the first thing that keeps it from its goal; that says as much.

@@ -327,11 +327,24 @@ impl ReleaseState {
             (Effect::Terminate { instances }, Done::Nothing) => {
                 self.terminated.extend(instances.iter().cloned());
             }
+            (
+                Effect::Start { .. }
+                | Effect::Stop { .. }
+                | Effect::Register { .. }
+                | Effect::Deregister { .. }
+                | Effect::SetWeights { .. }
+                | Effect::Open { .. }
+                | Effect::CloseToNew { .. }
+                | Effect::Configure { .. }
+                | Effect::WarmUp { .. }
+                | Effect::Drain { .. }
+                | Effect::Announce { .. },
+                Done::Nothing,
+            ) => {}
             (Effect::Launch(_) | Effect::Move(_), Done::Nothing)
             | (_, Done::Launched(_) | Done::Moved(_)) => {
                 return Err("an outcome of another effect");
             }
-            (_, Done::Nothing) => {}
         }
         Ok(())
     }

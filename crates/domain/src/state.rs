@@ -47,8 +47,8 @@ pub struct ReleaseState {
     /// So many able servers are enough for the way back by a person's word, whatever the floor: in all (None), or at a
     /// load balancer.
     pub enough: BTreeMap<Option<ForwardArn>, u32>,
-    /// To whom users may have come: whom it asked to register or to open, whom it found admitted or in a group, to whom it
-    /// moved boards. A call's next try may name others: nobody is forgotten.
+    /// To whom users may have come: whom it asked to register, to open or to take out of a group, who was admitted, to whom
+    /// it moved boards. A call's next try may name others: nobody is forgotten.
     pub led_to: BTreeSet<InstanceId>,
     /// Whom it asked EC2 to stop or terminate, when they were empty and out of every group. Nobody is forgotten here
     /// either.

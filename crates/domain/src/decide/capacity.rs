@@ -20,7 +20,7 @@ pub(super) fn require_old(scope: &Scope<'_>) -> Result<(), Progress> {
 /// Enough new servers serve where users are led once the old ones get none: one that is healthy as a canary only would
 /// have no part of them. Else it is waited for, and turned back.
 pub(super) fn require_new(scope: &Scope<'_>) -> Result<(), Progress> {
-    require(scope, &scope.state.green(), |front| share::led_to(front, Shares::After), Then::WayBack)
+    require(scope, &scope.state.green(), |front| share::groups_led_to(front, Shares::After), Then::WayBack)
 }
 
 fn require(

@@ -2,10 +2,10 @@
 //!
 //! Guarantees: enough others are able to serve, seen in this very pass, before anything is closed. Live sockets stay
 //! where they are; who joins a board that still lives on blue is led there. A new server that died is replaced
-//! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When none of them at
-//! one load balancer is where users are to be led, or all are known to be down, and its old ones serve, it turns back at
-//! once; when they only say nothing it waits, as for any reading. Whoever joins the old ones meanwhile is closed with them
-//! (`join`).
+//! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When no new server of
+//! a load balancer gets users any more (known to be down, out of the groups to which they are led, or ill before a board is
+//! carried) and its old ones serve, it turns back at once; when they only say nothing it waits, as for any reading. Whoever
+//! joins the old ones meanwhile is closed with them (`join`).
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
 
@@ -45,42 +45,37 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     if scope.state.no_return.is_some() {
         return Ok(());
     }
-    let (green, out_of_use) = (scope.state.green(), out_of_use(scope));
-    let is_read = |front: &&Front| registry::is_read_at(scope, &front.forward);
-    // What another load balancer does not answer keeps nobody's users waiting.
-    for front in scope.plan().fronts.iter().filter(is_read) {
-        let is_here = |id: &&InstanceId| *scope.state.home(id) == front.forward;
-        let led_to = share::led_to(front, Shares::After);
-        // Where some were to come and nobody is left, nobody gets users either.
-        let has_new = scope.plan().green_size_at(&front.forward) > 0;
-        let gets_nobody = |id: &InstanceId| {
-            !scope.may_run(id) || led_to.iter().all(|group| is_out(scope, group, id, out_of_use))
-        };
-        let no_new_serves = has_new && green.iter().filter(is_here).all(gets_nobody);
-        let any_old_serves =
-            scope.state.blue.iter().filter(is_here).any(|id| capacity::is_healthy(scope, id));
-        if no_new_serves && any_old_serves {
-            let at = registry::at_balancer(scope, &front.forward);
-            let why = format!("none of the new servers serves any more{at}, and the old ones can");
-            return Err(Progress::Failed(why));
-        }
-    }
-    Ok(())
+    let is_deserted = |front: &Front| {
+        // What another load balancer does not answer keeps nobody's users waiting.
+        let is_read = registry::is_read_at(scope, &front.forward);
+        is_read && no_new_serves(scope, front) && any_old_serves(scope, front)
+    };
+    let Some(front) = scope.plan().fronts.iter().find(|front| is_deserted(front)) else { return Ok(()) };
+    let at = registry::at_balancer(scope, &front.forward);
+    Err(Progress::Failed(format!("none of the new servers serves any more{at}, and the old ones can")))
 }
 
-/// The groups were read: whoever is not listed is not registered.
-fn is_out(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId, out_of_use: &[TargetHealth]) -> bool {
-    registry::health(scope, group, id).is_none_or(|health| out_of_use.contains(&health))
+fn any_old_serves(scope: &Scope<'_>, front: &Front) -> bool {
+    let mut here = scope.state.blue.iter().filter(|id| *scope.state.home(id) == front.forward);
+    here.any(|id| capacity::is_healthy(scope, id))
 }
 
-/// Who is on the way out of a group gets no users; who is ill there counts so until boards are carried: from then on one
-/// missed check sends nothing back, and where all are ill users are led to them all the same. Source: ELB, "Target group
-/// health", fail open.
-fn out_of_use(scope: &Scope<'_>) -> &'static [TargetHealth] {
-    match is_carrying(scope) {
-        true => &[TargetHealth::Draining],
-        false => &[TargetHealth::Draining, TargetHealth::Unhealthy],
-    }
+/// Of those who were to come to it none gets users. A load balancer that was to have some, and has none left, counts as
+/// well. Who is ill counts so until boards are carried: from then on one missed check sends nothing back, and where all are
+/// ill users are led to them all the same. Source: ELB, "Target group health", fail open.
+fn no_new_serves(scope: &Scope<'_>, front: &Front) -> bool {
+    let is_carrying = is_carrying(scope);
+    let is_out = |group: &GroupArn, id: &InstanceId| match registry::health(scope, group, id) {
+        // The groups were read: whoever is not listed is not registered.
+        None | Some(TargetHealth::Draining | TargetHealth::Unused) => true,
+        Some(TargetHealth::Unhealthy) => !is_carrying,
+        Some(TargetHealth::Healthy | TargetHealth::Initial | TargetHealth::Unavailable) => false,
+    };
+    let led_to = share::groups_led_to(front, Shares::After);
+    let gets_nobody = |id: &InstanceId| !scope.may_run(id) || led_to.iter().all(|group| is_out(group, id));
+    let green = scope.state.green();
+    let mut here = green.iter().filter(|id| *scope.state.home(id) == front.forward);
+    scope.plan().green_size_at(&front.forward) > 0 && here.all(gets_nobody)
 }
 
 /// The first wave was begun; at level 0, the first server was told to send its clients away. Or one of those that are left

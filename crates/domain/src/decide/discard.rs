@@ -17,7 +17,7 @@ use crate::step::Step;
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     if scope.state.was_entered(Step::Admit) {
-        // They do not wait for all that has to be known before anybody is ended.
+        // Users do not wait for all that has to be known before anybody is ended.
         meanwhile::let_the_users_in(scope)?;
     }
     launch::settle(scope)?;

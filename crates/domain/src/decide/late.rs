@@ -1,4 +1,5 @@
-//! Calls that may have their effect yet: whoever sent them gave them up, and nobody saw how they ended.
+//! Calls that may have their effect yet: they are on their way, or whoever sent them gave them up, and nobody saw how
+//! they ended.
 //!
 //! Asking again, and being answered, does not take the first call back. It hurts where its opposite was done meanwhile:
 //! servers that a rollback has started are stopped, shares that were given back are taken away. So nobody relies on
@@ -41,6 +42,12 @@ fn require_ended(
         return Err(Progress::WaitUntil(on, until(record), Then::GoOn));
     }
     Ok(())
+}
+
+/// Whatever the way out began has come to an end, seen or not; else the wait for that.
+pub(super) fn require_way_out_ended(scope: &Scope<'_>) -> Result<(), Progress> {
+    let mut on_its_way = scope.state.in_flight().filter(|(id, _)| is_of_the_way_out(scope, id));
+    on_its_way.next().map_or(Ok(()), |(id, _)| Err(Scope::not_ended(id)))
 }
 
 /// What the way out began has landed, or never will: only then what undid it stays. The way back leads users to the new
@@ -98,15 +105,9 @@ fn may_land_until(world: &World, unseen: &Unseen) -> Timestamp {
     world.at_the_latest(unseen.given_up_at).after(LANDS_WITHIN)
 }
 
-/// Whatever the way out began has come to an end, seen or not; else the wait for that.
-pub(super) fn require_way_out_ended(scope: &Scope<'_>) -> Result<(), Progress> {
-    let mut on_its_way = scope.state.in_flight().filter(|(id, _)| is_of_the_way_out(scope, id));
-    let Some((id, _)) = on_its_way.next() else { return Ok(()) };
-    Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold))
-}
-
-/// A launch has its token, a move its generation, and what is terminated stays so; a registration is looked for
-/// where it would hurt ([`require_arrivals_landed`], [`may_come_into`]).
+/// Where it lands after its opposite, it undoes that. Not so the others: a launch has its token, a move its generation,
+/// and what is terminated stays so; a registration is looked for where it would hurt ([`require_arrivals_landed`],
+/// [`may_come_into`]), and who is opened late is closed by the next look.
 pub(super) fn is_undone_by_another(effect: &Effect) -> bool {
     match effect {
         Effect::Start { .. }

@@ -137,13 +137,13 @@ pub(super) fn settle(scope: &Scope<'_>) -> Result<(), Progress> {
             continue;
         }
         match &record.ended {
-            None => return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold)),
+            None => return Err(Scope::not_ended(id)),
             Some((Outcome::Unknown(_), _)) => match next_try(scope.state, id, scope.world) {
                 Try::Now(attempt) => {
                     intents.push(Intent { id: id.clone(), attempt, effect: record.effect.clone() });
                 }
                 Try::Later | Try::Refused(_) => {
-                    return Err(Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold));
+                    return Err(Scope::not_ended(id));
                 }
             },
             Some((Outcome::Done(_) | Outcome::Refused { .. }, _)) => require_visible(scope, id)?,

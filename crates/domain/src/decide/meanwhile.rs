@@ -28,23 +28,17 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     let (blue, green) = (&scope.state.blue, &scope.state.green());
     let (mut due, mut with_the_new, mut refused) = (Vec::new(), Vec::new(), None);
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
-        let any_new = here(scope, front, green).any(|id| may_serve(scope, front, id));
-        let (kept, shares) = if any_new && is_deserted(scope, front) {
-            (green, Shares::After)
-        } else if any_new && leads_to_somebody(scope, front) {
-            continue;
-        } else {
-            (blue, Shares::Before)
-        };
+        let Some(shares) = shares_due(scope, front, green) else { continue };
+        let kept = if shares == Shares::After { green } else { blue };
         // What is refused for one keeps nobody else waiting: each has its own.
         let (mut opening, mut leading, mut bringing) = (Acts::new(scope), Acts::new(scope), Acts::new(scope));
-        let groups = share::led_to(front, shares);
+        let groups = share::groups_led_to(front, shares);
         let holds = deserted_group(scope, front).is_some();
         // Where it had no old ones it has nobody after the way back, as before.
         if shares == Shares::Before || holds {
             open_again(&mut opening, scope, &groups, here(scope, front, kept))?;
         }
-        if here(scope, front, kept).any(|id| has_users_by(scope, shares, &groups, id)) {
+        if finds_somebody(scope, front, shares, &groups) {
             share::want(&mut leading, scope, front, shares)?;
             with_the_new.extend((shares == Shares::After).then_some(front));
         }
@@ -57,6 +51,18 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     // Whether it was taken is looked at when all are up.
     begun(due)?;
     refused.map_or(Ok(with_the_new), |why| Err(Progress::Failed(why)))
+}
+
+/// By which shares one side is to have the users of a load balancer alone; none while they find new servers.
+fn shares_due(scope: &Scope<'_>, front: &Front, green: &BTreeSet<InstanceId>) -> Option<Shares> {
+    if !here(scope, front, green).any(|id| may_serve(scope, front, id)) {
+        return Some(Shares::Before);
+    }
+    match (is_deserted(scope, front), leads_to_somebody(scope, front)) {
+        (true, _) => Some(Shares::After),
+        (false, false) => Some(Shares::Before),
+        (false, true) => None,
+    }
 }
 
 /// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where
@@ -90,7 +96,7 @@ pub(super) fn require_old_ones(scope: &Scope<'_>) -> Result<(), Progress> {
 /// The old side cannot have the users: no old server may serve here, or none of the colour from which most were served. A
 /// canary that died is no reason to keep the others from the old version.
 fn is_deserted(scope: &Scope<'_>, front: &Front) -> bool {
-    let led_to = share::led_to(front, Shares::Before);
+    let led_to = share::groups_led_to(front, Shares::Before);
     if led_to.iter().all(|group| has_somebody(scope, group)) {
         return false;
     }
@@ -104,7 +110,7 @@ fn is_deserted(scope: &Scope<'_>, front: &Front) -> bool {
 /// to hold.
 fn deserted_group(scope: &Scope<'_>, front: &Front) -> Option<GroupArn> {
     let is_empty = |group: &GroupArn| were_in(scope, group).next().is_some() && !has_somebody(scope, group);
-    let empty = share::led_to(front, Shares::Before).into_iter().find(is_empty);
+    let empty = share::groups_led_to(front, Shares::Before).into_iter().find(is_empty);
     empty.filter(|_| is_deserted(scope, front))
 }
 
@@ -114,12 +120,20 @@ fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a 
     all.map(|(id, _)| id)
 }
 
-/// Users that are led to it by these shares find it. Where the other side is known to serve nobody, an old server that
-/// does not answer the daemon is better than none, and is not shut for that.
-fn has_users_by(scope: &Scope<'_>, shares: Shares, groups: &BTreeSet<GroupArn>, id: &InstanceId) -> bool {
+/// Users that are led to these groups find somebody of the side that is to have them. Where the other side is known to serve
+/// nobody, one that does not answer the daemon, or that the release does not know, is better than none, and is not shut for
+/// that.
+fn finds_somebody(scope: &Scope<'_>, front: &Front, shares: Shares, groups: &BTreeSet<GroupArn>) -> bool {
+    let green = scope.state.green();
+    let is_left = |group: &GroupArn, id: &InstanceId| {
+        let is_healthy = registry::health(scope, group, id) == Some(TargetHealth::Healthy);
+        is_healthy && scope.may_run(id) && !is_shut(scope, id) && !green.contains(id)
+    };
     match shares {
-        Shares::Before => capacity::is_healthy_in(scope, groups, id) && !is_shut(scope, id),
-        Shares::Shared | Shares::After => capacity::serves_in(scope, groups, id),
+        Shares::Before => groups.iter().any(|group| registry::has_any(scope, group, |id| is_left(group, id))),
+        Shares::Shared | Shares::After => {
+            here(scope, front, &green).any(|id| capacity::serves_in(scope, groups, id))
+        }
     }
 }
 
@@ -127,16 +141,16 @@ fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving)
 }
 
-/// In each colour to which its users are led now somebody may serve, or they are led to canaries alone. A new server may be
-/// healthy in another group; and a canary that died takes nobody away from a colour.
+/// Somebody may serve where its users are led now, and in each colour among those groups. A new server may be healthy in
+/// another group; and a canary that died takes nobody away from a colour.
 fn leads_to_somebody(scope: &Scope<'_>, front: &Front) -> bool {
     let Ok(weights) = scope.world.weights(&front.forward) else { return false };
     let colours: BTreeSet<&GroupArn> = registry::colours_at(scope, &front.forward).collect();
     let serves = |group: &GroupArn| {
         registry::has_any(scope, group, |id| may_serve_in(scope, group, id) && !is_shut(scope, id))
     };
-    share::shared(weights).any(serves)
-        && share::shared(weights).filter(|group| colours.contains(group)).all(serves)
+    share::with_a_share(weights).any(serves)
+        && share::with_a_share(weights).filter(|group| colours.contains(group)).all(serves)
 }
 
 /// Somebody may serve in this group, one that the release does not know as well: a scaling group's for instance.

@@ -112,7 +112,7 @@ fn groups_looked_at<'s>(scope: &'s Scope<'_>) -> impl Iterator<Item = &'s GroupA
     scope.plan().service.routing.forwarded().chain(scope.world.targets.keys())
 }
 
-/// Somebody may have come to it: it is registered, or was to be, or was to be opened.
+/// Users may have come to it ([`crate::state::ReleaseState::led_to`]), or it is registered now.
 pub(super) fn was_led_to(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.state.led_to.contains(id)
         || all_groups(scope).iter().any(|group| health(scope, group, id).is_some())

@@ -1,7 +1,8 @@
 //! Way back, step `reopen`: blue runs, is healthy and open, and has its old share.
 //!
 //! Guarantees: new clients go to blue only when blue is healthy and open by the word of both; where no new server
-//! serves any more, to whoever of blue is, at once. What the way out began can land no more when this is done.
+//! serves any more, to whoever of blue is, at once. It may begin beside waves, launches and commands of the way out, and
+//! ends after them: what the way out began can land no more when this is done.
 //! Assumptions: what the journey stopped can be started again.
 //! If killed here: everything is looked at again.
 
@@ -19,8 +20,6 @@ use crate::plan::Front;
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     let with_the_new = meanwhile::let_the_users_in(scope)?;
-    // A wave, a launch or a hook may be under way still.
-    late::require_way_out_ended(scope)?;
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
     // Nobody else is led to one that may be gone any moment: where a new server serves, it has the users until then.
@@ -54,6 +53,8 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shared.is_done() {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
         registry::require_tagged(scope, &scope.state.blue)?;
+        // A wave works against none of this; but boards are not carried both ways.
+        late::require_way_out_ended(scope)?;
         // Until then what the way out began may be done here, and is undone by the next look.
         late::require_way_out_landed(scope)?;
     }

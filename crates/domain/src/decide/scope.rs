@@ -30,14 +30,6 @@ pub(super) fn id_prefix(state: &ReleaseState, step: Step) -> String {
     format!("{}/{}/{step}/", state.plan.release, state.leg.name())
 }
 
-/// The end of a step's patience, from the last progress on. That nobody was there to make any is no lack of it: whoever
-/// has just come looks for `settle` at least.
-pub(super) fn patience_ends(state: &ReleaseState, world: &World) -> Timestamp {
-    let patience = &state.plan.service.patience;
-    let ends = world.by_own_clock(state.progress_at).after(patience.step);
-    ends.max(world.watched_since.after(patience.settle.min(patience.step)))
-}
-
 /// What a step says of itself.
 pub(super) enum Progress {
     Done,
@@ -98,9 +90,12 @@ impl<'a> Scope<'a> {
         self.world.by_own_clock(record.map_or(self.state.began_at, |record| record.entered_at))
     }
 
-    /// When what brings nothing nearer has been tried for long enough.
+    /// The end of the step's patience, from the last progress on. That nobody was there to make any is no lack of it:
+    /// whoever has just come looks for `settle` at least.
     pub(super) fn patience_ends(&self) -> Timestamp {
-        patience_ends(self.state, self.world)
+        let patience = self.patience();
+        let ends = self.world.by_own_clock(self.state.progress_at).after(patience.step);
+        ends.max(self.world.watched_since.after(patience.settle.min(patience.step)))
     }
 
     /// The goal of an earlier step must be true still; what it takes to make it true comes first.
@@ -116,6 +111,11 @@ impl<'a> Scope<'a> {
     /// A reading that is missing; without it nothing is decided.
     pub(super) fn blind(what: Source, why: &Why) -> Progress {
         Progress::Wait(WaitingOn::Reading { what, why: why.clone() }, Then::Hold)
+    }
+
+    /// A call is on its way, and nothing goes on before its end.
+    pub(super) fn not_ended(id: &EffectId) -> Progress {
+        Progress::Wait(WaitingOn::Effect { id: id.clone() }, Then::Hold)
     }
 
     /// The instances of EC2's list, or the wait for it.

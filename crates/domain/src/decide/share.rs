@@ -33,12 +33,12 @@ impl Shares {
 }
 
 /// The groups to which these shares lead new clients of a load balancer.
-pub(super) fn led_to(front: &Front, shares: Shares) -> BTreeSet<GroupArn> {
-    shared(shares.of(front)).cloned().collect()
+pub(super) fn groups_led_to(front: &Front, shares: Shares) -> BTreeSet<GroupArn> {
+    with_a_share(shares.of(front)).cloned().collect()
 }
 
 /// The groups that have a share.
-pub(super) fn shared(weights: &Weights) -> impl Iterator<Item = &GroupArn> {
+pub(super) fn with_a_share(weights: &Weights) -> impl Iterator<Item = &GroupArn> {
     weights.iter().filter(|(_, share)| **share > 0).map(|(group, _)| group)
 }
 
@@ -121,8 +121,8 @@ fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Wei
     };
     let share_of = |group: &GroupArn, planned: &u16| if loses_its_share(group) { 0 } else { *planned };
     let living: Weights = planned.iter().map(|(group, of)| (group.clone(), share_of(group, of))).collect();
-    let has_any = shared(&living).any(|group| colours.contains(group));
-    if has_any { living } else { planned.clone() }
+    let leads_to_a_colour = with_a_share(&living).any(|group| colours.contains(group));
+    if leads_to_a_colour { living } else { planned.clone() }
 }
 
 /// Somebody is registered there who is not known to be down. That all are ill is no reason: a load balancer leads users to

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use segue_domain::decision::Decision;
+use segue_domain::effect::Intent;
 use segue_domain::event::{Event, ServiceEvent, Word};
 use segue_domain::ids::{Actor, BoardId, CheckName, ImageId, InstanceId, ServiceName, Version};
 use segue_domain::instance::InstanceState;
@@ -98,6 +99,7 @@ impl Play {
             }
             ["prometheus", state] => self.stage.prometheus_up = *state == "up",
             ["fate", what, verb] => self.stage.fates.set(what, verb),
+            ["heard", verb] => self.hear_of(verb),
             ["size", size] => self.stage.service.launch.size = Some(size.parse().unwrap()),
             ["slots", count] => self.stage.service.routing.first.slots.truncate(count.parse().unwrap()),
             ["canary-count", count] => self.stage.service.canary.count = count.parse().unwrap(),
@@ -311,6 +313,26 @@ impl Play {
         }
     }
 
+    /// Whatever hung of this verb is carried out after all, by its fate as it is now.
+    fn hear_of(&mut self, verb: &str) {
+        let hung = self.release.as_ref().unwrap().in_flight();
+        let hung = hung.filter(|(_, record)| record.effect.verb() == verb).map(|(id, record)| Intent {
+            id: id.clone(),
+            attempt: record.attempt,
+            effect: record.effect.clone(),
+        });
+        for intent in hung.collect::<Vec<_>>() {
+            self.carry_out(&intent);
+        }
+    }
+
+    fn carry_out(&mut self, intent: &Intent) {
+        let Some(outcome) = self.stage.fulfil(intent) else { return };
+        narrate::outcome(&mut self.story, &outcome);
+        let (id, attempt) = (intent.id.clone(), intent.attempt);
+        self.record(&[Event::Ended { id, attempt, outcome }]);
+    }
+
     /// Carries a decision out; true when there is nothing more to do by itself.
     fn follow(&mut self, decision: &Decision) -> bool {
         let line = narrate::decision(self.release.as_ref().unwrap(), decision);
@@ -324,10 +346,7 @@ impl Play {
             Decision::Do(intents) => {
                 for intent in intents {
                     self.record(&[Event::Intended(intent.clone())]);
-                    let Some(outcome) = self.stage.fulfil(intent) else { continue };
-                    narrate::outcome(&mut self.story, &outcome);
-                    let (id, attempt) = (intent.id.clone(), intent.attempt);
-                    self.record(&[Event::Ended { id, attempt, outcome }]);
+                    self.carry_out(intent);
                 }
             }
             Decision::Wait(wait) if wait.until == segue_domain::time::Timestamp::NEVER => return true,
