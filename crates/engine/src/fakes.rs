@@ -14,6 +14,7 @@ mod choke;
 mod cloud;
 mod fixture;
 mod homes;
+mod illness;
 mod joins;
 mod law;
 mod laws;

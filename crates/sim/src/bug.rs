@@ -58,6 +58,7 @@ bugs! {
     OneForward = "one-forward" "Shares are set at the first load balancer, and taken for set at the others.";
     OneHome = "one-home" "Whoever is new serves at the first load balancer.";
     HealthRemembered = "health-remembered" "Health that was seen at the beginning of a step is believed to its end, pauses and all.";
+    IllIsHealthy = "ill-is-healthy" "A server that fails the load balancer's checks is taken for healthy.";
     ActivateDropped = "activate-dropped" "A board is taken for moved when its new server never took it.";
     MovesToClosed = "moves-to-closed" "Boards are moved to a server that is closed.";
     MovesAnywhere = "moves-anywhere" "Boards are moved to whichever server has room, whichever load balancer their users come to.";

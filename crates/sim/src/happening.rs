@@ -61,6 +61,16 @@ pub enum Event {
     Dies(Side),
     /// All servers of one side are gone.
     AllDie(Side),
+    /// A server fails the load balancer's checks for so long, and is there all the same.
+    Ill {
+        side: Side,
+        for_ms: u64,
+    },
+    /// All servers of one side do.
+    AllIll {
+        side: Side,
+        for_ms: u64,
+    },
     /// Everything in one of the zones is gone.
     ZoneLost {
         zone: u8,
@@ -78,6 +88,14 @@ pub enum Event {
     },
     /// Prometheus answers success, and nobody is in it, for so long.
     Empty {
+        for_ms: u64,
+    },
+    /// Prometheus has no number for every other server, or two, for so long.
+    Partial {
+        for_ms: u64,
+    },
+    /// Prometheus takes each server for another for so long: addresses were used again.
+    Mixed {
         for_ms: u64,
     },
     /// Prometheus does not answer for so long.
@@ -178,6 +196,12 @@ pub(crate) fn directed(chance: Chance) -> Vec<Happening> {
         Event::Freezes { for_ms: 60_000 },
         Event::Empty { for_ms: 60_000 },
         Event::Stale { for_ms: 60_000 },
+        Event::Partial { for_ms: 60_000 },
+        Event::Mixed { for_ms: 60_000 },
+        Event::AllIll { side: Side::Old, for_ms: 30_000 },
+        Event::AllIll { side: Side::New, for_ms: 30_000 },
+        Event::Ill { side: Side::Old, for_ms: 60_000 },
+        Event::Ill { side: Side::New, for_ms: 60_000 },
         Event::Returns,
         Event::MovesRefused { for_ms: 60_000 },
         Event::Stubborn,
@@ -274,7 +298,7 @@ fn event(chance: Chance) -> Event {
     let side = if chance.named("side").below(2) == 0 { Side::Old } else { Side::New };
     let for_ms = |most: u64| chance.named("for").below(most);
     let zone = u8::try_from(chance.named("zone").below(ZONES)).unwrap_or(0);
-    match chance.named("event").below(41) {
+    match chance.named("event").below(47) {
         0..=3 => Event::Dies(side),
         4 | 5 => Event::AllDie(side),
         6 => Event::ZoneLost { zone },
@@ -299,6 +323,10 @@ fn event(chance: Chance) -> Event {
         36 | 37 => Event::EndsByHand(side),
         38 => Event::StartsByHand,
         39 => Event::Leaves(side),
+        40 | 41 => Event::Ill { side, for_ms: for_ms(120_000) },
+        42 | 43 => Event::AllIll { side, for_ms: for_ms(120_000) },
+        44 => Event::Partial { for_ms: for_ms(300_000) },
+        45 => Event::Mixed { for_ms: for_ms(300_000) },
         _ => Event::Untags { side, for_ms: for_ms(600_000) },
     }
 }

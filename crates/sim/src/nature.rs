@@ -59,6 +59,8 @@ async fn befall(ground: &Ground, event: Event) {
     match event {
         Event::Dies(side) => servers(ground, side).first().into_iter().for_each(|id| world.die(id)),
         Event::AllDie(side) => servers(ground, side).iter().for_each(|id| world.die(id)),
+        Event::Ill { side, for_ms } => fall_ill(ground, servers(ground, side).first(), for_ms),
+        Event::AllIll { side, for_ms } => fall_ill(ground, &servers(ground, side), for_ms),
         Event::ZoneLost { zone } => world.lose_zone(&subnet(ground, zone)),
         Event::ZoneFull { zone, for_ms } => {
             world.fill_for(&subnet(ground, zone), Duration::from_millis(for_ms));
@@ -66,6 +68,8 @@ async fn befall(ground: &Ground, event: Event) {
         Event::Joins => world.join(FIRST),
         Event::Stale { for_ms } => blind(ground, for_ms, FakeWorld::stop_scraping).await,
         Event::Empty { for_ms } => blind(ground, for_ms, FakeWorld::forget_series).await,
+        Event::Partial { for_ms } => blind(ground, for_ms, FakeWorld::spoil_series).await,
+        Event::Mixed { for_ms } => blind(ground, for_ms, FakeWorld::mix_series_up).await,
         Event::MetricsAway { for_ms } => ground.spells().metrics_away_until_ms = until(for_ms),
         Event::Throttled { for_ms } => ground.spells().throttled_until_ms = until(for_ms),
         Event::JournalAway { for_ms } => {
@@ -153,6 +157,10 @@ async fn untag_kept(ground: &Ground, time: Duration) {
     for (tags, id) in tags.into_iter().filter(|(tags, _)| !tags.is_empty()) {
         ground.world.tag_again(&id, tags);
     }
+}
+
+fn fall_ill<'i>(ground: &Ground, servers: impl IntoIterator<Item = &'i InstanceId>, for_ms: u64) {
+    servers.into_iter().for_each(|id| ground.world.fall_ill(id, Duration::from_millis(for_ms)));
 }
 
 async fn blind(ground: &Ground, for_ms: u64, how: fn(&FakeWorld)) {

@@ -17,6 +17,8 @@ pub(super) struct App {
     pub(super) route: Option<Route>,
     pub(super) generation: u64,
     pub(super) started_at_ms: u64,
+    /// Until then it fails the load balancer's checks, or did.
+    pub(super) ill_until_ms: u64,
     /// It has taken boards since then, if it does.
     pub(super) open_since_ms: u64,
     /// When it was told its route, or another one.
@@ -55,6 +57,7 @@ impl App {
             route: None,
             generation: 0,
             started_at_ms,
+            ill_until_ms: 0,
             open_since_ms: started_at_ms,
             routed_since_ms: started_at_ms,
             has_served: false,

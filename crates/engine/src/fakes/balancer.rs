@@ -107,7 +107,7 @@ impl LoadBalancer for FakePort {
 impl Registration {
     /// When it is healthy, as long as its process answers.
     pub(super) fn checked_at_ms(self, app: &App) -> u64 {
-        self.since_ms.max(app.started_at_ms).saturating_add(CHECKS_MS)
+        self.since_ms.max(app.started_at_ms).max(app.ill_until_ms).saturating_add(CHECKS_MS)
     }
 }
 
@@ -124,8 +124,13 @@ impl State {
         let Some(machine) = self.machines.get(id) else { return TargetHealth::Unused };
         match (machine.instance.state, &machine.app) {
             (InstanceState::Running, Some(app)) => {
-                let checked = self.now_ms >= target.checked_at_ms(app);
-                if checked { TargetHealth::Healthy } else { TargetHealth::Initial }
+                if self.now_ms >= target.checked_at_ms(app) {
+                    TargetHealth::Healthy
+                } else if app.ill_until_ms > target.since_ms.max(app.started_at_ms) {
+                    TargetHealth::Unhealthy
+                } else {
+                    TargetHealth::Initial
+                }
             }
             (InstanceState::Running, None) => TargetHealth::Unhealthy,
             (

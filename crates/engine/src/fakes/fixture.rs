@@ -288,6 +288,16 @@ impl FakeWorld {
         self.now().sight = Sight::Empty;
     }
 
+    /// The metrics system has no number for every other server, or two.
+    pub fn spoil_series(&self) {
+        self.now().sight = Sight::Partial;
+    }
+
+    /// The metrics system takes each server for another.
+    pub fn mix_series_up(&self) {
+        self.now().sight = Sight::Mixed;
+    }
+
     pub fn scrape_again(&self) {
         self.now().sight = Sight::Clear;
     }

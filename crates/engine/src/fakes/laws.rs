@@ -120,6 +120,9 @@ impl State {
 
     /// What came in the place of who died, or came back, must stay as what was there before.
     pub(super) fn raise_the_floors(&mut self) {
+        if self.somebody_is_well_unseen() {
+            return;
+        }
         if self.floor < self.promised.floor {
             self.floor = self.floor.max(self.able_as_before().min(self.promised.floor));
         }

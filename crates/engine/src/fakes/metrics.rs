@@ -19,7 +19,7 @@ impl BoardMetrics for FakePort {
     async fn boards(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, BoardCount> {
         let count = |state: &State, id: &InstanceId, app: &App| match state.sight {
             Sight::Stale { .. } => state.counted.get(id).copied().unwrap_or(0),
-            Sight::Clear | Sight::Empty => app.count(),
+            Sight::Clear | Sight::Empty | Sight::Partial | Sight::Mixed => app.count(),
         };
         self.measure(Method::BoardCounts, instances, count).await
     }
@@ -67,13 +67,27 @@ impl State {
 }
 
 fn sample<T>(state: &State, id: &InstanceId, number: impl Fn(&State, &InstanceId, &App) -> T) -> Reading<T> {
-    let app = state.machines.get(id).and_then(|machine| machine.app.as_ref());
-    match (state.sight, app) {
+    let app = |id| state.machines.get(id).and_then(|machine| machine.app.as_ref());
+    match (state.sight, app(id)) {
         (Sight::Empty, _) | (_, None) => Reading::Unknown(Why::Missing),
-        (Sight::Clear, Some(app)) => Reading::fresh(number(state, id, app)),
+        (Sight::Partial, Some(_)) if place(state, id) % 2 == 1 => {
+            Reading::Unknown(Why::Unusable("two series".to_owned()))
+        }
+        (Sight::Clear | Sight::Partial, Some(app)) => Reading::fresh(number(state, id, app)),
+        (Sight::Mixed, Some(own)) => {
+            let next =
+                state.machines.keys().nth(place(state, id) + 1).or_else(|| state.machines.keys().next());
+            let other = next.and_then(app).unwrap_or(own);
+            Reading::fresh(number(state, id, other))
+        }
         (Sight::Stale { since_ms }, Some(app)) => {
             let age = Duration::from_millis(state.now_ms.saturating_sub(since_ms));
             Reading::Known { value: number(state, id, app), age }
         }
     }
+}
+
+/// Which of all machines it is.
+fn place(state: &State, id: &InstanceId) -> usize {
+    state.machines.range(..id).count()
 }

@@ -112,6 +112,10 @@ pub(super) enum Sight {
     },
     /// It answers, and knows nobody.
     Empty,
+    /// Of every other server it says what cannot be used: no number, or two.
+    Partial,
+    /// Addresses were used again: the number of each server is another's.
+    Mixed,
 }
 
 impl State {

@@ -32,7 +32,7 @@ pub(super) struct Troubles {
     /// How long the next launched instances are not listed, in order.
     pub(super) unlisted_for_ms: Vec<u64>,
     deaths: u64,
-    dead: BTreeMap<InstanceId, Death>,
+    losses: BTreeMap<InstanceId, Loss>,
     /// Whom a release brings in besides what it launches: who was stopped, or is a canary already.
     there: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Who waited for the journal, and when.
@@ -41,11 +41,13 @@ pub(super) struct Troubles {
     sent_at_ms: Option<u64>,
 }
 
-/// Somebody's last death.
+/// Somebody died or fell ill, the last time that one did.
 #[derive(Debug)]
-struct Death {
+struct Loss {
     at_ms: u64,
-    /// The load balancers that had it, then or when it died before.
+    /// One of the times it was its death.
+    has_died: bool,
+    /// The load balancers that had it, then or a time before.
     homes: BTreeSet<ForwardArn>,
 }
 
@@ -53,13 +55,14 @@ impl Troubles {
     /// How many died of those whom a release brings in besides what it launches.
     pub(super) fn dead_of_those_there(&self, release: &str) -> u64 {
         let there = self.there.get(release).into_iter().flatten();
-        let dead = there.filter(|id| self.dead.contains_key(*id)).count();
+        let has_died = |id: &&InstanceId| self.losses.get(*id).is_some_and(|loss| loss.has_died);
+        let dead = there.filter(has_died).count();
         u64::try_from(dead).unwrap_or(u64::MAX)
     }
 }
 
 impl State {
-    fn until(&self, time: Duration) -> u64 {
+    pub(super) fn until(&self, time: Duration) -> u64 {
         self.now_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -75,14 +78,14 @@ impl State {
         done
     }
 
-    /// Somebody died of whom the sender of what is just done could not know yet.
+    /// Somebody died, or fell ill, of whom the sender of what is just done could not know yet.
     pub(super) fn somebody_died_unseen(&self) -> bool {
-        self.troubles.dead.keys().any(|id| self.died_unseen(id))
+        self.troubles.losses.keys().any(|id| self.died_unseen(id))
     }
 
     /// This one did.
     pub(super) fn died_unseen(&self, id: &InstanceId) -> bool {
-        self.troubles.dead.get(id).is_some_and(|death| !self.could_be_known(death.at_ms))
+        self.troubles.losses.get(id).is_some_and(|loss| !self.could_be_known(loss.at_ms))
     }
 
     /// How many died at this load balancer, or at any, unseen by the sender of a request that lands late; none when it
@@ -92,13 +95,13 @@ impl State {
         Some(self.died_unseen_at(at))
     }
 
-    /// How many died at this load balancer, or at any, and nobody could know of it and act.
+    /// How many died or fell ill at this load balancer, or at any, and nobody could know of it and act.
     pub(super) fn died_unseen_at(&self, at: Option<&Balancer>) -> usize {
-        let was_here = |death: &Death| match at {
-            Some(balancer) => death.homes.contains(&balancer.forward),
-            None => !death.homes.is_empty(),
+        let was_here = |loss: &Loss| match at {
+            Some(balancer) => loss.homes.contains(&balancer.forward),
+            None => !loss.homes.is_empty(),
         };
-        let dead = self.troubles.dead.iter().filter(|(_, death)| was_here(death));
+        let dead = self.troubles.losses.iter().filter(|(_, loss)| was_here(loss));
         dead.filter(|(id, _)| self.died_unseen(id)).count()
     }
 
@@ -120,16 +123,21 @@ impl State {
 
     pub(super) fn note_a_death(&mut self, id: &InstanceId) {
         self.troubles.deaths += 1;
+        self.note_a_loss(id, true);
+    }
+
+    /// Who is lost serves nobody, whether it comes back or not.
+    pub(super) fn note_a_loss(&mut self, id: &InstanceId, has_died: bool) {
         let has_it = |balancer: &&Balancer| {
             let mut groups = balancer.forwarded().filter_map(|group| self.groups.get(group));
             groups.any(|targets| targets.contains_key(id))
         };
         let homes = self.balancers.iter().filter(has_it).map(|balancer| balancer.forward.clone());
         let homes: Vec<ForwardArn> = homes.collect();
-        let fresh = Death { at_ms: self.now_ms, homes: BTreeSet::new() };
-        let death = self.troubles.dead.entry(id.clone()).or_insert(fresh);
-        death.at_ms = self.now_ms;
-        death.homes.extend(homes);
+        let fresh = Loss { at_ms: self.now_ms, has_died, homes: BTreeSet::new() };
+        let loss = self.troubles.losses.entry(id.clone()).or_insert(fresh);
+        (loss.at_ms, loss.has_died) = (self.now_ms, loss.has_died || has_died);
+        loss.homes.extend(homes);
         // Nobody took it away: what is left is what must stay, until somebody comes back.
         self.floor = self.floor.min(self.able_as_before());
         let able: Vec<usize> = self.balancers.iter().map(|balancer| self.able_in_colours(balancer)).collect();
@@ -297,7 +305,7 @@ impl FakeWorld {
         self.now().troubles.deaths
     }
 
-    /// A moment ago somebody died: whoever looked before may not know it.
+    /// A moment ago somebody died or fell ill: whoever looked before may not know it.
     pub fn died_lately(&self) -> bool {
         self.now().somebody_died_unseen()
     }
@@ -316,9 +324,9 @@ impl FakeWorld {
         state.machines.get(id).is_some_and(takes)
     }
 
-    /// New clients are led to it, and it takes them.
+    /// New clients are led to it, and it takes them, as soon as it is well.
     pub fn has_users(&self, id: &InstanceId) -> bool {
-        self.now().front_door(None).contains(id)
+        self.now().led_to(None).any(|(led, _)| led == id)
     }
 
     /// What a server says of itself; none while no process answers.

@@ -80,7 +80,11 @@ impl State {
     /// of the load balancers by chance.
     fn open_one(&mut self) {
         let place = self.by_chance();
-        let choice = self.front_door(self.balancers.get(place));
+        let mut choice = self.front_door(self.balancers.get(place));
+        if choice.is_empty() {
+            // A load balancer fails open.
+            choice = self.led_to(self.balancers.get(place)).map(|(id, _)| id.clone()).collect();
+        }
         let boards = |id: &InstanceId| self.machines.get(id)?.app.as_ref().map(|app| app.boards.len());
         let fewest = choice.into_iter().min_by_key(|id| (boards(id), id.clone()));
         match fewest {
@@ -109,12 +113,19 @@ impl State {
 
     /// Servers that get new clients, of this load balancer or of whichever: healthy in a group with a share, and open.
     pub(super) fn front_door(&self, at: Option<&Balancer>) -> Vec<InstanceId> {
-        let able = self.shared(at).filter(|(id, target)| {
-            let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());
-            self.health(id, **target) == TargetHealth::Healthy
-                && app.is_some_and(|app| app.state == AppState::Serving)
-        });
+        let able = self.led_to(at).filter(|(id, target)| self.health(id, **target) == TargetHealth::Healthy);
         able.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The same, whatever the checks say.
+    pub(super) fn led_to<'s>(
+        &'s self,
+        at: Option<&'s Balancer>,
+    ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
+        self.shared(at).filter(|(id, target)| {
+            let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());
+            target.drained_at_ms.is_none() && app.is_some_and(|app| app.state == AppState::Serving)
+        })
     }
 
     /// The targets of all groups that have a share, of this load balancer or of whichever.

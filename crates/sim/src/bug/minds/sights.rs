@@ -28,6 +28,7 @@ pub(super) fn mistake(bugs: &Bugs, state: &mut ReleaseState, world: &mut World) 
         (Bug::StaysRegistered, stays_registered),
         (Bug::BackWithoutCapacity, back_without_capacity),
         (Bug::CloseWithoutCapacity, close_without_capacity),
+        (Bug::IllIsHealthy, ill_is_healthy),
         (Bug::OneForward, shares_elsewhere_as_wanted),
         (Bug::OneHome, all_new_ones_at_the_first),
         (Bug::WeightsDropped, weights_as_wanted),
@@ -92,6 +93,17 @@ fn stays_registered(state: &mut ReleaseState, world: &mut World) {
         if let Reading::Known { value, .. } = targets {
             value.retain(|id, _| !leaving.contains(id));
         }
+    }
+}
+
+fn ill_is_healthy(_: &mut ReleaseState, world: &mut World) {
+    let known = world.targets.values_mut().filter_map(|targets| match targets {
+        Reading::Known { value, .. } => Some(value),
+        Reading::Unknown(_) => None,
+    });
+    for health in known.flat_map(|targets| targets.values_mut()).filter(|it| **it == TargetHealth::Unhealthy)
+    {
+        *health = TargetHealth::Healthy;
     }
 }
 
