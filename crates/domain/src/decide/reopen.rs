@@ -53,7 +53,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shared.is_done() {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
         registry::require_tagged(scope, &scope.state.blue)?;
-        // A wave works against none of this; but boards are not carried both ways.
+        // A wave disturbs nothing of this; the next steps would carry boards against it.
         late::require_way_out_ended(scope)?;
         // Until then what the way out began may be done here, and is undone by the next look.
         late::require_way_out_landed(scope)?;
