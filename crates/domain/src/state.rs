@@ -291,4 +291,8 @@ impl EffectRecord {
     pub fn succeeded(&self) -> bool {
         matches!(self.ended, Some((Outcome::Done(_), _)))
     }
+
+    pub fn was_refused(&self) -> bool {
+        matches!(self.ended, Some((Outcome::Refused { .. }, _)))
+    }
 }

@@ -12,11 +12,13 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, begun};
 use super::share::{self, Shares};
-use super::{admit, capacity, registry};
+use super::{capacity, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
+use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::plan::{Front, Kind};
+use crate::state::EffectRecord;
 use crate::step::Step;
 use crate::target::TargetHealth;
 
@@ -36,7 +38,7 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
         let holds = deserted_group(scope, front).is_some();
         // Where it had no old ones it has nobody after the way back, as before.
         if shares == Shares::Before || holds {
-            open_again(&mut opening, scope, &groups, here(scope, front, kept))?;
+            open_again(&mut opening, scope, &groups, here(scope, front, kept));
         }
         if finds_somebody(scope, front, shares, &groups) {
             share::want(&mut leading, scope, front, shares)?;
@@ -120,25 +122,53 @@ fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a 
     all.map(|(id, _)| id)
 }
 
-/// Users that are led to these groups find somebody of the side that is to have them. Where the other side is known to serve
-/// nobody, one that does not answer the daemon, or that the release does not know, is better than none, and is not shut for
-/// that.
+/// Users that are led to these groups find somebody of the side that is to have them. Where nobody can be reached now, an old
+/// server that does not answer the daemon is better than none, and is not shut for that; and so is one that the release
+/// does not know, where nobody runs whom it does.
 fn finds_somebody(scope: &Scope<'_>, front: &Front, shares: Shares, groups: &BTreeSet<GroupArn>) -> bool {
-    let green = scope.state.green();
-    let is_left = |group: &GroupArn, id: &InstanceId| {
-        let is_healthy = registry::health(scope, group, id) == Some(TargetHealth::Healthy);
-        is_healthy && scope.may_run(id) && !is_shut(scope, id) && !green.contains(id)
-    };
+    let (blue, green) = (&scope.state.blue, scope.state.green());
     match shares {
-        Shares::Before => groups.iter().any(|group| registry::has_any(scope, group, |id| is_left(group, id))),
+        Shares::Before => {
+            let has_users = |id: &InstanceId| {
+                let is_silent = scope.world.app(id).is_err() && !is_anybody_reached(scope, front);
+                capacity::is_healthy_in(scope, groups, id) && (is_silent || !is_shut(scope, id))
+            };
+            let any_runs =
+                here(scope, front, blue).chain(here(scope, front, &green)).any(|id| scope.may_run(id));
+            here(scope, front, blue).any(has_users)
+                || (!any_runs && groups.iter().any(|group| has_somebody(scope, group)))
+        }
         Shares::Shared | Shares::After => {
             here(scope, front, &green).any(|id| capacity::serves_in(scope, groups, id))
         }
     }
 }
 
+/// Where all are ill a load balancer leads users to them all the same.
+fn is_anybody_reached(scope: &Scope<'_>, front: &Front) -> bool {
+    let weights = scope.world.weights(&front.forward);
+    weights.is_ok_and(|weights| share::with_a_share(weights).any(|group| share::may_be_reached(scope, group)))
+}
+
+/// It takes no new clients, by its own word; by the journal's, where it gives none.
 fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    scope.world.app(id).is_ok_and(|app| app.state != AppState::Serving)
+    scope.world.app(id).map_or_else(|_| was_closed(scope, id), |app| app.state != AppState::Serving)
+}
+
+/// The release closed or drained it, as far as is known, and did not open it since.
+fn was_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let last = |is_meant: &dyn Fn(&EffectRecord) -> bool| {
+        let meant = scope.state.effects.values().filter(|record| is_meant(record));
+        meant.map(|record| record.intended_seq).max()
+    };
+    let closed = last(&|record| {
+        let closes = matches!(&record.effect, Effect::CloseToNew { instance: it } | Effect::Drain { instance: it, .. } if it == id);
+        closes && !record.was_refused()
+    });
+    let opened = last(&|record| {
+        matches!(&record.effect, Effect::Open { instance, .. } if instance == id) && record.succeeded()
+    });
+    closed > opened
 }
 
 /// Somebody may serve where its users are led now, and in each colour among those groups. A new server may be healthy in
@@ -174,15 +204,17 @@ fn bring_in_again(acts: &mut Acts<'_>, scope: &Scope<'_>, front: &Front) {
     registry::register(acts, scope, &wanted);
 }
 
-/// Whoever is healthy there, and known to be shut.
+/// Whoever is healthy there, and shut.
 fn open_again<'i>(
     acts: &mut Acts<'_>,
     scope: &Scope<'_>,
     groups: &BTreeSet<GroupArn>,
     side: impl Iterator<Item = &'i InstanceId>,
-) -> Result<(), Progress> {
-    let shut = side.filter(|id| is_shut(scope, id) && capacity::is_healthy_in(scope, groups, id));
-    admit::open(acts, scope, &shut.cloned().collect())
+) {
+    for id in side.filter(|id| is_shut(scope, id) && capacity::is_healthy_in(scope, groups, id)) {
+        let route = scope.state.route(id).cloned();
+        acts.want(id.as_str(), Effect::Open { instance: id.clone(), route });
+    }
 }
 
 fn is_read(scope: &Scope<'_>, front: &Front) -> bool {

@@ -20,6 +20,15 @@ use crate::plan::Front;
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     let with_the_new = meanwhile::let_the_users_in(scope)?;
+    let progress = give_all_back(scope, &with_the_new)?;
+    if let Progress::Failed(_) = progress {
+        // A release that holds lets nobody in, and new servers may be lost as long as a wave is under way.
+        late::require_way_out_ended(scope)?;
+    }
+    Ok(progress)
+}
+
+fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
     let wanted = wanted_groups(scope);
     registry::require_groups(scope, wanted.values().flatten())?;
     // Nobody else is led to one that may be gone any moment: where a new server serves, it has the users until then.
@@ -40,7 +49,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if !acts.is_idle() {
         return Ok(acts.or_wait(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
     }
-    meanwhile::give_back(scope, &with_the_new)?;
+    meanwhile::give_back(scope, with_the_new)?;
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
         return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
     }
