@@ -13,6 +13,7 @@ mod boards;
 mod choke;
 mod cloud;
 mod fixture;
+mod floors;
 mod homes;
 mod illness;
 mod joins;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use segue_domain::app::{AppState, AppStatus, BoardRow, BoardState, Caps, Formats};
 use segue_domain::ids::{BoardId, InstanceId, MoveId, Route, Version};
 
+use super::illness::Illness;
 use super::state::State;
 use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed};
 
@@ -17,8 +18,8 @@ pub(super) struct App {
     pub(super) route: Option<Route>,
     pub(super) generation: u64,
     pub(super) started_at_ms: u64,
-    /// Until then it fails the load balancer's checks, or did.
-    pub(super) ill_until_ms: u64,
+    /// The last one.
+    pub(super) illness: Option<Illness>,
     /// It has taken boards since then, if it does.
     pub(super) open_since_ms: u64,
     /// When it was told its route, or another one.
@@ -57,12 +58,17 @@ impl App {
             route: None,
             generation: 0,
             started_at_ms,
-            ill_until_ms: 0,
+            illness: None,
             open_since_ms: started_at_ms,
             routed_since_ms: started_at_ms,
             has_served: false,
             boards,
         }
+    }
+
+    /// Since when a check of the load balancer may pass.
+    pub(super) fn well_since_ms(&self) -> u64 {
+        self.illness.map_or(self.started_at_ms, |illness| illness.until_ms.max(self.started_at_ms))
     }
 
     /// Boards that it holds.

@@ -12,7 +12,7 @@ use super::{FakePort, Method};
 use crate::ports::{CallError, LoadBalancer};
 
 /// From registration, or the first answer, to healthy.
-const CHECKS_MS: u64 = 1_000;
+pub(super) const CHECKS_MS: u64 = 1_000;
 /// The deregistration delay.
 const DRAIN_MS: u64 = 1_000;
 
@@ -62,11 +62,13 @@ impl LoadBalancer for FakePort {
         let (group, instances) = (group.clone(), instances.to_vec());
         self.change(Method::Deregister, move |state| {
             let gone_at = state.now_ms + DRAIN_MS;
+            let led_before = state.led_somewhere();
             let targets = state.groups.get_mut(&group).ok_or_else(|| no_group(&group))?;
             for (_, target) in targets.iter_mut().filter(|(id, _)| instances.contains(id)) {
                 target.drained_at_ms.get_or_insert(gone_at);
             }
             state.watch_the_leave(&instances);
+            state.watch_who_was_led(&led_before, "somebody was taken out of a group");
             // Who is dead serves nobody: nothing is taken away with it, however few the others are.
             if instances.iter().any(|id| !state.is_dead(id)) {
                 state.watch_capacity("somebody was taken out of a group");
@@ -91,13 +93,14 @@ impl LoadBalancer for FakePort {
             if let Some(group) = weights.keys().find(|group| !balancer.forwarded().any(|it| it == *group)) {
                 return Err(CallError::refused(format!("the rule {forward} has no group {group}")));
             }
-            let able_before = state.able(None);
+            let (able_before, led_before) = (state.able(None), state.led_somewhere());
             state.weights.extend(weights);
             // Where more serve than before nobody was taken away, however few they are.
             if state.able(None) <= able_before {
                 state.watch_capacity_of_shares(&forward);
             }
             state.watch_shares_of_nobody(&forward);
+            state.watch_who_was_led(&led_before, "the shares were changed");
             Ok(())
         })
         .await
@@ -107,7 +110,7 @@ impl LoadBalancer for FakePort {
 impl Registration {
     /// When it is healthy, as long as its process answers.
     pub(super) fn checked_at_ms(self, app: &App) -> u64 {
-        self.since_ms.max(app.started_at_ms).max(app.ill_until_ms).saturating_add(CHECKS_MS)
+        self.since_ms.max(app.well_since_ms()).saturating_add(CHECKS_MS)
     }
 }
 
@@ -126,7 +129,7 @@ impl State {
             (InstanceState::Running, Some(app)) => {
                 if self.now_ms >= target.checked_at_ms(app) {
                     TargetHealth::Healthy
-                } else if app.ill_until_ms > target.since_ms.max(app.started_at_ms) {
+                } else if app.well_since_ms() > target.since_ms.max(app.started_at_ms) {
                     TargetHealth::Unhealthy
                 } else {
                     TargetHealth::Initial

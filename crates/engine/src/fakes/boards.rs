@@ -68,7 +68,9 @@ impl Boards for FakePort {
         let at = at.clone();
         self.change(Method::Close, move |state| {
             state.obey(&at)?;
+            let led_before = state.led_somewhere();
             state.app(&at.instance)?.state = AppState::Closed;
+            state.watch_who_was_led(&led_before, "a server was closed");
             state.watch_capacity("a server was closed");
             Ok(())
         })
@@ -79,7 +81,9 @@ impl Boards for FakePort {
         let at = at.clone();
         self.change(Method::Drain, move |state| {
             state.obey(&at)?;
+            let led_before = state.led_somewhere();
             state.app(&at.instance)?.state = AppState::Draining;
+            state.watch_who_was_led(&led_before, "a server was drained");
             state.watch_the_drain(&at.instance);
             state.send_away(&at.instance);
             state.watch_capacity("a server was drained");

@@ -17,9 +17,10 @@ use segue_domain::service::{
 use segue_domain::target::{Targets, Weights};
 use segue_journal::{MemoryStore, Owner, Scope, Store};
 
+use super::floors::Promised;
 use super::machine::{Fate, Machine};
 use super::shares::Readings;
-use super::state::{Promised, Registration, Sight, State};
+use super::state::{Registration, Sight, State};
 use super::trouble::Troubles;
 use super::users::Users;
 use super::{FakeWorld, SeededEntropy, at};

@@ -2,7 +2,7 @@
 //! nobody launches twice, nobody takes what belongs to others, nobody leaves the users with fewer servers than they
 //! had.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use segue_domain::app::AppState;
 use segue_domain::ids::{BoardId, GroupArn, InstanceId};
@@ -73,8 +73,8 @@ impl State {
         self.watch_capacity_of_each(when, |_| true);
     }
 
-    /// As many serve as did when the story began. Who died a moment ago, and has a share, is counted: whoever did it
-    /// could not know.
+    /// As many serve as did when the story began. Who died or fell ill a moment ago, and has a share, is counted: whoever did
+    /// it could not know.
     pub(super) fn watch_capacity_of_all(&mut self, when: &str) {
         let floor = self.floor;
         if let Some((law, able)) = self.shortfall(None, floor) {
@@ -100,38 +100,9 @@ impl State {
         if self.users.boards_wanted == 0 {
             return None;
         }
-        let able = self.able(at) + self.led_to_the_dead(at);
+        let able = self.able(at) + self.led_to_the_lost(at);
         let law = if able == 0 { Law::SomebodyServes } else { Law::Capacity };
         (able < floor).then_some((law, able))
-    }
-
-    /// What must stay at each load balancer while so many must stay in all: an even part of them, one more at the
-    /// first ones where they do not divide, as far as it is there now in the colours: canaries are promised to
-    /// nobody. It is said here once more, without the plan that it is held against.
-    pub(super) fn floors_for(&self, floor: usize) -> Vec<usize> {
-        let count = self.balancers.len();
-        if count < 2 {
-            return Vec::new();
-        }
-        let part = |place: usize| floor / count + usize::from(place < floor % count);
-        let places = self.balancers.iter().enumerate();
-        places.map(|(place, balancer)| self.able_in_colours(balancer).min(part(place))).collect()
-    }
-
-    /// What came in the place of who died, or came back, must stay as what was there before.
-    pub(super) fn raise_the_floors(&mut self) {
-        if self.somebody_is_well_unseen() {
-            return;
-        }
-        if self.floor < self.promised.floor {
-            self.floor = self.floor.max(self.able_as_before().min(self.promised.floor));
-        }
-        let promised = self.balancers.iter().zip(&self.promised.floors);
-        let raised = self.floors.iter().zip(promised).map(|(floor, (balancer, promised))| {
-            let able = if floor < promised { self.able_in_colours(balancer) } else { 0 };
-            able.min(*promised).max(*floor)
-        });
-        self.floors = raised.collect();
     }
 
     /// Nobody serves the users of two load balancers.
@@ -146,36 +117,6 @@ impl State {
         for id in torn {
             self.violation(Law::OneBalancer, format!("{id} is registered at two load balancers"));
         }
-    }
-
-    /// How many servers get new clients, of this load balancer or of all.
-    pub(super) fn able(&self, at: Option<&Balancer>) -> usize {
-        self.front_door(at).into_iter().collect::<BTreeSet<_>>().len()
-    }
-
-    /// How many of as many as there were when the release began, canaries aside: they come in nobody's place. Who is more
-    /// than that at one of several load balancers is in nobody's place at another.
-    pub(super) fn able_as_before(&self) -> usize {
-        let each = self.balancers.iter().zip(&self.promised.there);
-        each.map(|(balancer, there)| self.able_in_colours(balancer).min(*there)).sum()
-    }
-
-    pub(super) fn able_in_colours(&self, at: &Balancer) -> usize {
-        let is_coloured = |id: &InstanceId| {
-            let mut colours = at.colours.iter().filter_map(|colour| self.groups.get(colour));
-            colours.any(|targets| targets.contains_key(id))
-        };
-        self.front_door(Some(at)).into_iter().filter(is_coloured).collect::<BTreeSet<_>>().len()
-    }
-
-    /// How many of those to whom new clients are led died a moment ago. A request that lands late was sent when they
-    /// were there, whatever became of their registrations meanwhile.
-    pub(super) fn led_to_the_dead(&self, at: Option<&Balancer>) -> usize {
-        if let Some(unseen) = self.dead_when_it_was_sent(at) {
-            return unseen;
-        }
-        let dead = self.shared(at).filter(|(id, _)| self.died_unseen(id)).map(|(id, _)| id);
-        dead.collect::<BTreeSet<_>>().len()
     }
 
     /// A batch never has more live instances than were asked for at one time.

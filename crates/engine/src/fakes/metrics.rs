@@ -70,21 +70,24 @@ fn sample<T>(state: &State, id: &InstanceId, number: impl Fn(&State, &InstanceId
     let app = |id| state.machines.get(id).and_then(|machine| machine.app.as_ref());
     match (state.sight, app(id)) {
         (Sight::Empty, _) | (_, None) => Reading::Unknown(Why::Missing),
-        (Sight::Partial, Some(_)) if place(state, id) % 2 == 1 => {
+        (Sight::Partial, Some(_)) if place(state, id) % 4 == 1 => Reading::Unknown(Why::Missing),
+        (Sight::Partial, Some(_)) if place(state, id) % 4 == 3 => {
             Reading::Unknown(Why::Unusable("two series".to_owned()))
         }
         (Sight::Clear | Sight::Partial, Some(app)) => Reading::fresh(number(state, id, app)),
-        (Sight::Mixed, Some(own)) => {
-            let next =
-                state.machines.keys().nth(place(state, id) + 1).or_else(|| state.machines.keys().next());
-            let other = next.and_then(app).unwrap_or(own);
-            Reading::fresh(number(state, id, other))
-        }
+        (Sight::Mixed, Some(own)) => Reading::fresh(number(state, id, next(state, id).unwrap_or(own))),
         (Sight::Stale { since_ms }, Some(app)) => {
             let age = Duration::from_millis(state.now_ms.saturating_sub(since_ms));
             Reading::Known { value: number(state, id, app), age }
         }
     }
+}
+
+/// The process that comes after it, of those that are there.
+fn next<'s>(state: &'s State, id: &InstanceId) -> Option<&'s App> {
+    let living = || state.machines.iter().filter_map(|(other, it)| Some((other, it.app.as_ref()?)));
+    let next = living().find(|(other, _)| *other > id).or_else(|| living().next());
+    next.map(|(_, app)| app)
 }
 
 /// Which of all machines it is.

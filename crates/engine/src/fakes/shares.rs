@@ -77,6 +77,26 @@ impl State {
         }
     }
 
+    /// Where users are led to somebody now, well or ill: asked before something is done.
+    pub(super) fn led_somewhere(&self) -> Vec<bool> {
+        self.balancers.iter().map(|balancer| self.led_to(Some(balancer)).next().is_some()).collect()
+    }
+
+    /// Users that were led to somebody before are so still. The floors do not say that where all are ill, for then they
+    /// ask for nobody.
+    pub(super) fn watch_who_was_led(&mut self, before: &[bool], when: &str) {
+        let is_promised = |place: usize| *self.promised.floors.get(place).unwrap_or(&self.promised.floor) > 0;
+        let lost = self.balancers.iter().enumerate().zip(before).find(|((place, balancer), was_led)| {
+            let is_led = self.led_to(Some(balancer)).next().is_some();
+            **was_led && !is_led && is_promised(*place) && self.died_unseen_at(Some(balancer)) == 0
+        });
+        let Some(((_, balancer), _)) = lost.filter(|_| !self.lands_late() && self.users.are_there()) else {
+            return;
+        };
+        let what = format!("{when}: nobody is left to whom the users of {} are led", balancer.forward);
+        self.violation(Law::SomebodyServes, what);
+    }
+
     fn has_share(&self, group: &GroupArn) -> bool {
         self.weights.get(group).is_some_and(|share| *share > 0)
     }

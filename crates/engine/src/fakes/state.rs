@@ -8,21 +8,11 @@ use segue_domain::instance::Image;
 use segue_domain::service::Balancer;
 use segue_domain::target::Weights;
 
+use super::floors::Promised;
 use super::machine::{Fate, Machine};
 use super::shares::Readings;
 use super::trouble::Troubles;
 use super::users::Users;
-
-/// What was there when the release began.
-#[derive(Debug, Default)]
-pub(super) struct Promised {
-    /// So many must stay, in all.
-    pub(super) floor: usize,
-    /// The same at each load balancer, in order; none where there is only one.
-    pub(super) floors: Vec<usize>,
-    /// So many took new clients at each load balancer.
-    pub(super) there: Vec<usize>,
-}
 
 /// Everything there is.
 #[derive(Debug)]
@@ -112,7 +102,7 @@ pub(super) enum Sight {
     },
     /// It answers, and knows nobody.
     Empty,
-    /// Of every other server it says what cannot be used: no number, or two.
+    /// Of every other server it says what cannot be used: no number, or two series.
     Partial,
     /// Addresses were used again: the number of each server is another's.
     Mixed,

@@ -11,7 +11,7 @@ use segue_domain::service::Balancer;
 use super::FakeWorld;
 use super::machine::{Machine, Untagged};
 use super::mute::Mutes;
-use super::state::{Promised, State};
+use super::state::State;
 
 /// A look, a registration and its health check.
 const HEALTHY_AGAIN_MS: u64 = 30_000;
@@ -32,7 +32,7 @@ pub(super) struct Troubles {
     /// How long the next launched instances are not listed, in order.
     pub(super) unlisted_for_ms: Vec<u64>,
     deaths: u64,
-    losses: BTreeMap<InstanceId, Loss>,
+    dead: BTreeMap<InstanceId, Death>,
     /// Whom a release brings in besides what it launches: who was stopped, or is a canary already.
     there: BTreeMap<String, BTreeSet<InstanceId>>,
     /// Who waited for the journal, and when.
@@ -41,13 +41,11 @@ pub(super) struct Troubles {
     sent_at_ms: Option<u64>,
 }
 
-/// Somebody died or fell ill, the last time that one did.
+/// Somebody's last death.
 #[derive(Debug)]
-struct Loss {
+struct Death {
     at_ms: u64,
-    /// One of the times it was its death.
-    has_died: bool,
-    /// The load balancers that had it, then or a time before.
+    /// The load balancers that had it, then or when it died before.
     homes: BTreeSet<ForwardArn>,
 }
 
@@ -55,8 +53,7 @@ impl Troubles {
     /// How many died of those whom a release brings in besides what it launches.
     pub(super) fn dead_of_those_there(&self, release: &str) -> u64 {
         let there = self.there.get(release).into_iter().flatten();
-        let has_died = |id: &&InstanceId| self.losses.get(*id).is_some_and(|loss| loss.has_died);
-        let dead = there.filter(has_died).count();
+        let dead = there.filter(|id| self.dead.contains_key(*id)).count();
         u64::try_from(dead).unwrap_or(u64::MAX)
     }
 }
@@ -72,36 +69,34 @@ impl State {
         let done = effect(self);
         self.troubles.sent_at_ms = None;
         // What was on its way when others died undoes what was done about it meanwhile, and it has to be done again.
-        if self.balancers.iter().any(|balancer| self.able(Some(balancer)) == 0) {
+        if self.balancers.iter().any(|balancer| self.led_to(Some(balancer)).next().is_none()) {
             self.troubles.mutes.note(sent_at_ms, self.now_ms.saturating_add(HEALTHY_AGAIN_MS));
         }
         done
     }
 
-    /// Somebody died, or fell ill, of whom the sender of what is just done could not know yet.
+    /// Somebody died of whom the sender of what is just done could not know yet.
     pub(super) fn somebody_died_unseen(&self) -> bool {
-        self.troubles.losses.keys().any(|id| self.died_unseen(id))
+        self.troubles.dead.keys().any(|id| self.died_unseen(id))
     }
 
     /// This one did.
     pub(super) fn died_unseen(&self, id: &InstanceId) -> bool {
-        self.troubles.losses.get(id).is_some_and(|loss| !self.could_be_known(loss.at_ms))
+        self.troubles.dead.get(id).is_some_and(|death| !self.could_be_known(death.at_ms))
     }
 
-    /// How many died at this load balancer, or at any, unseen by the sender of a request that lands late; none when it
-    /// does not.
-    pub(super) fn dead_when_it_was_sent(&self, at: Option<&Balancer>) -> Option<usize> {
-        self.troubles.sent_at_ms?;
-        Some(self.died_unseen_at(at))
+    /// What is just done was sent long ago.
+    pub(super) fn lands_late(&self) -> bool {
+        self.troubles.sent_at_ms.is_some()
     }
 
-    /// How many died or fell ill at this load balancer, or at any, and nobody could know of it and act.
+    /// How many died at this load balancer, or at any, and nobody could know of it and act.
     pub(super) fn died_unseen_at(&self, at: Option<&Balancer>) -> usize {
-        let was_here = |loss: &Loss| match at {
-            Some(balancer) => loss.homes.contains(&balancer.forward),
-            None => !loss.homes.is_empty(),
+        let was_here = |death: &Death| match at {
+            Some(balancer) => death.homes.contains(&balancer.forward),
+            None => !death.homes.is_empty(),
         };
-        let dead = self.troubles.losses.iter().filter(|(_, loss)| was_here(loss));
+        let dead = self.troubles.dead.iter().filter(|(_, death)| was_here(death));
         dead.filter(|(id, _)| self.died_unseen(id)).count()
     }
 
@@ -123,25 +118,18 @@ impl State {
 
     pub(super) fn note_a_death(&mut self, id: &InstanceId) {
         self.troubles.deaths += 1;
-        self.note_a_loss(id, true);
-    }
-
-    /// Who is lost serves nobody, whether it comes back or not.
-    pub(super) fn note_a_loss(&mut self, id: &InstanceId, has_died: bool) {
         let has_it = |balancer: &&Balancer| {
             let mut groups = balancer.forwarded().filter_map(|group| self.groups.get(group));
             groups.any(|targets| targets.contains_key(id))
         };
         let homes = self.balancers.iter().filter(has_it).map(|balancer| balancer.forward.clone());
         let homes: Vec<ForwardArn> = homes.collect();
-        let fresh = Loss { at_ms: self.now_ms, has_died, homes: BTreeSet::new() };
-        let loss = self.troubles.losses.entry(id.clone()).or_insert(fresh);
-        (loss.at_ms, loss.has_died) = (self.now_ms, loss.has_died || has_died);
-        loss.homes.extend(homes);
-        // Nobody took it away: what is left is what must stay, until somebody comes back.
-        self.floor = self.floor.min(self.able_as_before());
-        let able: Vec<usize> = self.balancers.iter().map(|balancer| self.able_in_colours(balancer)).collect();
-        self.floors.iter_mut().zip(able).for_each(|(floor, able)| *floor = able.min(*floor));
+        let fresh = Death { at_ms: self.now_ms, homes: BTreeSet::new() };
+        let death = self.troubles.dead.entry(id.clone()).or_insert(fresh);
+        death.at_ms = self.now_ms;
+        death.homes.extend(homes);
+        // Nobody took it away.
+        self.lower_the_floors();
     }
 }
 
@@ -259,40 +247,9 @@ impl FakeWorld {
         self.now().obeys_anybody = true;
     }
 
-    /// A release began whose plan has this floor: what serves now and is more is nobody's promise.
-    pub fn expect_floor(&self, floor: u32) {
-        let mut state = self.now();
-        let able = state.able(None);
-        state.floor = usize::try_from(floor).unwrap_or(usize::MAX).min(able);
-        state.floors = state.floors_for(state.floor);
-        let there = state.balancers.iter().map(|balancer| state.able(Some(balancer))).collect();
-        state.promised = Promised { floor: state.floor, floors: state.floors.clone(), there };
-    }
-
     /// This release brings these in besides what it launches.
     pub fn expect_besides(&self, release: &ReleaseId, instances: impl Iterator<Item = InstanceId>) {
         self.now().troubles.there.insert(release.to_string(), instances.collect());
-    }
-
-    /// A person says that so many are enough, in all or at one load balancer.
-    pub fn expect_no_more(&self, at: Option<&ForwardArn>, able: u32) {
-        let mut state = self.now();
-        let able = usize::try_from(able).unwrap_or(usize::MAX);
-        match at {
-            None => state.floor = state.floor.min(able),
-            Some(at) => {
-                let place = state.balancers.iter().position(|balancer| balancer.forward == *at);
-                let floor = place.and_then(|place| state.floors.get_mut(place));
-                let less = floor.map_or(0, |floor| {
-                    let before = std::mem::replace(floor, able.min(*floor));
-                    before - *floor
-                });
-                // Who is not asked for there is not asked for in all.
-                state.floor = state.floor.saturating_sub(less);
-            }
-        }
-        let there = std::mem::take(&mut state.promised.there);
-        state.promised = Promised { floor: state.floor, floors: state.floors.clone(), there };
     }
 
     /// Every server can hand its boards over, and the service wants it so: nobody is sent away.
@@ -305,7 +262,7 @@ impl FakeWorld {
         self.now().troubles.deaths
     }
 
-    /// A moment ago somebody died or fell ill: whoever looked before may not know it.
+    /// A moment ago somebody died: whoever looked before may not know it.
     pub fn died_lately(&self) -> bool {
         self.now().somebody_died_unseen()
     }

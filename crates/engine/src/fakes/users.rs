@@ -38,7 +38,7 @@ impl Users {
         self.next_ms = self.every_ms;
     }
 
-    fn are_there(&self) -> bool {
+    pub(super) fn are_there(&self) -> bool {
         self.boards_wanted > 0
     }
 }
@@ -80,11 +80,7 @@ impl State {
     /// of the load balancers by chance.
     fn open_one(&mut self) {
         let place = self.by_chance();
-        let mut choice = self.front_door(self.balancers.get(place));
-        if choice.is_empty() {
-            // A load balancer fails open.
-            choice = self.led_to(self.balancers.get(place)).map(|(id, _)| id.clone()).collect();
-        }
+        let choice = self.reached(self.balancers.get(place));
         let boards = |id: &InstanceId| self.machines.get(id)?.app.as_ref().map(|app| app.boards.len());
         let fewest = choice.into_iter().min_by_key(|id| (boards(id), id.clone()));
         match fewest {
@@ -93,9 +89,9 @@ impl State {
             }
             // Where all died nobody can be found.
             None if self.floors.get(place).copied().unwrap_or(self.floor) == 0 => {}
-            // Those with a share died a moment ago: for as long as that is not held against whoever gave it to them
+            // Those with a share died or fell ill a moment ago: for as long as that is not held against whoever gave it to them
             // (`watch_capacity`), neither is what users find meanwhile.
-            None if self.led_to_the_dead(self.balancers.get(place)) > 0 => {}
+            None if self.led_to_the_lost(self.balancers.get(place)) > 0 => {}
             // Nor what a call does that was on its way when they died.
             None if self.died_unseen_at(self.balancers.get(place)) > 0 => {}
             None => self.violation(Law::SomebodyServes, "a user finds no server"),
@@ -117,15 +113,36 @@ impl State {
         able.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The same, whatever the checks say.
+    /// The same, ill ones as well. Who is new in a group, or on its way out, is not one of them.
     pub(super) fn led_to<'s>(
         &'s self,
         at: Option<&'s Balancer>,
     ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
         self.shared(at).filter(|(id, target)| {
             let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());
-            target.drained_at_ms.is_none() && app.is_some_and(|app| app.state == AppState::Serving)
+            let health = self.health(id, **target);
+            let is_checked = matches!(health, TargetHealth::Healthy | TargetHealth::Unhealthy);
+            is_checked && app.is_some_and(|app| app.state == AppState::Serving)
         })
+    }
+
+    /// Whom the next user may reach: of each group with a share the healthy ones, or where none is, those that fail its
+    /// checks; another group is never taken in its place. Source: ELB, "Target group health", fail open.
+    pub(super) fn reached(&self, at: Option<&Balancer>) -> BTreeSet<InstanceId> {
+        let led_to: BTreeSet<&InstanceId> = self.led_to(at).map(|(id, _)| id).collect();
+        let with_a_share = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
+        let balancers =
+            self.balancers.iter().filter(|balancer| at.is_none_or(|at| at.forward == balancer.forward));
+        let groups = balancers.flat_map(Balancer::forwarded).filter(with_a_share);
+        let of_group = groups.filter_map(|group| self.groups.get(group)).flat_map(|targets| {
+            let is = |wanted| {
+                move |(id, target): &(&InstanceId, &Registration)| self.health(id, **target) == wanted
+            };
+            let any_healthy = targets.iter().any(|target| is(TargetHealth::Healthy)(&target));
+            let wanted = if any_healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy };
+            targets.iter().filter(is(wanted)).map(|(id, _)| id)
+        });
+        of_group.filter(|id| led_to.contains(id)).cloned().collect()
     }
 
     /// The targets of all groups that have a share, of this load balancer or of whichever.
@@ -171,7 +188,7 @@ impl State {
         let owned = self.rows.iter().filter(|(_, row)| row.owner == *dead);
         let boards: Vec<BoardId> = owned.map(|(board, _)| board.clone()).collect();
         for board in boards {
-            let Some(to) = self.front_door(None).into_iter().next() else { return };
+            let Some(to) = self.reached(None).into_iter().next() else { return };
             self.claim(board, &to);
         }
     }
@@ -193,7 +210,7 @@ impl State {
     pub(super) fn send_away(&mut self, from: &InstanceId) {
         let boards: Vec<BoardId> = self.list(from).into_iter().map(|row| row.board).collect();
         for board in boards {
-            let Some(to) = self.front_door(None).into_iter().next() else { return };
+            let Some(to) = self.reached(None).into_iter().next() else { return };
             if let Ok(app) = self.app(from) {
                 app.boards.remove(&board);
             }
