@@ -130,12 +130,27 @@ pub(super) fn is_undone_by_another(effect: &Effect) -> bool {
 /// A server that was to be closed or drained, by a call whose end nobody saw, obeys it yet, until it has obeyed a later
 /// daemon.
 pub(super) fn may_be_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let closes = |effect: &Effect| matches!(effect, Effect::CloseToNew { instance } | Effect::Drain { instance, .. } if instance == id);
-    let opens = |effect: &Effect| matches!(effect, Effect::Open { instance, .. } if instance == id);
-    let closings = scope.state.unseen.values().filter(|unseen| closes(&unseen.effect));
+    let closings = scope.state.unseen.values().filter(|unseen| closes(&unseen.effect, id));
     let Some(given_up) = closings.map(|unseen| unseen.given_up_seq).max() else { return false };
-    let mut openings = scope.state.effects.values().filter(|record| opens(&record.effect));
+    let mut openings = scope.state.effects.values().filter(|record| opens(&record.effect, id));
     !openings.any(|record| record.succeeded() && record.intended_seq > given_up)
+}
+
+/// The release closed or drained it, as far as its journal tells, and did not open it since.
+pub(super) fn was_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    let records = || scope.state.effects.values();
+    let closed = records().filter(|record| closes(&record.effect, id) && !record.was_refused());
+    let opened = records().filter(|record| opens(&record.effect, id) && record.succeeded());
+    let last_closed = closed.map(|record| record.intended_seq).max();
+    last_closed.is_some() && last_closed > opened.map(|record| record.intended_seq).max()
+}
+
+fn closes(effect: &Effect, id: &InstanceId) -> bool {
+    matches!(effect, Effect::CloseToNew { instance } | Effect::Drain { instance, .. } if instance == id)
+}
+
+fn opens(effect: &Effect, id: &InstanceId) -> bool {
+    matches!(effect, Effect::Open { instance, .. } if instance == id)
 }
 
 /// Somebody may come into this group yet, after a look that finds it empty: by a call that is on its way, or whose end

@@ -12,13 +12,12 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, begun};
 use super::share::{self, Shares};
-use super::{capacity, registry};
+use super::{capacity, late, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::plan::{Front, Kind};
-use crate::state::EffectRecord;
 use crate::step::Step;
 use crate::target::TargetHealth;
 
@@ -123,52 +122,46 @@ fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a 
 }
 
 /// Users that are led to these groups find somebody of the side that is to have them. Where nobody can be reached now, an old
-/// server that does not answer the daemon is better than none, and is not shut for that; and so is one that the release
-/// does not know, where nobody runs whom it does.
+/// server that does not answer the daemon is better than none, and is not shut for that; and so is whoever else is there: a
+/// canary, or one that the release does not know.
 fn finds_somebody(scope: &Scope<'_>, front: &Front, shares: Shares, groups: &BTreeSet<GroupArn>) -> bool {
-    let (blue, green) = (&scope.state.blue, scope.state.green());
-    match shares {
-        Shares::Before => {
-            let has_users = |id: &InstanceId| {
-                let is_silent = scope.world.app(id).is_err() && !is_anybody_reached(scope, front);
-                capacity::is_healthy_in(scope, groups, id) && (is_silent || !is_shut(scope, id))
-            };
-            let any_runs =
-                here(scope, front, blue).chain(here(scope, front, &green)).any(|id| scope.may_run(id));
-            here(scope, front, blue).any(has_users)
-                || (!any_runs && groups.iter().any(|group| has_somebody(scope, group)))
-        }
-        Shares::Shared | Shares::After => {
-            here(scope, front, &green).any(|id| capacity::serves_in(scope, groups, id))
-        }
+    if shares != Shares::Before {
+        let green = scope.state.green();
+        return here(scope, front, &green).any(|id| capacity::serves_in(scope, groups, id));
     }
+    let is_reached = is_anybody_reached(scope, front);
+    let has_users = |group: &GroupArn, id: &InstanceId| {
+        let is_healthy = registry::health(scope, group, id) == Some(TargetHealth::Healthy);
+        let may_be_open = || (!is_reached && scope.world.app(id).is_err()) || !is_shut(scope, id);
+        is_healthy && scope.may_run(id) && may_be_open()
+    };
+    let mut old = here(scope, front, &scope.state.blue);
+    old.any(|id| groups.iter().any(|group| has_users(group, id)))
+        || (!is_reached
+            && groups.iter().any(|group| registry::has_any(scope, group, |id| has_users(group, id))))
 }
 
-/// Where all are ill a load balancer leads users to them all the same.
+/// Somebody takes new clients where the users are led now. Who is ill does where nobody is well, if its process answers.
 fn is_anybody_reached(scope: &Scope<'_>, front: &Front) -> bool {
-    let weights = scope.world.weights(&front.forward);
-    weights.is_ok_and(|weights| share::with_a_share(weights).any(|group| share::may_be_reached(scope, group)))
+    let Ok(weights) = scope.world.weights(&front.forward) else { return false };
+    let is_open = |id: &InstanceId| scope.world.app(id).is_ok_and(|app| app.state == AppState::Serving);
+    let is_reached = |group: &GroupArn, id: &InstanceId| match registry::health(scope, group, id) {
+        Some(TargetHealth::Healthy) => scope.may_run(id) && !is_shut(scope, id),
+        Some(TargetHealth::Unhealthy) => scope.may_run(id) && is_open(id),
+        None
+        | Some(
+            TargetHealth::Initial | TargetHealth::Draining | TargetHealth::Unused | TargetHealth::Unavailable,
+        ) => false,
+    };
+    share::with_a_share(weights).any(|group| registry::has_any(scope, group, |id| is_reached(group, id)))
 }
 
 /// It takes no new clients, by its own word; by the journal's, where it gives none.
 fn is_shut(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    scope.world.app(id).map_or_else(|_| was_closed(scope, id), |app| app.state != AppState::Serving)
-}
-
-/// The release closed or drained it, as far as is known, and did not open it since.
-fn was_closed(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let last = |is_meant: &dyn Fn(&EffectRecord) -> bool| {
-        let meant = scope.state.effects.values().filter(|record| is_meant(record));
-        meant.map(|record| record.intended_seq).max()
-    };
-    let closed = last(&|record| {
-        let closes = matches!(&record.effect, Effect::CloseToNew { instance: it } | Effect::Drain { instance: it, .. } if it == id);
-        closes && !record.was_refused()
-    });
-    let opened = last(&|record| {
-        matches!(&record.effect, Effect::Open { instance, .. } if instance == id) && record.succeeded()
-    });
-    closed > opened
+    match scope.world.app(id) {
+        Ok(app) => app.state != AppState::Serving,
+        Err(_) => late::was_closed(scope, id) || late::may_be_closed(scope, id),
+    }
 }
 
 /// Somebody may serve where its users are led now, and in each colour among those groups. A new server may be healthy in
@@ -211,7 +204,7 @@ fn open_again<'i>(
     groups: &BTreeSet<GroupArn>,
     side: impl Iterator<Item = &'i InstanceId>,
 ) {
-    for id in side.filter(|id| is_shut(scope, id) && capacity::is_healthy_in(scope, groups, id)) {
+    for id in side.filter(|id| capacity::is_healthy_in(scope, groups, id) && is_shut(scope, id)) {
         let route = scope.state.route(id).cloned();
         acts.want(id.as_str(), Effect::Open { instance: id.clone(), route });
     }

@@ -40,14 +40,14 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
     acts.want_each("old", &scope.state.blue, &stopped, |instances| Effect::Start { instances });
     let rising: Vec<InstanceId> = [stopped, stopping, with_state(scope, InstanceState::Pending)].concat();
     if !rising.is_empty() {
-        return Ok(acts.or_wait(WaitingOn::Settling { what: "the old servers' start", missing: rising }));
+        return Ok(acts.or_go_on(WaitingOn::Settling { what: "the old servers' start", missing: rising }));
     }
     let running = scope.running(&scope.state.blue);
     let wanted: BTreeMap<_, _> = wanted.into_iter().filter(|(id, _)| running.contains(id)).collect();
     registry::register(&mut acts, scope, &wanted);
     admit::open(&mut acts, scope, &running)?;
     if !acts.is_idle() {
-        return Ok(acts.or_wait(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
+        return Ok(acts.or_go_on(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
     }
     meanwhile::give_back(scope, with_the_new)?;
     if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {

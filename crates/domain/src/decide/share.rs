@@ -127,7 +127,7 @@ fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Wei
 
 /// Somebody is registered there who is not known to be down. That all are ill is no reason: a load balancer leads users to
 /// them all the same, and one missed check takes nobody's share away.
-pub(super) fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
+fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
     let is_left = |id: &InstanceId| match registry::health(scope, group, id) {
         None | Some(TargetHealth::Unused | TargetHealth::Draining) => false,
         Some(
