@@ -127,9 +127,10 @@ impl State {
         let Some(machine) = self.machines.get(id) else { return TargetHealth::Unused };
         match (machine.instance.state, &machine.app) {
             (InstanceState::Running, Some(app)) => {
+                let first_check_ms = target.since_ms.max(app.started_at_ms).saturating_add(CHECKS_MS);
                 if self.now_ms >= target.checked_at_ms(app) {
                     TargetHealth::Healthy
-                } else if app.well_since_ms() > target.since_ms.max(app.started_at_ms) {
+                } else if self.now_ms >= first_check_ms {
                     TargetHealth::Unhealthy
                 } else {
                     TargetHealth::Initial

@@ -120,16 +120,13 @@ impl State {
     /// How many of those to whom new clients are led died a moment ago, or fell ill and are open still. A request that
     /// lands late was sent when they were there, whatever became of their registrations meanwhile.
     pub(super) fn led_to_the_lost(&self, at: Option<&Balancer>) -> usize {
-        if self.lands_late() {
-            let is_here = |id: &&InstanceId| {
-                let home = self.home(id).map(|home| &home.forward);
-                home.is_some() && at.is_none_or(|at| home == Some(&at.forward))
-            };
-            let ill = self.machines.keys().filter(|id| self.fell_ill_unseen(id)).filter(is_here);
-            return self.died_unseen_at(at) + ill.count();
-        }
-        let is_lost = |id: &&InstanceId| self.died_unseen(id) || self.fell_ill_unseen(id);
-        distinct(self.shared(at).map(|(id, _)| id).filter(is_lost))
+        let led_to = || self.shared(at).map(|(id, _)| id);
+        let ill = distinct(led_to().filter(|id| self.fell_ill_unseen(id)));
+        let dead = match self.lands_late() {
+            true => self.died_unseen_at(at),
+            false => distinct(led_to().filter(|id| self.died_unseen(id))),
+        };
+        dead + ill
     }
 }
 

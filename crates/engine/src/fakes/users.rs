@@ -89,9 +89,9 @@ impl State {
             }
             // Where all died nobody can be found.
             None if self.floors.get(place).copied().unwrap_or(self.floor) == 0 => {}
-            // Those with a share died or fell ill a moment ago: for as long as that is not held against whoever gave it to them
+            // Those with a share died a moment ago: for as long as that is not held against whoever gave it to them
             // (`watch_capacity`), neither is what users find meanwhile.
-            None if self.led_to_the_lost(self.balancers.get(place)) > 0 => {}
+            None if self.shared(self.balancers.get(place)).any(|(id, _)| self.died_unseen(id)) => {}
             // Nor what a call does that was on its way when they died.
             None if self.died_unseen_at(self.balancers.get(place)) > 0 => {}
             None => self.violation(Law::SomebodyServes, "a user finds no server"),
