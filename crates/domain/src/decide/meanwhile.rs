@@ -8,7 +8,7 @@
 //! Assumptions: whether there is enough of blue is asked elsewhere.
 //! If killed here: everything is looked at again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope, begun};
 use super::share::{self, Shares};
@@ -44,7 +44,10 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
             with_the_new.extend((shares == Shares::After).then_some(front));
         }
         if holds {
-            bring_in_again(&mut bringing, scope, front);
+            bring_in_again(&mut bringing, scope, new_ones(scope, front));
+        }
+        if shares == Shares::Before && !is_anybody_reached(scope, front) {
+            bring_in_again(&mut bringing, scope, old_ones(scope, front));
         }
         refused = refused.or_else(|| leading.refusal().map(str::to_owned));
         due.extend([opening, leading, bringing].into_iter().flat_map(Acts::into_begun));
@@ -183,12 +186,23 @@ pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
 
 /// New servers that run and were taken out of their groups already, when the last old one went down. Whose end was asked
 /// for may be ended at any moment, and is brought in no more.
-fn bring_in_again(acts: &mut Acts<'_>, scope: &Scope<'_>, front: &Front) {
+fn new_ones(scope: &Scope<'_>, front: &Front) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
     let green = scope.state.green();
     let stays = |id: &&InstanceId| scope.runs(id) && !scope.state.asked_to_end.contains(*id);
     let running = here(scope, front, &green).filter(stays).filter(|id| registry::was_led_to(scope, id));
     let group = BTreeSet::from_iter(front.green_group.clone());
-    let wanted = running.map(|id| (id.clone(), group.clone())).collect();
+    running.map(|id| (id.clone(), group.clone())).collect()
+}
+
+/// Old servers that run, and where they were: a call that takes them out may land yet, and where nobody can be reached that
+/// is not waited for.
+fn old_ones(scope: &Scope<'_>, front: &Front) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+    let running = here(scope, front, &scope.state.blue).filter(|id| scope.runs(id));
+    running.filter_map(|id| Some((id.clone(), scope.state.blue_groups.get(id)?.clone()))).collect()
+}
+
+/// Registers whoever is out of these groups, and of its slot.
+fn bring_in_again(acts: &mut Acts<'_>, scope: &Scope<'_>, wanted: BTreeMap<InstanceId, BTreeSet<GroupArn>>) {
     let mut wanted = registry::with_slots(scope, wanted);
     // What was not read may have it already.
     for groups in wanted.values_mut() {
