@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
-use super::{admit, capacity, join, lost, registry, replace};
+use super::{admit, capacity, join, lost, meanwhile, registry, replace};
 use crate::app::AppState;
 use crate::decision::WaitingOn;
 use crate::effect::Effect;
@@ -56,8 +56,7 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
 }
 
 fn any_old_serves(scope: &Scope<'_>, front: &Front) -> bool {
-    let mut here = scope.state.blue.iter().filter(|id| *scope.state.home(id) == front.forward);
-    here.any(|id| capacity::is_healthy(scope, id))
+    meanwhile::here(scope, front, &scope.state.blue).any(|id| capacity::is_healthy(scope, id))
 }
 
 /// Of those who were to come to it none gets users. A load balancer that was to have some, and has none left, counts as
@@ -74,8 +73,7 @@ fn no_new_serves(scope: &Scope<'_>, front: &Front) -> bool {
     let led_to = share::groups_led_to(front, Shares::After);
     let gets_nobody = |id: &InstanceId| !scope.may_run(id) || led_to.iter().all(|group| is_out(group, id));
     let green = scope.state.green();
-    let mut here = green.iter().filter(|id| *scope.state.home(id) == front.forward);
-    scope.plan().green_size_at(&front.forward) > 0 && here.all(gets_nobody)
+    scope.plan().green_size_at(&front.forward) > 0 && meanwhile::here(scope, front, &green).all(gets_nobody)
 }
 
 /// The first wave was begun; at level 0, the first server was told to send its clients away. Or one of those that are left

@@ -35,18 +35,19 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
         let (mut opening, mut leading, mut bringing) = (Acts::new(scope), Acts::new(scope), Acts::new(scope));
         let groups = share::groups_led_to(front, shares);
         let holds = deserted_group(scope, front).is_some();
+        let is_reached = is_anybody_reached(scope, front);
         // Where it had no old ones it has nobody after the way back, as before.
         if shares == Shares::Before || holds {
             open_again(&mut opening, scope, &groups, here(scope, front, kept));
         }
-        if finds_somebody(scope, front, shares, &groups) {
+        if finds_somebody(scope, front, shares, &groups, is_reached) {
             share::want(&mut leading, scope, front, shares)?;
             with_the_new.extend((shares == Shares::After).then_some(front));
         }
         if holds {
             bring_in_again(&mut bringing, scope, new_ones(scope, front));
         }
-        if shares == Shares::Before && !is_anybody_reached(scope, front) {
+        if shares == Shares::Before && !is_reached {
             bring_in_again(&mut bringing, scope, old_ones(scope, front));
         }
         refused = refused.or_else(|| leading.refusal().map(str::to_owned));
@@ -127,12 +128,17 @@ fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a 
 /// Users that are led to these groups find somebody of the side that is to have them. Where nobody can be reached now, an old
 /// server that does not answer the daemon is better than none, and is not shut for that; and so is whoever else is there: a
 /// canary, or one that the release does not know.
-fn finds_somebody(scope: &Scope<'_>, front: &Front, shares: Shares, groups: &BTreeSet<GroupArn>) -> bool {
+fn finds_somebody(
+    scope: &Scope<'_>,
+    front: &Front,
+    shares: Shares,
+    groups: &BTreeSet<GroupArn>,
+    is_reached: bool,
+) -> bool {
     if shares != Shares::Before {
         let green = scope.state.green();
         return here(scope, front, &green).any(|id| capacity::serves_in(scope, groups, id));
     }
-    let is_reached = is_anybody_reached(scope, front);
     let has_users = |group: &GroupArn, id: &InstanceId| {
         let is_healthy = registry::health(scope, group, id) == Some(TargetHealth::Healthy);
         let may_be_open = || (!is_reached && scope.world.app(id).is_err()) || !is_shut(scope, id);
@@ -228,7 +234,8 @@ fn is_read(scope: &Scope<'_>, front: &Front) -> bool {
     registry::is_read_at(scope, &front.forward) && scope.world.weights(&front.forward).is_ok()
 }
 
-fn here<'s>(
+/// Those of them who serve at this load balancer.
+pub(super) fn here<'s>(
     scope: &'s Scope<'_>,
     front: &'s Front,
     ids: &'s BTreeSet<InstanceId>,

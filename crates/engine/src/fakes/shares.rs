@@ -97,7 +97,7 @@ impl State {
         self.violation(Law::SomebodyServes, what);
     }
 
-    fn has_share(&self, group: &GroupArn) -> bool {
+    pub(super) fn has_share(&self, group: &GroupArn) -> bool {
         self.weights.get(group).is_some_and(|share| *share > 0)
     }
 

@@ -130,10 +130,9 @@ impl State {
     /// checks; another group is never taken in its place. Source: ELB, "Target group health", fail open.
     pub(super) fn reached(&self, at: Option<&Balancer>) -> BTreeSet<InstanceId> {
         let led_to: BTreeSet<&InstanceId> = self.led_to(at).map(|(id, _)| id).collect();
-        let with_a_share = |group: &&GroupArn| self.weights.get(*group).is_some_and(|share| *share > 0);
         let balancers =
             self.balancers.iter().filter(|balancer| at.is_none_or(|at| at.forward == balancer.forward));
-        let groups = balancers.flat_map(Balancer::forwarded).filter(with_a_share);
+        let groups = balancers.flat_map(Balancer::forwarded).filter(|group| self.has_share(group));
         let of_group = groups.filter_map(|group| self.groups.get(group)).flat_map(|targets| {
             let is = |wanted| {
                 move |(id, target): &(&InstanceId, &Registration)| self.health(id, **target) == wanted

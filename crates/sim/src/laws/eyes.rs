@@ -13,7 +13,7 @@ pub(crate) trait Eyes: Send + Sync {
     /// Servers that died.
     fn deaths(&self) -> u64;
 
-    /// A moment ago somebody died or fell ill: whoever looked before may not know it.
+    /// A moment ago somebody died: whoever looked before may not know it.
     fn died_lately(&self) -> bool;
 
     /// A process answers there, and had a board once.
