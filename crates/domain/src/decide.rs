@@ -121,7 +121,7 @@ fn in_its_way(state: &ReleaseState) -> Option<&EffectId> {
         return None;
     }
     let is_reopening = state.next_step() == Some(Step::Reopen);
-    let matters = |effect: &Effect| !is_reopening || late::is_undone_by_another(effect);
+    let matters = |effect: &Effect| !is_reopening || late::undoes_its_opposite(effect);
     let mut in_its_way = state.in_flight().filter(|(_, record)| matters(&record.effect));
     in_its_way.next().map(|(id, _)| id)
 }

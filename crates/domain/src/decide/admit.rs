@@ -77,11 +77,16 @@ pub(super) fn open(
         let app = scope.require_app(id)?;
         let is_ready = app.state == AppState::Serving && !has_forgotten_its_route(scope, id, app);
         if !is_ready || late::may_be_closed(scope, id) {
-            let route = scope.state.route(id).cloned();
-            acts.want(id.as_str(), Effect::Open { instance: id.clone(), route });
+            want_open(acts, scope, id);
         }
     }
     Ok(())
+}
+
+/// It is to be open, and to know its slot.
+pub(super) fn want_open(acts: &mut Acts<'_>, scope: &Scope<'_>, id: &InstanceId) {
+    let route = scope.state.route(id).cloned();
+    acts.want(id.as_str(), Effect::Open { instance: id.clone(), route });
 }
 
 /// A process that started anew knows none.

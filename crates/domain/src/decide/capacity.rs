@@ -114,6 +114,7 @@ pub(super) fn serves_in(scope: &Scope<'_>, groups: &BTreeSet<GroupArn>, id: &Ins
     is_healthy_in(scope, groups, id) && is_open(scope, id)
 }
 
-fn is_open(scope: &Scope<'_>, id: &InstanceId) -> bool {
+/// Takes new clients, by its own word.
+pub(super) fn is_open(scope: &Scope<'_>, id: &InstanceId) -> bool {
     scope.world.app(id).is_ok_and(|app| app.state == AppState::Serving)
 }

@@ -64,14 +64,14 @@ fn any_old_serves(scope: &Scope<'_>, front: &Front) -> bool {
 /// ill users are led to them all the same. Source: ELB, "Target group health", fail open.
 fn no_new_serves(scope: &Scope<'_>, front: &Front) -> bool {
     let is_carrying = is_carrying(scope);
-    let is_out = |group: &GroupArn, id: &InstanceId| match registry::health(scope, group, id) {
-        // The groups were read: whoever is not listed is not registered.
-        None | Some(TargetHealth::Draining | TargetHealth::Unused) => true,
-        Some(TargetHealth::Unhealthy) => !is_carrying,
-        Some(TargetHealth::Healthy | TargetHealth::Initial | TargetHealth::Unavailable) => false,
+    let is_ill = |group: &GroupArn, id: &InstanceId| {
+        registry::health(scope, group, id) == Some(TargetHealth::Unhealthy)
+    };
+    let gets_users = |group: &GroupArn, id: &InstanceId| {
+        share::may_be_reached(scope, group, id) && (is_carrying || !is_ill(group, id))
     };
     let led_to = share::groups_led_to(front, Shares::After);
-    let gets_nobody = |id: &InstanceId| !scope.may_run(id) || led_to.iter().all(|group| is_out(group, id));
+    let gets_nobody = |id: &InstanceId| !led_to.iter().any(|group| gets_users(group, id));
     let green = scope.state.green();
     scope.plan().green_size_at(&front.forward) > 0 && meanwhile::here(scope, front, &green).all(gets_nobody)
 }

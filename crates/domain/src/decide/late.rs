@@ -23,11 +23,11 @@ const LANDS_WITHIN: Duration = Duration::from_secs(30);
 /// Whatever the release began has landed, or never will; else the wait for that. That the world shows what a call wants
 /// does not mean that the call has landed: somebody else may have done it, or an earlier try.
 pub(super) fn require_all_landed(state: &ReleaseState, world: &World) -> Result<(), Progress> {
-    require_ended(state, world, is_undone_by_another)?;
-    require_landed(state, world, |_, effect| is_undone_by_another(effect))
+    require_ended(state, world, undoes_its_opposite)?;
+    require_landed(state, world, |_, effect| undoes_its_opposite(effect))
 }
 
-/// No such call is on its way; else the wait for its end.
+/// No such call is on its way; else the wait for its end, which is not for ever.
 fn require_ended(
     state: &ReleaseState,
     world: &World,
@@ -44,7 +44,7 @@ fn require_ended(
     Ok(())
 }
 
-/// Whatever the way out began has come to an end, seen or not; else the wait for that.
+/// Whatever the way out began has come to an end, seen or not; else the wait for that, which holds when patience is over.
 pub(super) fn require_way_out_ended(scope: &Scope<'_>) -> Result<(), Progress> {
     let mut on_its_way = scope.state.in_flight().filter(|(id, _)| is_of_the_way_out(scope, id));
     on_its_way.next().map_or(Ok(()), |(id, _)| Err(Scope::not_ended(id)))
@@ -56,7 +56,7 @@ pub(super) fn require_way_out_landed(scope: &Scope<'_>) -> Result<(), Progress> 
     let before = |forward: &ForwardArn| scope.plan().front(forward).map(|front| &front.weights_before);
     let leads_elsewhere = |effect: &Effect| matches!(effect, Effect::SetWeights { forward, weights } if before(forward) != Some(weights));
     let matters = |id: &EffectId, effect: &Effect| {
-        leads_elsewhere(effect) || (is_of_the_way_out(scope, id) && is_undone_by_another(effect))
+        leads_elsewhere(effect) || (is_of_the_way_out(scope, id) && undoes_its_opposite(effect))
     };
     require_landed(scope.state, scope.world, matters)
 }
@@ -105,10 +105,10 @@ fn may_land_until(world: &World, unseen: &Unseen) -> Timestamp {
     world.at_the_latest(unseen.given_up_at).after(LANDS_WITHIN)
 }
 
-/// Where it lands after its opposite, it undoes that. Not so the others: a launch has its token, a move its generation,
+/// Where such a call lands after its opposite was done, it undoes that. Not so the others: a launch has its token, a move its generation,
 /// and what is terminated stays so; a registration is looked for where it would hurt ([`require_arrivals_landed`],
 /// [`may_come_into`]), and who is opened late is closed by the next look.
-pub(super) fn is_undone_by_another(effect: &Effect) -> bool {
+pub(super) fn undoes_its_opposite(effect: &Effect) -> bool {
     match effect {
         Effect::Start { .. }
         | Effect::Stop { .. }

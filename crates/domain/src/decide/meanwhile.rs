@@ -12,44 +12,45 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::scope::{Acts, Progress, Scope, begun};
 use super::share::{self, Shares};
-use super::{capacity, late, registry};
+use super::{admit, capacity, late, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
-use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::plan::{Front, Kind};
 use crate::step::Step;
 use crate::target::TargetHealth;
+
+/// Who is to have the users of a load balancer alone.
+enum Side {
+    Old,
+    New,
+}
+
+/// What is wanted at one load balancer. What is refused of one kind keeps no other waiting: each has its own.
+struct Wanted<'a> {
+    opening: Acts<'a>,
+    leading: Acts<'a>,
+    bringing: Acts<'a>,
+}
 
 /// Opens whichever side can serve alone, and leads the users to it. Answers where that is the new one: they stay there
 /// until that changes.
 pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, Progress> {
     // Whatever step asks for it: what is done is the same, and has one name.
     let scope = &Scope { step: Step::Reopen, ..*scope };
-    let (blue, green) = (&scope.state.blue, &scope.state.green());
     let (mut due, mut with_the_new, mut refused) = (Vec::new(), Vec::new(), None);
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
-        let Some(shares) = shares_due(scope, front, green) else { continue };
-        let kept = if shares == Shares::After { green } else { blue };
-        // What is refused for one keeps nobody else waiting: each has its own.
-        let (mut opening, mut leading, mut bringing) = (Acts::new(scope), Acts::new(scope), Acts::new(scope));
-        let groups = share::groups_led_to(front, shares);
-        let holds = deserted_group(scope, front).is_some();
-        let is_reached = is_anybody_reached(scope, front);
-        // Where it had no old ones it has nobody after the way back, as before.
-        if shares == Shares::Before || holds {
-            open_again(&mut opening, scope, &groups, here(scope, front, kept));
+        let Some(side) = side_due(scope, front) else { continue };
+        let acts = || Acts::new(scope);
+        let mut wanted = Wanted { opening: acts(), leading: acts(), bringing: acts() };
+        if deserted_group(scope, front).is_some() {
+            bring_in_again(&mut wanted.bringing, scope, places_of_the_new(scope, front));
         }
-        if finds_somebody(scope, front, shares, &groups, is_reached) {
-            share::want(&mut leading, scope, front, shares)?;
-            with_the_new.extend((shares == Shares::After).then_some(front));
+        match side {
+            Side::Old => to_the_old(&mut wanted, scope, front)?,
+            Side::New => with_the_new.extend(to_the_new(&mut wanted, scope, front)?.then_some(front)),
         }
-        if holds {
-            bring_in_again(&mut bringing, scope, new_ones(scope, front));
-        }
-        if shares == Shares::Before && !is_reached {
-            bring_in_again(&mut bringing, scope, old_ones(scope, front));
-        }
+        let Wanted { opening, leading, bringing } = wanted;
         refused = refused.or_else(|| leading.refusal().map(str::to_owned));
         due.extend([opening, leading, bringing].into_iter().flat_map(Acts::into_begun));
     }
@@ -58,16 +59,54 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     refused.map_or(Ok(with_the_new), |why| Err(Progress::Failed(why)))
 }
 
-/// By which shares one side is to have the users of a load balancer alone; none while they find new servers.
-fn shares_due(scope: &Scope<'_>, front: &Front, green: &BTreeSet<InstanceId>) -> Option<Shares> {
-    if !here(scope, front, green).any(|id| may_serve(scope, front, id)) {
-        return Some(Shares::Before);
+/// None while the users find new servers.
+fn side_due(scope: &Scope<'_>, front: &Front) -> Option<Side> {
+    let green = scope.state.green();
+    if !here(scope, front, &green).any(|id| may_serve(scope, front, id)) {
+        return Some(Side::Old);
     }
     match (is_deserted(scope, front), leads_to_somebody(scope, front)) {
-        (true, _) => Some(Shares::After),
-        (false, false) => Some(Shares::Before),
+        (true, _) => Some(Side::New),
+        (false, false) => Some(Side::Old),
         (false, true) => None,
     }
+}
+
+/// Where nobody can be reached now, an old server that does not answer the daemon is better than none, and is not shut for
+/// that; and so is whoever else is there: a canary, or one that the release does not know. One that is out is registered
+/// again: a call that takes it out may land yet, and that is not waited for.
+fn to_the_old(wanted: &mut Wanted<'_>, scope: &Scope<'_>, front: &Front) -> Result<(), Progress> {
+    let (blue, groups) = (&scope.state.blue, share::groups_led_to(front, Shares::Before));
+    let is_reached = is_anybody_reached(scope, front);
+    let may_be_open = |id: &InstanceId| !is_shut(scope, id) || (!is_reached && scope.world.app(id).is_err());
+    let has_users = |group: &GroupArn, id: &InstanceId| {
+        let is_healthy = registry::health(scope, group, id) == Some(TargetHealth::Healthy);
+        is_healthy && scope.may_run(id) && may_be_open(id)
+    };
+    let any_old = || here(scope, front, blue).any(|id| groups.iter().any(|group| has_users(group, id)));
+    let anybody = || groups.iter().any(|group| registry::has_any(scope, group, |id| has_users(group, id)));
+    open_again(&mut wanted.opening, scope, &groups, here(scope, front, blue));
+    if any_old() || (!is_reached && anybody()) {
+        share::want(&mut wanted.leading, scope, front, Shares::Before)?;
+    }
+    if !is_reached {
+        bring_in_again(&mut wanted.bringing, scope, places_of_the_old(scope, front));
+    }
+    Ok(())
+}
+
+/// Answers whether some new one serves, and has them.
+fn to_the_new(wanted: &mut Wanted<'_>, scope: &Scope<'_>, front: &Front) -> Result<bool, Progress> {
+    let (green, groups) = (scope.state.green(), share::groups_led_to(front, Shares::After));
+    // Where it had no old ones it has nobody after the way back, as before.
+    if deserted_group(scope, front).is_some() {
+        open_again(&mut wanted.opening, scope, &groups, here(scope, front, &green));
+    }
+    let any_serves = here(scope, front, &green).any(|id| capacity::serves_in(scope, &groups, id));
+    if any_serves {
+        share::want(&mut wanted.leading, scope, front, Shares::After)?;
+    }
+    Ok(any_serves)
 }
 
 /// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where
@@ -98,8 +137,9 @@ pub(super) fn require_old_ones(scope: &Scope<'_>) -> Result<(), Progress> {
     Err(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold))
 }
 
-/// The old side cannot have the users: no old server may serve here, or none of the colour from which most were served. A
-/// canary that died is no reason to keep the others from the old version.
+/// The old side cannot have the users: a group to which a part of them was led has nobody, and no old server may serve
+/// here, or none is left of each such colour that had some. A canary that died is no reason to keep the others from the
+/// old version, and one that the release does not know is somebody.
 fn is_deserted(scope: &Scope<'_>, front: &Front) -> bool {
     let led_to = share::groups_led_to(front, Shares::Before);
     if led_to.iter().all(|group| has_somebody(scope, group)) {
@@ -107,16 +147,20 @@ fn is_deserted(scope: &Scope<'_>, front: &Front) -> bool {
     }
     let any_old = here(scope, front, &scope.state.blue).any(|id| may_serve(scope, front, id));
     let colours = registry::colours_at(scope, &front.forward).filter(|it| led_to.contains(*it));
-    let mut peopled = colours.filter(|it| were_in(scope, it).next().is_some()).peekable();
+    let mut peopled = colours.filter(|it| had_old_ones(scope, it)).peekable();
     !any_old || (peopled.peek().is_some() && peopled.all(|group| !has_somebody(scope, group)))
 }
 
 /// A group to which the shares from before lead, in which old servers were and nobody is left, where that is a reason
 /// to hold.
 fn deserted_group(scope: &Scope<'_>, front: &Front) -> Option<GroupArn> {
-    let is_empty = |group: &GroupArn| were_in(scope, group).next().is_some() && !has_somebody(scope, group);
+    let is_empty = |group: &GroupArn| had_old_ones(scope, group) && !has_somebody(scope, group);
     let empty = share::groups_led_to(front, Shares::Before).into_iter().find(is_empty);
     empty.filter(|_| is_deserted(scope, front))
+}
+
+fn had_old_ones(scope: &Scope<'_>, group: &GroupArn) -> bool {
+    were_in(scope, group).next().is_some()
 }
 
 /// The old servers that the group had when the release was accepted.
@@ -125,38 +169,12 @@ fn were_in<'a>(scope: &Scope<'a>, group: &GroupArn) -> impl Iterator<Item = &'a 
     all.map(|(id, _)| id)
 }
 
-/// Users that are led to these groups find somebody of the side that is to have them. Where nobody can be reached now, an old
-/// server that does not answer the daemon is better than none, and is not shut for that; and so is whoever else is there: a
-/// canary, or one that the release does not know.
-fn finds_somebody(
-    scope: &Scope<'_>,
-    front: &Front,
-    shares: Shares,
-    groups: &BTreeSet<GroupArn>,
-    is_reached: bool,
-) -> bool {
-    if shares != Shares::Before {
-        let green = scope.state.green();
-        return here(scope, front, &green).any(|id| capacity::serves_in(scope, groups, id));
-    }
-    let has_users = |group: &GroupArn, id: &InstanceId| {
-        let is_healthy = registry::health(scope, group, id) == Some(TargetHealth::Healthy);
-        let may_be_open = || (!is_reached && scope.world.app(id).is_err()) || !is_shut(scope, id);
-        is_healthy && scope.may_run(id) && may_be_open()
-    };
-    let mut old = here(scope, front, &scope.state.blue);
-    old.any(|id| groups.iter().any(|group| has_users(group, id)))
-        || (!is_reached
-            && groups.iter().any(|group| registry::has_any(scope, group, |id| has_users(group, id))))
-}
-
 /// Somebody takes new clients where the users are led now. Who is ill does where nobody is well, if its process answers.
 fn is_anybody_reached(scope: &Scope<'_>, front: &Front) -> bool {
     let Ok(weights) = scope.world.weights(&front.forward) else { return false };
-    let is_open = |id: &InstanceId| scope.world.app(id).is_ok_and(|app| app.state == AppState::Serving);
     let is_reached = |group: &GroupArn, id: &InstanceId| match registry::health(scope, group, id) {
         Some(TargetHealth::Healthy) => scope.may_run(id) && !is_shut(scope, id),
-        Some(TargetHealth::Unhealthy) => scope.may_run(id) && is_open(id),
+        Some(TargetHealth::Unhealthy) => scope.may_run(id) && capacity::is_open(scope, id),
         None
         | Some(
             TargetHealth::Initial | TargetHealth::Draining | TargetHealth::Unused | TargetHealth::Unavailable,
@@ -186,13 +204,13 @@ fn leads_to_somebody(scope: &Scope<'_>, front: &Front) -> bool {
 }
 
 /// Somebody may serve in this group, one that the release does not know as well: a scaling group's for instance.
-pub(super) fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
+fn has_somebody(scope: &Scope<'_>, group: &GroupArn) -> bool {
     registry::has_any(scope, group, |id| may_serve_in(scope, group, id))
 }
 
-/// New servers that run and were taken out of their groups already, when the last old one went down. Whose end was asked
-/// for may be ended at any moment, and is brought in no more.
-fn new_ones(scope: &Scope<'_>, front: &Front) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+/// New servers that run and that users were led to, each with the group for them. Whose end was asked for may be ended at
+/// any moment, and is brought in no more.
+fn places_of_the_new(scope: &Scope<'_>, front: &Front) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
     let green = scope.state.green();
     let stays = |id: &&InstanceId| scope.runs(id) && !scope.state.asked_to_end.contains(*id);
     let running = here(scope, front, &green).filter(stays).filter(|id| registry::was_led_to(scope, id));
@@ -200,9 +218,8 @@ fn new_ones(scope: &Scope<'_>, front: &Front) -> BTreeMap<InstanceId, BTreeSet<G
     running.map(|id| (id.clone(), group.clone())).collect()
 }
 
-/// Old servers that run, and where they were: a call that takes them out may land yet, and where nobody can be reached that
-/// is not waited for.
-fn old_ones(scope: &Scope<'_>, front: &Front) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
+/// Old servers that run, each with the groups in which it was.
+fn places_of_the_old(scope: &Scope<'_>, front: &Front) -> BTreeMap<InstanceId, BTreeSet<GroupArn>> {
     let running = here(scope, front, &scope.state.blue).filter(|id| scope.runs(id));
     running.filter_map(|id| Some((id.clone(), scope.state.blue_groups.get(id)?.clone()))).collect()
 }
@@ -225,8 +242,7 @@ fn open_again<'i>(
     side: impl Iterator<Item = &'i InstanceId>,
 ) {
     for id in side.filter(|id| capacity::is_healthy_in(scope, groups, id) && is_shut(scope, id)) {
-        let route = scope.state.route(id).cloned();
-        acts.want(id.as_str(), Effect::Open { instance: id.clone(), route });
+        admit::want_open(acts, scope, id);
     }
 }
 

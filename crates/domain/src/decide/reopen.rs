@@ -62,9 +62,9 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
     if shared.is_done() {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
         registry::require_tagged(scope, &scope.state.blue)?;
-        // A wave disturbs nothing of this; the next steps would carry boards against it.
+        // Only boards that go back would work against a wave, and the next steps carry them. What a late call undoes of
+        // this, the next look does again, until none can land.
         late::require_way_out_ended(scope)?;
-        // Until then what the way out began may be done here, and is undone by the next look.
         late::require_way_out_landed(scope)?;
     }
     Ok(shared)

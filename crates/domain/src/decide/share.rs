@@ -115,7 +115,7 @@ fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Wei
             return false;
         }
         match scope.world.targets(group) {
-            Ok(_) => !may_be_reached(scope, group),
+            Ok(_) => !registry::has_any(scope, group, |id| may_be_reached(scope, group, id)),
             Err(_) => current.get(group) == Some(&0),
         }
     };
@@ -125,10 +125,11 @@ fn to_the_living(scope: &Scope<'_>, front: &Front, shares: Shares, current: &Wei
     if leads_to_a_colour { living } else { planned.clone() }
 }
 
-/// Somebody is registered there who is not known to be down. That all are ill is no reason: a load balancer leads users to
-/// them all the same, and one missed check takes nobody's share away.
-fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
-    let is_left = |id: &InstanceId| match registry::health(scope, group, id) {
+/// It is registered there, and is not known to be down. That it is ill is no reason: where all are, a load balancer leads
+/// users to them all the same, and one missed check takes nobody's share away.
+/// Source: ELB, "Target group health", fail open.
+pub(super) fn may_be_reached(scope: &Scope<'_>, group: &GroupArn, id: &InstanceId) -> bool {
+    match registry::health(scope, group, id) {
         None | Some(TargetHealth::Unused | TargetHealth::Draining) => false,
         Some(
             TargetHealth::Healthy
@@ -136,6 +137,5 @@ fn may_be_reached(scope: &Scope<'_>, group: &GroupArn) -> bool {
             | TargetHealth::Unhealthy
             | TargetHealth::Unavailable,
         ) => scope.may_run(id),
-    };
-    registry::has_any(scope, group, is_left)
+    }
 }
