@@ -147,23 +147,9 @@ impl Plan {
             (!own.named("left out").hits(LEFT_OUT)).then_some((kind, rate))
         };
         Self {
-            seed,
-            daemons: if chance.named("daemons").hits(HALF) { 2 } else { 1 },
-            script: Script::drawn(chance.named("script")),
-            balancers: balancers(chance),
-            size: size(chance),
-            without_slots: without_slots(chance),
-            latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
-            tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
-            clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
-            keep_old_ms: keep_old_ms(chance),
-            buckets: Buckets::drawn(chance),
             rates: Kind::ALL.iter().copied().filter_map(rate).collect(),
             happenings: with_after_the_verdict(happening::drawn(chance.named("happenings")), chance),
-            aimed: strike::aimed(chance.named("aimed")),
-            bugs: Bugs::default(),
-            asserts: false,
-            strikes: None,
+            ..Self::setting(seed)
         }
     }
 
@@ -173,18 +159,26 @@ impl Plan {
         let kind = chance.named("only kind").one_of(Kind::ALL).copied();
         let rate = kind.filter(|_| chance.named("any kind").hits(HALF));
         Self {
+            rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
+            happenings: with_after_the_verdict(happening::directed(chance.named("happenings")), chance),
+            ..Self::setting(seed)
+        }
+    }
+
+    /// What every drawn run has, without a fault yet.
+    fn setting(seed: u64) -> Self {
+        let chance = Chance::of_seed(seed);
+        Self {
             daemons: if chance.named("daemons").hits(HALF) { 2 } else { 1 },
+            balancers: balancers(chance),
+            size: size(chance),
+            without_slots: without_slots(chance),
+            latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             tick_ms: chance.named("tick").one_of(&TICKS_MS).copied().unwrap_or(2_000),
             clocks_off_ms: chance.named("clocks").one_of(&CLOCKS_OFF_MS).copied().unwrap_or(0),
             keep_old_ms: keep_old_ms(chance),
             buckets: Buckets::drawn(chance),
-            balancers: balancers(chance),
-            size: size(chance),
-            without_slots: without_slots(chance),
-            rates: rate.into_iter().map(|kind| (kind, kind.per_million_max())).collect(),
-            happenings: with_after_the_verdict(happening::directed(chance.named("happenings")), chance),
             aimed: strike::aimed(chance.named("aimed")),
-            latency_ms_max: if chance.named("latency").hits(HALF) { LATENCY_MS_MAX } else { 0 },
             ..Self::calm(seed, Script::drawn(chance.named("script")))
         }
     }

@@ -66,6 +66,11 @@ impl App {
         }
     }
 
+    /// It takes new clients.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == AppState::Serving
+    }
+
     /// Since when a check of the load balancer may pass.
     pub(super) fn well_since_ms(&self) -> u64 {
         self.illness.map_or(self.started_at_ms, |illness| illness.until_ms.max(self.started_at_ms))
@@ -119,7 +124,7 @@ impl State {
     }
 
     pub(super) fn list(&self, id: &InstanceId) -> Vec<BoardRow> {
-        let app = self.machines.get(id).and_then(|machine| machine.app.as_ref());
+        let app = self.process(id);
         let boards = app.into_iter().flat_map(|app| &app.boards);
         let row = |(board, held): (&BoardId, &Held)| BoardRow {
             board: board.clone(),
@@ -278,7 +283,22 @@ impl State {
         }
     }
 
-    /// The process that runs on an instance.
+    /// The process that runs on an instance, if there is one.
+    pub(super) fn process(&self, id: &InstanceId) -> Option<&App> {
+        self.machines.get(id)?.app.as_ref()
+    }
+
+    /// All that run, by their instances.
+    pub(super) fn processes(&self) -> impl Iterator<Item = (&InstanceId, &App)> {
+        self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)))
+    }
+
+    /// Its process answers, and takes new clients.
+    pub(super) fn takes_clients(&self, id: &InstanceId) -> bool {
+        self.process(id).is_some_and(App::is_open)
+    }
+
+    /// The process that runs on an instance, to be changed.
     pub(super) fn app(&mut self, id: &InstanceId) -> Result<&mut App, CallError> {
         let app = self.machines.get_mut(id).and_then(|machine| machine.app.as_mut());
         app.ok_or_else(|| CallError::retry(format!("{id} refuses the connection")))

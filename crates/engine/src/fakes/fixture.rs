@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_domain::app::AppState;
 use segue_domain::ids::{
     BoardId, Commit, Environment, ForwardArn, GroupArn, ImageId, InstanceId, PoolName, Region, Route,
     ServiceName, SubnetId, TemplateId, Version,
@@ -17,7 +16,7 @@ use segue_domain::service::{
 use segue_domain::target::{Targets, Weights};
 use segue_journal::{MemoryStore, Owner, Scope, Store};
 
-use super::floors::Promised;
+use super::floors::{Floors, Promised};
 use super::machine::{Fate, Machine};
 use super::shares::Readings;
 use super::state::{Registration, Sight, State};
@@ -69,8 +68,7 @@ impl State {
             balancers,
             rows: BTreeMap::new(),
             users: Users::default(),
-            floor: 0,
-            floors: Vec::new(),
+            floors: Floors::default(),
             promised: Promised::default(),
             decided_ms: BTreeMap::new(),
             sight: Sight::Clear,
@@ -161,8 +159,7 @@ impl FakeWorld {
         }
         state.users.begin(boards);
         // Nobody is healthy by the load balancer's word yet: what must stay is known when a release begins.
-        state.floor = 0;
-        state.floors.clear();
+        state.floors = Floors::default();
         state.promised = Promised::default();
     }
 
@@ -386,8 +383,7 @@ impl FakeWorld {
     /// Who takes new boards.
     pub fn open_servers(&self) -> BTreeSet<InstanceId> {
         let state = self.now();
-        let apps = state.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
-        apps.filter(|(_, app)| app.state == AppState::Serving).map(|(id, _)| id.clone()).collect()
+        state.processes().filter(|(_, app)| app.is_open()).map(|(id, _)| id.clone()).collect()
     }
 
     pub fn announced(&self) -> Vec<String> {

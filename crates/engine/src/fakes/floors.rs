@@ -8,13 +8,39 @@ use segue_domain::service::Balancer;
 use super::FakeWorld;
 use super::state::State;
 
+/// How many servers must take new clients.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Floors {
+    pub(super) in_all: usize,
+    /// The same at each load balancer, in order; none where there is only one.
+    pub(super) at_each: Vec<usize>,
+}
+
+impl Floors {
+    /// At one load balancer, by its place among them.
+    pub(super) fn at(&self, place: usize) -> usize {
+        self.at_each.get(place).copied().unwrap_or(self.in_all)
+    }
+
+    /// No more than so many are asked for, in all or at one load balancer: who is not asked for there is not asked for in
+    /// all.
+    fn lower_to(&mut self, place: Option<usize>, able: usize) {
+        let Some(place) = place else {
+            self.in_all = self.in_all.min(able);
+            return;
+        };
+        if let Some(floor) = self.at_each.get_mut(place) {
+            let before = std::mem::replace(floor, able.min(*floor));
+            self.in_all = self.in_all.saturating_sub(before - *floor);
+        }
+    }
+}
+
 /// What was there when the release began.
 #[derive(Debug, Default)]
 pub(super) struct Promised {
-    /// So many must stay, in all.
-    pub(super) floor: usize,
-    /// The same at each load balancer, in order; none where there is only one.
-    pub(super) floors: Vec<usize>,
+    /// So many must stay.
+    pub(super) floors: Floors,
     /// To so many new clients were led at each load balancer.
     pub(super) there: Vec<usize>,
 }
@@ -25,34 +51,26 @@ impl FakeWorld {
     pub fn expect_floor(&self, floor: u32) {
         let mut state = self.now();
         let led_at = |at| distinct(state.led_to(at).map(|(id, _)| id));
-        let floor = usize::try_from(floor).unwrap_or(usize::MAX).min(led_at(None));
+        let in_all = usize::try_from(floor).unwrap_or(usize::MAX).min(led_at(None));
         let there = state.balancers.iter().map(|balancer| led_at(Some(balancer))).collect();
-        state.promised = Promised { floor, floors: state.floors_for(floor), there };
-        state.floor = floor.min(state.able(None));
+        let floors = Floors { in_all, at_each: state.floors_for(in_all) };
         let able = state.able_at_each(|_| true);
-        state.floors = state.promised.floors.iter().zip(able).map(|(floor, able)| able.min(*floor)).collect();
+        let at_each = floors.at_each.iter().zip(able).map(|(floor, able)| able.min(*floor)).collect();
+        state.floors = Floors { in_all: in_all.min(state.able(None)), at_each };
+        state.promised = Promised { floors, there };
     }
 
     /// A person says that so many are enough, in all or at one load balancer.
     pub fn expect_no_more(&self, at: Option<&ForwardArn>, able: u32) {
         let mut state = self.now();
         let able = usize::try_from(able).unwrap_or(usize::MAX);
-        let Some(at) = at else {
-            state.floor = state.floor.min(able);
-            state.promised.floor = state.promised.floor.min(able);
+        let place_of = |at: &ForwardArn| state.balancers.iter().position(|it| it.forward == *at);
+        let place = at.and_then(place_of);
+        if at.is_some() && place.is_none() {
             return;
-        };
-        let Some(place) = state.balancers.iter().position(|balancer| balancer.forward == *at) else { return };
-        let lower = |floors: &mut Vec<usize>| {
-            let Some(floor) = floors.get_mut(place) else { return 0 };
-            let before = std::mem::replace(floor, able.min(*floor));
-            before - *floor
-        };
-        // Who is not asked for there is not asked for in all.
-        let less = lower(&mut state.floors);
-        state.floor = state.floor.saturating_sub(less);
-        let less = lower(&mut state.promised.floors);
-        state.promised.floor = state.promised.floor.saturating_sub(less);
+        }
+        state.floors.lower_to(place, able);
+        state.promised.floors.lower_to(place, able);
     }
 }
 
@@ -74,22 +92,24 @@ impl State {
     /// Who died or fell ill was taken away by nobody: what is left is what must stay, until somebody is there again.
     pub(super) fn lower_the_floors(&mut self) {
         let able = self.able_at_each(|_| true);
-        self.floor = self.floor.min(self.as_before(&able));
-        self.floors.iter_mut().zip(able).for_each(|(floor, able)| *floor = able.min(*floor));
+        self.floors.in_all = self.floors.in_all.min(self.as_before(&able));
+        self.floors.at_each.iter_mut().zip(able).for_each(|(floor, able)| *floor = able.min(*floor));
     }
 
     /// What came in the place of who was lost, or came back, must stay as what was there before; who is well again, as soon
     /// as that can be known.
     pub(super) fn raise_the_floors(&mut self) {
+        let (floors, promised) = (&self.floors, &self.promised.floors);
         let are_kept =
-            self.floors.iter().zip(&self.promised.floors).all(|(floor, promised)| floor >= promised);
-        if are_kept && self.floor >= self.promised.floor {
+            floors.at_each.iter().zip(&promised.at_each).all(|(floor, promised)| floor >= promised);
+        if are_kept && floors.in_all >= promised.in_all {
             return;
         }
         let able = self.able_at_each(|id| !self.is_well_unseen(id));
-        self.floor = self.floor.max(self.as_before(&able).min(self.promised.floor));
-        let floors = self.floors.iter().zip(&self.promised.floors).zip(able);
-        self.floors = floors.map(|((floor, promised), able)| able.min(*promised).max(*floor)).collect();
+        let in_all = floors.in_all.max(self.as_before(&able).min(promised.in_all));
+        let at_each = floors.at_each.iter().zip(&promised.at_each).zip(able);
+        let at_each = at_each.map(|((floor, promised), able)| able.min(*promised).max(*floor)).collect();
+        self.floors = Floors { in_all, at_each };
     }
 
     /// How many servers get new clients, of this load balancer or of all.

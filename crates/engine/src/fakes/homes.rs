@@ -1,6 +1,5 @@
 //! At which load balancer a server stands, and that boards stay at theirs: their users come there.
 
-use segue_domain::app::AppState;
 use segue_domain::ids::InstanceId;
 use segue_domain::moves::Wave;
 use segue_domain::service::Balancer;
@@ -15,8 +14,7 @@ impl State {
     /// A board goes to an open server only, and to none of another load balancer while one of its own could have it.
     pub(super) fn watch_the_move(&mut self, item: &MoveItem, from: &InstanceId, to: &InstanceId) {
         let board = &item.board;
-        let app = self.machines.get(to).and_then(|machine| machine.app.as_ref());
-        if app.is_some_and(|app| app.state != AppState::Serving) {
+        if self.process(to).is_some_and(|app| !app.is_open()) {
             self.violation(Law::MovesHaveAPlace, format!("{board} was moved to {to}, which is closed"));
         }
         if let Some(nearer) = self.nearer(item, from, to) {
@@ -51,7 +49,7 @@ impl State {
     /// Since when it has been open, healthy at this load balancer, known by its route and listed; none when it is not.
     fn takes_boards_since(&self, at: &Balancer, id: &InstanceId) -> Option<u64> {
         let machine = self.machines.get(id)?;
-        let app = machine.app.as_ref().filter(|app| app.state == AppState::Serving)?;
+        let app = machine.app.as_ref().filter(|app| app.is_open())?;
         let tagged_ms = match machine.untagged {
             Some(untagged) => untagged.to_ms?,
             None => 0,
@@ -80,6 +78,7 @@ impl FakeWorld {
 
 #[cfg(test)]
 mod tests {
+    use segue_domain::app::AppState;
     use std::time::Duration;
 
     use segue_domain::ids::{BoardId, MoveId};

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use segue_domain::app::AppState;
 use segue_domain::ids::InstanceId;
 
 use super::FakeWorld;
-use super::app::App;
 use super::balancer::CHECKS_MS;
 use super::state::State;
 
@@ -41,7 +39,7 @@ impl FakeWorld {
 impl State {
     /// It is open, and ill, and whoever does something now could not know: it is counted as before.
     pub(super) fn fell_ill_unseen(&self, id: &InstanceId) -> bool {
-        let open = self.process(id).filter(|app| app.state == AppState::Serving);
+        let open = self.process(id).filter(|app| app.is_open());
         let illness = open.and_then(|app| app.illness).filter(|illness| illness.is_seen_at(self.now_ms));
         illness.is_some_and(|illness| !self.could_be_known(illness.from_ms))
     }
@@ -52,16 +50,13 @@ impl State {
         let over = illness.filter(|illness| !illness.is_seen_at(self.now_ms));
         over.is_some_and(|illness| !self.could_be_known(illness.until_ms))
     }
-
-    fn process(&self, id: &InstanceId) -> Option<&App> {
-        self.machines.get(id)?.app.as_ref()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use segue_domain::app::AppState;
     use segue_domain::ids::GroupArn;
     use segue_domain::instance::InstanceState;
     use segue_domain::target::TargetHealth;
@@ -104,12 +99,12 @@ mod tests {
         let (world, servers) = fleet().await;
         world.fall_ill(&servers[0], MINUTE);
         assert_eq!(health(&world, &servers[0]), TargetHealth::Unhealthy);
-        assert_eq!(world.now().floor, 1);
+        assert_eq!(world.now().floors.in_all, 1);
         tokio::time::sleep(MINUTE + Duration::from_secs(5)).await;
         assert_eq!(health(&world, &servers[0]), TargetHealth::Healthy);
-        assert_eq!(world.now().floor, 1, "nobody could know yet");
+        assert_eq!(world.now().floors.in_all, 1, "nobody could know yet");
         tokio::time::sleep(A_WHILE).await;
-        assert_eq!(world.now().floor, 2);
+        assert_eq!(world.now().floors.in_all, 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use segue_domain::app::AppState;
 use segue_domain::ids::{BoardId, GroupArn, InstanceId};
 use segue_domain::instance::Origin;
 use segue_domain::service::Balancer;
@@ -36,8 +35,7 @@ impl State {
             if self.is_in_a_group(id) {
                 self.violation(Law::NoEndInTraffic, format!("{id} was {how} while a target group lists it"));
             }
-            let app = self.machines.get(id).and_then(|machine| machine.app.as_ref());
-            if app.is_some_and(|app| app.has_served && app.state == AppState::Serving) {
+            if self.process(id).is_some_and(|app| app.has_served && app.is_open()) {
                 self.violation(Law::NoEndWhileOpen, format!("{id} was {how} while it takes new boards"));
             }
         }
@@ -67,16 +65,16 @@ impl State {
         }
     }
 
-    /// As many serve as did when the story began, before or after what is done: in all, and at each load balancer.
+    /// No fewer serve than must stay, before or after what is done: in all, and at each load balancer.
     pub(super) fn watch_capacity(&mut self, when: &str) {
         self.watch_capacity_of_all(when);
         self.watch_capacity_of_each(when, |_| true);
     }
 
-    /// As many serve as did when the story began. Who died or fell ill a moment ago, and has a share, is counted: whoever did
-    /// it could not know.
+    /// No fewer serve than must stay, in all. Who died or fell ill a moment ago, and has a share, is counted: whoever did it
+    /// could not know.
     pub(super) fn watch_capacity_of_all(&mut self, when: &str) {
-        let floor = self.floor;
+        let floor = self.floors.in_all;
         if let Some((law, able)) = self.shortfall(None, floor) {
             self.violation(law, format!("{when}: {able} serve, and the floor is {floor}"));
         }
@@ -85,7 +83,8 @@ impl State {
     /// The same at each of several load balancers at which something was done: whoever comes to one is not sent to
     /// another.
     pub(super) fn watch_capacity_of_each(&mut self, when: &str, is_touched: impl Fn(&Balancer) -> bool) {
-        let touched = self.balancers.iter().zip(&self.floors).filter(|(balancer, _)| is_touched(balancer));
+        let touched =
+            self.balancers.iter().zip(&self.floors.at_each).filter(|(balancer, _)| is_touched(balancer));
         let short = touched.filter_map(|(balancer, floor)| {
             let (law, able) = self.shortfall(Some(balancer), *floor)?;
             Some((law, format!("{when}: {able} serve at {}, and its floor is {floor}", balancer.forward)))
@@ -228,7 +227,7 @@ impl State {
         for (board, row) in &self.rows {
             let named = [(&row.owner, row.epoch)];
             let held = holders.remove(board).unwrap_or_default();
-            let waits_for_a_server = held.is_empty() && self.floor == 0 && self.is_dead(&row.owner);
+            let waits_for_a_server = held.is_empty() && self.floors.in_all == 0 && self.is_dead(&row.owner);
             if held != named && !waits_for_a_server {
                 wrong.push(format!("{}: {board} is owned by {named:?} and held by {held:?}", Law::OneOwner));
             }
@@ -275,6 +274,7 @@ impl FakeWorld {
 
 #[cfg(test)]
 mod tests {
+    use segue_domain::app::AppState;
     use std::time::Duration;
 
     use segue_domain::effect::LaunchBatch;
@@ -335,8 +335,8 @@ mod tests {
 
     /// Nothing must stay at either load balancer by itself, only in both together.
     fn forget_floors_of_each(state: &mut State) {
-        state.floors = vec![0, 0];
-        state.promised.floors = vec![0, 0];
+        state.floors.at_each = vec![0, 0];
+        state.promised.floors.at_each = vec![0, 0];
     }
 
     fn told(world: &FakeWorld) -> String {
@@ -346,7 +346,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_servers_do_not_divide_the_first_load_balancers_keep_one_more() {
         let world = promised(3).await;
-        assert_eq!(world.now().floors, [2, 1]);
+        assert_eq!(world.now().floors.at_each, [2, 1]);
         close(&world, 3);
         assert!(told(&world).contains("1 serve at forward, and its floor is 2"), "{}", told(&world));
     }
@@ -383,11 +383,11 @@ mod tests {
         let world = promised(4).await;
         world.die(&server(1));
         world.die(&server(3));
-        assert_eq!(world.now().floors, [0, 2]);
+        assert_eq!(world.now().floors.at_each, [0, 2]);
         world.join(FIRST);
         tokio::time::sleep(A_WHILE).await;
-        assert_eq!(world.now().floors, [1, 2]);
-        assert_eq!(world.now().floor, 3);
+        assert_eq!(world.now().floors.at_each, [1, 2]);
+        assert_eq!(world.now().floors.in_all, 3);
         close(&world, 5);
         assert!(
             told(&world).contains("S7") && told(&world).contains("0 serve at forward"),
@@ -402,7 +402,7 @@ mod tests {
         world.join(FIRST);
         tokio::time::sleep(A_WHILE).await;
         world.die(&server(2));
-        assert_eq!(world.now().floor, 2, "three serve, one of them too many");
+        assert_eq!(world.now().floors.in_all, 2, "three serve, one of them too many");
         tokio::time::sleep(A_WHILE).await;
         close(&world, 4);
         assert_eq!(told(&world), "");
@@ -440,7 +440,7 @@ mod tests {
         state.weights.extend([(first, 0), (other, 1)]);
         state.watch_capacity_of_shares(&second.forward);
         assert_eq!(state.violations, Vec::<String>::new(), "four serve");
-        (state.floor, state.promised.floor) = (5, 5);
+        (state.floors.in_all, state.promised.floors.in_all) = (5, 5);
         state.machines.get_mut(&server(2)).expect("it runs").instance.version = Version::new("another");
         state.watch_capacity_of_shares(&second.forward);
         assert_eq!(state.violations, Vec::<String>::new(), "their versions differ");

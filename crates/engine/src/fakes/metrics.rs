@@ -61,14 +61,12 @@ impl FakePort {
 impl State {
     /// Boards on each server, as they would be counted now.
     pub(super) fn counts(&self) -> BTreeMap<InstanceId, u64> {
-        let apps = self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
-        apps.map(|(id, app)| (id.clone(), app.count())).collect()
+        self.processes().map(|(id, app)| (id.clone(), app.count())).collect()
     }
 }
 
 fn sample<T>(state: &State, id: &InstanceId, number: impl Fn(&State, &InstanceId, &App) -> T) -> Reading<T> {
-    let app = |id| state.machines.get(id).and_then(|machine| machine.app.as_ref());
-    match (state.sight, app(id)) {
+    match (state.sight, state.process(id)) {
         (Sight::Empty, _) | (_, None) => Reading::Unknown(Why::Missing),
         (Sight::Partial, Some(_)) if place(state, id) % 4 == 1 => Reading::Unknown(Why::Missing),
         (Sight::Partial, Some(_)) if place(state, id) % 4 == 3 => {
@@ -85,8 +83,7 @@ fn sample<T>(state: &State, id: &InstanceId, number: impl Fn(&State, &InstanceId
 
 /// The process that comes after it, of those that are there.
 fn next<'s>(state: &'s State, id: &InstanceId) -> Option<&'s App> {
-    let living = || state.machines.iter().filter_map(|(other, it)| Some((other, it.app.as_ref()?)));
-    let next = living().find(|(other, _)| *other > id).or_else(|| living().next());
+    let next = state.processes().find(|(other, _)| *other > id).or_else(|| state.processes().next());
     next.map(|(_, app)| app)
 }
 

@@ -85,7 +85,7 @@ impl State {
     /// Users that were led to somebody before are so still. The floors do not say that where all are ill, for then they
     /// ask for nobody.
     pub(super) fn watch_who_was_led(&mut self, before: &[bool], when: &str) {
-        let is_promised = |place: usize| *self.promised.floors.get(place).unwrap_or(&self.promised.floor) > 0;
+        let is_promised = |place| self.promised.floors.at(place) > 0;
         let lost = self.balancers.iter().enumerate().zip(before).find(|((place, balancer), was_led)| {
             let is_led = self.led_to(Some(balancer)).next().is_some();
             **was_led && !is_led && is_promised(*place) && self.died_unseen_at(Some(balancer)) == 0

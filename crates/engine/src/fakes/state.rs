@@ -8,7 +8,7 @@ use segue_domain::instance::Image;
 use segue_domain::service::Balancer;
 use segue_domain::target::Weights;
 
-use super::floors::Promised;
+use super::floors::{Floors, Promised};
 use super::machine::{Fate, Machine};
 use super::shares::Readings;
 use super::trouble::Troubles;
@@ -39,11 +39,9 @@ pub(super) struct State {
     /// The ownership table: it changes by compare-and-set only.
     pub(super) rows: BTreeMap<BoardId, OwnerRow>,
     pub(super) users: Users,
-    /// So many servers took new clients when the story began.
-    pub(super) floor: usize,
-    /// The same at each load balancer, in order; none where there is only one.
-    pub(super) floors: Vec<usize>,
-    /// A death lowers what must stay, and whoever comes back raises it again, up to this.
+    /// So many servers must take new clients now.
+    pub(super) floors: Floors,
+    /// Who dies or falls ill lowers what must stay; whoever comes back, or is well again, raises it, up to this.
     pub(super) promised: Promised,
     /// When the wave of each move was decided on, as far as it was told.
     pub(super) decided_ms: BTreeMap<MoveId, u64>,

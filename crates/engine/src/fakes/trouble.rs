@@ -270,15 +270,12 @@ impl FakeWorld {
     /// A process answers there, and had a board once.
     pub fn has_served(&self, id: &InstanceId) -> bool {
         let state = self.now();
-        state.machines.get(id).and_then(|machine| machine.app.as_ref()).is_some_and(|app| app.has_served)
+        state.process(id).is_some_and(|app| app.has_served)
     }
 
     /// Its process answers, and takes new clients.
     pub fn serves(&self, id: &InstanceId) -> bool {
-        let state = self.now();
-        let takes =
-            |machine: &Machine| machine.app.as_ref().is_some_and(|app| app.state == AppState::Serving);
-        state.machines.get(id).is_some_and(takes)
+        self.now().takes_clients(id)
     }
 
     /// New clients are led to it, and it takes them, as soon as it is well.
@@ -289,7 +286,7 @@ impl FakeWorld {
     /// What a server says of itself; none while no process answers.
     pub fn app_state(&self, id: &InstanceId) -> Option<AppState> {
         let state = self.now();
-        state.machines.get(id)?.app.as_ref().map(|app| app.state)
+        state.process(id).map(|app| app.state)
     }
 
     /// The first board that it holds.

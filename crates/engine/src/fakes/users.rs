@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use segue_domain::app::{AppState, BoardState};
+use segue_domain::app::BoardState;
 use segue_domain::ids::{BoardId, GroupArn, InstanceId};
 use segue_domain::service::Balancer;
 use segue_domain::target::TargetHealth;
@@ -61,8 +61,7 @@ impl State {
         if self.rows.len() < self.users.boards_wanted {
             return;
         }
-        let left = self.machines.iter().filter_map(|(id, machine)| Some((id, machine.app.as_ref()?)));
-        let open = left.filter(|(_, app)| app.state == AppState::Serving).filter_map(|(id, app)| {
+        let open = self.processes().filter(|(_, app)| app.is_open()).filter_map(|(id, app)| {
             let mut newest_first = app.boards.iter().rev();
             let (board, _) = newest_first.find(|(_, held)| held.state == BoardState::Active)?;
             Some((board, id))
@@ -81,14 +80,14 @@ impl State {
     fn open_one(&mut self) {
         let place = self.by_chance();
         let choice = self.reached(self.balancers.get(place));
-        let boards = |id: &InstanceId| self.machines.get(id)?.app.as_ref().map(|app| app.boards.len());
+        let boards = |id: &InstanceId| self.process(id).map(|app| app.boards.len());
         let fewest = choice.into_iter().min_by_key(|id| (boards(id), id.clone()));
         match fewest {
             Some(id) => {
                 self.open_board(&id);
             }
             // Where all died nobody can be found.
-            None if self.floors.get(place).copied().unwrap_or(self.floor) == 0 => {}
+            None if self.floors.at(place) == 0 => {}
             // Those with a share died a moment ago: for as long as that is not held against whoever gave it to them
             // (`watch_capacity`), neither is what users find meanwhile.
             None if self.shared(self.balancers.get(place)).any(|(id, _)| self.died_unseen(id)) => {}
@@ -119,17 +118,15 @@ impl State {
         at: Option<&'s Balancer>,
     ) -> impl Iterator<Item = (&'s InstanceId, &'s Registration)> {
         self.shared(at).filter(|(id, target)| {
-            let app = self.machines.get(*id).and_then(|machine| machine.app.as_ref());
             let health = self.health(id, **target);
             let is_checked = matches!(health, TargetHealth::Healthy | TargetHealth::Unhealthy);
-            is_checked && app.is_some_and(|app| app.state == AppState::Serving)
+            is_checked && self.takes_clients(id)
         })
     }
 
     /// Whom the next user may reach: of each group with a share the healthy ones, or where none is, those that fail its
     /// checks; another group is never taken in its place. Source: ELB, "Target group health", fail open.
     pub(super) fn reached(&self, at: Option<&Balancer>) -> BTreeSet<InstanceId> {
-        let led_to: BTreeSet<&InstanceId> = self.led_to(at).map(|(id, _)| id).collect();
         let balancers =
             self.balancers.iter().filter(|balancer| at.is_none_or(|at| at.forward == balancer.forward));
         let groups = balancers.flat_map(Balancer::forwarded).filter(|group| self.has_share(group));
@@ -141,7 +138,7 @@ impl State {
             let wanted = if any_healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy };
             targets.iter().filter(is(wanted)).map(|(id, _)| id)
         });
-        of_group.filter(|id| led_to.contains(id)).cloned().collect()
+        of_group.filter(|id| self.takes_clients(id)).cloned().collect()
     }
 
     /// The targets of all groups that have a share, of this load balancer or of whichever.
