@@ -4,6 +4,7 @@
 //! asks.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use segue_domain::ids::{ForwardArn, GroupArn, Route};
 use segue_domain::service::{Balancer, Routing, Slot};
@@ -21,6 +22,9 @@ const SLOTS_MAX: usize = 100;
 /// Each is looked at in every look.
 const BALANCERS_MAX: usize = 8;
 const SHARE_MAX: u32 = 1_000;
+/// Every action on load balancers together.
+/// Source: Elastic Load Balancing API, request throttling: ten tokens a second come back.
+const CALLS_PER_S: u64 = 10;
 
 /// The load balancers under the key `routing`.
 pub(super) fn read(service: &mut Table<'_>, region: Option<&Placed<String>>) -> Option<Routing> {
@@ -112,6 +116,26 @@ fn agree(service: &Table<'_>, region: Option<&Placed<String>>, all: &[BalancerAt
     all_have_slots(service, all);
     if let Some(region) = region {
         arn::all_are_in(service, region, &forwards, &groups);
+    }
+}
+
+/// Some looks read each group and each forward, by a call each. One that takes most of the age at which it is too old leaves
+/// no time to act on it, and the release would wait for a younger one for ever.
+pub(super) fn fits_a_look(service: &Table<'_>, routing: &Routing, max_age: Duration) {
+    let calls = routing.balancers().map(|it| 1 + it.groups().count()).sum::<usize>();
+    let takes = Duration::from_secs(u64::try_from(calls).unwrap_or(u64::MAX).div_ceil(CALLS_PER_S));
+    let needed = takes * 4 / 3;
+    if max_age < needed {
+        let what = format!(
+            "{calls} target groups and forwards take {} to read at AWS's pace, and `max_age` is {}",
+            shape::spoken(takes),
+            shape::spoken(max_age)
+        );
+        let hint = format!(
+            "write `max_age = \"{}s\"` or more in `[service.patience]`, or list fewer slots",
+            needed.as_secs() + 1
+        );
+        service.report("routing", what, hint);
     }
 }
 

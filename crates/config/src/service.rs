@@ -57,6 +57,9 @@ fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceCon
     let full = table.table("full").and_then(policy::full);
     let handover = table.table("handover").and_then(policy::handover);
     let patience = table.table("patience").and_then(policy::patience);
+    if let (Some(routing), Some(patience)) = (&routing, &patience) {
+        routing::fits_a_look(&table, routing, patience.max_age);
+    }
     table.done();
     let (launch, warm_port) = launch?;
     let service = Service {

@@ -17,6 +17,8 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse("segue.toml", text, &environment()).map_err(|mistakes| mistakes.to_string())
 }
 
+const GROUPS: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup";
+
 const SMALL: &str = r#"
 [daemon]
 journal = "/var/lib/segue/journal.db"
@@ -67,6 +69,23 @@ fn what_is_left_out_has_the_documented_value() {
     assert!(service.routing.slots().next().is_none());
     assert_eq!(service.launch.size, None);
     assert!(service.launch.types.is_empty());
+}
+
+/// Every look would be too old to be acted on.
+#[test]
+fn more_target_groups_than_can_be_read_in_time_are_told_with_the_age_that_they_need() {
+    let slots = |count: usize| {
+        let slot =
+            |n| format!("[[service.routing.slots]]\nroute = \"s{n}\"\ngroup = \"{GROUPS}/slot-{n}/03\"\n");
+        (0..count).map(slot).collect::<String>()
+    };
+    let with_age =
+        |slots: String, age: &str| format!("{SMALL}{slots}[service.patience]\nmax_age = \"{age}\"\n");
+    parse(&with_age(slots(100), "45s")).expect("that is time enough");
+    let mistakes = parse(&with_age(slots(100), "14s")).expect_err("103 calls take 11 seconds");
+    assert!(mistakes.contains("103 target groups and forwards take 11s to read"), "{mistakes}");
+    assert!(mistakes.contains("write `max_age = \"15s\"` or more"), "{mistakes}");
+    parse(&with_age(slots(100), "15s")).expect("as the hint says");
 }
 
 /// The lease goes at once to who has its name: two of one name would end each other's work.
