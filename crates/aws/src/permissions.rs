@@ -158,9 +158,9 @@ fn judged(failure: Failure) -> Result<Answer, CallError> {
         }
         Some(_) => match class {
             Class::Refused => Ok(Answer::Unsaid(what)),
-            Class::Retry | Class::Unknown | Class::Bug => Err(CallError { class, what, lack: None }),
+            Class::Retry | Class::Unknown | Class::Bug => Err(CallError::of(class, what)),
         },
-        None => Err(CallError { class, what, lack: None }),
+        None => Err(CallError::of(class, what)),
     }
 }
 

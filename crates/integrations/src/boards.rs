@@ -23,7 +23,7 @@ use segue_handover::control::{ControlClient, ControlTarget, ControlTimeouts};
 use segue_handover::wire;
 
 use crate::http;
-use failure::{failed, id, in_time, refused_item};
+use failure::{failed, id, in_time, refused_item, said};
 
 /// Pages after which a list of boards is given up: a million boards are on no one server.
 const PAGES_MAX: usize = 1_000;
@@ -169,7 +169,7 @@ impl Boards for ContractBoards {
             let answer = client.prepare_all(requests?).await;
             let answer = answer.map_err(|error| failed("prepare", at, &error))?;
             outcomes.extend(answer.answers.into_iter().map(|item| {
-                let ready = item.result.into_result().map_err(|problem| problem.to_string())?;
+                let ready = item.result.into_result().map_err(|problem| said(&problem))?;
                 Ok(Prepared { seq: ready.seq.get(), connect: ready.connect.to_string() })
             }));
         }
@@ -187,7 +187,7 @@ impl Boards for ContractBoards {
                 answer
                     .answers
                     .into_iter()
-                    .map(|item| item.result.into_result().map(drop).map_err(|problem| problem.to_string())),
+                    .map(|item| item.result.into_result().map(drop).map_err(|problem| said(&problem))),
             );
         }
         Ok(outcomes)

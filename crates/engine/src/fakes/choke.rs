@@ -364,7 +364,7 @@ impl Passing {
         let method = self.method;
         let failure = |what: &What| match (what, when) {
             (What::FailBefore(class), When::Before) => {
-                Some(CallError { class: *class, what: format!("{method} was made to fail"), lack: None })
+                Some(CallError::of(*class, format!("{method} was made to fail")))
             }
             (What::Refuse(why), When::Before) => Some(CallError::refused(why.clone())),
             (What::FailAfter, When::After) => {

@@ -51,7 +51,7 @@ impl CallError {
     }
 
     /// Whatever another one answered, what goes into the journal and onto pages is bounded.
-    fn of(class: Class, what: impl Into<String>) -> Self {
+    pub fn of(class: Class, what: impl Into<String>) -> Self {
         Self { class, what: brief(what, WHAT_MAX_BYTES), lack: None }
     }
 }

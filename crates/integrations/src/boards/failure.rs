@@ -7,14 +7,18 @@ use segue_handover::control::{ControlError, ErrorClass, refusal_class};
 use segue_handover::wire::{BadText, Problem};
 
 pub(super) fn failed(call: &str, at: &Target, error: &ControlError) -> CallError {
-    let what = format!("{call} at {} failed: {}", at.instance, chain(error));
-    CallError { class: class(error.class()), what, lack: None }
+    CallError::of(class(error.class()), format!("{call} at {} failed: {}", at.instance, chain(error)))
 }
 
 /// One item of a plural answer that was a no.
 pub(super) fn refused_item(call: &str, at: &Target, problem: &Problem) -> CallError {
     let what = format!("{call} at {} was refused for one: {problem}", at.instance);
-    CallError { class: class(refusal_class(problem.code)), what, lack: None }
+    CallError::of(class(refusal_class(problem.code)), what)
+}
+
+/// What one item was answered, not longer than a journal takes.
+pub(super) fn said(problem: &Problem) -> String {
+    CallError::refused(problem.to_string()).what
 }
 
 fn class(class: ErrorClass) -> Class {

@@ -220,6 +220,23 @@ async fn a_plural_call_is_answered_item_by_item() {
     assert_eq!(server.asked()[0].body["moves"][0]["attach_rate_per_s"], 250);
 }
 
+/// What goes into the journal is bounded: one dump would be longer than a record may be.
+#[tokio::test]
+async fn what_a_server_says_is_cut_whatever_it_was_asked() {
+    let dump = json!({"code": "internal", "status": 500, "title": "no", "detail": "x".repeat(100_000)});
+    let answers = json!({"answers": [{"move": "m1", "board": "b1", "result": {"problem": dump}}]});
+    let server = Server::answering([(500, dump.clone()), (200, answers.clone()), (200, answers)]).await;
+    let closing = server.boards.close(&server.at).await.expect_err("it was refused");
+    let terms = StandbyTerms { ttl: Duration::from_mins(1), attach_rate_per_s: 250 };
+    let prepared = server.boards.prepare(&server.at, &[item()], terms).await.expect("answers");
+    let why = prepared[0].as_ref().expect_err("it was refused");
+    let moves = [(MoveId::new("m1"), BoardId::new("b1"))];
+    let end = server.boards.end(&server.at, &moves, EndOf::Release).await.expect_err("not yet");
+    for said in [&closing.what, why, &end.what] {
+        assert!((3_000..5_000).contains(&said.len()), "{} bytes", said.len());
+    }
+}
+
 #[tokio::test]
 async fn the_end_of_a_move_that_is_not_known_there_is_an_end() {
     let with = |code: &str| json!({"answers": [{"move": "m1", "board": "b1", "result": {"problem": problem(code, 409)}}]});
