@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::scope::{Acts, Progress, Scope, Taken, begun};
 use super::share::{self, Shares};
-use super::{capacity, configure, late, lost, registry};
+use super::{capacity, configure, late, lost, meanwhile, registry};
 use crate::app::{AppState, AppStatus, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
@@ -21,8 +21,13 @@ use crate::step::Step;
 use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
-    let ready = ready(scope)?;
-    if ready.is_done() { share::give(scope, Shares::Shared) } else { Ok(ready) }
+    let ready = ready(scope);
+    match &ready {
+        Ok(Progress::Done) => return share::give(scope, Shares::Shared),
+        Ok(Progress::Do(_)) | Err(Progress::Do(_)) => {}
+        Ok(_) | Err(_) => meanwhile::lead_to_the_new(scope)?,
+    }
+    ready
 }
 
 /// All of it but the share: registered, open, known by its slot, and healthy.

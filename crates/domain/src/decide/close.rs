@@ -4,7 +4,7 @@
 //! where they are; who joins a board that still lives on blue is led there. A new server that died is replaced
 //! (`replace`); whether the release can go on without it is what the floor says, and nothing else. When no new server of
 //! a load balancer gets users any more (known to be down, out of the groups to which they are led, or ill before a board is
-//! carried) and its old ones serve, it turns back at once; when they only say nothing it waits, as for any reading. Whoever
+//! carried) and its old ones can, it turns back at once; when they only say nothing it waits, as for any reading. Whoever
 //! joins the old ones meanwhile is closed with them (`join`).
 //! Assumptions: a server that is closed keeps its boards.
 //! If killed here: closing again changes nothing.
@@ -38,7 +38,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     if shares.is_done() { close_to_new(scope, &leaving) } else { Ok(shares) }
 }
 
-/// No new server of a load balancer gets users any more, and old ones of it serve: whoever waits for the new ones leaves
+/// No new server of a load balancer gets users any more, and old ones of it can: whoever waits for the new ones leaves
 /// the users without any server, and nobody launches new ones in their place. After the point of no return only waiting
 /// is left.
 fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
@@ -48,15 +48,22 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     let is_deserted = |front: &Front| {
         // What another load balancer does not answer keeps nobody's users waiting.
         let is_read = registry::is_read_at(scope, &front.forward);
-        is_read && no_new_serves(scope, front) && any_old_serves(scope, front)
+        is_read && no_new_serves(scope, front) && any_old_can_serve(scope, front)
     };
     let Some(front) = scope.plan().fronts.iter().find(|front| is_deserted(front)) else { return Ok(()) };
     let at = registry::at_balancer(scope, &front.forward);
     Err(Progress::Failed(format!("none of the new servers serves any more{at}, and the old ones can")))
 }
 
-fn any_old_serves(scope: &Scope<'_>, front: &Front) -> bool {
-    meanwhile::here(scope, front, &scope.state.blue).any(|id| capacity::is_healthy(scope, id))
+/// It serves; or it was taken out already, or stopped, and is brought in again faster than a new one is launched.
+fn any_old_can_serve(scope: &Scope<'_>, front: &Front) -> bool {
+    let is_there = |id: &InstanceId| scope.world.instance(id).is_some_and(|it| !it.state.is_gone());
+    let is_in = |id: &InstanceId| {
+        let mut said = registry::groups_at(scope, &front.forward).map(|it| registry::health(scope, it, id));
+        said.any(|health| !matches!(health, None | Some(TargetHealth::Unused | TargetHealth::Draining)))
+    };
+    let can_serve = |id: &InstanceId| capacity::is_healthy(scope, id) || (is_there(id) && !is_in(id));
+    meanwhile::here(scope, front, &scope.state.blue).any(can_serve)
 }
 
 /// Of those who were to come to it none gets users. A load balancer that was to have some, and has none left, counts as

@@ -18,7 +18,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
     if scope.state.was_entered(Step::Admit) {
         // Users do not wait for all that has to be known before anybody is ended.
-        meanwhile::let_the_users_in(scope)?;
+        meanwhile::let_the_users_in(scope)?.or_fail()?;
     }
     launch::settle(scope)?;
     let strays = launch::strays(scope);

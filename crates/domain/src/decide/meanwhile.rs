@@ -33,9 +33,23 @@ struct Wanted<'a> {
     bringing: Acts<'a>,
 }
 
-/// Opens whichever side can serve alone, and leads the users to it. Answers where that is the new one: they stay there
-/// until that changes.
-pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, Progress> {
+/// What became of the users.
+pub(super) struct LetIn<'a> {
+    /// Where the new side has them: they stay there until that changes.
+    pub(super) with_the_new: Vec<&'a Front>,
+    /// In whose words it was refused to lead them somewhere.
+    pub(super) refused: Option<String>,
+}
+
+impl LetIn<'_> {
+    /// A person is called where it was refused.
+    pub(super) fn or_fail(self) -> Result<(), Progress> {
+        self.refused.map_or(Ok(()), |why| Err(Progress::Failed(why)))
+    }
+}
+
+/// Opens whichever side can serve alone, and leads the users to it.
+pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<LetIn<'a>, Progress> {
     // Whatever step asks for it: what is done is the same, and has one name.
     let scope = &Scope { step: Step::Reopen, ..*scope };
     let (mut due, mut with_the_new, mut refused) = (Vec::new(), Vec::new(), None);
@@ -56,19 +70,22 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<Vec<&'a Front>, 
     }
     // Whether it was taken is looked at when all are up.
     begun(due)?;
-    refused.map_or(Ok(with_the_new), |why| Err(Progress::Failed(why)))
+    Ok(LetIn { with_the_new, refused })
 }
 
-/// None while the users find new servers.
+/// None while the users find new servers, which a canary has no part in: they are few, and nothing was closed for it.
 fn side_due(scope: &Scope<'_>, front: &Front) -> Option<Side> {
     let green = scope.state.green();
     if !here(scope, front, &green).any(|id| may_serve(scope, front, id)) {
         return Some(Side::Old);
     }
-    match (is_deserted(scope, front), leads_to_somebody(scope, front)) {
+    let had_users = share::groups_led_to(front, Shares::Before);
+    let serves = |id: &InstanceId| capacity::serves_in(scope, &had_users, id);
+    let goes_at_once = scope.plan().kind == Kind::Canary && here(scope, front, &scope.state.blue).any(serves);
+    match (is_deserted(scope, front), goes_at_once || !leads_to_somebody(scope, front)) {
         (true, _) => Some(Side::New),
-        (false, false) => Some(Side::Old),
-        (false, true) => None,
+        (false, true) => Some(Side::Old),
+        (false, false) => None,
     }
 }
 
@@ -95,26 +112,24 @@ fn to_the_old(wanted: &mut Wanted<'_>, scope: &Scope<'_>, front: &Front) -> Resu
     Ok(())
 }
 
-/// Answers whether some new one serves, and has them.
+/// Answers whether some new one has them: one that only does not answer the daemon serves by the load balancer's word.
 fn to_the_new(wanted: &mut Wanted<'_>, scope: &Scope<'_>, front: &Front) -> Result<bool, Progress> {
     let (green, groups) = (scope.state.green(), share::groups_led_to(front, Shares::After));
     // Where it had no old ones it has nobody after the way back, as before.
     if deserted_group(scope, front).is_some() {
         open_again(&mut wanted.opening, scope, &groups, here(scope, front, &green));
     }
-    let any_serves = here(scope, front, &green).any(|id| capacity::serves_in(scope, &groups, id));
-    if any_serves {
+    let has_users = |id: &InstanceId| capacity::is_healthy_in(scope, &groups, id) && !is_shut(scope, id);
+    let any_has = here(scope, front, &green).any(has_users);
+    if any_has {
         share::want(&mut wanted.leading, scope, front, Shares::After)?;
     }
-    Ok(any_serves)
+    Ok(any_has)
 }
 
 /// Gives users back to the old servers of each load balancer where all of them serve, whatever the others lack: where
-/// some are missing, whether there are enough in all is asked first. A canary serves beside all old ones, and goes then.
+/// some are missing, whether there are enough in all is asked first.
 pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<(), Progress> {
-    if scope.plan().kind == Kind::Canary {
-        return Ok(());
-    }
     let (blue, groups) = (&scope.state.blue, scope.plan().groups());
     let mut due = Vec::new();
     let fronts = scope.plan().fronts.iter();
@@ -127,6 +142,20 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
         due.extend(acts.into_begun());
     }
     begun(due)
+}
+
+/// Way out, before all new ones are in: where nobody is left to whom the users are led, whoever is in already has them.
+pub(super) fn lead_to_the_new(scope: &Scope<'_>) -> Result<(), Progress> {
+    let mut acts = Acts::new(scope);
+    for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
+        let new = scope.state.green();
+        let groups = BTreeSet::from_iter(front.green_group.clone());
+        let any_serves = here(scope, front, &new).any(|id| capacity::serves_in(scope, &groups, id));
+        if any_serves && !is_anybody_reached(scope, front) {
+            share::want(&mut acts, scope, front, Shares::Shared)?;
+        }
+    }
+    begun(acts.into_begun())
 }
 
 /// Each load balancer that had old servers has some of them still; else the wait for those who were there.

@@ -20,12 +20,12 @@ use crate::target::TargetHealth;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
-    registry::require_groups(scope, scope.plan().green_groups())?;
-    registry::require_tagged(scope, &scope.state.green())?;
     if let Some(why) = sick(scope) {
         return Ok(failed(scope, why));
     }
     share::ask_again(scope, Shares::Shared)?;
+    registry::require_groups(scope, scope.plan().green_groups())?;
+    registry::require_tagged(scope, &scope.state.green())?;
     match &scope.state.bake {
         None => begin(scope),
         // Judged by a person; that the new servers still serve was seen in this very pass.
@@ -89,14 +89,19 @@ fn failed(scope: &Scope<'_>, why: String) -> Progress {
     }
 }
 
-/// A new instance that is down or not healthy.
+/// A new instance that is down or not healthy. One that cannot be seen says nothing, and excuses no other.
 fn sick(scope: &Scope<'_>) -> Option<String> {
-    scope.state.green().into_iter().find_map(|id| {
-        if !scope.runs(&id) {
+    let green = scope.state.green();
+    let hidden: BTreeSet<&InstanceId> = registry::hidden(scope, &green).collect();
+    green.iter().filter(|id| !hidden.contains(id)).find_map(|id| {
+        if !scope.runs(id) {
             return Some(format!("{id} does not run any more"));
         }
-        let own = registry::green_group(scope, &id);
-        match own.and_then(|group| registry::health(scope, group, &id)) {
+        let own = registry::green_group(scope, id);
+        if own.is_some_and(|group| scope.world.targets(group).is_err()) {
+            return None;
+        }
+        match own.and_then(|group| registry::health(scope, group, id)) {
             Some(TargetHealth::Healthy) => None,
             Some(health) => Some(format!("{id} is {health} by the load balancer's word")),
             None => Some(format!("{id} was taken out of the load balancer")),

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
 use super::{admit, capacity, late, meanwhile, registry};
-use crate::decision::{Then, WaitingOn};
+use crate::decision::WaitingOn;
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::instance::InstanceState;
@@ -19,13 +19,18 @@ use crate::plan::Front;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
-    let with_the_new = meanwhile::let_the_users_in(scope)?;
-    let progress = give_all_back(scope, &with_the_new)?;
-    if let Progress::Failed(_) = progress {
+    let users = meanwhile::let_the_users_in(scope)?;
+    let taken = give_all_back(scope, &users.with_the_new);
+    let said = match taken {
+        Err(Progress::Do(_)) | Ok(Progress::Do(_)) => return taken,
+        // Nothing else is to be done.
+        Ok(_) | Err(_) => users.or_fail().and(taken),
+    };
+    if let Ok(Progress::Failed(_)) | Err(Progress::Failed(_)) = said {
         // A release that holds lets nobody in, and new servers may be lost as long as a wave is under way.
         late::require_way_out_ended(scope)?;
     }
-    Ok(progress)
+    said
 }
 
 fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
@@ -50,9 +55,7 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
         return Ok(acts.or_go_on(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
     }
     meanwhile::give_back(scope, with_the_new)?;
-    if let Some((group, missing)) = registry::unhealthy(scope, &wanted).pop_first() {
-        return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
-    }
+    // Whether it can be done without one that is ill is what the floor says, or a person, and nothing else.
     capacity::require_old(scope)?;
     meanwhile::require_old_ones(scope)?;
     // Who was just led to the new servers, for want of old ones, is not led back to nobody.
