@@ -1,7 +1,8 @@
 //! Step `admit`: every new instance is healthy by the load balancer's word, reachable by its slot, open, and
 //! has its share.
 //!
-//! Guarantees: registered at weight 0 first, so that health checks run; a share only when all are healthy.
+//! Guarantees: registered at weight 0 first, so that health checks run; a share only when all are healthy, or when nobody
+//! else is left to whom users could be led.
 //! Assumptions: slots are pre-provisioned; nobody else leases them.
 //! If killed here: leased slots are in the journal; registering again changes nothing.
 
@@ -25,7 +26,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     match &ready {
         Ok(Progress::Done) => return share::give(scope, Shares::Shared),
         Ok(Progress::Do(_)) | Err(Progress::Do(_)) => {}
-        Ok(_) | Err(_) => meanwhile::lead_to_the_new(scope)?,
+        Ok(_) | Err(_) => meanwhile::lead_to_whoever_is_in(scope)?,
     }
     ready
 }

@@ -79,7 +79,7 @@ fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     if level == 0 {
         return Ok(drain(scope, &leaving, left));
     }
-    let reached = reached(scope, &joined)?;
+    let reached = reached(scope, crossing.direction, &joined)?;
     if reached.is_empty() && !joined.is_empty() {
         let goal = WaitingOn::Settling { what: "routes", missing: joined.into_iter().collect() };
         return Ok(Progress::Wait(goal, Then::Hold));
@@ -182,12 +182,20 @@ fn joined(scope: &Scope<'_>, to: &BTreeSet<InstanceId>) -> Result<BTreeSet<Insta
     Ok(joined)
 }
 
-/// Those of them that boards may be carried to. One that comes in another's place may not be in its slot yet.
-fn reached(scope: &Scope<'_>, joined: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, Progress> {
+/// Those of them that boards may be carried to. One that comes in another's place, or is back, may not be in its slot yet.
+fn reached(
+    scope: &Scope<'_>,
+    direction: Direction,
+    joined: &BTreeSet<InstanceId>,
+) -> Result<BTreeSet<InstanceId>, Progress> {
     let arriving = scope.state.arriving();
+    let may_be_out = |id: &InstanceId| match direction {
+        Direction::Out => arriving.contains(id),
+        Direction::Back => scope.state.route(id).is_some(),
+    };
     let mut reached = BTreeSet::new();
     for id in joined {
-        let is_led_to = !arriving.contains(id) || admit::is_in_its_slot(scope, id);
+        let is_led_to = !may_be_out(id) || admit::is_in_its_slot(scope, id);
         if is_led_to && admit::can_be_reached(scope, id, scope.require_app(id)?) {
             reached.insert(id.clone());
         }

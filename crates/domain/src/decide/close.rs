@@ -55,14 +55,17 @@ fn turn_where_nobody_serves(scope: &Scope<'_>) -> Result<(), Progress> {
     Err(Progress::Failed(format!("none of the new servers serves any more{at}, and the old ones can")))
 }
 
-/// It serves; or it was taken out already, or stopped, and is brought in again faster than a new one is launched.
+/// It serves; or the release took it out already, or stopped it, and brings it in again faster than a new one is launched.
 fn any_old_can_serve(scope: &Scope<'_>, front: &Front) -> bool {
     let is_there = |id: &InstanceId| scope.world.instance(id).is_some_and(|it| !it.state.is_gone());
     let is_in = |id: &InstanceId| {
         let mut said = registry::groups_at(scope, &front.forward).map(|it| registry::health(scope, it, id));
         said.any(|health| !matches!(health, None | Some(TargetHealth::Unused | TargetHealth::Draining)))
     };
-    let can_serve = |id: &InstanceId| capacity::is_healthy(scope, id) || (is_there(id) && !is_in(id));
+    let was_taken_out =
+        |id: &InstanceId| scope.state.led_to.contains(id) || scope.state.asked_to_end.contains(id);
+    let can_come_back = |id: &InstanceId| is_there(id) && !is_in(id) && was_taken_out(id);
+    let can_serve = |id: &InstanceId| capacity::is_healthy(scope, id) || can_come_back(id);
     meanwhile::here(scope, front, &scope.state.blue).any(can_serve)
 }
 

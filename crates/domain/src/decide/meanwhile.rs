@@ -16,6 +16,7 @@ use super::{admit, capacity, late, registry};
 use crate::app::AppState;
 use crate::decision::{Then, WaitingOn};
 use crate::ids::{GroupArn, InstanceId};
+use crate::instance::InstanceState;
 use crate::plan::{Front, Kind};
 use crate::step::Step;
 use crate::target::TargetHealth;
@@ -37,7 +38,8 @@ struct Wanted<'a> {
 pub(super) struct LetIn<'a> {
     /// Where the new side has them: they stay there until that changes.
     pub(super) with_the_new: Vec<&'a Front>,
-    /// In whose words it was refused to lead them somewhere.
+    /// In whose words it was refused to lead them somewhere; none as long as old servers that others wait for come in: a
+    /// release that holds lets nobody in.
     pub(super) refused: Option<String>,
 }
 
@@ -53,6 +55,7 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<LetIn<'a>, Progr
     // Whatever step asks for it: what is done is the same, and has one name.
     let scope = &Scope { step: Step::Reopen, ..*scope };
     let (mut due, mut with_the_new, mut refused) = (Vec::new(), Vec::new(), None);
+    let mut somebody_waits = false;
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
         let Some(side) = side_due(scope, front) else { continue };
         let acts = || Acts::new(scope);
@@ -65,12 +68,25 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<LetIn<'a>, Progr
             Side::New => with_the_new.extend(to_the_new(&mut wanted, scope, front)?.then_some(front)),
         }
         let Wanted { opening, leading, bringing } = wanted;
+        somebody_waits |= leading.refusal().is_none() && is_awaited(scope, front);
         refused = refused.or_else(|| leading.refusal().map(str::to_owned));
         due.extend([opening, leading, bringing].into_iter().flat_map(Acts::into_begun));
     }
     // Whether it was taken is looked at when all are up.
     begun(due)?;
-    Ok(LetIn { with_the_new, refused })
+    Ok(LetIn { with_the_new, refused: refused.filter(|_| !somebody_waits) })
+}
+
+/// Its users find nobody, and an old server comes in: it starts, or is new in its group, or is just opened.
+fn is_awaited(scope: &Scope<'_>, front: &Front) -> bool {
+    let groups = share::groups_led_to(front, Shares::Before);
+    let comes = |health| matches!(health, None | Some(TargetHealth::Initial | TargetHealth::Healthy));
+    let comes_in = |id: &InstanceId| match scope.world.instance(id).map(|it| it.state) {
+        Some(InstanceState::Pending | InstanceState::Stopping | InstanceState::Stopped) => true,
+        Some(InstanceState::Running) => groups.iter().any(|it| comes(registry::health(scope, it, id))),
+        None | Some(InstanceState::ShuttingDown | InstanceState::Terminated) => false,
+    };
+    !is_anybody_reached(scope, front) && here(scope, front, &scope.state.blue).any(comes_in)
 }
 
 /// None while the users find new servers, which a canary has no part in: they are few, and nothing was closed for it.
@@ -144,15 +160,25 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
     begun(due)
 }
 
-/// Way out, before all new ones are in: where nobody is left to whom the users are led, whoever is in already has them.
-pub(super) fn lead_to_the_new(scope: &Scope<'_>) -> Result<(), Progress> {
+/// Way out, before all new ones are in: where nobody is left to whom the users are led, whoever is in already has them,
+/// until an old one serves again.
+pub(super) fn lead_to_whoever_is_in(scope: &Scope<'_>) -> Result<(), Progress> {
     let mut acts = Acts::new(scope);
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
-        let new = scope.state.green();
-        let groups = BTreeSet::from_iter(front.green_group.clone());
-        let any_serves = here(scope, front, &new).any(|id| capacity::serves_in(scope, &groups, id));
-        if any_serves && !is_anybody_reached(scope, front) {
+        let Ok(now) = scope.world.weights(&front.forward) else { continue };
+        let had_users = share::groups_led_to(front, Shares::Before);
+        let is_left =
+            |group: &GroupArn| registry::has_any(scope, group, |id| share::may_be_reached(scope, group, id));
+        let serves = |side: &BTreeSet<InstanceId>, groups: &BTreeSet<GroupArn>| {
+            here(scope, front, side).any(|id| capacity::serves_in(scope, groups, id))
+        };
+        let news = BTreeSet::from_iter(front.green_group.clone());
+        if !share::with_a_share(now).any(is_left) && serves(&scope.state.green(), &news) {
             share::want(&mut acts, scope, front, Shares::Shared)?;
+        } else if !share::with_a_share(now).any(|group| had_users.contains(group))
+            && serves(&scope.state.blue, &had_users)
+        {
+            share::want(&mut acts, scope, front, Shares::Before)?;
         }
     }
     begun(acts.into_begun())

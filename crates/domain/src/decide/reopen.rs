@@ -1,7 +1,7 @@
-//! Way back, step `reopen`: blue runs, is healthy and open, and has its old share.
+//! Way back, step `reopen`: blue runs and is open, enough of it is healthy, and it has its old share.
 //!
-//! Guarantees: new clients go to blue only when blue is healthy and open by the word of both; where no new server
-//! serves any more, to whoever of blue is, at once. It may begin beside waves, launches and commands of the way out, and
+//! Guarantees: new clients go to blue when enough of it is healthy and open by the word of both; where no new server
+//! serves any more, and where a canary is given up, to whoever of blue is, at once. It may begin beside waves, launches and commands of the way out, and
 //! ends after them: what the way out began can land no more when this is done.
 //! Assumptions: what the journey stopped can be started again.
 //! If killed here: everything is looked at again.
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scope::{Acts, Progress, Scope, Taken};
 use super::share::{self, Shares};
 use super::{admit, capacity, late, meanwhile, registry};
-use crate::decision::WaitingOn;
+use crate::decision::{Then, WaitingOn};
 use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::instance::InstanceState;
@@ -23,7 +23,6 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     let taken = give_all_back(scope, &users.with_the_new);
     let said = match taken {
         Err(Progress::Do(_)) | Ok(Progress::Do(_)) => return taken,
-        // Nothing else is to be done.
         Ok(_) | Err(_) => users.or_fail().and(taken),
     };
     if let Ok(Progress::Failed(_)) | Err(Progress::Failed(_)) = said {
@@ -55,8 +54,16 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
         return Ok(acts.or_go_on(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
     }
     meanwhile::give_back(scope, with_the_new)?;
-    // Whether it can be done without one that is ill is what the floor says, or a person, and nothing else.
-    capacity::require_old(scope)?;
+    // Whether it can be done without one that is ill is what the floor says, or a person, and nothing else; who is ill is
+    // told for as long as that may be over by itself.
+    let enough = capacity::require_old(scope);
+    let ill = registry::unhealthy(scope, &wanted).pop_first();
+    if let (Err(Progress::Wait(WaitingOn::Capacity { .. }, _)), Some((group, missing))) = (&enough, ill)
+        && scope.world.at < scope.patience_ends()
+    {
+        return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
+    }
+    enough?;
     meanwhile::require_old_ones(scope)?;
     // Who was just led to the new servers, for want of old ones, is not led back to nobody.
     let fronts: Vec<&Front> =

@@ -52,7 +52,7 @@ pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> T
     let mut acts = Acts::new(scope);
     let mut unread = None;
     for front in fronts {
-        // The others are not kept waiting for one that cannot be read.
+        // The others are not kept waiting for one that cannot be read, or is refused.
         if let Err(why) = want(&mut acts, scope, front, shares) {
             unread.get_or_insert(why);
         }
@@ -60,7 +60,8 @@ pub(super) fn give_at(scope: &Scope<'_>, fronts: &[&Front], shares: Shares) -> T
     match unread {
         Some(unread) if acts.is_idle() => Err(unread),
         Some(_) | None => {
-            Ok(acts.or_done(WaitingOn::Settling { what: "the new shares", missing: Vec::new() }))
+            let goal = WaitingOn::Settling { what: "the new shares", missing: Vec::new() };
+            Ok(if acts.is_idle() { Progress::Done } else { acts.or_go_on(goal) })
         }
     }
 }

@@ -131,7 +131,7 @@ impl Play {
                 self.stage.forgotten.remove(&InstanceId::new(*id));
             }
             ["terminated", id] => self.server(id).instance.state = InstanceState::Terminated,
-            ["healthy" | "unhealthy" | "unavailable" | "unread" | "read", what] => {
+            ["healthy" | "unhealthy" | "unavailable" | "unread" | "read" | "checking" | "checked", what] => {
                 self.load_balancer(words[0], what);
             }
             ["errors", id, count] => self.server(id).errors += count.parse::<u64>().unwrap(),
@@ -184,6 +184,12 @@ impl Play {
             "unavailable" => self.server(what).health = TargetHealth::Unavailable,
             "unread" => {
                 self.stage.unread.insert(group(what));
+            }
+            "checking" => {
+                self.stage.checking.insert(group(what));
+            }
+            "checked" => {
+                self.stage.checking.remove(&group(what));
             }
             _ => {
                 self.stage.unread.remove(&group(what));

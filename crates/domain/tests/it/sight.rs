@@ -89,7 +89,9 @@ impl Stage {
 
     pub(crate) fn targets(&self, name: &GroupArn) -> Targets {
         let health = |id: &InstanceId| match self.servers.get(id) {
-            Some(server) if server.instance.state == InstanceState::Running => server.health,
+            Some(server) if server.instance.state == InstanceState::Running => {
+                if self.checking.contains(name) { TargetHealth::Initial } else { server.health }
+            }
             Some(_) => TargetHealth::Unused,
             // Whoever launched it, it serves.
             None => TargetHealth::Healthy,

@@ -63,6 +63,8 @@ pub(crate) struct Stage {
     pub(crate) forgotten: BTreeSet<InstanceId>,
     /// Groups that nobody can read.
     pub(crate) unread: BTreeSet<GroupArn>,
+    /// Groups in which nobody's first checks are over.
+    pub(crate) checking: BTreeSet<GroupArn>,
     /// Groups that do not exist any more.
     pub(crate) abandoned: BTreeSet<GroupArn>,
     pub(crate) fates: crate::fate::Fates,
@@ -97,6 +99,7 @@ impl Stage {
             hides_new: false,
             forgotten: BTreeSet::new(),
             unread: BTreeSet::new(),
+            checking: BTreeSet::new(),
             abandoned: BTreeSet::new(),
             bytes: 1 << 30,
             fates: crate::fate::Fates::default(),
