@@ -55,7 +55,7 @@ laws! {
     NoReturn => "S13";
     /// New servers are closed on the way back only while an old one serves.
     BackNeedsAPlace => "S14";
-    /// Epochs never fall, and nothing is appended under a lease that is not the last one given.
+    /// Epochs never fall.
     OneChain => "S15";
     /// A server obeys no generation that is lower than one it has seen.
     StaleIsHarmless => "S16";
@@ -91,7 +91,7 @@ laws! {
     TheirsIsTheirs => "A7";
     /// A server is registered at one load balancer.
     OneBalancer => "A8";
-    /// Whoever serves what is left is left with the others, whoever brought it.
+    /// Whoever serves what is left, in a group of the old ones, is left with the others, whoever brought it and when.
     NobodyStaysBehind => "A9";
 }
 
