@@ -115,6 +115,11 @@ pub(super) fn is_in_its_slot(scope: &Scope<'_>, id: &InstanceId) -> bool {
     slot.map_or(scope.plan().service.routing.slots().next().is_none(), leads)
 }
 
+/// The same where it has one: an old server may have none, where others have.
+pub(super) fn is_not_out_of_its_slot(scope: &Scope<'_>, id: &InstanceId) -> bool {
+    scope.state.route(id).is_none() || is_in_its_slot(scope, id)
+}
+
 /// Tells those of the new servers their route again who serve, and do not know it any more.
 pub(super) fn tell_routes(scope: &Scope<'_>) -> Result<(), Progress> {
     let scope = &Scope { step: Step::Admit, ..*scope };

@@ -189,14 +189,13 @@ fn reached(
     joined: &BTreeSet<InstanceId>,
 ) -> Result<BTreeSet<InstanceId>, Progress> {
     let arriving = scope.state.arriving();
-    let may_be_out = |id: &InstanceId| match direction {
-        Direction::Out => arriving.contains(id),
-        Direction::Back => scope.state.route(id).is_some(),
+    let is_led_to = |id: &InstanceId| match direction {
+        Direction::Out => !arriving.contains(id) || admit::is_in_its_slot(scope, id),
+        Direction::Back => admit::is_not_out_of_its_slot(scope, id),
     };
     let mut reached = BTreeSet::new();
     for id in joined {
-        let is_led_to = !may_be_out(id) || admit::is_in_its_slot(scope, id);
-        if is_led_to && admit::can_be_reached(scope, id, scope.require_app(id)?) {
+        if is_led_to(id) && admit::can_be_reached(scope, id, scope.require_app(id)?) {
             reached.insert(id.clone());
         }
     }

@@ -77,13 +77,23 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<LetIn<'a>, Progr
     Ok(LetIn { with_the_new, refused: refused.filter(|_| !somebody_waits) })
 }
 
-/// Its users find nobody, and an old server comes in: it starts, or is new in its group, or is just opened.
+/// Its users find nobody, and an old server comes in: it starts, or is new in its group, or is just opened. One that does
+/// not answer, and was closed, may never be.
 fn is_awaited(scope: &Scope<'_>, front: &Front) -> bool {
     let groups = share::groups_led_to(front, Shares::Before);
-    let comes = |health| matches!(health, None | Some(TargetHealth::Initial | TargetHealth::Healthy));
+    let comes = |group: &GroupArn, id: &InstanceId| match registry::health(scope, group, id) {
+        None | Some(TargetHealth::Initial) => true,
+        Some(TargetHealth::Healthy) => scope.world.app(id).is_ok() || !is_shut(scope, id),
+        Some(
+            TargetHealth::Unhealthy
+            | TargetHealth::Draining
+            | TargetHealth::Unused
+            | TargetHealth::Unavailable,
+        ) => false,
+    };
     let comes_in = |id: &InstanceId| match scope.world.instance(id).map(|it| it.state) {
         Some(InstanceState::Pending | InstanceState::Stopping | InstanceState::Stopped) => true,
-        Some(InstanceState::Running) => groups.iter().any(|it| comes(registry::health(scope, it, id))),
+        Some(InstanceState::Running) => groups.iter().any(|group| comes(group, id)),
         None | Some(InstanceState::ShuttingDown | InstanceState::Terminated) => false,
     };
     !is_anybody_reached(scope, front) && here(scope, front, &scope.state.blue).any(comes_in)
@@ -151,7 +161,10 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
     let fronts = scope.plan().fronts.iter();
     for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
         let mut acts = Acts::new(scope);
-        let all_serve = here(scope, front, blue).all(|id| capacity::serves_in(scope, &groups, id));
+        let serves = |id: &InstanceId| {
+            capacity::serves_in(scope, &groups, id) && admit::is_not_out_of_its_slot(scope, id)
+        };
+        let all_serve = here(scope, front, blue).all(serves);
         if all_serve && capacity::is_enough_at(scope, blue, front) {
             share::want(&mut acts, scope, front, Shares::Before)?;
         }
@@ -161,7 +174,7 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
 }
 
 /// Way out, before all new ones are in: where nobody is left to whom the users are led, whoever is in already has them,
-/// until an old one serves again.
+/// until enough old ones serve again.
 pub(super) fn lead_to_whoever_is_in(scope: &Scope<'_>) -> Result<(), Progress> {
     let mut acts = Acts::new(scope);
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
@@ -173,11 +186,13 @@ pub(super) fn lead_to_whoever_is_in(scope: &Scope<'_>) -> Result<(), Progress> {
             here(scope, front, side).any(|id| capacity::serves_in(scope, groups, id))
         };
         let news = BTreeSet::from_iter(front.green_group.clone());
-        if !share::with_a_share(now).any(is_left) && serves(&scope.state.green(), &news) {
+        let nobody_is_left = !share::with_a_share(now).any(is_left);
+        let have_the_old = share::with_a_share(now).any(|group| had_users.contains(group));
+        // One alone would have to serve for all of the new ones.
+        let may_go_back = || nobody_is_left || capacity::is_enough_at(scope, &scope.state.blue, front);
+        if nobody_is_left && serves(&scope.state.green(), &news) {
             share::want(&mut acts, scope, front, Shares::Shared)?;
-        } else if !share::with_a_share(now).any(|group| had_users.contains(group))
-            && serves(&scope.state.blue, &had_users)
-        {
+        } else if !have_the_old && serves(&scope.state.blue, &had_users) && may_go_back() {
             share::want(&mut acts, scope, front, Shares::Before)?;
         }
     }

@@ -54,14 +54,10 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
         return Ok(acts.or_go_on(WaitingOn::Settling { what: "blue's opening", missing: Vec::new() }));
     }
     meanwhile::give_back(scope, with_the_new)?;
-    // Whether it can be done without one that is ill is what the floor says, or a person, and nothing else; who is ill is
-    // told for as long as that may be over by itself.
+    // Whether it can be done without one that is ill is what the floor says, or a person, and nothing else.
     let enough = capacity::require_old(scope);
-    let ill = registry::unhealthy(scope, &wanted).pop_first();
-    if let (Err(Progress::Wait(WaitingOn::Capacity { .. }, _)), Some((group, missing))) = (&enough, ill)
-        && scope.world.at < scope.patience_ends()
-    {
-        return Ok(Progress::Wait(WaitingOn::Health { group, missing }, Then::Hold));
+    if let Some(wait) = until_healthy(scope, wanted, &enough) {
+        return Ok(wait);
     }
     enough?;
     meanwhile::require_old_ones(scope)?;
@@ -78,6 +74,30 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
         late::require_way_out_landed(scope)?;
     }
     Ok(shared)
+}
+
+/// The wait for those who are not healthy where they should be: for everybody where too few serve, which holds; else only for
+/// those who serve and are not found in their slots yet, once and not by each step that looks here again.
+fn until_healthy(
+    scope: &Scope<'_>,
+    mut wanted: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+    enough: &Result<(), Progress>,
+) -> Option<Progress> {
+    let ill = |wanted: &BTreeMap<_, _>| {
+        let (group, missing) = registry::unhealthy(scope, wanted).pop_first()?;
+        Some(WaitingOn::Health { group, missing })
+    };
+    let found_by = scope.entered_at().after(scope.patience().step);
+    match enough {
+        Err(Progress::Wait(WaitingOn::Capacity { .. }, _)) if scope.world.at < scope.patience_ends() => {
+            Some(Progress::Wait(ill(&wanted)?, Then::Hold))
+        }
+        Ok(()) if scope.world.at < found_by => {
+            wanted.retain(|id, _| capacity::is_healthy(scope, id));
+            Some(Progress::WaitUntil(ill(&wanted)?, found_by, Then::GoOn))
+        }
+        Ok(()) | Err(_) => None,
+    }
 }
 
 fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {
