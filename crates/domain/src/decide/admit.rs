@@ -120,6 +120,13 @@ pub(super) fn is_not_out_of_its_slot(scope: &Scope<'_>, id: &InstanceId) -> bool
     scope.state.route(id).is_none() || is_in_its_slot(scope, id)
 }
 
+/// The group of its slot, as long as nobody knows whether it is well there.
+pub(super) fn comes_into_its_slot(scope: &Scope<'_>, id: &InstanceId) -> Option<GroupArn> {
+    let group = registry::slot_group(scope, scope.state.route(id)?)?;
+    let is_new = matches!(registry::health(scope, &group, id), None | Some(TargetHealth::Initial));
+    is_new.then_some(group)
+}
+
 /// Tells those of the new servers their route again who serve, and do not know it any more.
 pub(super) fn tell_routes(scope: &Scope<'_>) -> Result<(), Progress> {
     let scope = &Scope { step: Step::Admit, ..*scope };

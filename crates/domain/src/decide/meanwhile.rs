@@ -161,10 +161,7 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
     let fronts = scope.plan().fronts.iter();
     for front in fronts.filter(|front| is_read(scope, front) && !with_the_new.contains(front)) {
         let mut acts = Acts::new(scope);
-        let serves = |id: &InstanceId| {
-            capacity::serves_in(scope, &groups, id) && admit::is_not_out_of_its_slot(scope, id)
-        };
-        let all_serve = here(scope, front, blue).all(serves);
+        let all_serve = here(scope, front, blue).all(|id| capacity::serves_in(scope, &groups, id));
         if all_serve && capacity::is_enough_at(scope, blue, front) {
             share::want(&mut acts, scope, front, Shares::Before)?;
         }
@@ -174,7 +171,7 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
 }
 
 /// Way out, before all new ones are in: where nobody is left to whom the users are led, whoever is in already has them,
-/// until enough old ones serve again.
+/// until as many old ones serve again, or enough.
 pub(super) fn lead_to_whoever_is_in(scope: &Scope<'_>) -> Result<(), Progress> {
     let mut acts = Acts::new(scope);
     for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
@@ -182,17 +179,17 @@ pub(super) fn lead_to_whoever_is_in(scope: &Scope<'_>) -> Result<(), Progress> {
         let had_users = share::groups_led_to(front, Shares::Before);
         let is_left =
             |group: &GroupArn| registry::has_any(scope, group, |id| share::may_be_reached(scope, group, id));
-        let serves = |side: &BTreeSet<InstanceId>, groups: &BTreeSet<GroupArn>| {
-            here(scope, front, side).any(|id| capacity::serves_in(scope, groups, id))
+        let serving = |side: &BTreeSet<InstanceId>, groups: &BTreeSet<GroupArn>| {
+            here(scope, front, side).filter(|id| capacity::serves_in(scope, groups, id)).count()
         };
-        let news = BTreeSet::from_iter(front.green_group.clone());
-        let nobody_is_left = !share::with_a_share(now).any(is_left);
+        let news = serving(&scope.state.green(), &BTreeSet::from_iter(front.green_group.clone()));
+        let olds = serving(&scope.state.blue, &had_users);
         let have_the_old = share::with_a_share(now).any(|group| had_users.contains(group));
-        // One alone would have to serve for all of the new ones.
-        let may_go_back = || nobody_is_left || capacity::is_enough_at(scope, &scope.state.blue, front);
-        if nobody_is_left && serves(&scope.state.green(), &news) {
+        // One alone would have to serve for all of the others.
+        let are_enough = || olds >= news || capacity::is_enough_at(scope, &scope.state.blue, front);
+        if news > 0 && !share::with_a_share(now).any(is_left) {
             share::want(&mut acts, scope, front, Shares::Shared)?;
-        } else if !have_the_old && serves(&scope.state.blue, &had_users) && may_go_back() {
+        } else if olds > 0 && !have_the_old && are_enough() {
             share::want(&mut acts, scope, front, Shares::Before)?;
         }
     }

@@ -16,6 +16,7 @@ use crate::effect::Effect;
 use crate::ids::{GroupArn, InstanceId};
 use crate::instance::InstanceState;
 use crate::plan::Front;
+use crate::step::Step;
 
 pub(super) fn take(scope: &Scope<'_>) -> Taken {
     scope.require_instances()?;
@@ -55,11 +56,7 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
     }
     meanwhile::give_back(scope, with_the_new)?;
     // Whether it can be done without one that is ill is what the floor says, or a person, and nothing else.
-    let enough = capacity::require_old(scope);
-    if let Some(wait) = until_healthy(scope, wanted, &enough) {
-        return Ok(wait);
-    }
-    enough?;
+    capacity::require_old(scope).map_err(|short| who_is_ill(scope, &wanted, short))?;
     meanwhile::require_old_ones(scope)?;
     // Who was just led to the new servers, for want of old ones, is not led back to nobody.
     let fronts: Vec<&Front> =
@@ -68,6 +65,7 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
     if shared.is_done() {
         // One that nobody can see may be closed still: it keeps nobody else from being opened, and holds what is next.
         registry::require_tagged(scope, &scope.state.blue)?;
+        require_slots(scope, &running)?;
         // Only boards that go back would work against a wave, and the next steps carry them. What a late call undoes of
         // this, the next look does again, until none can land.
         late::require_way_out_ended(scope)?;
@@ -76,28 +74,31 @@ fn give_all_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Taken {
     Ok(shared)
 }
 
-/// The wait for those who are not healthy where they should be: for everybody where too few serve, which holds; else only for
-/// those who serve and are not found in their slots yet, once and not by each step that looks here again.
-fn until_healthy(
+/// Who is ill is told while that may be over by itself.
+fn who_is_ill(
     scope: &Scope<'_>,
-    mut wanted: BTreeMap<InstanceId, BTreeSet<GroupArn>>,
-    enough: &Result<(), Progress>,
-) -> Option<Progress> {
-    let ill = |wanted: &BTreeMap<_, _>| {
-        let (group, missing) = registry::unhealthy(scope, wanted).pop_first()?;
-        Some(WaitingOn::Health { group, missing })
-    };
-    let found_by = scope.entered_at().after(scope.patience().step);
-    match enough {
-        Err(Progress::Wait(WaitingOn::Capacity { .. }, _)) if scope.world.at < scope.patience_ends() => {
-            Some(Progress::Wait(ill(&wanted)?, Then::Hold))
+    wanted: &BTreeMap<InstanceId, BTreeSet<GroupArn>>,
+    short: Progress,
+) -> Progress {
+    let may_be_over = scope.world.at < scope.patience_ends();
+    match (&short, registry::unhealthy(scope, wanted).pop_first()) {
+        (Progress::Wait(WaitingOn::Capacity { .. }, then), Some((group, missing))) if may_be_over => {
+            Progress::Wait(WaitingOn::Health { group, missing }, *then)
         }
-        Ok(()) if scope.world.at < found_by => {
-            wanted.retain(|id, _| capacity::is_healthy(scope, id));
-            Some(Progress::WaitUntil(ill(&wanted)?, found_by, Then::GoOn))
-        }
-        Ok(()) | Err(_) => None,
+        _ => short,
     }
+}
+
+/// Boards are carried to those alone who are found in their slots: whoever comes into its own is waited for, once and not by
+/// each step that looks here again.
+fn require_slots(scope: &Scope<'_>, running: &BTreeSet<InstanceId>) -> Result<(), Progress> {
+    let found_by = scope.entered_at().after(scope.patience().step);
+    if scope.state.is_done(Step::Reopen) || scope.world.at >= found_by {
+        return Ok(());
+    }
+    let coming = running.iter().filter_map(|id| Some((admit::comes_into_its_slot(scope, id)?, id.clone())));
+    let Some((group, id)) = coming.min() else { return Ok(()) };
+    Err(Progress::WaitUntil(WaitingOn::Health { group, missing: vec![id] }, found_by, Then::GoOn))
 }
 
 fn with_state(scope: &Scope<'_>, state: InstanceState) -> Vec<InstanceId> {
