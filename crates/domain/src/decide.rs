@@ -30,6 +30,7 @@ mod room;
 mod scope;
 mod share;
 mod shut;
+mod stand_in;
 mod too_old;
 mod waves;
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::scope::{Acts, Progress, Scope, Taken, begun};
 use super::share::{self, Shares};
-use super::{capacity, configure, late, lost, meanwhile, registry};
+use super::{capacity, configure, late, lost, registry, stand_in};
 use crate::app::{AppState, AppStatus, Formats};
 use crate::decision::{Gate, Source, Then, WaitingOn};
 use crate::effect::Effect;
@@ -26,7 +26,7 @@ pub(super) fn take(scope: &Scope<'_>) -> Taken {
     match &ready {
         Ok(Progress::Done) => return share::give(scope, Shares::Shared),
         Ok(Progress::Do(_)) | Err(Progress::Do(_)) => {}
-        Ok(_) | Err(_) => meanwhile::lead_to_whoever_is_in(scope)?,
+        Ok(_) | Err(_) => stand_in::lead(scope)?,
     }
     ready
 }

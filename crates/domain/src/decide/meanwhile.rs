@@ -170,32 +170,6 @@ pub(super) fn give_back(scope: &Scope<'_>, with_the_new: &[&Front]) -> Result<()
     begun(due)
 }
 
-/// Way out, before all new ones are in: where nobody is left to whom the users are led, whoever is in already has them,
-/// until as many old ones serve again, or enough.
-pub(super) fn lead_to_whoever_is_in(scope: &Scope<'_>) -> Result<(), Progress> {
-    let mut acts = Acts::new(scope);
-    for front in scope.plan().fronts.iter().filter(|front| is_read(scope, front)) {
-        let Ok(now) = scope.world.weights(&front.forward) else { continue };
-        let had_users = share::groups_led_to(front, Shares::Before);
-        let is_left =
-            |group: &GroupArn| registry::has_any(scope, group, |id| share::may_be_reached(scope, group, id));
-        let serving = |side: &BTreeSet<InstanceId>, groups: &BTreeSet<GroupArn>| {
-            here(scope, front, side).filter(|id| capacity::serves_in(scope, groups, id)).count()
-        };
-        let news = serving(&scope.state.green(), &BTreeSet::from_iter(front.green_group.clone()));
-        let olds = serving(&scope.state.blue, &had_users);
-        let have_the_old = share::with_a_share(now).any(|group| had_users.contains(group));
-        // One alone would have to serve for all of the others.
-        let are_enough = || olds >= news || capacity::is_enough_at(scope, &scope.state.blue, front);
-        if news > 0 && !share::with_a_share(now).any(is_left) {
-            share::want(&mut acts, scope, front, Shares::Shared)?;
-        } else if olds > 0 && !have_the_old && are_enough() {
-            share::want(&mut acts, scope, front, Shares::Before)?;
-        }
-    }
-    begun(acts.into_begun())
-}
-
 /// Each load balancer that had old servers has some of them still; else the wait for those who were there.
 pub(super) fn require_old_ones(scope: &Scope<'_>) -> Result<(), Progress> {
     let mut fronts = scope.plan().fronts.iter();

@@ -1,8 +1,8 @@
 //! Way back, step `reopen`: blue runs and is open, enough of it is healthy, and it has its old share.
 //!
 //! Guarantees: new clients go to blue when enough of it is healthy and open by the word of both; where no new server
-//! serves any more, and where a canary is given up, to whoever of blue is, at once. It may begin beside waves, launches and commands of the way out, and
-//! ends after them: what the way out began can land no more when this is done.
+//! serves any more, and where a canary is given up, to whoever of blue is, at once. It may begin beside waves, launches and
+//! commands of the way out, and ends after them: what the way out began can land no more when this is done.
 //! Assumptions: what the journey stopped can be started again.
 //! If killed here: everything is looked at again.
 
