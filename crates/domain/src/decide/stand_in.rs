@@ -26,11 +26,13 @@ pub(super) fn lead(scope: &Scope<'_>) -> Result<(), Progress> {
 
 /// None where the users have whom they should have, or nobody could have them.
 fn shares_due(scope: &Scope<'_>, front: &Front) -> Option<Shares> {
-    let led_to = led_to(scope, front)?;
-    let (green, before) = (scope.state.green(), share::groups_led_to(front, Shares::Before));
+    let weights = scope.world.weights(&front.forward).ok()?;
+    let led_to = for_most(scope, front, share::with_a_share(weights).cloned().collect());
+    let before = for_most(scope, front, share::groups_led_to(front, Shares::Before));
+    let green = scope.state.green();
     let new_group = BTreeSet::from_iter(front.green_group.clone());
     let is_left =
-        |group: &&GroupArn| registry::has_any(scope, group, |id| share::may_be_reached(scope, group, id));
+        |group: &GroupArn| registry::has_any(scope, group, |id| share::may_be_reached(scope, group, id));
     let serves = |id: &&InstanceId| capacity::serves_in(scope, &new_group, id);
     if !led_to.iter().any(is_left) && meanwhile::here(scope, front, &green).any(|id| serves(&id)) {
         return Some(Shares::Shared);
@@ -42,15 +44,14 @@ fn shares_due(scope: &Scope<'_>, front: &Front) -> Option<Shares> {
     let new = new.filter(|id| capacity::is_healthy_in(scope, &new_group, id)).count();
     // One alone would have to serve for all of the others.
     let are_enough = || old >= new || capacity::is_enough_at(scope, &scope.state.blue, front);
-    let were_led_away = !led_to.iter().any(|group| before.contains(*group));
+    let were_led_away = !led_to.iter().any(|group| before.contains(group));
     (were_led_away && old > 0 && are_enough()).then_some(Shares::Before)
 }
 
-/// The colours that have a share now; all groups that have one where no colour has. None where that was not read.
-fn led_to<'a>(scope: &Scope<'a>, front: &Front) -> Option<Vec<&'a GroupArn>> {
-    let weights = scope.world.weights(&front.forward).ok()?;
+/// Those of the groups that have most of the users: colours, or canaries where no colour is among them.
+fn for_most(scope: &Scope<'_>, front: &Front, groups: BTreeSet<GroupArn>) -> BTreeSet<GroupArn> {
     let colours: BTreeSet<&GroupArn> = registry::colours_at(scope, &front.forward).collect();
-    let (coloured, canaries): (Vec<_>, Vec<_>) =
-        share::with_a_share(weights).partition(|group| colours.contains(group));
-    Some(if coloured.is_empty() { canaries } else { coloured })
+    let (coloured, canaries): (BTreeSet<_>, BTreeSet<_>) =
+        groups.into_iter().partition(|group| colours.contains(group));
+    if coloured.is_empty() { canaries } else { coloured }
 }
