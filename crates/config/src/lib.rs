@@ -24,6 +24,7 @@ mod table;
 
 use std::path::Path;
 
+use segue_engine::Pacing;
 use sha2::{Digest as _, Sha256};
 
 pub use self::mistake::{Mistake, Mistakes};
@@ -103,7 +104,8 @@ fn read(document: &Document<'_>, text: &str, environment: &Environment) -> Optio
     let aws = root.table("aws").and_then(AwsConfig::read);
     let prometheus = root.table("prometheus").and_then(PrometheusConfig::read);
     let handover = root.table("handover").and_then(|table| HandoverConfig::read(table, environment));
-    let services = service::read_all(&mut root);
+    let pacing = aws.as_ref().map_or(Pacing::Published, |aws| aws.pacing);
+    let services = service::read_all(&mut root, pacing);
     root.done();
     Some(Config {
         digest: digest(text),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use segue_domain::ids::{Environment, InstanceType, PoolName, Region, ServiceName, SubnetId, TemplateId};
 use segue_domain::service::{LaunchSpec, Service, WarmSpec, Workload};
+use segue_engine::Pacing;
 use segue_engine::ports::ImageQuery;
 use segue_integrations::hooks::TRAFFIC_PORT;
 
@@ -26,7 +27,7 @@ const SUBNETS_MAX: usize = 16;
 const TYPES_MAX: usize = 5;
 
 /// Every service of the file.
-pub(crate) fn read_all(root: &mut Table<'_>) -> Option<Vec<ServiceConfig>> {
+pub(crate) fn read_all(root: &mut Table<'_>, pacing: Pacing) -> Option<Vec<ServiceConfig>> {
     let tables = root.tables("service");
     if root.lists_nothing("service") {
         root.report("service", "no service is configured", "add one, beginning with a line `[[service]]`");
@@ -35,11 +36,11 @@ pub(crate) fn read_all(root: &mut Table<'_>) -> Option<Vec<ServiceConfig>> {
         return None;
     }
     let mut names = BTreeSet::new();
-    let services: Vec<_> = tables.into_iter().map(|table| read(table, &mut names)).collect();
+    let services: Vec<_> = tables.into_iter().map(|table| read(table, &mut names, pacing)).collect();
     services.into_iter().collect()
 }
 
-fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceConfig> {
+fn read(mut table: Table<'_>, names: &mut BTreeSet<String>, pacing: Pacing) -> Option<ServiceConfig> {
     let name = table.required_at("name", &service_name());
     if let Some(name) = name.as_ref().filter(|name| !names.insert(name.value.clone())) {
         let what = format!("another service is called {} too", name.value);
@@ -57,7 +58,7 @@ fn read(mut table: Table<'_>, names: &mut BTreeSet<String>) -> Option<ServiceCon
     let full = table.table("full").and_then(policy::full);
     let handover = table.table("handover").and_then(policy::handover);
     let patience = table.table("patience").and_then(policy::patience);
-    if let (Some(routing), Some(patience)) = (&routing, &patience) {
+    if let (Some(routing), Some(patience), Pacing::Published) = (&routing, &patience, pacing) {
         routing::fits_a_look(&table, routing, patience.max_age);
     }
     table.done();

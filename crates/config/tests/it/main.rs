@@ -86,6 +86,8 @@ fn more_target_groups_than_can_be_read_in_time_are_told_with_the_age_that_they_n
     assert!(mistakes.contains("103 target groups and forwards take 11s to read"), "{mistakes}");
     assert!(mistakes.contains("write `max_age = \"15s\"` or more"), "{mistakes}");
     parse(&with_age(slots(100), "15s")).expect("as the hint says");
+    let unpaced = format!("[aws]\npacing = \"off\"\n{}", with_age(slots(100), "14s"));
+    parse(&unpaced).expect("nobody waits for a turn");
 }
 
 /// The lease goes at once to who has its name: two of one name would end each other's work.
