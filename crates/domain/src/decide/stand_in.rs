@@ -33,8 +33,8 @@ fn shares_due(scope: &Scope<'_>, front: &Front) -> Option<Shares> {
     let new_group = BTreeSet::from_iter(front.green_group.clone());
     let is_left =
         |group: &GroupArn| registry::has_any(scope, group, |id| share::may_be_reached(scope, group, id));
-    let serves = |id: &&InstanceId| capacity::serves_in(scope, &new_group, id);
-    if !led_to.iter().any(is_left) && meanwhile::here(scope, front, &green).any(|id| serves(&id)) {
+    let serves = |id: &InstanceId| capacity::serves_in(scope, &new_group, id);
+    if !led_to.iter().any(is_left) && meanwhile::here(scope, front, &green).any(serves) {
         return Some(Shares::Shared);
     }
     let old = meanwhile::here(scope, front, &scope.state.blue);
