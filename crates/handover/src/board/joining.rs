@@ -3,7 +3,7 @@
 use super::Board;
 use super::conns::{Conn, ConnId, Role, Speaks};
 use super::effects::{Ask, Effect, Effects, Moment, Shut};
-use super::phase::{ClosingStep, ClosingWhy, Phase, Serving};
+use super::phase::{ClosingStep, ClosingWhy, Offering, Phase, Serving};
 use super::telling::send_away;
 use crate::wire::{Attached, Cancel, ClientId, Hello, MoveId, Sealed, ServerMessage};
 
@@ -53,10 +53,7 @@ impl Board {
         self.add(who, hello.client.clone(), Role::Served, fx);
         self.welcome(who.conn, hello, fx);
         let Phase::Serving(serving) = &self.phase else { return };
-        if let Some(offer) = serving.offer.as_ref().filter(|_| who.speaks == Speaks::Handover) {
-            let message = self.offer_message(&hello.client, offer);
-            fx.push(Effect::Offer { conn: who.conn, move_id: offer.move_id.clone(), message });
-        }
+        self.offer_newcomer(who, &hello.client, serving.offer.as_ref(), fx);
     }
 
     /// The seal ends in a moment; whoever comes now should be on the other side by then.
@@ -66,9 +63,14 @@ impl Board {
         let sealed = Sealed { epoch: self.epoch, seq: self.history.seq() };
         fx.send(who.conn, ServerMessage::Sealed(sealed));
         let Phase::Sealed(sealing) = &self.phase else { return };
-        if let Some(offer) = sealing.offer.as_ref().filter(|_| who.speaks == Speaks::Handover) {
-            let message = self.offer_message(&hello.client, offer);
-            fx.send(who.conn, message);
+        self.offer_newcomer(who, &hello.client, sealing.offer.as_ref(), fx);
+    }
+
+    /// At once: behind the clients of other boards the turn might come when this board is long gone. People come at a
+    /// pace of their own, and the new server lets them in at its.
+    fn offer_newcomer(&self, who: Newcomer, client: &ClientId, offer: Option<&Offering>, fx: &mut Effects) {
+        if let Some(offer) = offer.filter(|_| who.speaks == Speaks::Handover) {
+            fx.send(who.conn, self.offer_message(client, offer));
         }
     }
 

@@ -70,9 +70,21 @@ impl Board {
         answer
     }
 
-    /// Whether an offer that was queued should still be sent.
+    /// Whether an offer that was queued should still be sent: until its clients are sent away. A board may be switched
+    /// without the late ones, and the new server serves whoever attaches after that.
     pub(crate) fn offer_stands(&self, move_id: &MoveId) -> bool {
-        matches!(&self.phase, Phase::Serving(Serving { offer: Some(offer), .. }) if offer.move_id == *move_id)
+        match &self.phase {
+            Phase::Serving(Serving { offer: Some(offer), .. })
+            | Phase::Sealed(Sealing { offer: Some(offer), .. }) => offer.move_id == *move_id,
+            Phase::Released(released) => released.move_id.as_ref() == Some(move_id),
+            Phase::Serving(_)
+            | Phase::Sealed(_)
+            | Phase::Opening(_)
+            | Phase::Closing(_)
+            | Phase::Standby(_)
+            | Phase::Absent(_)
+            | Phase::Gone => false,
+        }
     }
 
     /// `POST seal`. From here on no edit is applied. `Pending` while the application's level, or the

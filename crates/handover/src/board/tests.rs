@@ -45,7 +45,7 @@ proptest! {
 fn the_world_really_moves_boards_and_really_breaks_things() {
     let mut rng = fastrand::Rng::with_seed(7);
     let (mut moves, mut crashes, mut lost_answers) = (0, 0, 0);
-    for _ in 0..40 {
+    for _ in 0..60 {
         let mut world = World::new(Level::Failover);
         for _ in 0..600 {
             world.step(rng.usize(..));
@@ -58,4 +58,20 @@ fn the_world_really_moves_boards_and_really_breaks_things() {
     assert!(moves > 100, "{moves} moves");
     assert!(crashes > 20, "{crashes} crashes");
     assert!(lost_answers > 50, "{lost_answers} lost answers");
+}
+
+#[test]
+fn the_world_without_faults_really_moves_boards_and_somebody_comes_meanwhile() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let (mut moves, mut meanwhile) = (0, 0);
+    for _ in 0..60 {
+        let mut world = World::without_faults(Level::Warm);
+        for _ in 0..600 {
+            world.step(rng.usize(..));
+        }
+        moves += world.moves_done;
+        meanwhile += u32::from(world.has_eve());
+    }
+    assert!(moves > 40, "{moves} moves");
+    assert!(meanwhile > 40, "{meanwhile} times eve came");
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use segue_handover::wire::{CLOSE_OVERLOADED, OfferRequest, ProblemCode};
+use segue_handover::server::BoardLimits;
+use segue_handover::wire::{CLOSE_OVERLOADED, Epoch, OfferRequest, Outcome, ProblemCode, ServerMessage};
 
 use crate::support::{GatedStore, Moving, Node, Peer, per_s};
 
@@ -54,6 +55,47 @@ async fn offers_keep_the_pace_of_the_latest_word() {
     assert_eq!(answer.offered, 6, "the answer does not wait for the pace");
     join_all(peers.iter_mut().map(|(peer, _)| peer.offer())).await;
     assert!(began.elapsed().as_millis() >= 200, "two at once, then two per 100 ms: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn who_joins_while_others_wait_for_their_offers_gets_one_at_once() {
+    let store = Arc::new(GatedStore::default());
+    let (old, new) = (Node::start("old", &store).await, Node::start("new", &store).await);
+    let names: Vec<String> = (0..3).map(|number| format!("user-{number}")).collect();
+    let peers = join_all(names.iter().map(|name| old.joined("b", name))).await;
+    let step = Moving::new("m1", "b", 1);
+    let prepared = step.prepare(&new).await;
+    // The second in a second, the third in two.
+    let request = OfferRequest { rate_per_s: per_s(1), ..step.offer_request(&prepared.connect) };
+    old.control.offer(&request).await.expect("offers");
+    let began = tokio::time::Instant::now();
+    let (mut eve, _) = old.joined("b", "eve").await;
+    eve.offer().await;
+    assert!(began.elapsed().as_millis() < 1_000, "it waited for its turn: {:?}", began.elapsed());
+    drop(peers);
+}
+
+#[tokio::test]
+async fn offers_go_on_after_a_switch_that_did_not_wait_for_them() {
+    let store = Arc::new(GatedStore::default());
+    let grace = BoardLimits::default().grace;
+    let old = Node::start_with("old", &store, |config| config.boards.grace = grace).await;
+    let new = Node::start("new", &store).await;
+    let (mut ann, _) = old.joined("b", "ann").await;
+    let (mut bob, _) = old.joined("b", "bob").await;
+    let step = Moving::new("m1", "b", 1);
+    let prepared = step.prepare(&new).await;
+    let request = OfferRequest { rate_per_s: per_s(1), ..step.offer_request(&prepared.connect) };
+    old.control.offer(&request).await.expect("offers");
+    let mut ann_new = Peer::attach(&ann.offer().await, "ann").await;
+    step.wait_attached(&new, 1).await;
+    let seal = step.seal(&old, Some(prepared.seq)).await;
+    step.activate(&new, seal).await;
+    step.end(&old, Outcome::Release).await;
+    ann_new.go().await;
+    let mut bob_new = Peer::attach(&bob.offer().await, "bob").await;
+    assert!(matches!(bob_new.hear().await, ServerMessage::Attached(_)));
+    assert_eq!(bob_new.go().await.epoch, Epoch(2));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A small world: one board, two servers, two clients, a store, a daemon; time stands still unless it is
+//! A small world: one board, two servers, three clients, a store, a daemon; time stands still unless it is
 //! moved. The boards and the clients are the real ones.
 
 mod daemon;
@@ -16,7 +16,9 @@ use crate::wire::{BoardId, ClientId, ClientMessage, Connect, Entry, Level, Paylo
 use daemon::Daemon;
 use server::Server;
 
-const CLIENTS: [&str; 2] = ["ann", "bob"];
+/// Ann and bob are there from the beginning; eve comes while the board is being moved.
+const CLIENTS: [&str; 3] = ["ann", "bob", "eve"];
+const EARLY: usize = 2;
 const EDITS: u64 = 12;
 const MAX_CRASHES: u32 = 3;
 /// Far more than any healed world needs.
@@ -90,10 +92,12 @@ pub(super) struct World {
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
 enum Next {
+    Come,
     Edit(usize),
     Open(usize, usize),
     Up(usize),
     Down(usize),
+    Offer(usize),
     Answer(usize, usize),
     LoseAnswer(usize, usize),
     FailRequest(usize, usize),
@@ -125,11 +129,8 @@ impl World {
         };
         world.heartbeat(0);
         world.heartbeat(1);
-        for name in CLIENTS {
-            let (state, actions) = ClientState::start(client(name), Timing::default());
-            let (opening, timers) = (Vec::new(), BTreeMap::new());
-            world.users.push(User { state, opening, timers, made: 0, seen: Seq::ZERO, joined_again: 0 });
-            world.carry_out(world.users.len() - 1, actions);
+        for _ in 0..EARLY {
+            world.come();
         }
         world
     }
@@ -152,6 +153,9 @@ impl World {
 
     fn possible(&self) -> Vec<Next> {
         let mut possible = vec![Next::Daemon, Next::Daemon];
+        if !self.has_eve() && self.daemon.is_moving() {
+            possible.push(Next::Come);
+        }
         // Without faults nothing is ever so late that somebody gives up.
         if self.is_quiet() {
             possible.push(Next::Time);
@@ -172,6 +176,9 @@ impl World {
         }
         for (number, server) in self.servers.iter().enumerate() {
             possible.extend((0..server.requests.len()).map(|at| Next::Answer(number, at)));
+            if !server.offers.is_empty() {
+                possible.push(Next::Offer(number));
+            }
         }
         possible
     }
@@ -192,17 +199,27 @@ impl World {
     /// Nothing is under way.
     pub(super) fn is_quiet(&self) -> bool {
         self.wires.iter().all(|wire| wire.up.is_empty() && wire.down.is_empty())
-            && self.servers.iter().all(|server| server.requests.is_empty())
+            && self.servers.iter().all(|server| server.requests.is_empty() && server.offers.is_empty())
             && self.users.iter().all(|user| user.opening.is_empty())
+    }
+
+    /// Whoever came is where the board is, with one socket. Edits and answers may be under way.
+    pub(super) fn has_everybody_arrived(&self) -> bool {
+        self.users.iter().all(|user| user.opening.is_empty())
+            && self.servers.iter().all(|server| server.offers.is_empty())
+            && self.wires.len() == self.users.len()
+            && self.wires.iter().all(|wire| wire.has_arrived && wire.conn != ENDED && !wire.is_left)
     }
 
     fn happen(&mut self, next: Next) {
         self.story.push(next);
         match next {
+            Next::Come => self.come(),
             Next::Edit(user) => self.edit(user),
             Next::Open(user, at) => self.open(user, at),
             Next::Up(wire) => self.deliver_up(wire),
             Next::Down(wire) => self.deliver_down(wire),
+            Next::Offer(server) => self.offer_next(server),
             Next::Answer(server, at) => self.answer(server, at),
             Next::LoseAnswer(server, at) => {
                 self.lost_answers += 1;
@@ -224,6 +241,17 @@ impl World {
             }
         }
         self.wires.retain(Wire::is_alive);
+    }
+
+    fn come(&mut self) {
+        let (state, actions) = ClientState::start(client(CLIENTS[self.users.len()]), Timing::default());
+        let (opening, timers) = (Vec::new(), BTreeMap::new());
+        self.users.push(User { state, opening, timers, made: 0, seen: Seq::ZERO, joined_again: 0 });
+        self.carry_out(self.users.len() - 1, actions);
+    }
+
+    pub(super) fn has_eve(&self) -> bool {
+        self.users.len() == CLIENTS.len()
     }
 
     fn edit(&mut self, user: usize) {
@@ -385,7 +413,7 @@ impl World {
             let busy: Vec<Next> = self
                 .possible()
                 .into_iter()
-                .filter(|next| !matches!(next, Next::Daemon | Next::Time | Next::Edit(_)))
+                .filter(|next| !matches!(next, Next::Daemon | Next::Time | Next::Edit(_) | Next::Come))
                 .collect();
             let turn = usize::try_from(turn).expect("small");
             if let Some(next) = busy.get(turn % busy.len().max(1)) {

@@ -41,6 +41,10 @@ impl Moving {
 }
 
 impl Daemon {
+    pub(super) fn is_moving(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// It dies; the next one knows only which numbers were used.
     pub(super) fn forgotten(&self) -> Self {
         Self { moves: self.moves, at: None }
@@ -67,7 +71,7 @@ impl World {
 
     fn begin_move(&mut self) {
         // Without faults it lets everybody arrive before it moves the board on.
-        if !self.has_faults && !self.is_quiet() {
+        if !self.has_faults && !self.has_everybody_arrived() {
             return;
         }
         let active = |server: &super::Server| {

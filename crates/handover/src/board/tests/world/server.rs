@@ -12,9 +12,11 @@ use crate::board::{
 };
 use crate::store::{Append, BoardStore, StoreError};
 use crate::wire::{
-    CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Entry, Epoch, Level, ServerId,
+    CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Entry, Epoch, Level, MoveId, ServerId,
+    ServerMessage,
 };
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -23,8 +25,19 @@ pub(in crate::board::tests) struct Server {
     pub(super) settings: Arc<Settings>,
     pub(super) board: Option<Board>,
     pub(super) requests: Vec<Request>,
+    /// Told at their pace, that is, whenever the world likes.
+    pub(super) offers: VecDeque<PendingOffer>,
     /// How many boards there were here, one after the other.
     boards: u32,
+}
+
+/// An offer that waits for its turn.
+#[derive(Debug)]
+pub(super) struct PendingOffer {
+    by: u32,
+    conn: ConnId,
+    move_id: MoveId,
+    message: ServerMessage,
 }
 
 /// Something the store was asked and has not answered.
@@ -49,7 +62,8 @@ impl Server {
         let limits =
             BoardLimits { recent_edits: 4, resume_updates: 3, write_edits: 3, ..BoardLimits::default() };
         let settings = settings(id.as_str(), level, limits);
-        Self { id, settings, board: None, requests: Vec::new(), boards: 0 }
+        let (requests, offers) = (Vec::new(), VecDeque::new());
+        Self { id, settings, board: None, requests, offers, boards: 0 }
     }
 }
 
@@ -82,10 +96,8 @@ impl World {
                 }
             }
             Effect::Offer { conn, move_id, message } => {
-                let board = self.servers[server].board.as_ref();
-                if board.is_some_and(|board| board.offer_stands(&move_id)) {
-                    self.push_down(server, conn, Down::Say(message));
-                }
+                let server = &mut self.servers[server];
+                server.offers.push_back(PendingOffer { by: server.boards, conn, move_id, message });
             }
             Effect::Close(conn, shut) => self.close(server, conn, shut),
             Effect::Ask { ticket, ask } => self.request(server, ticket, What::Ask(ask)),
@@ -100,6 +112,16 @@ impl World {
     fn request(&mut self, server: usize, ticket: Ticket, what: What) {
         let server = &mut self.servers[server];
         server.requests.push(Request { by: server.boards, ticket, what });
+    }
+
+    /// The one that waits longest, if it still makes sense.
+    pub(super) fn offer_next(&mut self, server: usize) {
+        let at = &mut self.servers[server];
+        let Some(PendingOffer { by, conn, move_id, message }) = at.offers.pop_front() else { return };
+        let board = at.board.as_ref().filter(|_| by == at.boards);
+        if board.is_some_and(|board| board.offer_stands(&move_id)) {
+            self.push_down(server, conn, Down::Say(message));
+        }
     }
 
     fn push_down(&mut self, server: usize, conn: ConnId, down: Down) {
@@ -253,6 +275,7 @@ impl World {
     pub(super) fn crash(&mut self, server: usize) {
         self.servers[server].board = None;
         self.servers[server].requests.clear();
+        self.servers[server].offers.clear();
         for wire in self.wires.iter_mut().filter(|wire| wire.server == server && wire.conn != ENDED) {
             wire.conn = ENDED;
             wire.up.clear();
