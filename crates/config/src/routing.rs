@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use segue_domain::ids::{ForwardArn, GroupArn, Route};
 use segue_domain::service::{Balancer, Routing, Slot};
+use segue_engine::BALANCER_CALLS_PER_S;
 
 use super::arn;
 use super::service::{bounded, distinct};
@@ -22,9 +23,6 @@ const SLOTS_MAX: usize = 100;
 /// Each is looked at in every look.
 const BALANCERS_MAX: usize = 8;
 const SHARE_MAX: u32 = 1_000;
-/// Every action on load balancers together.
-/// Source: Elastic Load Balancing API, request throttling: ten tokens a second come back.
-const CALLS_PER_S: u64 = 10;
 
 /// The load balancers under the key `routing`.
 pub(super) fn read(service: &mut Table<'_>, region: Option<&Placed<String>>) -> Option<Routing> {
@@ -123,7 +121,9 @@ fn agree(service: &Table<'_>, region: Option<&Placed<String>>, all: &[BalancerAt
 /// no time to act on it, and the release would wait for a younger one for ever.
 pub(super) fn fits_a_look(service: &Table<'_>, routing: &Routing, max_age: Duration) {
     let calls = routing.balancers().map(|it| 1 + it.groups().count()).sum::<usize>();
-    let takes = Duration::from_secs(u64::try_from(calls).unwrap_or(u64::MAX).div_ceil(CALLS_PER_S));
+    let takes = Duration::from_secs(
+        u64::try_from(calls).unwrap_or(u64::MAX).div_ceil(u64::from(BALANCER_CALLS_PER_S)),
+    );
     let needed = takes * 4 / 3;
     if max_age < needed {
         let what = format!(

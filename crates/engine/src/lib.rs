@@ -29,7 +29,7 @@ pub use ask::AskError;
 pub use decider::{ByTheDomain, Decider};
 pub use engine::{Engine, Means, ServiceView, Settings};
 pub use ledger::{OpenError, Watch};
-pub use outside::{Call, CallStat, Limits, Pacing, Ports};
+pub use outside::{BALANCER_CALLS_PER_S, Call, CallStat, Limits, Pacing, Ports};
 pub use pen::By;
 pub use run::Rhythm;
 pub use service::{Adopted, AdoptionEnd, BookError, ServiceSetup, Shown};

@@ -24,7 +24,7 @@ use tracing::Instrument;
 use crate::ports::{CallError, Entropy};
 
 pub(crate) use pacer::Pacer;
-pub use pacer::Pacing;
+pub use pacer::{BALANCER_CALLS_PER_S, Pacing};
 pub use ports::Ports;
 pub use stats::{CallStat, CallStats};
 pub use term::Term;

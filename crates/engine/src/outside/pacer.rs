@@ -50,8 +50,11 @@ const TERMINATE_INSTANCES: Bucket = Bucket::of("instances of TerminateInstances"
 const TARGET_CALLS: Bucket = Bucket::of("RegisterTargets and DeregisterTargets", 20, 4);
 const FORWARD_CALLS: Bucket = Bucket::of("changes of Elastic Load Balancing", 20, 3);
 
-/// Every action of Elastic Load Balancing together, readings included.
-const BALANCER_CALLS: Bucket = Bucket::of("Elastic Load Balancing", 40, 10);
+/// Calls of Elastic Load Balancing, of every action and readings included, that an account may go on making in a region
+/// in each second.
+pub const BALANCER_CALLS_PER_S: u32 = 10;
+
+const BALANCER_CALLS: Bucket = Bucket::of("Elastic Load Balancing", 40, BALANCER_CALLS_PER_S);
 
 /// A look that takes longer is too old to be acted on.
 const TURN_MAX: Duration = Duration::from_secs(30);
