@@ -152,7 +152,7 @@ pub struct BoardsView {
     pub alive_at_close: Option<u64>,
     /// Moves that ended well, from the journal.
     pub moved: u64,
-    /// Moves that did not.
+    /// Tries that did not: a board that stayed for one wave and went with the next counts in both.
     pub failed: u64,
     pub on_blue: Count,
     pub on_green: Count,

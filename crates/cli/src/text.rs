@@ -49,9 +49,9 @@ pub(crate) fn release(release: &ReleaseView) -> String {
 fn boards_of(release: &ReleaseView) -> String {
     let BoardsView { moved, failed, on_blue, on_green, .. } = &release.boards;
     match release.state {
-        ReleaseState::Closed => format!("{moved} moved, {failed} failed"),
+        ReleaseState::Closed => format!("{moved} moved, failed tries: {failed}"),
         ReleaseState::Running | ReleaseState::Paused | ReleaseState::Asking | ReleaseState::Held => {
-            format!("{on_blue} on blue, {on_green} on green, {moved} moved, {failed} failed")
+            format!("{on_blue} on blue, {on_green} on green, {moved} moved, failed tries: {failed}")
         }
     }
 }

@@ -104,7 +104,7 @@ impl Teller {
         }
         let boards = &release.boards;
         say(&format!(
-            "bench: {}; {} boards moved, {} failed; the daemon holds {:.0} MB after {:.0} s of processor time",
+            "bench: {}; {} boards moved, failed tries: {}; the daemon holds {:.0} MB after {:.0} s of processor time",
             text::now(release),
             boards.moved,
             boards.failed,

@@ -83,6 +83,7 @@ pub struct Boards {
     /// That were on the old servers when these were closed to new ones.
     pub alive_on_blue_at_close: u64,
     pub moved: u64,
+    /// Tries that moved nothing: the board stayed for that wave.
     pub failed: u64,
 }
 

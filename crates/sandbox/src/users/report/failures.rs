@@ -66,7 +66,8 @@ impl Report {
         ])
     }
 
-    /// What people notice, and what a release comes to when nothing is in its way.
+    /// What people notice, and what a release comes to when nothing is in its way. That a board stays for one wave and
+    /// goes with the next is the daemon's care alone: one that is just being opened cannot be moved yet.
     fn noticed(&self) -> Vec<String> {
         let (clients, boards) = (&self.clients, &self.boards);
         let (moved, alive, without_ms) =
@@ -78,7 +79,6 @@ impl Report {
             (clients.reconnects_forced > 0, format!("{} reconnects were forced", clients.reconnects_forced)),
             (without_ms > 0.0, format!("somebody was without a socket for {without_ms} ms")),
             (moved != alive, format!("{moved} boards were moved of {alive} that were to be")),
-            (boards.failed > 0, format!("{} boards could not be moved", boards.failed)),
         ]);
         failures.extend(self.stall_failure());
         failures.extend(self.pace_failure().or_else(|| self.pace_unknown()));
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn every_broken_promise_is_one_sentence() {
-        let breaks: [(&str, Break); 18] = [
+        let breaks: [(&str, Break); 17] = [
             ("the release ended rolled back", |report| report.verdict = Verdict::RolledBack),
             ("the canary ended held", |report| {
                 report.canary.iter_mut().for_each(|canary| canary.verdict = Verdict::Held);
@@ -214,7 +214,6 @@ mod tests {
             ("4 reconnects were forced", |report| report.clients.reconnects_forced = 4),
             ("somebody was without a socket for 0.5 ms", |report| report.clients.without_socket_ms_max = 0.5),
             ("199 boards were moved of 200 that were to be", |report| report.boards.moved = 199),
-            ("5 boards could not be moved", |report| report.boards.failed = 5),
             ("6 instances are nobody's", |report| report.instances.orphaned = 6),
             ("7 instances were ended while they owned boards", |report| {
                 report.instances.ended_with_boards = 7;

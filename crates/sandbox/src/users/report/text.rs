@@ -45,7 +45,7 @@ impl Report {
             f,
             "boards",
             &format!(
-                "{} moved of {} alive on blue at close, {} failed; {} in all",
+                "{} moved of {} alive on blue at close, failed tries: {}; {} in all",
                 boards.moved, boards.alive_on_blue_at_close, boards.failed, boards.total
             ),
         )?;
@@ -173,7 +173,7 @@ mod tests {
 verdict     released (canary passed) in 61.2 s
 steps       launch           2.5 s  did
             handover         7.2 s  did
-boards      200 moved of 200 alive on blue at close, 0 failed; 240 in all
+boards      200 moved of 200 alive on blue at close, failed tries: 0; 240 in all
 clients     990 moved of 1400; 0 forced to reconnect; longest without a socket 0 ms
             1400 came, 0 without a record; longest wait to be served 210.5 ms
 edits       9000 sent, 9000 acknowledged, 9000 stored
