@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use segue_domain::app::{AppState, AppStatus, BoardRow, BoardState, Caps, Formats};
 use segue_domain::ids::{BoardId, InstanceId, MoveId, Route, Version};
 
+use super::boards::ms;
 use super::illness::Illness;
+use super::law::Law;
 use super::state::State;
 use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed};
 
@@ -38,8 +40,16 @@ pub(super) struct Held {
     moving: Option<MoveId>,
     /// When the seal or the standby ends by itself.
     until_ms: Option<u64>,
-    /// Since when its clients attach to the new server, and how many a second.
-    offered: Option<(u64, u32)>,
+    offered: Option<Offered>,
+}
+
+/// Its clients attach to the new server.
+#[derive(Debug, Clone, Copy)]
+struct Offered {
+    since_ms: u64,
+    rate_per_s: u32,
+    /// Then they stay where they are, and those who have attached close their second socket.
+    until_ms: u64,
 }
 
 impl Held {
@@ -144,10 +154,12 @@ impl State {
             return 0;
         }
         let apps = self.machines.values().filter_map(|machine| machine.app.as_ref());
-        let old = apps.filter_map(|app| app.boards.get(board)).find(|held| held.offered.is_some());
-        let Some((old, (since_ms, rate_per_s))) = old.and_then(|old| Some((old, old.offered?))) else {
+        let mut old = apps.filter_map(|app| app.boards.get(board));
+        let Some((old, offered)) = old.find_map(|old| Some((old, old.offered?))) else { return 0 };
+        let Offered { since_ms, rate_per_s, until_ms } = offered;
+        if until_ms <= self.now_ms {
             return 0;
-        };
+        }
         let by_now = (self.now_ms - since_ms).saturating_mul(u64::from(rate_per_s)) / 1_000;
         by_now.min(old.clients)
     }
@@ -188,7 +200,9 @@ impl State {
             held.state = BoardState::Offered;
             held.moving = Some(plan.item.id.clone());
         }
-        held.offered.get_or_insert((now_ms, plan.rate_per_s));
+        let until_ms = now_ms + ms(plan.deadline);
+        let fresh = Offered { since_ms: now_ms, rate_per_s: plan.rate_per_s, until_ms };
+        held.offered.get_or_insert(fresh).until_ms = until_ms;
         Ok(())
     }
 
@@ -198,6 +212,7 @@ impl State {
         item: &MoveItem,
         ttl_ms: u64,
     ) -> Result<Sealed, CallError> {
+        self.watch_the_seal(id, item);
         let until_ms = self.now_ms + ttl_ms;
         let held = self.holds(id, item)?;
         if held.state != BoardState::Sealed {
@@ -206,6 +221,17 @@ impl State {
             held.until_ms = Some(until_ms);
         }
         Ok(Sealed { final_seq: 1, delta: None, digest: item.board.to_string() })
+    }
+
+    /// Whoever is not at the new server by then is cut off when the board goes.
+    fn watch_the_seal(&mut self, id: &InstanceId, item: &MoveItem) {
+        let held = self.process(id).and_then(|app| app.boards.get(&item.board));
+        let offered = held.filter(|held| held.state == BoardState::Offered).and_then(|held| held.offered);
+        if offered.is_some_and(|offered| offered.until_ms <= self.now_ms) {
+            let board = &item.board;
+            let what = format!("{board} was sealed on {id} when its clients had given the move up");
+            self.violation(Law::MovesHaveAPlace, what);
+        }
     }
 
     /// The one commit point of a move: compare-and-set from the epoch to the next.

@@ -85,6 +85,7 @@ pub struct AttachPlan {
     pub item: MoveItem,
     pub connect: String,
     pub rate_per_s: u32,
+    /// Without a switch by then, clients stay where they are and close what they have opened at the new server.
     pub deadline: Duration,
 }
 

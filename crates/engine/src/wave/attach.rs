@@ -2,6 +2,7 @@
 //! its clients are there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use segue_domain::ids::{InstanceId, MoveId};
@@ -76,8 +77,7 @@ impl<'a> Carrying<'a> {
 
     async fn prepare_at(&self, to: &InstanceId, moves: &[&Move]) -> Vec<(MoveId, ItemOutcome<Standby>)> {
         let items: Vec<MoveItem> = moves.iter().map(|one| item(one)).collect();
-        // Long enough for the attach and the switch, short enough to clean up after a daemon that died.
-        let ttl = self.effect.attach_deadline + self.effect.seal_ttl * 2 + self.outside.limits.write_timeout;
+        let ttl = self.standby_ttl();
         let terms = StandbyTerms { ttl, attach_rate_per_s: self.effect.attach_rate_per_s };
         let boards = &self.outside.ports.boards;
         let mut asked = Instant::now();
@@ -95,6 +95,11 @@ impl<'a> Carrying<'a> {
         let standby = |ready: Prepared| Standby { connect: ready.connect, ends: asked + ttl };
         let answers = answer.map(|items| items.into_iter().map(|item| item.map(standby)).collect());
         paired(moves, answers)
+    }
+
+    /// Long enough for the attach and the switch, short enough to clean up after a daemon that died.
+    fn standby_ttl(&self) -> Duration {
+        self.effect.attach_deadline + self.effect.seal_ttl * 2 + self.outside.limits.write_timeout
     }
 
     /// Old servers tell their clients: one call for each server and chunk.
@@ -126,7 +131,8 @@ impl<'a> Carrying<'a> {
                 item: item(one),
                 connect: standbys.get(&one.id).map(|it| it.connect.clone()).unwrap_or_default(),
                 rate_per_s: self.effect.attach_rate_per_s,
-                deadline: self.effect.attach_deadline,
+                // Whoever has attached by the deadline waits there through the switch that it brings.
+                deadline: self.standby_ttl(),
             })
             .collect();
         let boards = &self.outside.ports.boards;
@@ -145,8 +151,10 @@ impl<'a> Carrying<'a> {
         let is_last = Instant::now() >= deadline;
         let old_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.from).collect();
         let new_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.to).collect();
-        let (old, new) =
-            tokio::join!(self.sides.read(old_servers.into_iter()), self.sides.read(new_servers.into_iter()));
+        // In this order: who comes between the two readings is missed at the new server, and then waited for. Counted
+        // there and not at the old one he would stand for somebody who is still on his way.
+        let new = self.sides.read(new_servers.into_iter()).await;
+        let old = self.sides.read(old_servers.into_iter()).await;
         let (mut ready, mut left) = (Vec::new(), Vec::new());
         for mut it in waiting {
             if let Ok(Some(row)) = old.row(&it.one.from, &it.one.board) {

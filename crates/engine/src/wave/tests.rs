@@ -111,6 +111,7 @@ async fn late_clients_do_not_hold_a_board_for_ever() {
     assert_eq!(story.carry().await, Ok(moved(2, 6)));
     assert!(began.elapsed() >= Duration::from_secs(4) && began.elapsed() < Duration::from_secs(5));
     assert!(story.is_across());
+    assert_eq!(story.world.violations(), Vec::<String>::new(), "the others have not given the move up");
 }
 
 #[tokio::test(start_paused = true)]

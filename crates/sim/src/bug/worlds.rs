@@ -257,6 +257,10 @@ impl Boards for Between {
         for plan in offers {
             self.moves("offer", &plan.item.id);
         }
+        if self.bugs.has(Bug::OfferLapses) {
+            let half = |plan: &AttachPlan| AttachPlan { deadline: plan.deadline / 2, ..plan.clone() };
+            return self.ports.boards.offer(at, &offers.iter().map(half).collect::<Vec<_>>()).await;
+        }
         self.ports.boards.offer(at, offers).await
     }
 
