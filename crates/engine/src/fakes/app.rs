@@ -7,7 +7,6 @@ use segue_domain::ids::{BoardId, InstanceId, MoveId, Route, Version};
 
 use super::boards::ms;
 use super::illness::Illness;
-use super::law::Law;
 use super::state::State;
 use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed};
 
@@ -212,7 +211,6 @@ impl State {
         item: &MoveItem,
         ttl_ms: u64,
     ) -> Result<Sealed, CallError> {
-        self.watch_the_seal(id, item);
         let until_ms = self.now_ms + ttl_ms;
         let held = self.holds(id, item)?;
         if held.state != BoardState::Sealed {
@@ -223,15 +221,11 @@ impl State {
         Ok(Sealed { final_seq: 1, delta: None, digest: item.board.to_string() })
     }
 
-    /// Whoever is not at the new server by then is cut off when the board goes.
-    fn watch_the_seal(&mut self, id: &InstanceId, item: &MoveItem) {
-        let held = self.process(id).and_then(|app| app.boards.get(&item.board));
-        let offered = held.filter(|held| held.state == BoardState::Offered).and_then(|held| held.offered);
-        if offered.is_some_and(|offered| offered.until_ms <= self.now_ms) {
-            let board = &item.board;
-            let what = format!("{board} was sealed on {id} when its clients had given the move up");
-            self.violation(Law::MovesHaveAPlace, what);
-        }
+    /// Those who had attached to the new server are there no more.
+    pub(super) fn have_given_up(&self, board: &BoardId, on: &InstanceId) -> bool {
+        let held = self.process(on).and_then(|app| app.boards.get(board));
+        let offered = held.and_then(|held| held.offered);
+        offered.is_some_and(|offered| offered.until_ms <= self.now_ms)
     }
 
     /// The one commit point of a move: compare-and-set from the epoch to the next.

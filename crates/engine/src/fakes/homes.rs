@@ -17,6 +17,10 @@ impl State {
         if self.process(to).is_some_and(|app| !app.is_open()) {
             self.violation(Law::MovesHaveAPlace, format!("{board} was moved to {to}, which is closed"));
         }
+        if self.have_given_up(board, from) {
+            let what = format!("{board} of {from} was moved to {to} when its clients had given the move up");
+            self.violation(Law::MovesHaveAPlace, what);
+        }
         if let Some(nearer) = self.nearer(item, from, to) {
             let what = format!("{board} of {from} was moved to {to}, and {nearer} is at its load balancer");
             self.violation(Law::MovesHaveAPlace, what);

@@ -50,8 +50,8 @@ const TERMINATE_INSTANCES: Bucket = Bucket::of("instances of TerminateInstances"
 const TARGET_CALLS: Bucket = Bucket::of("RegisterTargets and DeregisterTargets", 20, 4);
 const FORWARD_CALLS: Bucket = Bucket::of("changes of Elastic Load Balancing", 20, 3);
 
-/// Calls of Elastic Load Balancing, of every action and readings included, that an account may go on making in a region
-/// in each second.
+/// Calls in each second that an account may go on making in a region, all actions of Elastic Load Balancing together.
+/// Source: Elastic Load Balancing, "API throttling".
 pub const BALANCER_CALLS_PER_S: u32 = 10;
 
 const BALANCER_CALLS: Bucket = Bucket::of("Elastic Load Balancing", 40, BALANCER_CALLS_PER_S);
