@@ -77,7 +77,7 @@ impl Board {
 }
 
 impl Serving {
-    fn is_from(&self, move_id: &MoveId) -> bool {
+    pub(super) fn is_from(&self, move_id: &MoveId) -> bool {
         self.came_by.as_ref().is_some_and(|came_by| came_by.move_id == *move_id)
     }
 }

@@ -74,6 +74,11 @@ impl Board {
         }
     }
 
+    /// Whether the board is here, by that move.
+    pub(crate) fn came_by(&self, move_id: &MoveId) -> bool {
+        matches!(&self.phase, Phase::Serving(serving) if serving.is_from(move_id))
+    }
+
     /// A client came for a move; its token is right and it was admitted.
     pub(crate) fn attach(&mut self, who: Newcomer, client: ClientId, move_id: MoveId, fx: &mut Effects) {
         if self.conns.len() >= self.settings.limits.connections {
@@ -88,10 +93,12 @@ impl Board {
             Phase::Serving(Serving { came_by: Some(came_by), .. }) if came_by.move_id == move_id => {
                 let told = came_by.seq;
                 let late_go = self.go(&client, self.epoch, told);
-                self.add(who, client, Role::Served, fx);
+                self.add(who, client.clone(), Role::Served, fx);
                 fx.send(who.conn, ServerMessage::Attached(Attached { move_id }));
                 fx.send(who.conn, late_go);
                 self.catch_up(who.conn, told, fx);
+                let Phase::Serving(serving) = &self.phase else { return };
+                self.offer_newcomer(who, &client, serving.offer.as_ref(), fx);
             }
             Phase::Standby(_)
             | Phase::Serving(_)

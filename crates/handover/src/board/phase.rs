@@ -81,7 +81,7 @@ pub(super) struct Offering {
 #[derive(Debug)]
 pub(super) struct Sealing {
     pub(super) move_id: MoveId,
-    /// The offer that led to the seal, for clients that come meanwhile.
+    /// The offer that led to the seal, for clients that come, or whose turn comes, meanwhile.
     pub(super) offer: Option<Offering>,
     pub(super) standby_seq: Option<Seq>,
     pub(super) step: SealStep,

@@ -3,7 +3,7 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use super::conns::Speaks;
+use super::conns::{ConnId, Speaks};
 use super::effects::{Ask, Effect, Effects, Incident, Moment};
 use super::phase::{Hold, Offering, Phase, SealStep, Sealing, Serving};
 use super::{Board, coming_or_going, from_ms, only_drains, unknown_board};
@@ -18,7 +18,7 @@ const MAX_DELTA_BYTES: usize = 1024 * 1024;
 const REOWN_RETRY: Duration = Duration::from_millis(100);
 
 impl Board {
-    /// `POST offer`: tells the clients, at the shell's pace.
+    /// `POST offer`: tells the clients, at the shell's pace. Repeated it renews the deadline, for them as well.
     pub(crate) fn offer(
         &mut self,
         now: Moment,
@@ -29,11 +29,12 @@ impl Board {
             return Err(only_drains());
         }
         match &self.phase {
-            Phase::Serving(Serving { offer: None, .. }) => Ok(self.begin_offer(now, request, fx)),
-            Phase::Serving(Serving { offer: Some(offer), .. })
-            | Phase::Sealed(Sealing { offer: Some(offer), .. })
-                if offer.move_id == request.move_id =>
-            {
+            Phase::Serving(Serving { offer: None, .. }) => Ok(self.tell_offer(now, request, None, fx)),
+            Phase::Serving(Serving { offer: Some(offer), .. }) if offer.move_id == request.move_id => {
+                let answer = offer.answer.clone();
+                Ok(self.tell_offer(now, request, Some(answer), fx))
+            }
+            Phase::Sealed(Sealing { offer: Some(offer), .. }) if offer.move_id == request.move_id => {
                 Ok(offer.answer.clone())
             }
             Phase::Serving(_) => Err(self.other_move()),
@@ -45,7 +46,14 @@ impl Board {
         }
     }
 
-    fn begin_offer(&mut self, now: Moment, request: &OfferRequest, fx: &mut Effects) -> OfferAnswer {
+    /// `answered`: what was answered the first time.
+    fn tell_offer(
+        &mut self,
+        now: Moment,
+        request: &OfferRequest,
+        answered: Option<OfferAnswer>,
+        fx: &mut Effects,
+    ) -> OfferAnswer {
         let mut offer = Offering {
             move_id: request.move_id.clone(),
             connect: request.connect.clone(),
@@ -63,6 +71,7 @@ impl Board {
                 Speaks::Plain => offer.answer.unsupported += 1,
             }
         }
+        offer.answer = answered.unwrap_or(offer.answer);
         let answer = offer.answer.clone();
         if let Phase::Serving(serving) = &mut self.phase {
             serving.offer = Some(offer);
@@ -70,20 +79,20 @@ impl Board {
         answer
     }
 
-    /// Whether an offer that was queued should still be sent: until its clients are sent away. A board may be switched
-    /// without the late ones, and the new server serves whoever attaches after that.
-    pub(crate) fn offer_stands(&self, move_id: &MoveId) -> bool {
+    /// Whether an offer that was queued should still be sent: until its client is gone or sent away. A board may be
+    /// switched without the late ones, and the new server serves whoever attaches after that.
+    pub(crate) fn offer_stands(&self, conn: ConnId, move_id: &MoveId) -> bool {
+        if self.conns.get(conn).is_none() {
+            return false;
+        }
         match &self.phase {
-            Phase::Serving(Serving { offer: Some(offer), .. })
-            | Phase::Sealed(Sealing { offer: Some(offer), .. }) => offer.move_id == *move_id,
+            Phase::Serving(Serving { offer, .. }) | Phase::Sealed(Sealing { offer, .. }) => {
+                offer.as_ref().is_some_and(|offer| offer.move_id == *move_id)
+            }
             Phase::Released(released) => released.move_id.as_ref() == Some(move_id),
-            Phase::Serving(_)
-            | Phase::Sealed(_)
-            | Phase::Opening(_)
-            | Phase::Closing(_)
-            | Phase::Standby(_)
-            | Phase::Absent(_)
-            | Phase::Gone => false,
+            Phase::Opening(_) | Phase::Closing(_) | Phase::Standby(_) | Phase::Absent(_) | Phase::Gone => {
+                false
+            }
         }
     }
 

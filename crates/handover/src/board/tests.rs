@@ -41,37 +41,39 @@ proptest! {
     }
 }
 
+/// Sixty worlds, the same in every run, after six hundred steps each.
+fn played(new: impl Fn() -> World) -> Vec<World> {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let played = |mut world: World| {
+        (0..600).for_each(|_| world.step(rng.usize(..)));
+        world
+    };
+    std::iter::repeat_with(new).take(60).map(played).collect()
+}
+
+fn sum(worlds: &[World], of: fn(&World) -> u32) -> u32 {
+    worlds.iter().map(of).sum()
+}
+
 #[test]
 fn the_world_really_moves_boards_and_really_breaks_things() {
-    let mut rng = fastrand::Rng::with_seed(7);
-    let (mut moves, mut crashes, mut lost_answers) = (0, 0, 0);
-    for _ in 0..60 {
-        let mut world = World::new(Level::Failover);
-        for _ in 0..600 {
-            world.step(rng.usize(..));
-        }
-        world.heal();
-        moves += world.moves_done;
-        crashes += world.crashes;
-        lost_answers += world.lost_answers;
-    }
+    let mut worlds = played(|| World::new(Level::Failover));
+    worlds.iter_mut().for_each(World::heal);
+    let moves = sum(&worlds, |world| world.moves_done);
+    let crashes = sum(&worlds, |world| world.crashes);
+    let lost_answers = sum(&worlds, |world| world.lost_answers);
     assert!(moves > 100, "{moves} moves");
     assert!(crashes > 20, "{crashes} crashes");
     assert!(lost_answers > 50, "{lost_answers} lost answers");
 }
 
 #[test]
-fn the_world_without_faults_really_moves_boards_and_somebody_comes_meanwhile() {
-    let mut rng = fastrand::Rng::with_seed(7);
-    let (mut moves, mut meanwhile) = (0, 0);
-    for _ in 0..60 {
-        let mut world = World::without_faults(Level::Warm);
-        for _ in 0..600 {
-            world.step(rng.usize(..));
-        }
-        moves += world.moves_done;
-        meanwhile += u32::from(world.has_eve());
-    }
-    assert!(moves > 40, "{moves} moves");
-    assert!(meanwhile > 40, "{meanwhile} times eve came");
+fn in_planned_moves_somebody_comes_meanwhile_and_offers_wait_at_the_seal() {
+    let worlds = played(|| World::without_faults(Level::Warm));
+    let moves = sum(&worlds, |world| world.moves_done);
+    let joined = sum(&worlds, |world| world.joined_offered);
+    let told_late = sum(&worlds, |world| world.told_late);
+    assert!(moves > 100, "{moves} moves");
+    assert!(joined > 5, "{joined} joined a board that was offered");
+    assert!(told_late > 50, "{told_late} were told after the seal");
 }

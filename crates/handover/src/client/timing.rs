@@ -46,7 +46,7 @@ impl Default for Timing {
             resume: Duration::from_secs(2),
             silence: Duration::from_secs(45),
             held: Duration::from_secs(15),
-            longest_offer: Duration::from_mins(5),
+            longest_offer: Duration::from_hours(2),
             max_kept: 10_000,
         }
     }

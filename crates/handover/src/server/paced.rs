@@ -1,5 +1,5 @@
 //! A queue whose items go one by one, as fast as its pace allows and no faster. Bounded; first come,
-//! first served; who no longer wants to go costs nothing.
+//! first served, but for those in haste; who no longer wants to go costs nothing.
 
 use std::future::Future;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -50,7 +50,9 @@ pub(super) struct PendingOffer {
 
 impl Turn for PendingOffer {
     fn is_wanted(&self) -> bool {
-        self.slot.upgrade().is_some_and(|slot| slot.look(|board| board.offer_stands(&self.move_id)))
+        self.slot
+            .upgrade()
+            .is_some_and(|slot| slot.look(|board| board.offer_stands(self.conn, &self.move_id)))
     }
 
     fn take(self) {
@@ -60,10 +62,37 @@ impl Turn for PendingOffer {
     }
 }
 
+/// Whether somebody waits behind all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    None,
+    /// Goes before those who have time, at the same pace.
+    First,
+}
+
 #[derive(Debug)]
 pub(super) struct Paced<T> {
-    queue: mpsc::Sender<T>,
+    first: mpsc::Sender<T>,
+    others: mpsc::Sender<T>,
     shared: Arc<Shared>,
+}
+
+/// The other end of a queue.
+#[derive(Debug)]
+pub(super) struct Waiting<T> {
+    first: mpsc::Receiver<T>,
+    others: mpsc::Receiver<T>,
+}
+
+impl<T> Waiting<T> {
+    async fn next(&mut self) -> Option<T> {
+        tokio::select! {
+            biased;
+            Some(item) = self.first.recv() => Some(item),
+            Some(item) = self.others.recv() => Some(item),
+            else => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -112,12 +141,9 @@ impl Shared {
 pub(super) struct QueueFull;
 
 impl<T: Turn> Paced<T> {
-    pub(super) fn new(
-        max_per_s: NonZeroU32,
-        queue: NonZeroUsize,
-        began: Instant,
-    ) -> (Self, mpsc::Receiver<T>) {
-        let (sender, receiver) = mpsc::channel(queue.get());
+    pub(super) fn new(max_per_s: NonZeroU32, queue: NonZeroUsize, began: Instant) -> (Self, Waiting<T>) {
+        let (first, hasty) = mpsc::channel(queue.get());
+        let (others, patient) = mpsc::channel(queue.get());
         let max_per_s = max_per_s.min(MAX_RATE_PER_S);
         let shared = Arc::new(Shared {
             began,
@@ -126,14 +152,14 @@ impl<T: Turn> Paced<T> {
             changed: Notify::new(),
             refused_total: AtomicU64::new(0),
         });
-        (Self { queue: sender, shared }, receiver)
+        (Self { first, others, shared }, Waiting { first: hasty, others: patient })
     }
 
     /// Gives turns until the queue is dropped.
-    pub(super) fn run(&self, mut queue: mpsc::Receiver<T>) -> impl Future<Output = ()> + use<T> {
+    pub(super) fn run(&self, mut waiting: Waiting<T>) -> impl Future<Output = ()> + use<T> {
         let shared = Arc::clone(&self.shared);
         async move {
-            while let Some(item) = queue.recv().await {
+            while let Some(item) = waiting.next().await {
                 if shared.wait_for_turn(|| item.is_wanted()).await {
                     item.take();
                 }
@@ -141,8 +167,12 @@ impl<T: Turn> Paced<T> {
         }
     }
 
-    pub(super) fn enqueue(&self, item: T) -> Result<(), QueueFull> {
-        match self.queue.try_send(item) {
+    pub(super) fn enqueue(&self, item: T, haste: Haste) -> Result<(), QueueFull> {
+        let queue = match haste {
+            Haste::None => &self.others,
+            Haste::First => &self.first,
+        };
+        match queue.try_send(item) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_) | mpsc::error::TrySendError::Closed(_)) => {
                 self.shared.refused_total.fetch_add(1, Ordering::Relaxed);
@@ -159,8 +189,8 @@ impl<T: Turn> Paced<T> {
     }
 
     pub(super) fn waiting(&self) -> u32 {
-        let waiting = self.queue.max_capacity() - self.queue.capacity();
-        u32::try_from(waiting).unwrap_or(u32::MAX)
+        let waiting = |queue: &mpsc::Sender<T>| queue.max_capacity() - queue.capacity();
+        u32::try_from(waiting(&self.first) + waiting(&self.others)).unwrap_or(u32::MAX)
     }
 
     pub(super) fn figures(&self) -> AttachFigures {
@@ -177,9 +207,9 @@ impl<T: Turn> Paced<T> {
 
 impl Paced<oneshot::Sender<()>> {
     /// Waits for one's turn.
-    pub(super) async fn admit(&self) -> Result<(), QueueFull> {
+    pub(super) async fn admit(&self, haste: Haste) -> Result<(), QueueFull> {
         let (turn, is_mine) = oneshot::channel();
-        self.enqueue(turn)?;
+        self.enqueue(turn, haste)?;
         match is_mine.await {
             Ok(()) => Ok(()),
             Err(_server_stops) => Err(QueueFull),
@@ -203,7 +233,7 @@ mod tests {
         let (admission, queue) = Paced::new(limit, room(1_000), Instant::now());
         let worker = tokio::spawn(admission.run(queue));
         let began = Instant::now();
-        let admitted = join_all((0..1_000).map(|_| admission.admit())).await;
+        let admitted = join_all((0..1_000).map(|_| admission.admit(Haste::None))).await;
         assert!(admitted.iter().all(Result::is_ok));
         assert_eq!(began.elapsed().as_millis() / 100, 49, "1,000 at 20 per 100 ms");
         let figures = admission.figures();
@@ -217,16 +247,35 @@ mod tests {
         let (admission, queue) = Paced::new(limit, room(2), Instant::now());
         let (gone, left) = oneshot::channel();
         drop(left);
-        admission.enqueue(gone).expect("there is room");
+        admission.enqueue(gone, Haste::None).expect("there is room");
         let (turn, is_mine) = oneshot::channel();
-        admission.enqueue(turn).expect("there is room");
+        admission.enqueue(turn, Haste::None).expect("there is room");
         let (too_many, _never) = oneshot::channel();
-        assert_eq!(admission.enqueue(too_many), Err(QueueFull));
+        assert_eq!(admission.enqueue(too_many, Haste::None), Err(QueueFull));
         let worker = tokio::spawn(admission.run(queue));
         let began = Instant::now();
         is_mine.await.expect("admitted");
         assert_eq!(began.elapsed(), Duration::ZERO);
         assert_eq!(admission.figures().admitted_total, 1);
+        worker.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_in_haste_goes_before_the_others_at_the_same_pace() {
+        let (admission, queue) =
+            Paced::new(NonZeroU32::new(10).expect("not zero"), room(100), Instant::now());
+        let began = Instant::now();
+        let others = join_all((0..50).map(|_| admission.admit(Haste::None)));
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(1_050)).await;
+            admission.admit(Haste::First).await.expect("there is room");
+            began.elapsed().as_millis()
+        };
+        let worker = tokio::spawn(admission.run(queue));
+        let (admitted, late) = tokio::join!(others, late);
+        assert_eq!((admitted.len(), late), (50, 1_200), "behind the one whose turn it was");
+        let figures = admission.figures();
+        assert_eq!((figures.peak_in_100ms, figures.admitted_total), (1, 51));
         worker.abort();
     }
 
@@ -237,13 +286,13 @@ mod tests {
             Paced::new(NonZeroU32::new(100).expect("not zero"), room(10), Instant::now());
         admission.set_limit(slow);
         let worker = tokio::spawn(admission.run(queue));
-        admission.admit().await.expect("the first");
+        admission.admit(Haste::None).await.expect("the first");
         let began = Instant::now();
         let raise = async {
             tokio::time::sleep(Duration::from_millis(150)).await;
             admission.set_limit(NonZeroU32::new(100).expect("not zero"));
         };
-        let (second, ()) = tokio::join!(admission.admit(), raise);
+        let (second, ()) = tokio::join!(admission.admit(Haste::None), raise);
         second.expect("the second");
         assert_eq!(began.elapsed().as_millis(), 150);
         worker.abort();

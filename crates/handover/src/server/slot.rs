@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::paced::PendingOffer;
+use super::paced::{Haste, PendingOffer};
 use crate::board::{Answer, Ask, Board, ConnId, Effect, Effects, Incident, Moment, Shut, Ticket};
 use crate::store::StoreError;
 use crate::wire::{BoardId, Entry, Epoch, MoveId, ServerMessage};
@@ -211,7 +211,7 @@ impl Slot {
     fn queue_offer(self: &Arc<Self>, server: &Inner, conn: ConnId, move_id: MoveId, message: &ServerMessage) {
         let text = Utf8Bytes::from(message.to_text());
         let offer = PendingOffer { slot: Arc::downgrade(self), conn, move_id, text };
-        if server.offers.enqueue(offer).is_err() {
+        if server.offers.enqueue(offer, Haste::None).is_err() {
             tracing::warn!(board = %self.id, "too many offers wait; this client will be moved at the end");
         }
     }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::lookup::NoBoard;
+use super::paced::Haste;
 use super::slot::{Link, Out, Slot};
 use super::{Inner, Server};
 use crate::auth::is_attach_token;
@@ -120,8 +121,11 @@ async fn attach(
         server.health.count_error();
         return Err(End::Close(CLOSE_PROTOCOL, "the token does not fit"));
     }
+    // Whose board has been switched already waits with held edits, and is soon sent away.
+    let is_late = server.slot(board).is_ok_and(|slot| slot.look(|board| board.came_by(&move_id)));
+    let haste = if is_late { Haste::First } else { Haste::None };
     tokio::select! {
-        turn = server.admission.admit() => {
+        turn = server.admission.admit(haste) => {
             if turn.is_err() {
                 return Err(End::Close(CLOSE_OVERLOADED, "too many attaches wait"));
             }

@@ -81,9 +81,10 @@ pub struct OfferRequest {
     pub board: BoardId,
     /// From `prepare`'s answer.
     pub connect: Connect,
-    /// Offers sent per second by this server, all boards together; the latest word counts.
+    /// Offers sent per second by this server, all boards together; the latest word counts. One that goes with a
+    /// `welcome` is not among them.
     pub rate_per_s: NonZeroU32,
-    /// Without a seal by then, the offer is forgotten.
+    /// Without a seal by then, the offer is forgotten. Repeated, the call renews it.
     pub deadline_ms: u64,
 }
 

@@ -1,9 +1,9 @@
 //! How fast clients are told and let in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use segue_handover::server::BoardLimits;
 use segue_handover::wire::{CLOSE_OVERLOADED, Epoch, OfferRequest, Outcome, ProblemCode, ServerMessage};
 
 use crate::support::{GatedStore, Moving, Node, Peer, per_s};
@@ -13,7 +13,7 @@ async fn attaches_are_never_admitted_faster_than_the_limit_in_any_tenth_of_a_sec
     let store = Arc::new(GatedStore::default());
     let old = Node::start("old", &store).await;
     let new = Node::start_with("new", &store, |config| config.attach_rate_per_s = per_s(200)).await;
-    let names: Vec<String> = (0..60).map(|number| format!("user-{number}")).collect();
+    let names = names(60);
     let mut peers = join_all(names.iter().map(|name| old.joined("b", name))).await;
     let step = Moving::new("m1", "b", 1);
     // A daemon may only lower the application's own limit.
@@ -45,7 +45,7 @@ async fn attaches_are_never_admitted_faster_than_the_limit_in_any_tenth_of_a_sec
 async fn offers_keep_the_pace_of_the_latest_word() {
     let store = Arc::new(GatedStore::default());
     let (old, new) = (Node::start("old", &store).await, Node::start("new", &store).await);
-    let names: Vec<String> = (0..6).map(|number| format!("user-{number}")).collect();
+    let names = names(6);
     let mut peers = join_all(names.iter().map(|name| old.joined("b", name))).await;
     let step = Moving::new("m1", "b", 1);
     let prepared = step.prepare(&new).await;
@@ -61,41 +61,45 @@ async fn offers_keep_the_pace_of_the_latest_word() {
 async fn who_joins_while_others_wait_for_their_offers_gets_one_at_once() {
     let store = Arc::new(GatedStore::default());
     let (old, new) = (Node::start("old", &store).await, Node::start("new", &store).await);
-    let names: Vec<String> = (0..3).map(|number| format!("user-{number}")).collect();
-    let peers = join_all(names.iter().map(|name| old.joined("b", name))).await;
+    let peers = join_all(names(30).iter().map(async |name| old.joined("b", name).await)).await;
     let step = Moving::new("m1", "b", 1);
     let prepared = step.prepare(&new).await;
-    // The second in a second, the third in two.
+    // Behind the others her turn would come after half a minute, and she waits no more than twenty seconds.
     let request = OfferRequest { rate_per_s: per_s(1), ..step.offer_request(&prepared.connect) };
     old.control.offer(&request).await.expect("offers");
-    let began = tokio::time::Instant::now();
     let (mut eve, _) = old.joined("b", "eve").await;
     eve.offer().await;
-    assert!(began.elapsed().as_millis() < 1_000, "it waited for its turn: {:?}", began.elapsed());
     drop(peers);
 }
 
 #[tokio::test]
 async fn offers_go_on_after_a_switch_that_did_not_wait_for_them() {
     let store = Arc::new(GatedStore::default());
-    let grace = BoardLimits::default().grace;
+    // Nobody is sent away before his turn, however slow the machine is.
+    let grace = Duration::from_secs(20);
     let old = Node::start_with("old", &store, |config| config.boards.grace = grace).await;
     let new = Node::start("new", &store).await;
-    let (mut ann, _) = old.joined("b", "ann").await;
-    let (mut bob, _) = old.joined("b", "bob").await;
+    let mut peers = join_all(names(30).iter().map(async |name| old.joined("b", name).await)).await;
+    let (mut last, _) = peers.pop().expect("thirty");
     let step = Moving::new("m1", "b", 1);
     let prepared = step.prepare(&new).await;
     let request = OfferRequest { rate_per_s: per_s(1), ..step.offer_request(&prepared.connect) };
     old.control.offer(&request).await.expect("offers");
-    let mut ann_new = Peer::attach(&ann.offer().await, "ann").await;
-    step.wait_attached(&new, 1).await;
     let seal = step.seal(&old, Some(prepared.seq)).await;
     step.activate(&new, seal).await;
     step.end(&old, Outcome::Release).await;
-    ann_new.go().await;
-    let mut bob_new = Peer::attach(&bob.offer().await, "bob").await;
-    assert!(matches!(bob_new.hear().await, ServerMessage::Attached(_)));
-    assert_eq!(bob_new.go().await.epoch, Epoch(2));
+    // The pace is the server's: the latest word counts for all that wait.
+    let (_other, _) = old.joined("c", "other").await;
+    let next = Moving::new("m2", "c", 1);
+    let prepared = next.prepare(&new).await;
+    next.offer(&old, &prepared.connect).await;
+    let mut attached = Peer::attach(&last.offer().await, "user-29").await;
+    assert!(matches!(attached.hear().await, ServerMessage::Attached(_)));
+    assert_eq!(attached.go().await.epoch, Epoch(2));
+}
+
+fn names(count: u32) -> Vec<String> {
+    (0..count).map(|number| format!("user-{number}")).collect()
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! One board by itself: what it asks, says and does when the store answers this or that.
 
+use std::num::NonZeroU32;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use crate::board::{
 };
 use crate::store::{Append, Claim, Page, Release, Row, StoreError};
 use crate::wire::{
-    Ack, ActivateAnswer, ActivateRequest, BoardId, Connect, Cseq, Entry, Epoch, Hello, Level, MoveId, Nack,
-    Op, Payload, PrepareRequest, Problem, ProblemCode, SealRequest, Seq, ServerMessage, Unsealed,
+    Ack, ActivateAnswer, ActivateRequest, BoardId, BoardState, Connect, Cseq, Entry, Epoch, Hello, Level,
+    MoveId, Nack, OfferRequest, Op, Payload, PrepareRequest, Problem, ProblemCode, SealRequest, Seq,
+    ServerMessage, Unsealed,
 };
 
 const ANN: ConnId = ConnId(1);
@@ -70,13 +72,15 @@ impl Alone {
         let result = event(&mut self.board, self.now, &mut effects);
         for effect in effects {
             match effect {
-                Effect::Send(_, message) | Effect::Tell(message) => self.said.push(message),
+                Effect::Send(_, message) | Effect::Tell(message) | Effect::Offer { message, .. } => {
+                    self.said.push(message);
+                }
                 Effect::Close(_, shut) => self.shut.push(shut),
                 Effect::Ask { ticket, ask } => self.asked = Some((ticket, ask)),
                 Effect::Write { ticket, entries, .. } => self.writing = Some((ticket, entries)),
                 Effect::Report(incident) => self.incidents.push(incident),
                 Effect::Forget => self.is_gone = true,
-                Effect::Offer { .. } | Effect::Durable(_) | Effect::Loaded(_) => {}
+                Effect::Durable(_) | Effect::Loaded(_) => {}
             }
         }
         result
@@ -181,6 +185,27 @@ fn a_write_that_is_refused_for_good_is_not_made_again_and_the_board_is_given_up(
     assert!(alone.is_gone && alone.writing.is_none());
     assert!(matches!(alone.said()[..], [ServerMessage::Moved(_)]));
     assert_eq!((alone.shut, alone.incidents), (vec![Shut::Moved], vec![Incident::WriteRefused]));
+}
+
+#[test]
+fn an_offer_that_is_repeated_stands_from_the_last_word_on_and_clients_are_told() {
+    let mut alone = Alone::served();
+    let offer = OfferRequest {
+        move_id: MoveId::parse("m").expect("an id"),
+        board: BoardId::parse("b").expect("an id"),
+        connect: Connect::parse("ws://there").expect("a connect"),
+        rate_per_s: NonZeroU32::MIN,
+        deadline_ms: 1_000,
+    };
+    let state = |alone: &Alone| alone.board.row(alone.now).expect("it is here").state;
+    let first = alone.happens(|board, now, fx| board.offer(now, &offer, fx));
+    alone.pass(Duration::from_millis(800));
+    assert_eq!(alone.happens(|board, now, fx| board.offer(now, &offer, fx)), first);
+    assert!(matches!(alone.said()[..], [ServerMessage::Offer(_), ServerMessage::Offer(_)]));
+    alone.pass(Duration::from_millis(800));
+    assert_eq!(state(&alone), BoardState::Offered);
+    alone.pass(Duration::from_millis(200));
+    assert_eq!(state(&alone), BoardState::Active);
 }
 
 #[test]

@@ -17,6 +17,10 @@ impl ClientState {
             return;
         }
         let target = std::mem::replace(&mut self.target, Target::FrontDoor);
+        // A server keeps one connection of a client: the two would close each other.
+        if self.standby.as_ref().is_some_and(|standby| target == Target::At(standby.connect.clone())) {
+            self.give_standby_up();
+        }
         let socket = self.open(target);
         self.main = Main::Opening(socket);
         self.actions.push(Action::Set(Timer::Join, self.timing.join));
@@ -86,7 +90,8 @@ impl ClientState {
             return;
         }
         self.target = connect.map_or(Target::FrontDoor, Target::At);
-        self.join_beside_standby();
+        // The board has moved: whoever is on his way to it hears `go` when he has attached.
+        self.join_or_wait(self.standby_socket().is_some());
     }
 
     /// The socket that takes edits is gone, or could not be opened.
@@ -102,15 +107,15 @@ impl ClientState {
         if crowded {
             self.join_failed();
         } else {
-            self.join_beside_standby();
+            let stage = self.standby.as_ref().map(|standby| standby.stage);
+            self.join_or_wait(matches!(stage, Some(Stage::Attached(_))));
         }
     }
 
-    /// Rule 5: the standby may get its `go` any moment; the front door is asked in parallel, a
-    /// little later when the standby is ready.
-    fn join_beside_standby(&mut self) {
-        let ready = self.standby.as_ref().is_some_and(|standby| matches!(standby.stage, Stage::Attached(_)));
-        if ready {
+    /// Rule 5: the standby may get its `go` any moment; the front door is asked in parallel, a little later when the
+    /// standby is ready for it.
+    fn join_or_wait(&mut self, is_standby_ready: bool) {
+        if is_standby_ready {
             self.actions.push(Action::Set(Timer::Rejoin, self.timing.standby_first));
         } else {
             self.join();

@@ -8,16 +8,21 @@ use crate::wire::{
 };
 
 impl ClientState {
-    /// A second socket is opened; work goes on here. An offer that is repeated changes nothing.
+    /// A second socket is opened; work goes on here. An offer that is repeated only renews the deadline.
     pub(super) fn offered(&mut self, offer: Offer) {
         let Offer { move_id, connect, token, deadline_ms } = offer;
-        let known = self.standby.as_ref().is_some_and(|standby| standby.move_id == move_id);
-        if known || self.last_move.as_ref() == Some(&move_id) {
+        if self.last_move.as_ref() == Some(&move_id) {
             return;
         }
-        self.give_standby_up();
+        let known = self.standby.as_ref().is_some_and(|standby| standby.move_id == move_id);
+        if !known {
+            self.give_standby_up();
+        }
         let deadline = Duration::from_millis(deadline_ms).min(self.timing.longest_offer);
         self.actions.push(Action::Set(Timer::OfferDeadline, deadline));
+        if known {
+            return;
+        }
         self.standby = Some(Standby { move_id, connect, token, stage: Stage::Waiting, failures: 0 });
         self.open_standby();
     }

@@ -185,7 +185,7 @@ fn a_seal_of_an_older_epoch_is_ignored() {
 #[test]
 fn an_offer_repeated_opens_no_second_socket_and_another_replaces_it() {
     let mut story = Story::attached();
-    story.hears(1, offer("m"), "");
+    story.hears(1, offer("m"), "set OfferDeadline");
     story.hears(1, offer("n"), "close2, GIVEN UP, set OfferDeadline, open3 ws://b");
 }
 
@@ -301,6 +301,27 @@ fn sent_away_it_keeps_the_socket_until_the_next_is_open() {
     story.expect(Event::Opened(SocketId(2)), "close1, hello2");
     story.closed(1, Some(CLOSE_MOVED), "");
     story.hears(2, welcome(2, 1, 1), "JOINED 1, DURABLE 1, op2 2");
+}
+
+#[test]
+fn sent_away_while_its_second_socket_attaches_it_waits_for_go() {
+    let moved = || ServerMessage::Moved(Moved { connect: Some(Connect::parse("ws://b").unwrap()) });
+    let mut story = Story::joined();
+    story.hears(1, offer("m"), "set OfferDeadline, open2 ws://b");
+    story.expect(Event::Opened(SocketId(2)), "attach2");
+    story.hears(1, moved(), "SENT AWAY, set Rejoin");
+    story.closed(1, Some(CLOSE_MOVED), "");
+    story.hears(2, go(2, 0, 0), "SWITCHED");
+    story.edits("op2 1");
+}
+
+#[test]
+fn who_joins_where_the_second_socket_leads_gives_that_up_first() {
+    let moved = ServerMessage::Moved(Moved { connect: Some(Connect::parse("ws://b").unwrap()) });
+    let mut story = Story::joined();
+    story.hears(1, offer("m"), "set OfferDeadline, open2 ws://b");
+    story.hears(1, moved, "SENT AWAY, set Rejoin");
+    story.expect(Event::Due(Timer::Rejoin), "close2, GIVEN UP, open3 ws://b, set Join");
 }
 
 #[test]

@@ -27,8 +27,6 @@ struct Moving {
 enum Stage {
     Prepare,
     Offer(Seq),
-    /// Some time for clients to attach.
-    Wait(Seq),
     Seal(Seq),
     Activate(SealAnswer),
     End(Outcome),
@@ -57,11 +55,7 @@ impl World {
         let stage = match &moving.stage {
             Stage::Prepare => self.prepare(&moving),
             Stage::Offer(seq) => self.offer(&moving, *seq),
-            // Without faults the daemon waits for everybody.
-            Stage::Wait(seq) if self.has_faults || self.is_everybody_attached(&moving) => {
-                Some(Stage::Seal(*seq))
-            }
-            Stage::Wait(seq) => Some(Stage::Wait(*seq)),
+            // It waits for nobody: whether clients have attached until then is a matter of chance.
             Stage::Seal(seq) => self.seal(&moving, *seq),
             Stage::Activate(seal) => Some(self.activate(&moving, seal)),
             Stage::End(outcome) => self.end(&moving, *outcome),
@@ -70,10 +64,6 @@ impl World {
     }
 
     fn begin_move(&mut self) {
-        // Without faults it lets everybody arrive before it moves the board on.
-        if !self.has_faults && !self.has_everybody_arrived() {
-            return;
-        }
         let active = |server: &super::Server| {
             let row = server.board.as_ref()?.row(self.now)?;
             (row.state == BoardState::Active && row.clients > 0).then_some(row.epoch)
@@ -81,6 +71,10 @@ impl World {
         let owner =
             self.servers.iter().enumerate().find_map(|(number, server)| Some((number, active(server)?)));
         let Some((old, epoch)) = owner else { return };
+        // Without faults it lets everybody arrive before it moves the board on.
+        if !self.has_faults && !self.is_everybody_at(old) {
+            return;
+        }
         self.daemon.moves += 1;
         let move_id = MoveId::parse(&format!("m{}", self.daemon.moves)).expect("an id");
         self.daemon.at = Some(Moving { move_id, old, epoch, stage: Stage::Prepare });
@@ -112,17 +106,11 @@ impl World {
             deadline_ms: 15_000,
         };
         match self.apply(moving.old, |board, now, fx| board.offer(now, &request, fx)) {
-            Some(Ok(_)) => Some(Stage::Wait(seq)),
+            Some(Ok(_)) => Some(Stage::Seal(seq)),
             // The old server is dead: a standby that may take over does.
             None if self.servers[moving.old].settings.level == Level::Failover => self.fail_over(moving),
             Some(Err(_)) | None => Some(Stage::End(Outcome::Abort)),
         }
-    }
-
-    fn is_everybody_attached(&self, moving: &Moving) -> bool {
-        let row = |server: usize| self.servers[server].board.as_ref()?.row(self.now);
-        let clients = row(moving.old).map_or(0, |row| row.clients);
-        row(moving.new_server()).is_some_and(|row| row.attached >= clients)
     }
 
     fn seal(&mut self, moving: &Moving, standby_seq: Seq) -> Option<Stage> {

@@ -2,7 +2,8 @@
 
 use futures_util::FutureExt as _;
 
-use super::{Down, ENDED, Up, World, connect_of, the_board};
+use super::wires::{Down, ENDED, Up};
+use super::{World, connect_of, the_board};
 use crate::auth::is_attach_token;
 use crate::board::joining::cancel;
 use crate::board::settings::Settings;
@@ -12,8 +13,8 @@ use crate::board::{
 };
 use crate::store::{Append, BoardStore, StoreError};
 use crate::wire::{
-    CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Entry, Epoch, Level, MoveId, ServerId,
-    ServerMessage,
+    BoardState, CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_REPLACED, ClientMessage, Entry, Epoch, Level, MoveId,
+    ServerId, ServerMessage,
 };
 
 use std::collections::VecDeque;
@@ -116,10 +117,11 @@ impl World {
 
     /// The one that waits longest, if it still makes sense.
     pub(super) fn offer_next(&mut self, server: usize) {
-        let at = &mut self.servers[server];
-        let Some(PendingOffer { by, conn, move_id, message }) = at.offers.pop_front() else { return };
-        let board = at.board.as_ref().filter(|_| by == at.boards);
-        if board.is_some_and(|board| board.offer_stands(&move_id)) {
+        let here = &mut self.servers[server];
+        let Some(PendingOffer { by, conn, move_id, message }) = here.offers.pop_front() else { return };
+        let Some(board) = here.board.as_ref().filter(|_| by == here.boards) else { return };
+        if board.offer_stands(conn, &move_id) {
+            self.told_late += u32::from(board.state() != Some(BoardState::Offered));
             self.push_down(server, conn, Down::Say(message));
         }
     }
@@ -177,6 +179,8 @@ impl World {
         match first {
             ClientMessage::Hello(hello) => {
                 self.have_board(server);
+                let state = self.servers[server].board.as_ref().and_then(Board::state);
+                self.joined_offered += u32::from(state == Some(BoardState::Offered));
                 let arrival = self.apply(server, |board, now, fx| board.join(now, who, hello, fx));
                 assert!(arrival.is_some(), "a board that is gone is not in the list");
             }
