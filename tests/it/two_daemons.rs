@@ -91,7 +91,6 @@ fn two_daemons_on_one_database_take_turns_in_the_middle_of_a_release_and_nothing
         (view["state"] == "closed" || view["state"] == "held").then_some(view)
     });
     assert_eq!(ended["verdict"], "released", "{ended:#}");
-    // A move that was cut off in its middle counts as failed, and its board is taken by a later wave.
     assert_eq!(ended["boards"]["moved"], ended["boards"]["alive_at_close"], "{ended:#}");
     println!("nobody acted for {one} ms and for {two} ms");
     let told = Timestamp::now();

@@ -152,7 +152,7 @@ pub struct BoardsView {
     pub alive_at_close: Option<u64>,
     /// Moves that ended well, from the journal.
     pub moved: u64,
-    /// Tries that did not: a board that stayed for one wave and went with the next counts in both.
+    /// Tries to move a board that failed. One that went with a later wave counts in `moved` as well.
     pub failed: u64,
     pub on_blue: Count,
     pub on_green: Count,
