@@ -11,6 +11,7 @@ mod clients;
 mod clock;
 mod demo;
 mod first_day;
+mod frozen_tab;
 mod killed;
 mod level0;
 mod on_postgres;
