@@ -74,7 +74,12 @@ impl Board {
         }
     }
 
-    /// Whether the board is here, by that move.
+    /// Whether the board is here by a move.
+    pub(crate) fn is_switched(&self) -> bool {
+        matches!(&self.phase, Phase::Serving(Serving { came_by: Some(_), .. }))
+    }
+
+    /// Whether the board is here by that move.
     pub(crate) fn came_by(&self, move_id: &MoveId) -> bool {
         matches!(&self.phase, Phase::Serving(serving) if serving.is_from(move_id))
     }

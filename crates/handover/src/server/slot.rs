@@ -36,6 +36,8 @@ pub(crate) struct Slot {
     server: Weak<Inner>,
     state: Mutex<State>,
     changed: Notify,
+    /// The board has come here by a move.
+    switched: Notify,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Slot {
             server: Arc::downgrade(server),
             state: Mutex::new(state),
             changed: Notify::new(),
+            switched: Notify::new(),
         })
     }
 
@@ -128,7 +131,11 @@ impl Slot {
         state.links.extend(link);
         let now = server.now();
         let mut effects = Effects::default();
+        let was_switched = state.board.is_switched();
         let result = event(&mut state.board, now, &mut effects);
+        if state.board.is_switched() && !was_switched {
+            self.switched.notify_waiters();
+        }
         let effects_count = effects.len();
         let mut is_gone = false;
         loop {
@@ -150,6 +157,20 @@ impl Slot {
             server.boards.remove(self);
         }
         Some((result, effects_count))
+    }
+
+    /// Until the board is here by that move.
+    pub(super) async fn switched(&self, move_id: &MoveId) {
+        loop {
+            let switched = self.switched.notified();
+            tokio::pin!(switched);
+            // Registered before the look, so that no switch between the two is missed.
+            switched.as_mut().enable();
+            if self.look(|board| board.came_by(move_id)) {
+                return;
+            }
+            switched.await;
+        }
     }
 
     /// Makes the same idempotent call at every change of the board until it has an answer.

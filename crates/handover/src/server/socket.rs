@@ -9,14 +9,14 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::lookup::NoBoard;
-use super::paced::Haste;
+use super::paced::{Haste, QueueFull};
 use super::slot::{Link, Out, Slot};
 use super::{Inner, Server};
 use crate::auth::is_attach_token;
 use crate::board::{Board, ConnId, Effects, Newcomer, Shut, Speaks};
 use crate::wire::{
     Attach, BoardId, CLOSE_MOVED, CLOSE_OVERLOADED, CLOSE_PROTOCOL, CLOSE_REPLACED, Cancel, ClientMessage,
-    Hello, SUBPROTOCOL, ServerMessage,
+    Hello, MoveId, SUBPROTOCOL, ServerMessage,
 };
 
 /// Messages written before the socket is flushed.
@@ -108,6 +108,17 @@ fn join(
     }
 }
 
+/// Whose board has been switched waits with held edits, and is soon sent away: he goes first.
+async fn turn(server: &Arc<Inner>, board: &BoardId, move_id: &MoveId) -> Result<(), QueueFull> {
+    let Ok(slot) = server.slot(board) else { return server.admission.admit(Haste::None).await };
+    tokio::select! {
+        biased;
+        () = slot.switched(move_id) => {}
+        turn = server.admission.admit(Haste::None) => return turn,
+    }
+    server.admission.admit(Haste::First).await
+}
+
 async fn attach(
     server: &Arc<Inner>,
     socket: &mut WebSocket,
@@ -121,11 +132,8 @@ async fn attach(
         server.health.count_error();
         return Err(End::Close(CLOSE_PROTOCOL, "the token does not fit"));
     }
-    // Whose board has been switched already waits with held edits, and is soon sent away.
-    let is_late = server.slot(board).is_ok_and(|slot| slot.look(|board| board.came_by(&move_id)));
-    let haste = if is_late { Haste::First } else { Haste::None };
     tokio::select! {
-        turn = server.admission.admit(haste) => {
+        turn = turn(server, board, &move_id) => {
             if turn.is_err() {
                 return Err(End::Close(CLOSE_OVERLOADED, "too many attaches wait"));
             }

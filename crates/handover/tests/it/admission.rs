@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use segue_handover::wire::{CLOSE_OVERLOADED, Epoch, OfferRequest, Outcome, ProblemCode, ServerMessage};
 
-use crate::support::{GatedStore, Moving, Node, Peer, per_s};
+use crate::support::{GatedStore, Moving, Node, Peer, eventually, per_s};
 
 #[tokio::test]
 async fn attaches_are_never_admitted_faster_than_the_limit_in_any_tenth_of_a_second() {
@@ -96,6 +96,39 @@ async fn offers_go_on_after_a_switch_that_did_not_wait_for_them() {
     let mut attached = Peer::attach(&last.offer().await, "user-29").await;
     assert!(matches!(attached.hear().await, ServerMessage::Attached(_)));
     assert_eq!(attached.go().await.epoch, Epoch(2));
+}
+
+#[tokio::test]
+async fn whose_board_is_switched_while_he_waits_to_attach_goes_before_the_others() {
+    let store = Arc::new(GatedStore::default());
+    let grace = Duration::from_secs(20);
+    let old = Node::start_with("old", &store, |config| config.boards.grace = grace).await;
+    let new = Node::start_with("new", &store, |config| {
+        config.attach_rate_per_s = per_s(1);
+        // Nor does her board close because nobody is there yet.
+        config.boards.grace = grace;
+    });
+    let new = new.await;
+    let (others, eves) = (Moving::new("m1", "b", 1), Moving::new("m2", "c", 1));
+    let mut peers = join_all(names(30).iter().map(async |name| old.joined("b", name).await)).await;
+    let (mut eve, _) = old.joined("c", "eve").await;
+    let prepared = others.prepare(&new).await;
+    others.offer(&old, &prepared.connect).await;
+    let offers = join_all(peers.iter_mut().map(|(peer, _)| peer.offer())).await;
+    let waiting =
+        join_all(offers.iter().zip(names(30)).map(async |(offer, name)| Peer::attach(offer, &name).await));
+    let waiting = waiting.await;
+    let queue = async || new.control.status().await.expect("a status").load.attach_queue;
+    eventually(async || queue().await >= 25).await;
+    let prepared = eves.prepare(&new).await;
+    eves.offer(&old, &prepared.connect).await;
+    // Her turn would come after half a minute, and she waits no more than twenty seconds.
+    let mut attached = Peer::attach(&eve.offer().await, "eve").await;
+    let seal = eves.seal(&old, Some(prepared.seq)).await;
+    eves.activate(&new, seal).await;
+    assert!(matches!(attached.hear().await, ServerMessage::Attached(_)));
+    assert_eq!(attached.go().await.epoch, Epoch(2));
+    drop(waiting);
 }
 
 fn names(count: u32) -> Vec<String> {

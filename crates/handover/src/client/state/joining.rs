@@ -16,20 +16,39 @@ impl ClientState {
         if self.main != Main::None {
             return;
         }
-        let target = std::mem::replace(&mut self.target, Target::FrontDoor);
-        // A server keeps one connection of a client: the two would close each other.
-        if self.standby.as_ref().is_some_and(|standby| target == Target::At(standby.connect.clone())) {
-            self.give_standby_up();
+        if self.is_standby_at_target() {
+            self.keep_standby_as_left();
         }
+        let target = std::mem::replace(&mut self.target, Target::FrontDoor);
         let socket = self.open(target);
         self.main = Main::Opening(socket);
         self.actions.push(Action::Set(Timer::Join, self.timing.join));
     }
 
-    pub(super) fn greet(&mut self, socket: SocketId) {
-        if let Some(left) = self.left.take() {
-            self.actions.push(Action::Close(left));
+    fn is_standby_at_target(&self) -> bool {
+        self.standby.as_ref().is_some_and(|standby| self.target == Target::At(standby.connect.clone()))
+    }
+
+    /// A server keeps one connection of a client: whoever joins where his second socket leads has no use for that, but as
+    /// the one that is open until the next one is.
+    fn keep_standby_as_left(&mut self) {
+        let Some(standby) = self.standby.as_mut() else { return };
+        match std::mem::replace(&mut standby.stage, Stage::Waiting) {
+            Stage::Attaching(socket) | Stage::Attached(socket) => {
+                self.leave_left();
+                self.left = Some(socket);
+            }
+            stage @ (Stage::Waiting | Stage::Opening(_)) => standby.stage = stage,
         }
+        self.give_standby_up();
+    }
+
+    pub(super) fn leave_left(&mut self) {
+        self.actions.extend(self.left.take().map(Action::Close));
+    }
+
+    pub(super) fn greet(&mut self, socket: SocketId) {
+        self.leave_left();
         self.main = Main::Greeting(socket);
         let last_seq = self.view.last();
         let epoch = last_seq.map(|_| self.epoch);
@@ -80,9 +99,8 @@ impl ClientState {
         }
         self.actions.push(Action::Clear(Timer::Join));
         self.main = Main::None;
-        if let Some(left) = self.left.replace(socket) {
-            self.actions.push(Action::Close(left));
-        }
+        self.leave_left();
+        self.left = Some(socket);
         self.hops += 1;
         if self.hops > HOPS {
             self.hops = 0;
@@ -90,8 +108,8 @@ impl ClientState {
             return;
         }
         self.target = connect.map_or(Target::FrontDoor, Target::At);
-        // The board has moved: whoever is on his way to it hears `go` when he has attached.
-        self.join_or_wait(self.standby_socket().is_some());
+        // The board has moved there: whoever is on his way hears `go` when he has attached.
+        self.join_or_wait(self.is_standby_at_target() && self.standby_socket().is_some());
     }
 
     /// The socket that takes edits is gone, or could not be opened.

@@ -14,7 +14,9 @@ impl ClientState {
         if self.last_move.as_ref() == Some(&move_id) {
             return;
         }
-        let known = self.standby.as_ref().is_some_and(|standby| standby.move_id == move_id);
+        // A move keeps its name when it gets another target.
+        let is_known = |standby: &Standby| standby.move_id == move_id && standby.connect == connect;
+        let known = self.standby.as_ref().is_some_and(is_known);
         if !known {
             self.give_standby_up();
         }
@@ -144,9 +146,8 @@ impl ClientState {
                 self.actions.push(Action::Set(Timer::OldGrace, self.timing.old_grace));
             }
         }
-        if let Some(left) = self.left.take() {
-            self.actions.push(Action::Close(left));
-        }
+        self.leave_left();
+        self.target = Target::FrontDoor;
         self.epoch = go.epoch;
         self.resuming = false;
         self.hops = 0;

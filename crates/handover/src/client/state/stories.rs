@@ -21,7 +21,11 @@ fn move_id(name: &str) -> MoveId {
 }
 
 fn offer(name: &str) -> ServerMessage {
-    let connect = Connect::parse("ws://b").unwrap();
+    offer_to(name, "ws://b")
+}
+
+fn offer_to(name: &str, connect: &str) -> ServerMessage {
+    let connect = Connect::parse(connect).unwrap();
     let token = Token::parse("t").unwrap();
     ServerMessage::Offer(Offer { move_id: move_id(name), connect, token, deadline_ms: 1_000 })
 }
@@ -322,6 +326,39 @@ fn who_joins_where_the_second_socket_leads_gives_that_up_first() {
     story.hears(1, offer("m"), "set OfferDeadline, open2 ws://b");
     story.hears(1, moved, "SENT AWAY, set Rejoin");
     story.expect(Event::Due(Timer::Rejoin), "close2, GIVEN UP, open3 ws://b, set Join");
+}
+
+#[test]
+fn a_second_socket_that_is_open_is_kept_until_the_one_that_takes_its_place_is() {
+    let moved = ServerMessage::Moved(Moved { connect: Some(Connect::parse("ws://b").unwrap()) });
+    let mut story = Story::attached();
+    story.hears(1, moved, "SENT AWAY, set Rejoin");
+    story.closed(1, Some(CLOSE_MOVED), "");
+    story.expect(Event::Due(Timer::Rejoin), "GIVEN UP, open3 ws://b, set Join");
+    story.expect(Event::Opened(SocketId(3)), "close2, hello3");
+}
+
+#[test]
+fn sent_elsewhere_than_the_second_socket_leads_it_joins_there_at_once() {
+    let moved = ServerMessage::Moved(Moved { connect: Some(Connect::parse("ws://c").unwrap()) });
+    let mut story = Story::joined();
+    story.hears(1, offer("m"), "set OfferDeadline, open2 ws://b");
+    story.hears(1, moved, "SENT AWAY, open3 ws://c, set Join");
+}
+
+#[test]
+fn after_go_whoever_loses_his_server_asks_the_front_door() {
+    let moved = ServerMessage::Moved(Moved { connect: Some(Connect::parse("ws://b").unwrap()) });
+    let mut story = Story::attached();
+    story.hears(1, moved, "SENT AWAY, set Rejoin");
+    story.hears(2, go(2, 0, 0), "close1, SWITCHED");
+    story.closed(2, None, "LOST, open3 door, set Join");
+}
+
+#[test]
+fn an_offer_of_the_same_move_to_another_server_replaces_it() {
+    let mut story = Story::attached();
+    story.hears(1, offer_to("m", "ws://c"), "close2, GIVEN UP, set OfferDeadline, open3 ws://c");
 }
 
 #[test]
