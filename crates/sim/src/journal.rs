@@ -120,7 +120,8 @@ impl Telling {
             self.world.expect_besides(&plan.release, plan.spares.iter().chain(&plan.takeover).cloned());
         }
         if let Event::Intended(Intent { attempt: 1, effect: Effect::Move(effect), .. }) = event {
-            self.world.expect_moves(&effect.wave);
+            let sides = after.blue.union(&after.green()).cloned().collect();
+            self.world.expect_moves(&effect.wave, sides);
         }
         let is_step = matches!(event, Event::StepEntered { .. });
         let is_endless = self.court().is_endless();

@@ -70,7 +70,7 @@ impl State {
             users: Users::default(),
             floors: Floors::default(),
             promised: Promised::default(),
-            decided_ms: BTreeMap::new(),
+            decided: BTreeMap::new(),
             sight: Sight::Clear,
             errors_per_s: BTreeMap::new(),
             new_formats: BTreeSet::new(),

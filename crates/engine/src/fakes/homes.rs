@@ -1,5 +1,8 @@
 //! At which load balancer a server stands, and that boards stay at theirs: their users come there.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use segue_domain::ids::InstanceId;
 use segue_domain::moves::Wave;
 use segue_domain::service::Balancer;
@@ -9,6 +12,14 @@ use super::FakeWorld;
 use super::law::Law;
 use super::state::State;
 use crate::ports::MoveItem;
+
+/// A wave was decided on.
+#[derive(Debug, Clone)]
+pub(super) struct Decided {
+    at_ms: u64,
+    /// Old and new ones of its release. Somebody else's who came in the middle, and was not taken in, is none of them.
+    sides: Arc<BTreeSet<InstanceId>>,
+}
 
 impl State {
     /// A board goes to an open server only, and to none of another load balancer while one of its own could have it.
@@ -33,11 +44,14 @@ impl State {
         if home == elsewhere {
             return None;
         }
-        let decided_ms = self.decided_ms.get(&item.id).copied().unwrap_or(self.sent_at_ms());
+        let decided = self.decided.get(&item.id);
+        let decided_ms = decided.map_or_else(|| self.sent_at_ms(), |decided| decided.at_ms);
+        let is_its = |id: &InstanceId| decided.is_none_or(|decided| decided.sides.contains(id));
         let version = |id: &InstanceId| self.machines.get(id).map(|it| &it.instance.version);
         let could = |id: &&InstanceId| {
             let since_ms = self.takes_boards_since(home, id);
-            version(id) == version(to) && since_ms.is_some_and(|since| self.was_known_by(since, decided_ms))
+            let is_of_it = is_its(id) && version(id) == version(to);
+            is_of_it && since_ms.is_some_and(|since| self.was_known_by(since, decided_ms))
         };
         self.machines.keys().find(could).cloned()
     }
@@ -72,11 +86,11 @@ impl State {
 }
 
 impl FakeWorld {
-    /// A wave was decided on: what comes later could not be known.
-    pub fn expect_moves(&self, wave: &Wave) {
+    /// A wave was decided on, of a release of these servers: what comes later could not be known.
+    pub fn expect_moves(&self, wave: &Wave, sides: BTreeSet<InstanceId>) {
         let mut state = self.now();
-        let now_ms = state.now_ms;
-        state.decided_ms.extend(wave.moves.iter().map(|one| (one.id.clone(), now_ms)));
+        let decided = Decided { at_ms: state.now_ms, sides: Arc::new(sides) };
+        state.decided.extend(wave.moves.iter().map(|one| (one.id.clone(), decided.clone())));
     }
 }
 
@@ -155,9 +169,20 @@ mod tests {
         close(&world, 1);
         let board = world.some_board_on(&server(1)).expect("it has one");
         let now_ms = world.now_ms();
-        world.now().decided_ms.insert(item(&board).id, now_ms);
+        let sides = Arc::new([1, 2, 3, 4].map(server).into());
+        world.now().decided.insert(item(&board).id, Decided { at_ms: now_ms, sides });
         world.now().app(&server(3)).expect("it runs").open_since_ms = now_ms + 1_000;
         tokio::time::sleep(A_WHILE * 2).await;
+        carry(&world, 1, 2);
+        assert_eq!(world.violations(), Vec::<String>::new());
+    }
+    #[tokio::test(start_paused = true)]
+    async fn who_came_in_the_middle_and_is_none_of_the_releases_is_passed_over() {
+        let world = two_homes().await;
+        close(&world, 1);
+        let board = world.some_board_on(&server(1)).expect("it has one");
+        let sides = Arc::new([1, 2, 4].map(server).into());
+        world.now().decided.insert(item(&board).id, Decided { at_ms: world.now_ms(), sides });
         carry(&world, 1, 2);
         assert_eq!(world.violations(), Vec::<String>::new());
     }

@@ -9,6 +9,7 @@ use segue_domain::service::Balancer;
 use segue_domain::target::Weights;
 
 use super::floors::{Floors, Promised};
+use super::homes::Decided;
 use super::machine::{Fate, Machine};
 use super::shares::Readings;
 use super::trouble::Troubles;
@@ -43,8 +44,8 @@ pub(super) struct State {
     pub(super) floors: Floors,
     /// Who dies or falls ill lowers what must stay; whoever comes back, or is well again, raises it, up to this.
     pub(super) promised: Promised,
-    /// When the wave of each move was decided on, as far as it was told.
-    pub(super) decided_ms: BTreeMap<MoveId, u64>,
+    /// What is known of the wave of each move, as far as it was told.
+    pub(super) decided: BTreeMap<MoveId, Decided>,
     pub(super) sight: Sight,
     /// Errors that a server of this version counts in a second.
     pub(super) errors_per_s: BTreeMap<Version, u64>,
