@@ -151,10 +151,9 @@ impl<'a> Carrying<'a> {
         let is_last = Instant::now() >= deadline;
         let old_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.from).collect();
         let new_servers: BTreeSet<&InstanceId> = waiting.iter().map(|it| &it.one.to).collect();
-        // In this order: who comes between the two readings is missed at the new server, and then waited for. Counted
-        // there and not at the old one he would stand for somebody who is still on his way.
-        let new = self.sides.read(new_servers.into_iter()).await;
-        let old = self.sides.read(old_servers.into_iter()).await;
+        // Whoever comes or goes between the two readings may stand for somebody who is still on his way: he attaches late.
+        let (old, new) =
+            tokio::join!(self.sides.read(old_servers.into_iter()), self.sides.read(new_servers.into_iter()));
         let (mut ready, mut left) = (Vec::new(), Vec::new());
         for mut it in waiting {
             if let Ok(Some(row)) = old.row(&it.one.from, &it.one.board) {
