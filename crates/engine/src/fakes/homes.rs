@@ -176,6 +176,7 @@ mod tests {
         carry(&world, 1, 2);
         assert_eq!(world.violations(), Vec::<String>::new());
     }
+
     #[tokio::test(start_paused = true)]
     async fn who_came_in_the_middle_and_is_none_of_the_releases_is_passed_over() {
         let world = two_homes().await;
