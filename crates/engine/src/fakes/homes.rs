@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use segue_domain::ids::InstanceId;
+use segue_domain::ids::{GroupArn, InstanceId};
 use segue_domain::moves::Wave;
 use segue_domain::service::Balancer;
 use segue_domain::target::TargetHealth;
 
 use super::FakeWorld;
+use super::app::App;
 use super::law::Law;
 use super::state::State;
 use crate::ports::MoveItem;
@@ -64,7 +65,8 @@ impl State {
         })
     }
 
-    /// Since when it has been open, healthy at this load balancer, known by its route and listed; none when it is not.
+    /// Since when it has been open, healthy at this load balancer and in its slot there, known by its route and listed;
+    /// none when it is not.
     fn takes_boards_since(&self, at: &Balancer, id: &InstanceId) -> Option<u64> {
         let machine = self.machines.get(id)?;
         let app = machine.app.as_ref().filter(|app| app.is_open())?;
@@ -72,16 +74,25 @@ impl State {
             Some(untagged) => untagged.to_ms?,
             None => 0,
         };
-        let registered = at.forwarded().filter_map(|group| self.groups.get(group)?.get(id));
-        let healthy = registered.filter(|target| self.health(id, **target) == TargetHealth::Healthy);
-        let since_ms = healthy.map(|target| target.checked_at_ms(app)).min()?;
-        // Where there are routes, boards are carried to nobody who knows none.
+        let since_ms = at.forwarded().filter_map(|group| self.healthy_since(group, id, app)).min()?;
+        // Where there are routes, boards are carried to nobody who knows none, or whose route does not lead there yet.
         let routed_ms = match at.slots.is_empty() {
             true => 0,
             false => app.route.as_ref().map(|_| app.routed_since_ms)?,
         };
+        let its_slot = at.slots.iter().find(|slot| app.route.as_ref() == Some(&slot.route));
+        let led_to_ms = match its_slot {
+            Some(slot) => self.healthy_since(&slot.group, id, app)?,
+            None => 0,
+        };
         let seen_ms = machine.listed_at_ms.max(tagged_ms);
-        Some(since_ms.max(app.open_since_ms).max(routed_ms).max(seen_ms))
+        [since_ms, app.open_since_ms, routed_ms, led_to_ms, seen_ms].into_iter().max()
+    }
+
+    /// None when this group does not have it, or does not find it healthy.
+    fn healthy_since(&self, group: &GroupArn, id: &InstanceId, app: &App) -> Option<u64> {
+        let target = self.groups.get(group)?.get(id)?;
+        (self.health(id, *target) == TargetHealth::Healthy).then(|| target.checked_at_ms(app))
     }
 }
 
@@ -173,6 +184,23 @@ mod tests {
         world.now().decided.insert(item(&board).id, Decided { at_ms: now_ms, sides });
         world.now().app(&server(3)).expect("it runs").open_since_ms = now_ms + 1_000;
         tokio::time::sleep(A_WHILE * 2).await;
+        carry(&world, 1, 2);
+        assert_eq!(world.violations(), Vec::<String>::new());
+    }
+
+    /// Its users would be led to where nobody is found yet.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_just_coming_into_its_slot_is_passed_over() {
+        let world = two_homes().await;
+        close(&world, 1);
+        let now_ms = world.now_ms();
+        let mut state = world.now();
+        let route = state.app(&server(3)).expect("it runs").route.clone();
+        let mut slots = state.balancers.iter().flat_map(|balancer| balancer.slots.clone());
+        let group = slots.find(|slot| Some(&slot.route) == route.as_ref()).expect("it has a slot").group;
+        let its = state.groups.get_mut(&group).and_then(|targets| targets.get_mut(&server(3)));
+        its.expect("it is registered").since_ms = now_ms;
+        drop(state);
         carry(&world, 1, 2);
         assert_eq!(world.violations(), Vec::<String>::new());
     }
