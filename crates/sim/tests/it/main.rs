@@ -1,5 +1,5 @@
 //! What is simulated at every change: the corpus, fixed seeds and fresh ones, every planted mistake, every place of
-//! every scenario, and a fleet of 1,200. The long runs are commands (`docs/simulation.md`).
+//! every scenario, and three large fleets. The long runs are commands (`docs/simulation.md`).
 
 mod corpus;
 mod documents;
