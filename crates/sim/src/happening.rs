@@ -122,6 +122,8 @@ pub enum Event {
     },
     /// A board whose clients will not attach to a new server.
     Stubborn,
+    /// A board with a client that does not speak the contract.
+    Plain,
     /// No server takes a board over for so long.
     MovesRefused {
         for_ms: u64,
@@ -298,7 +300,7 @@ fn event(chance: Chance) -> Event {
     let side = if chance.named("side").below(2) == 0 { Side::Old } else { Side::New };
     let for_ms = |most: u64| chance.named("for").below(most);
     let zone = u8::try_from(chance.named("zone").below(ZONES)).unwrap_or(0);
-    match chance.named("event").below(47) {
+    match chance.named("event").below(48) {
         0..=3 => Event::Dies(side),
         4 | 5 => Event::AllDie(side),
         6 => Event::ZoneLost { zone },
@@ -327,6 +329,7 @@ fn event(chance: Chance) -> Event {
         42 | 43 => Event::AllIll { side, for_ms: for_ms(120_000) },
         44 => Event::Partial { for_ms: for_ms(300_000) },
         45 => Event::Mixed { for_ms: for_ms(300_000) },
+        46 => Event::Plain,
         _ => Event::Untags { side, for_ms: for_ms(600_000) },
     }
 }

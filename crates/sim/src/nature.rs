@@ -82,6 +82,7 @@ async fn befall(ground: &Ground, event: Event) {
         Event::BadLaunch { way } => world.next_fates(&[fate(way)]),
         Event::ListedLate { for_ms } => world.list_late(Duration::from_millis(for_ms)),
         Event::Stubborn => some_board(ground).iter().for_each(|board| world.make_stubborn(board)),
+        Event::Plain => some_board(ground).iter().for_each(|board| world.make_plain(board, 1)),
         Event::MovesRefused { for_ms } => world.refuse_moves(Duration::from_millis(for_ms)),
         Event::Freezes { for_ms } => {
             let time = Duration::from_millis(for_ms);

@@ -8,7 +8,7 @@ use segue_domain::ids::{BoardId, InstanceId, MoveId, Route, Version};
 use super::boards::ms;
 use super::illness::Illness;
 use super::state::State;
-use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed};
+use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Offered, Prepared, Sealed};
 
 /// A process that answers.
 #[derive(Debug)]
@@ -39,12 +39,12 @@ pub(super) struct Held {
     moving: Option<MoveId>,
     /// When the seal or the standby ends by itself.
     until_ms: Option<u64>,
-    offered: Option<Offered>,
+    offered: Option<Offer>,
 }
 
 /// Its clients attach to the new server.
 #[derive(Debug, Clone, Copy)]
-struct Offered {
+struct Offer {
     since_ms: u64,
     rate_per_s: u32,
     /// Then they stay where they are, and those who have attached close their second socket.
@@ -155,12 +155,13 @@ impl State {
         let apps = self.machines.values().filter_map(|machine| machine.app.as_ref());
         let mut old = apps.filter_map(|app| app.boards.get(board));
         let Some((old, offered)) = old.find_map(|old| Some((old, old.offered?))) else { return 0 };
-        let Offered { since_ms, rate_per_s, until_ms } = offered;
+        let Offer { since_ms, rate_per_s, until_ms } = offered;
         if until_ms <= self.now_ms {
             return 0;
         }
         let by_now = (self.now_ms - since_ms).saturating_mul(u64::from(rate_per_s)) / 1_000;
-        by_now.min(old.clients)
+        let plain = self.plain.get(board).copied().unwrap_or_default();
+        by_now.min(old.clients.saturating_sub(plain))
     }
 
     pub(super) fn prepare(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> ItemOutcome<Prepared> {
@@ -192,17 +193,18 @@ impl State {
         Ok(Prepared { seq: 1, connect: format!("wss://front/?srv={id}") })
     }
 
-    pub(super) fn offer(&mut self, id: &InstanceId, plan: &AttachPlan) -> ItemOutcome<()> {
+    pub(super) fn offer(&mut self, id: &InstanceId, plan: &AttachPlan) -> ItemOutcome<Offered> {
         let now_ms = self.now_ms;
+        let plain = self.plain.get(&plan.item.board).copied().unwrap_or_default();
         let held = self.holds(id, &plan.item).map_err(|error| error.what)?;
         if held.state == BoardState::Active {
             held.state = BoardState::Offered;
             held.moving = Some(plan.item.id.clone());
         }
         let until_ms = now_ms + ms(plan.deadline);
-        let fresh = Offered { since_ms: now_ms, rate_per_s: plan.rate_per_s, until_ms };
+        let fresh = Offer { since_ms: now_ms, rate_per_s: plan.rate_per_s, until_ms };
         held.offered.get_or_insert(fresh).until_ms = until_ms;
-        Ok(())
+        Ok(Offered { unsupported: plain.min(held.clients) })
     }
 
     pub(super) fn seal(

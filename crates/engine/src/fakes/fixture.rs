@@ -75,6 +75,7 @@ impl State {
             errors_per_s: BTreeMap::new(),
             new_formats: BTreeSet::new(),
             stubborn: BTreeSet::new(),
+            plain: BTreeMap::new(),
             announced: Vec::new(),
             configured: BTreeSet::new(),
             warmed: BTreeSet::new(),
@@ -307,6 +308,11 @@ impl FakeWorld {
     /// The clients of this board never attach to a new server.
     pub fn make_stubborn(&self, board: &BoardId) {
         self.now().stubborn.insert(board.clone());
+    }
+
+    /// So many clients of this board do not speak the contract.
+    pub fn make_plain(&self, board: &BoardId, clients: u64) {
+        self.now().plain.insert(board.clone(), clients);
     }
 
     /// A board more on this server.

@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) new_formats: BTreeSet<Version>,
     /// Boards whose clients never attach to a new server.
     pub(super) stubborn: BTreeSet<BoardId>,
+    /// So many clients of a board do not speak the contract.
+    pub(super) plain: BTreeMap<BoardId, u64>,
     pub(super) announced: Vec<String>,
     pub(super) configured: BTreeSet<InstanceId>,
     pub(super) warmed: BTreeSet<InstanceId>,

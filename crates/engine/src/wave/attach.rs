@@ -13,7 +13,7 @@ use super::sides::Lists;
 use super::switch::Ready;
 use super::{Carrying, item, standing};
 use crate::outside::Call;
-use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Prepared, StandbyTerms};
+use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Offered, Prepared, StandbyTerms};
 use crate::retry::Repeat;
 
 const PREPARE: Call = Call::new("boards", "prepare");
@@ -34,6 +34,8 @@ struct Attaching<'a> {
     /// Clients on the old server when they were last counted, if they were: until then nobody may be taken for
     /// all of them.
     clients: Option<u64>,
+    /// Those of them who will never attach. Whoever left since stands for somebody who is on his way: he attaches late.
+    unsupported: u64,
     standby_ends: Instant,
 }
 
@@ -109,12 +111,12 @@ impl<'a> Carrying<'a> {
         let standbys: BTreeMap<&MoveId, &Standby> =
             prepared.iter().map(|(one, standby)| (&one.id, standby)).collect();
         let calls = self.chunks(&by_server).map(|(from, moves)| self.offer_at(from, moves, &standbys));
-        let answers: BTreeMap<MoveId, ItemOutcome<()>> =
+        let answers: BTreeMap<MoveId, ItemOutcome<Offered>> =
             join_all(calls).await.into_iter().flatten().collect();
         let offered = self.sort_answers(moves, answers, "could not offer it to its clients");
-        let attaching = |(one, ()): (&'a Move, ())| {
+        let attaching = |(one, Offered { unsupported }): (&'a Move, Offered)| {
             let standby_ends = standbys.get(&one.id)?.ends;
-            Some(Attaching { one, clients: None, standby_ends })
+            Some(Attaching { one, clients: None, unsupported, standby_ends })
         };
         offered.into_iter().filter_map(attaching).collect()
     }
@@ -124,7 +126,7 @@ impl<'a> Carrying<'a> {
         from: &InstanceId,
         moves: &[&Move],
         standbys: &BTreeMap<&MoveId, &Standby>,
-    ) -> Vec<(MoveId, ItemOutcome<()>)> {
+    ) -> Vec<(MoveId, ItemOutcome<Offered>)> {
         let plans: Vec<AttachPlan> = moves
             .iter()
             .map(|one| AttachPlan {
@@ -201,7 +203,8 @@ impl<'a> Carrying<'a> {
 fn turn(it: &Attaching<'_>, new: &Lists, is_last: bool) -> Turn {
     match new.row(&it.one.to, &it.one.board) {
         Ok(Some(row)) if standing::is_standby(it.one, Some(row)) => {
-            let all_are_there = it.clients.is_some_and(|clients| row.attached >= clients);
+            let all_are_there =
+                it.clients.is_some_and(|clients| row.attached >= clients.saturating_sub(it.unsupported));
             match all_are_there || is_last {
                 // Where nobody was counted, those who came are known to have moved.
                 true => Turn::Switch { clients: it.clients.unwrap_or(row.attached) },
@@ -255,7 +258,7 @@ mod tests {
         };
         let new = Lists::of(vec![(to.clone(), Ok(vec![row]))]);
         let one = Move { id, board, epoch: 4, from, to };
-        let it = Attaching { one: &one, clients: None, standby_ends: Instant::now() };
+        let it = Attaching { one: &one, clients: None, unsupported: 0, standby_ends: Instant::now() };
         assert_eq!(turn(&it, &new, false), Turn::Wait);
         assert_eq!(turn(&it, &new, true), Turn::Switch { clients: 2 });
     }

@@ -115,6 +115,18 @@ async fn late_clients_do_not_hold_a_board_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_clients_that_cannot_attach() {
+    let story = Story::new(3).await;
+    for (one, plain) in story.effect.wave.moves.iter().zip([1, 3]) {
+        story.world.make_plain(&one.board, plain);
+    }
+    let began = tokio::time::Instant::now();
+    assert_eq!(story.carry().await, Ok(moved(2, 6)));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(story.is_across());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_of_activate_is_asked_for_again() {
     let story = Story::new(3).await;
     story.world.choke().add(Method::Activate, Nth::Only(1), What::FailAfter);

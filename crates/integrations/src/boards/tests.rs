@@ -220,6 +220,26 @@ async fn a_plural_call_is_answered_item_by_item() {
     assert_eq!(server.asked()[0].body["moves"][0]["attach_rate_per_s"], 250);
 }
 
+#[tokio::test]
+async fn an_old_server_says_who_cannot_attach() {
+    let answers = json!({"answers": [
+        {"move": "m1", "board": "b1", "result": {"ok": {"offered": 3, "unsupported": 2}}},
+        {"move": "m2", "board": "b2", "result": {"problem": problem("held", 409)}},
+    ]});
+    let server = Server::answering([(200, answers)]).await;
+    let plan = |item| AttachPlan {
+        item,
+        connect: "wss://h/{board}?srv=s07".to_owned(),
+        rate_per_s: 250,
+        deadline: Duration::from_secs(30),
+    };
+    let other = MoveItem { id: MoveId::new("m2"), board: BoardId::new("b2"), from_epoch: 1 };
+    let outcomes = server.boards.offer(&server.at, &[plan(item()), plan(other)]).await.expect("answers");
+    assert_eq!(outcomes[0], Ok(Offered { unsupported: 2 }));
+    assert!(outcomes[1].as_ref().is_err_and(|why| why.contains("because")), "{outcomes:?}");
+    assert_eq!(server.asked()[0].body["moves"][0]["deadline_ms"], 30_000);
+}
+
 /// What goes into the journal is bounded: one dump would be longer than a record may be.
 #[tokio::test]
 async fn what_a_server_says_is_cut_whatever_it_was_asked() {
