@@ -93,13 +93,20 @@ impl Conns {
 
     /// Takes those out that joined before the board was ready.
     pub(super) fn take_waiting(&mut self) -> Vec<ConnId> {
-        let is_waiting = |conn: &Conn| matches!(conn.role, Role::Waiting(_));
-        let waiting: Vec<ConnId> =
-            self.iter().filter(|(_, conn)| is_waiting(conn)).map(|(id, _)| id).collect();
-        for id in &waiting {
+        self.take_those(|conn| matches!(conn.role, Role::Waiting(_)))
+    }
+
+    /// Takes those out that do not keep the contract's rules.
+    pub(super) fn take_plain(&mut self) -> Vec<ConnId> {
+        self.take_those(|conn| conn.speaks == Speaks::Plain)
+    }
+
+    fn take_those(&mut self, are_meant: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
+        let meant: Vec<ConnId> = self.iter().filter(|(_, conn)| are_meant(conn)).map(|(id, _)| id).collect();
+        for id in &meant {
             self.remove(*id);
         }
-        waiting
+        meant
     }
 
     /// (clients, attached).

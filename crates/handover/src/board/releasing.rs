@@ -8,7 +8,7 @@ use crate::wire::{Connect, MoveId};
 
 impl Board {
     /// The board is no longer this server's. Clients that heard `go` close by themselves; whoever is left
-    /// at `close_at` is sent after it.
+    /// at `close_at` is sent after it. Plain clients hear no `go`, and are sent at once.
     pub(super) fn let_go(
         &mut self,
         move_id: Option<MoveId>,
@@ -18,6 +18,9 @@ impl Board {
     ) {
         self.asked = None;
         self.writer.forget();
+        for conn in self.conns.take_plain() {
+            send_away(conn, connect.as_ref(), fx);
+        }
         self.phase = Phase::Released(Released { move_id, connect, close_at });
         if self.conns.is_empty() {
             self.vanish(fx);

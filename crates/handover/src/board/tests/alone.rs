@@ -11,9 +11,9 @@ use crate::board::{
 };
 use crate::store::{Append, Claim, Page, Release, Row, StoreError};
 use crate::wire::{
-    Ack, ActivateAnswer, ActivateRequest, BoardId, BoardState, Connect, Cseq, Entry, Epoch, Hello, Level,
-    MoveId, Nack, OfferRequest, Op, Payload, PrepareRequest, Problem, ProblemCode, SealRequest, Seq,
-    ServerMessage, Unsealed,
+    Ack, ActivateAnswer, ActivateRequest, BoardId, BoardState, Connect, Cseq, EndRequest, Entry, Epoch,
+    Hello, Level, MoveId, Nack, OfferRequest, Op, Outcome, Payload, PrepareRequest, Problem, ProblemCode,
+    SealRequest, Seq, ServerMessage, Unsealed,
 };
 
 const ANN: ConnId = ConnId(1);
@@ -57,9 +57,14 @@ impl Alone {
 
     /// Owned under epoch 1, without edits; ann is served.
     fn served() -> Self {
+        Self::serving(Speaks::Handover)
+    }
+
+    /// The same, and what ann speaks.
+    fn serving(speaks: Speaks) -> Self {
         let mut alone = Self::absent(Level::Warm);
         let hello = Hello { client: client("ann"), last_seq: None, epoch: None };
-        let who = Newcomer { conn: ANN, speaks: Speaks::Handover };
+        let who = Newcomer { conn: ANN, speaks };
         alone.happens(|board, now, fx| board.join(now, who, hello, fx));
         alone.answer(Answer::Row(Ok(Row { epoch: Epoch(0), owner: None, last_seq: Seq(0) })));
         alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(1), last_seq: Seq(0) })));
@@ -98,6 +103,18 @@ impl Alone {
 
     fn op(&mut self, cseq: u64) {
         self.happens(|board, now, fx| board.op(now, ANN, op(cseq), fx));
+    }
+
+    /// For a second.
+    fn seal(&mut self) {
+        let seal = SealRequest {
+            move_id: MoveId::parse("m").expect("an id"),
+            board: BoardId::parse("b").expect("an id"),
+            epoch: Epoch(1),
+            seal_ttl_ms: 1_000,
+            standby_seq: None,
+        };
+        assert!(self.happens(|board, now, fx| board.seal(now, &seal, fx)).is_ready());
     }
 
     fn drain(&mut self) -> Poll<()> {
@@ -209,16 +226,26 @@ fn an_offer_that_is_repeated_stands_from_the_last_word_on_and_clients_are_told()
 }
 
 #[test]
-fn a_sealed_board_that_may_not_be_taken_back_is_given_up() {
-    let mut alone = Alone::served();
-    let seal = SealRequest {
+fn a_plain_client_is_sent_after_the_board_at_once_and_another_is_given_time_to_follow() {
+    let end = EndRequest {
         move_id: MoveId::parse("m").expect("an id"),
         board: BoardId::parse("b").expect("an id"),
-        epoch: Epoch(1),
-        seal_ttl_ms: 1_000,
-        standby_seq: None,
+        outcome: Outcome::Release,
     };
-    assert!(alone.happens(|board, now, fx| board.seal(now, &seal, fx)).is_ready());
+    for (speaks, at_once) in [(Speaks::Plain, 1), (Speaks::Handover, 0)] {
+        let mut alone = Alone::serving(speaks);
+        alone.seal();
+        assert!(alone.happens(|board, now, fx| board.end(now, &end, fx)).is_ready());
+        assert_eq!((alone.shut.len(), alone.is_gone), (at_once, at_once == 1), "{speaks:?}");
+        alone.pass(Duration::from_secs(2));
+        assert_eq!((&alone.shut[..], alone.is_gone), (&[Shut::Moved][..], true), "{speaks:?}");
+    }
+}
+
+#[test]
+fn a_sealed_board_that_may_not_be_taken_back_is_given_up() {
+    let mut alone = Alone::served();
+    alone.seal();
     alone.pass(Duration::from_secs(1));
     alone.answer(Answer::Claim(Err(StoreError::Refused("not this server".to_owned()))));
     assert_eq!((alone.is_gone, &alone.shut[..]), (true, &[Shut::Moved][..]));
