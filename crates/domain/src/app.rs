@@ -58,9 +58,18 @@ pub struct BoardRow {
     pub epoch: u64,
     pub state: BoardState,
     pub clients: u64,
+    /// Those of `clients` that do not speak the contract, and attach nowhere.
+    pub unsupported: u64,
     pub attached: u64,
     pub bytes: u64,
     pub moving: Option<MoveId>,
+}
+
+impl BoardRow {
+    /// Clients that can follow the board to another server.
+    pub fn followers(&self) -> u64 {
+        self.clients.saturating_sub(self.unsupported)
+    }
 }
 
 /// The contract's states of a board on one server, old side and new side.

@@ -109,7 +109,7 @@ mod tests {
 
     fn row(name: &str, state: BoardState, clients: u64) -> BoardRow {
         let board = BoardId::new(name);
-        BoardRow { board, epoch: 3, state, clients, attached: 1, bytes: 512, moving: None }
+        BoardRow { board, epoch: 3, state, clients, unsupported: 0, attached: 1, bytes: 512, moving: None }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod permissions;
 mod time;
 
 pub use boards::{
-    AttachPlan, Boards, Delta, EndOf, ItemOutcome, MoveItem, Offered, Prepared, Sealed, StandbyTerms, Target,
+    AttachPlan, Boards, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
 };
 pub use cloud::{Cloud, ImageQuery};
 pub use error::{CallError, Class, chain};

@@ -126,6 +126,7 @@ impl Board {
             epoch: self.shown_epoch(),
             state: self.state()?,
             clients,
+            unsupported: self.conns.plain(),
             attached,
             bytes: self.history.size_bytes(),
             ops_per_s: self.rate.per_s(now),

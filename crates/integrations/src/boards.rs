@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use segue_domain::app::{AppStatus, BoardRow};
 use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 use segue_engine::ports::{
-    AttachPlan, Boards, CallError, Clock, Delta, EndOf, ItemOutcome, MoveItem, Offered, Prepared, Sealed,
+    AttachPlan, Boards, CallError, Clock, Delta, EndOf, ItemOutcome, MoveItem, Prepared, Sealed,
     StandbyTerms, Target,
 };
 use segue_handover::auth::{Key, UnixMs};
@@ -176,21 +176,19 @@ impl Boards for ContractBoards {
         Ok(outcomes)
     }
 
-    async fn offer(
-        &self,
-        at: &Target,
-        offers: &[AttachPlan],
-    ) -> Result<Vec<ItemOutcome<Offered>>, CallError> {
+    async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
         let client = self.passing(at)?;
         let mut outcomes = Vec::with_capacity(offers.len());
         for chunk in offers.chunks(wire::MAX_MOVES_PER_CALL) {
             let requests: Result<Vec<_>, CallError> = chunk.iter().map(rows::offer).collect();
             let answer = client.offer_all(requests?).await;
             let answer = answer.map_err(|error| failed("offer", at, &error))?;
-            outcomes.extend(answer.answers.into_iter().map(|item| {
-                let told = item.result.into_result().map_err(|problem| said(&problem))?;
-                Ok(Offered { unsupported: told.unsupported.into() })
-            }));
+            outcomes.extend(
+                answer
+                    .answers
+                    .into_iter()
+                    .map(|item| item.result.into_result().map(drop).map_err(|problem| said(&problem))),
+            );
         }
         Ok(outcomes)
     }

@@ -221,6 +221,7 @@ mod tests {
             epoch: 1,
             state: BoardState::Active,
             clients: *clients,
+            unsupported: 0,
             attached: 0,
             bytes: 0,
             moving: None,

@@ -14,6 +14,7 @@ fn row(index: usize, clients: u64, bytes: u64) -> BoardRow {
         epoch: 1,
         state: BoardState::Active,
         clients,
+        unsupported: 0,
         attached: 0,
         bytes,
         moving: None,

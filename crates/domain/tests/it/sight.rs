@@ -130,6 +130,7 @@ fn list(id: &InstanceId, server: &Server) -> BoardList {
         epoch: 1,
         state: BoardState::Active,
         clients: *clients,
+        unsupported: 0,
         attached: 0,
         bytes: BOARD_BYTES,
         moving: None,

@@ -8,7 +8,7 @@ use segue_domain::ids::{BoardId, InstanceId, MoveId, Route, Version};
 use super::boards::ms;
 use super::illness::Illness;
 use super::state::State;
-use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Offered, Prepared, Sealed};
+use crate::ports::{AttachPlan, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed};
 
 /// A process that answers.
 #[derive(Debug)]
@@ -39,12 +39,12 @@ pub(super) struct Held {
     moving: Option<MoveId>,
     /// When the seal or the standby ends by itself.
     until_ms: Option<u64>,
-    offered: Option<Offer>,
+    offered: Option<Offered>,
 }
 
 /// Its clients attach to the new server.
 #[derive(Debug, Clone, Copy)]
-struct Offer {
+struct Offered {
     since_ms: u64,
     rate_per_s: u32,
     /// Then they stay where they are, and those who have attached close their second socket.
@@ -140,6 +140,7 @@ impl State {
             epoch: held.epoch,
             state: held.state,
             clients: held.clients,
+            unsupported: self.plain(board).min(held.clients),
             attached: self.attached(board, held),
             bytes: 1_000,
             moving: held.moving.clone(),
@@ -155,13 +156,16 @@ impl State {
         let apps = self.machines.values().filter_map(|machine| machine.app.as_ref());
         let mut old = apps.filter_map(|app| app.boards.get(board));
         let Some((old, offered)) = old.find_map(|old| Some((old, old.offered?))) else { return 0 };
-        let Offer { since_ms, rate_per_s, until_ms } = offered;
+        let Offered { since_ms, rate_per_s, until_ms } = offered;
         if until_ms <= self.now_ms {
             return 0;
         }
         let by_now = (self.now_ms - since_ms).saturating_mul(u64::from(rate_per_s)) / 1_000;
-        let plain = self.plain.get(board).copied().unwrap_or_default();
-        by_now.min(old.clients.saturating_sub(plain))
+        by_now.min(old.clients.saturating_sub(self.plain(board)))
+    }
+
+    fn plain(&self, board: &BoardId) -> u64 {
+        self.plain.get(board).copied().unwrap_or_default()
     }
 
     pub(super) fn prepare(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> ItemOutcome<Prepared> {
@@ -193,18 +197,17 @@ impl State {
         Ok(Prepared { seq: 1, connect: format!("wss://front/?srv={id}") })
     }
 
-    pub(super) fn offer(&mut self, id: &InstanceId, plan: &AttachPlan) -> ItemOutcome<Offered> {
+    pub(super) fn offer(&mut self, id: &InstanceId, plan: &AttachPlan) -> ItemOutcome<()> {
         let now_ms = self.now_ms;
-        let plain = self.plain.get(&plan.item.board).copied().unwrap_or_default();
         let held = self.holds(id, &plan.item).map_err(|error| error.what)?;
         if held.state == BoardState::Active {
             held.state = BoardState::Offered;
             held.moving = Some(plan.item.id.clone());
         }
         let until_ms = now_ms + ms(plan.deadline);
-        let fresh = Offer { since_ms: now_ms, rate_per_s: plan.rate_per_s, until_ms };
+        let fresh = Offered { since_ms: now_ms, rate_per_s: plan.rate_per_s, until_ms };
         held.offered.get_or_insert(fresh).until_ms = until_ms;
-        Ok(Offered { unsupported: plain.min(held.clients) })
+        Ok(())
     }
 
     pub(super) fn seal(

@@ -10,8 +10,7 @@ use super::law::Law;
 use super::state::State;
 use super::{FakePort, Method};
 use crate::ports::{
-    AttachPlan, Boards, CallError, EndOf, ItemOutcome, MoveItem, Offered, Prepared, Sealed, StandbyTerms,
-    Target,
+    AttachPlan, Boards, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed, StandbyTerms, Target,
 };
 
 #[async_trait]
@@ -107,11 +106,7 @@ impl Boards for FakePort {
         .await
     }
 
-    async fn offer(
-        &self,
-        at: &Target,
-        offers: &[AttachPlan],
-    ) -> Result<Vec<ItemOutcome<Offered>>, CallError> {
+    async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
         let (at, offers) = (at.clone(), offers.to_vec());
         self.change(Method::Offer, move |state| {
             state.obey(&at)?;

@@ -44,8 +44,7 @@ pub trait Boards: Send + Sync {
         terms: StandbyTerms,
     ) -> Result<Vec<ItemOutcome<Prepared>>, CallError>;
 
-    async fn offer(&self, at: &Target, offers: &[AttachPlan])
-    -> Result<Vec<ItemOutcome<Offered>>, CallError>;
+    async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError>;
 
     async fn seal(&self, at: &Target, item: &MoveItem, ttl: Duration) -> Result<Sealed, CallError>;
 
@@ -88,14 +87,6 @@ pub struct AttachPlan {
     pub rate_per_s: u32,
     /// Without a switch by then, clients stay where they are and close what they have opened at the new server.
     pub deadline: Duration,
-}
-
-/// Whom an old server could not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offered {
-    /// Clients of the board that do not speak the contract: they attach nowhere, and are sent away at the switch. As
-    /// they were counted at the move's first offer.
-    pub unsupported: u64,
 }
 
 /// A sealed board: what the new server needs to go on.

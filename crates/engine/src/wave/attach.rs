@@ -13,7 +13,7 @@ use super::sides::Lists;
 use super::switch::Ready;
 use super::{Carrying, item, standing};
 use crate::outside::Call;
-use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Offered, Prepared, StandbyTerms};
+use crate::ports::{AttachPlan, CallError, ItemOutcome, MoveItem, Prepared, StandbyTerms};
 use crate::retry::Repeat;
 
 const PREPARE: Call = Call::new("boards", "prepare");
@@ -31,11 +31,9 @@ struct Standby {
 #[derive(Debug, Clone, Copy)]
 struct Attaching<'a> {
     one: &'a Move,
-    /// Clients on the old server when they were last counted, if they were: until then nobody may be taken for
-    /// all of them.
+    /// Clients on the old server that can attach, when they were last counted, if they were: until then nobody may be
+    /// taken for all of them.
     clients: Option<u64>,
-    /// Those of them who will never attach. Whoever left since stands for somebody who is on his way: he attaches late.
-    unsupported: u64,
     standby_ends: Instant,
 }
 
@@ -111,12 +109,12 @@ impl<'a> Carrying<'a> {
         let standbys: BTreeMap<&MoveId, &Standby> =
             prepared.iter().map(|(one, standby)| (&one.id, standby)).collect();
         let calls = self.chunks(&by_server).map(|(from, moves)| self.offer_at(from, moves, &standbys));
-        let answers: BTreeMap<MoveId, ItemOutcome<Offered>> =
+        let answers: BTreeMap<MoveId, ItemOutcome<()>> =
             join_all(calls).await.into_iter().flatten().collect();
         let offered = self.sort_answers(moves, answers, "could not offer it to its clients");
-        let attaching = |(one, Offered { unsupported }): (&'a Move, Offered)| {
+        let attaching = |(one, ()): (&'a Move, ())| {
             let standby_ends = standbys.get(&one.id)?.ends;
-            Some(Attaching { one, clients: None, unsupported, standby_ends })
+            Some(Attaching { one, clients: None, standby_ends })
         };
         offered.into_iter().filter_map(attaching).collect()
     }
@@ -126,7 +124,7 @@ impl<'a> Carrying<'a> {
         from: &InstanceId,
         moves: &[&Move],
         standbys: &BTreeMap<&MoveId, &Standby>,
-    ) -> Vec<(MoveId, ItemOutcome<Offered>)> {
+    ) -> Vec<(MoveId, ItemOutcome<()>)> {
         let plans: Vec<AttachPlan> = moves
             .iter()
             .map(|one| AttachPlan {
@@ -159,7 +157,7 @@ impl<'a> Carrying<'a> {
         let (mut ready, mut left) = (Vec::new(), Vec::new());
         for mut it in waiting {
             if let Ok(Some(row)) = old.row(&it.one.from, &it.one.board) {
-                it.clients = Some(row.clients);
+                it.clients = Some(row.followers());
             }
             match turn(&it, &new, is_last) {
                 Turn::Switch { clients } => {
@@ -203,8 +201,7 @@ impl<'a> Carrying<'a> {
 fn turn(it: &Attaching<'_>, new: &Lists, is_last: bool) -> Turn {
     match new.row(&it.one.to, &it.one.board) {
         Ok(Some(row)) if standing::is_standby(it.one, Some(row)) => {
-            let all_are_there =
-                it.clients.is_some_and(|clients| row.attached >= clients.saturating_sub(it.unsupported));
+            let all_are_there = it.clients.is_some_and(|clients| row.attached >= clients);
             match all_are_there || is_last {
                 // Where nobody was counted, those who came are known to have moved.
                 true => Turn::Switch { clients: it.clients.unwrap_or(row.attached) },
@@ -252,13 +249,14 @@ mod tests {
             epoch: 4,
             state: BoardState::Standby,
             clients: 0,
+            unsupported: 0,
             attached: 2,
             bytes: 0,
             moving: Some(id.clone()),
         };
         let new = Lists::of(vec![(to.clone(), Ok(vec![row]))]);
         let one = Move { id, board, epoch: 4, from, to };
-        let it = Attaching { one: &one, clients: None, unsupported: 0, standby_ends: Instant::now() };
+        let it = Attaching { one: &one, clients: None, standby_ends: Instant::now() };
         assert_eq!(turn(&it, &new, false), Turn::Wait);
         assert_eq!(turn(&it, &new, true), Turn::Switch { clients: 2 });
     }

@@ -42,7 +42,7 @@ pub(super) fn of(one: &Move, old: &Lists, new: &Lists) -> Standing {
         }
         (Some(row), Ok(there)) => match row.state {
             BoardState::Sealed if is_standby(one, there) => {
-                Standing::SealedWithStandby { clients: row.clients }
+                Standing::SealedWithStandby { clients: row.followers() }
             }
             BoardState::Sealed => Standing::SealedAlone,
             BoardState::Active | BoardState::Offered => Standing::Fresh,
@@ -76,7 +76,16 @@ mod tests {
 
     fn row(state: BoardState, epoch: u64) -> BoardRow {
         let moving = Some(MoveId::new("m"));
-        BoardRow { board: BoardId::new("b"), epoch, state, clients: 3, attached: 0, bytes: 0, moving }
+        BoardRow {
+            board: BoardId::new("b"),
+            epoch,
+            state,
+            clients: 3,
+            unsupported: 0,
+            attached: 0,
+            bytes: 0,
+            moving,
+        }
     }
 
     #[track_caller]

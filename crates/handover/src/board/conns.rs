@@ -109,6 +109,12 @@ impl Conns {
         meant
     }
 
+    /// Those that do not keep the contract's rules.
+    pub(super) fn plain(&self) -> u32 {
+        let plain = self.iter().filter(|(_, conn)| conn.speaks == Speaks::Plain).count();
+        u32::try_from(plain).unwrap_or(u32::MAX)
+    }
+
     /// (clients, attached).
     pub(super) fn counts(&self) -> (u32, u32) {
         let attached = self.iter().filter(|(_, conn)| conn.role == Role::Attached).count();

@@ -24,7 +24,7 @@ impl Board {
     fn end_release(&mut self, now: Moment, move_id: &MoveId, fx: &mut Effects) -> Result<EndAnswer, Problem> {
         match &self.phase {
             Phase::Sealed(sealing) if sealing.move_id == *move_id => {
-                let connect = sealing.offer.as_ref().map(|offer| offer.connect.clone());
+                let connect = sealing.offered();
                 let close_at = now.after(self.settings.limits.grace);
                 self.let_go(Some(move_id.clone()), connect, close_at, fx);
                 Ok(EndAnswer::Gone)

@@ -89,6 +89,13 @@ pub(super) struct Sealing {
     pub(super) answer: Option<SealAnswer>,
 }
 
+impl Sealing {
+    /// Where its clients were told to attach.
+    pub(super) fn offered(&self) -> Option<Connect> {
+        self.offer.as_ref().map(|offer| offer.connect.clone())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SealStep {
     /// Waiting for the move to end. The ttl began with the seal.

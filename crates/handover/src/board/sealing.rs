@@ -206,7 +206,7 @@ impl Board {
             }
             Ok(Claim::Held(row)) => {
                 let move_id = Some(sealing.move_id.clone());
-                let offered = sealing.offer.as_ref().map(|offer| offer.connect.clone());
+                let offered = sealing.offered();
                 let connect = self.connect_of(&row).or(offered);
                 self.let_go(move_id, connect, now.after(self.settings.limits.grace), fx);
             }

@@ -187,6 +187,7 @@ impl Board {
             // The move went through. Clients close by themselves when they have heard `go`.
             Phase::Sealed(sealing) => {
                 let move_id = Some(sealing.move_id.clone());
+                let connect = connect.or_else(|| sealing.offered());
                 self.let_go(move_id, connect, now.after(self.settings.limits.grace), fx);
             }
             Phase::Serving(_) | Phase::Closing(_) => {

@@ -170,8 +170,12 @@ pub struct BoardRow {
     pub board: BoardId,
     pub epoch: Epoch,
     pub state: BoardState,
-    /// Connections that are served here.
+    /// Connections that are served here, those that do not speak the contract among them.
     pub clients: u32,
+    /// Those of `clients` that do not speak the contract: they attach nowhere, and nobody waits for them. A server that
+    /// does not say it has none.
+    #[serde(default)]
+    pub unsupported: u32,
     /// Connections that wait here for `go`.
     pub attached: u32,
     /// What the board takes in this server's memory, roughly, in bytes.

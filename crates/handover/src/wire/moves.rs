@@ -92,7 +92,8 @@ pub struct OfferRequest {
 pub struct OfferAnswer {
     /// Clients that are being told.
     pub offered: u32,
-    /// Clients that do not speak the subprotocol. They are sent after the board at the end.
+    /// Clients that do not speak the subprotocol, as they were counted at the move's first offer; a row of `GET boards`
+    /// says how many there are now. They are sent after the board when it is let go.
     pub unsupported: u32,
 }
 

@@ -125,6 +125,9 @@ async fn a_client_without_the_subprotocol_is_counted_and_sent_after_the_board() 
     let prepared = step.prepare(&new).await;
     let offered = step.offer(&old, &prepared.connect).await;
     assert_eq!((offered.offered, offered.unsupported), (0, 1));
+    let page = old.control.boards(None, None).await.expect("a page");
+    let row = &page.boards[0];
+    assert_eq!((row.clients, row.unsupported), (1, 1));
     let seal = step.seal(&old, Some(prepared.seq)).await;
     step.activate(&new, seal).await;
     step.end(&old, Outcome::Release).await;

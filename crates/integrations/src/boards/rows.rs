@@ -40,6 +40,7 @@ pub(super) fn board(row: wire::BoardRow) -> BoardRow {
             wire::BoardState::Standby => BoardState::Standby,
         },
         clients: row.clients.into(),
+        unsupported: row.unsupported.into(),
         attached: row.attached.into(),
         bytes: row.bytes,
         moving: row.move_id.map(|of| MoveId::new(of.as_str())),

@@ -80,8 +80,8 @@ fn status() -> Value {
 }
 
 fn row(board: &str, state: &str) -> Value {
-    json!({"board": board, "epoch": 4, "state": state, "clients": 2, "attached": 1, "bytes": 10,
-        "ops_per_s": 0.5, "seq": 9, "move": "m1"})
+    json!({"board": board, "epoch": 4, "state": state, "clients": 2, "unsupported": 1, "attached": 1,
+        "bytes": 10, "ops_per_s": 0.5, "seq": 9, "move": "m1"})
 }
 
 fn problem(code: &str, status: u16) -> Value {
@@ -107,8 +107,10 @@ async fn a_status_is_read_in_the_domains_words_and_the_call_is_signed_for_the_in
 
 #[tokio::test]
 async fn all_pages_of_boards_are_read_and_one_that_is_opening_or_closing_is_neither_here_nor_gone() {
+    let mut says_less = row("b2", "sealed");
+    says_less.as_object_mut().expect("a row").remove("unsupported");
     let server = Server::answering([
-        (200, json!({"boards": [row("b1", "opening"), row("b2", "sealed")], "next": "b2"})),
+        (200, json!({"boards": [row("b1", "opening"), says_less], "next": "b2"})),
         (200, json!({"boards": [row("b3", "closing"), row("b4", "standby")], "next": null})),
     ])
     .await;
@@ -124,6 +126,7 @@ async fn all_pages_of_boards_are_read_and_one_that_is_opening_or_closing_is_neit
         ]
     );
     assert_eq!((boards[0].epoch, boards[0].clients, boards[0].attached), (4, 2, 1));
+    assert_eq!((boards[0].unsupported, boards[1].unsupported), (1, 0), "who does not say it has none");
     assert_eq!(boards[0].moving, Some(MoveId::new("m1")));
     assert_eq!(server.asked()[1].line, "GET /handover/v1/boards?cursor=b2");
 }
@@ -218,26 +221,6 @@ async fn a_plural_call_is_answered_item_by_item() {
     assert_eq!(server.asked()[0].line, "POST /handover/v1/moves:prepare");
     assert_eq!(server.asked()[0].body["moves"][0]["ttl_ms"], 60_000);
     assert_eq!(server.asked()[0].body["moves"][0]["attach_rate_per_s"], 250);
-}
-
-#[tokio::test]
-async fn an_old_server_says_who_cannot_attach() {
-    let answers = json!({"answers": [
-        {"move": "m1", "board": "b1", "result": {"ok": {"offered": 3, "unsupported": 2}}},
-        {"move": "m2", "board": "b2", "result": {"problem": problem("held", 409)}},
-    ]});
-    let server = Server::answering([(200, answers)]).await;
-    let plan = |item| AttachPlan {
-        item,
-        connect: "wss://h/{board}?srv=s07".to_owned(),
-        rate_per_s: 250,
-        deadline: Duration::from_secs(30),
-    };
-    let other = MoveItem { id: MoveId::new("m2"), board: BoardId::new("b2"), from_epoch: 1 };
-    let outcomes = server.boards.offer(&server.at, &[plan(item()), plan(other)]).await.expect("answers");
-    assert_eq!(outcomes[0], Ok(Offered { unsupported: 2 }));
-    assert!(outcomes[1].as_ref().is_err_and(|why| why.contains("because")), "{outcomes:?}");
-    assert_eq!(server.asked()[0].body["moves"][0]["deadline_ms"], 30_000);
 }
 
 /// What goes into the journal is bounded: one dump would be longer than a record may be.

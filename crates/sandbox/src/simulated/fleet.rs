@@ -220,7 +220,18 @@ impl Fleet {
         let epoch = server.leaving.get(&board).map_or(row.epoch, |leaving| leaving.epoch);
         let (epoch, seq) = (Epoch(epoch), Seq::ZERO);
         let board = board.id();
-        Some(BoardRow { board, epoch, state, clients, attached, bytes: BYTES, ops_per_s: 0.0, seq, move_id })
+        Some(BoardRow {
+            board,
+            epoch,
+            state,
+            clients,
+            unsupported: 0,
+            attached,
+            bytes: BYTES,
+            ops_per_s: 0.0,
+            seq,
+            move_id,
+        })
     }
 
     /// Clients of a board that wait here for its move.

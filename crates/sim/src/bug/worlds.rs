@@ -22,7 +22,7 @@ use segue_engine::Ports;
 use segue_engine::fakes::Law;
 use segue_engine::ports::{
     AttachPlan, BoardMetrics, Boards, CallError, Cloud, EndOf, Hooks, ImageQuery, ItemOutcome, LoadBalancer,
-    MoveItem, Notifier, Offered, Prepared, Sealed, StandbyTerms, Target,
+    MoveItem, Notifier, Prepared, Sealed, StandbyTerms, Target,
 };
 
 use super::{Bug, Bugs};
@@ -253,11 +253,7 @@ impl Boards for Between {
         self.ports.boards.prepare(at, items, terms).await
     }
 
-    async fn offer(
-        &self,
-        at: &Target,
-        offers: &[AttachPlan],
-    ) -> Result<Vec<ItemOutcome<Offered>>, CallError> {
+    async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
         for plan in offers {
             self.moves("offer", &plan.item.id);
         }

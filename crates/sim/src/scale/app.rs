@@ -10,7 +10,7 @@ use segue_domain::ids::{BoardId, EffectId, InstanceId, MoveId, Route};
 use segue_domain::reading::{Reading, Why};
 use segue_engine::fakes::Law;
 use segue_engine::ports::{
-    AttachPlan, BoardMetrics, Boards, CallError, EndOf, ItemOutcome, MoveItem, Offered, Prepared, Sealed,
+    AttachPlan, BoardMetrics, Boards, CallError, EndOf, ItemOutcome, MoveItem, Prepared, Sealed,
     StandbyTerms, Target,
 };
 
@@ -95,11 +95,7 @@ impl Boards for World {
         self.tell("prepare", at, all).await
     }
 
-    async fn offer(
-        &self,
-        at: &Target,
-        offers: &[AttachPlan],
-    ) -> Result<Vec<ItemOutcome<Offered>>, CallError> {
+    async fn offer(&self, at: &Target, offers: &[AttachPlan]) -> Result<Vec<ItemOutcome<()>>, CallError> {
         let all = |state: &mut State| Ok(offers.iter().map(|plan| state.offer(&at.instance, plan)).collect());
         self.tell("offer", at, all).await
     }
@@ -145,7 +141,7 @@ impl State {
     }
 
     /// Its clients go to the new server, which lets in so many a second, all boards together.
-    fn offer(&mut self, id: &InstanceId, plan: &AttachPlan) -> ItemOutcome<Offered> {
+    fn offer(&mut self, id: &InstanceId, plan: &AttachPlan) -> ItemOutcome<()> {
         let held = self.holds(id, &plan.item).map_err(|error| error.what)?;
         held.state = BoardState::Offered;
         held.moving = Some(plan.item.id.clone());
@@ -157,7 +153,7 @@ impl State {
         let at_ms = new.attach_free_ms;
         let standby = new.boards.get_mut(&plan.item.board).ok_or("nobody got it ready")?;
         standby.attaching = Some((clients, at_ms));
-        Ok(Offered { unsupported: 0 })
+        Ok(())
     }
 
     fn seal(&mut self, id: &InstanceId, item: &MoveItem, ttl_ms: u64) -> Result<Sealed, CallError> {

@@ -135,6 +135,7 @@ impl Server {
             epoch: held.epoch,
             state: held.state,
             clients: held.clients,
+            unsupported: 0,
             attached: held.attaching.map_or(0, |(clients, at_ms)| if now_ms >= at_ms { clients } else { 0 }),
             bytes: BYTES_OF_A_BOARD,
             moving: held.moving.clone(),

@@ -57,14 +57,9 @@ impl Alone {
 
     /// Owned under epoch 1, without edits; ann is served.
     fn served() -> Self {
-        Self::serving(Speaks::Handover)
-    }
-
-    /// The same, and what ann speaks.
-    fn serving(speaks: Speaks) -> Self {
         let mut alone = Self::absent(Level::Warm);
         let hello = Hello { client: client("ann"), last_seq: None, epoch: None };
-        let who = Newcomer { conn: ANN, speaks };
+        let who = Newcomer { conn: ANN, speaks: Speaks::Handover };
         alone.happens(|board, now, fx| board.join(now, who, hello, fx));
         alone.answer(Answer::Row(Ok(Row { epoch: Epoch(0), owner: None, last_seq: Seq(0) })));
         alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(1), last_seq: Seq(0) })));
@@ -232,14 +227,17 @@ fn a_plain_client_is_sent_after_the_board_at_once_and_another_is_given_time_to_f
         board: BoardId::parse("b").expect("an id"),
         outcome: Outcome::Release,
     };
-    for (speaks, at_once) in [(Speaks::Plain, 1), (Speaks::Handover, 0)] {
-        let mut alone = Alone::serving(speaks);
-        alone.seal();
-        assert!(alone.happens(|board, now, fx| board.end(now, &end, fx)).is_ready());
-        assert_eq!((alone.shut.len(), alone.is_gone), (at_once, at_once == 1), "{speaks:?}");
-        alone.pass(Duration::from_secs(2));
-        assert_eq!((&alone.shut[..], alone.is_gone), (&[Shut::Moved][..], true), "{speaks:?}");
-    }
+    let mut alone = Alone::served();
+    let hello = Hello { client: client("bob"), last_seq: None, epoch: None };
+    let bob = Newcomer { conn: ConnId(2), speaks: Speaks::Plain };
+    alone.happens(|board, now, fx| board.join(now, bob, hello, fx));
+    let row = alone.board.row(alone.now).expect("it is here");
+    assert_eq!((row.clients, row.unsupported), (2, 1));
+    alone.seal();
+    assert!(alone.happens(|board, now, fx| board.end(now, &end, fx)).is_ready());
+    assert_eq!((&alone.shut[..], alone.is_gone), (&[Shut::Moved][..], false), "bob");
+    alone.pass(Duration::from_secs(2));
+    assert_eq!((&alone.shut[..], alone.is_gone), (&[Shut::Moved, Shut::Moved][..], true), "and ann");
 }
 
 #[test]
