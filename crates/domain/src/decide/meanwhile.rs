@@ -3,8 +3,8 @@
 //! Guarantees: where the new side is known to serve nobody any more, or nobody is where the users are led, whoever of the
 //! old one can has them; where the old side is deserted, the new one has them, and is opened again for it. What is done
 //! here is not undone by the rest of the way back. What one server or one load balancer does not answer, or refuses, is no
-//! matter of another's users; but where it is refused that the users are led to anybody, a person is called as soon as
-//! nothing else is to be done.
+//! matter of another's users; but where it is refused that the users are led to anybody, or that anybody is brought in for
+//! them, a person is called as soon as nothing else is to be done.
 //! Assumptions: whether there is enough of blue is asked elsewhere.
 //! If killed here: everything is looked at again.
 
@@ -38,7 +38,7 @@ struct Wanted<'a> {
 pub(super) struct LetIn<'a> {
     /// Where the new side has them: they stay there until that changes.
     pub(super) with_the_new: Vec<&'a Front>,
-    /// In whose words it was refused to lead them somewhere; none as long as old servers that others wait for come in: a
+    /// In whose words it was refused to lead them somewhere, or to bring anybody in whom they could find; none as long as old servers that others wait for come in: a
     /// release that holds lets nobody in.
     pub(super) refused: Option<String>,
 }
@@ -69,7 +69,8 @@ pub(super) fn let_the_users_in<'a>(scope: &Scope<'a>) -> Result<LetIn<'a>, Progr
         }
         let Wanted { opening, leading, bringing } = wanted;
         somebody_waits |= leading.refusal().is_none() && is_awaited(scope, front);
-        refused = refused.or_else(|| leading.refusal().map(str::to_owned));
+        let brought = bringing.refusal().filter(|_| !has_or_gets_somebody(scope, front));
+        refused = refused.or_else(|| leading.refusal().or(brought).map(str::to_owned));
         due.extend([opening, leading, bringing].into_iter().flat_map(Acts::into_begun));
     }
     // Whether it was taken is looked at when all are up.
@@ -97,6 +98,19 @@ fn is_awaited(scope: &Scope<'_>, front: &Front) -> bool {
         None | Some(InstanceState::ShuttingDown | InstanceState::Terminated) => false,
     };
     !is_anybody_reached(scope, front) && here(scope, front, &scope.state.blue).any(comes_in)
+}
+
+/// Its users find somebody, or whoever is new in its groups will be there in a moment. An old server that may come in is
+/// waited for by others.
+fn has_or_gets_somebody(scope: &Scope<'_>, front: &Front) -> bool {
+    let groups = share::groups_led_to(front, Shares::After);
+    let comes = |id: &InstanceId| {
+        let health = groups.iter().filter_map(|group| registry::health(scope, group, id));
+        scope.may_run(id)
+            && health.into_iter().any(|it| matches!(it, TargetHealth::Initial | TargetHealth::Healthy))
+    };
+    let green = scope.state.green();
+    is_anybody_reached(scope, front) || is_awaited(scope, front) || here(scope, front, &green).any(comes)
 }
 
 /// None while the users find new servers, which a canary has no part in: they are few, and nothing was closed for it.
