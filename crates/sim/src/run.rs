@@ -168,7 +168,8 @@ async fn keep(ground: &Ground, place: usize) {
         ground.start(place, life).death().await;
         ground.bury(place);
         let restart = Duration::from_millis(chance.nth(life).below(RESTART_MS));
-        if ground.plan.daemons == 1 {
+        // Whoever held the lease has it until then, and where there are two the other one takes over no sooner.
+        if ground.leader().is_none() {
             ground.world.nobody_acts_for(restart);
         }
         sleep(restart).await;

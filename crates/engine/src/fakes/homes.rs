@@ -75,7 +75,8 @@ impl State {
             None => 0,
         };
         let since_ms = at.forwarded().filter_map(|group| self.healthy_since(group, id, app)).min()?;
-        // Where there are routes, boards are carried to nobody who knows none, or whose route does not lead there yet.
+        // Where there are routes, boards are carried to nobody who knows none, or, on the way back, whom his slot does not
+        // lead to yet.
         let routed_ms = match at.slots.is_empty() {
             true => 0,
             false => app.route.as_ref().map(|_| app.routed_since_ms)?,

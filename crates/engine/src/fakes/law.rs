@@ -45,7 +45,8 @@ laws! {
     /// several load balancers an even part of it at each, and in all of them once each has its shares.
     Capacity => "S8";
     /// A board is moved to an open server of the version that is joined, and to no other; with several load
-    /// balancers to one of its own, as long as its release has one there. It is not moved when its clients have given that up.
+    /// balancers to one of its own, as long as its release has one there that its slot leads to. It is not moved when its clients
+    /// have given that up.
     MovesHaveAPlace => "S9";
     /// A board is moved once in each direction.
     MovedOnce => "S11";

@@ -20,7 +20,7 @@ fn twelve_hundred_servers_are_released_in_hardly_more_time_than_they_need() {
     assert!(report.journal.records > 4 * 1_200 && report.journal.appends < 200, "{report}");
 }
 
-/// A hundred boards a server, as the document's table has them: here the release is nearest to what it may take.
+/// A hundred boards a server, as the document's table has them: with 1,000 the release is nearest to what it may take.
 #[test]
 fn with_a_hundred_boards_a_server_a_release_takes_hardly_more_time_than_it_needs() {
     for instances in [300, 1_000] {
