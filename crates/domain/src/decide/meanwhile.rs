@@ -38,8 +38,8 @@ struct Wanted<'a> {
 pub(super) struct LetIn<'a> {
     /// Where the new side has them: they stay there until that changes.
     pub(super) with_the_new: Vec<&'a Front>,
-    /// In whose words it was refused to lead them somewhere, or to bring anybody in whom they could find; none as long as old servers that others wait for come in: a
-    /// release that holds lets nobody in.
+    /// In whose words it was refused to lead them somewhere, or to bring anybody in whom they could find; none as long as
+    /// old servers that others wait for come in: a release that holds lets nobody in.
     pub(super) refused: Option<String>,
 }
 
@@ -105,9 +105,8 @@ fn is_awaited(scope: &Scope<'_>, front: &Front) -> bool {
 fn has_or_gets_somebody(scope: &Scope<'_>, front: &Front) -> bool {
     let groups = share::groups_led_to(front, Shares::After);
     let comes = |id: &InstanceId| {
-        let health = groups.iter().filter_map(|group| registry::health(scope, group, id));
-        scope.may_run(id)
-            && health.into_iter().any(|it| matches!(it, TargetHealth::Initial | TargetHealth::Healthy))
+        let mut health = groups.iter().filter_map(|group| registry::health(scope, group, id));
+        scope.may_run(id) && health.any(|it| matches!(it, TargetHealth::Initial | TargetHealth::Healthy))
     };
     let green = scope.state.green();
     is_anybody_reached(scope, front) || is_awaited(scope, front) || here(scope, front, &green).any(comes)

@@ -13,7 +13,7 @@ use crate::store::{Append, Claim, Page, Release, Row, StoreError};
 use crate::wire::{
     Ack, ActivateAnswer, ActivateRequest, BoardId, BoardState, Connect, Cseq, EndRequest, Entry, Epoch,
     Hello, Level, MoveId, Nack, OfferRequest, Op, Outcome, Payload, PrepareRequest, Problem, ProblemCode,
-    SealRequest, Seq, ServerMessage, Unsealed,
+    SealAnswer, SealRequest, Seq, ServerMessage, Unsealed,
 };
 
 const ANN: ConnId = ConnId(1);
@@ -101,7 +101,7 @@ impl Alone {
     }
 
     /// For a second.
-    fn seal(&mut self) {
+    fn seal(&mut self) -> Poll<Result<SealAnswer, Problem>> {
         let seal = SealRequest {
             move_id: MoveId::parse("m").expect("an id"),
             board: BoardId::parse("b").expect("an id"),
@@ -109,7 +109,7 @@ impl Alone {
             seal_ttl_ms: 1_000,
             standby_seq: None,
         };
-        assert!(self.happens(|board, now, fx| board.seal(now, &seal, fx)).is_ready());
+        self.happens(|board, now, fx| board.seal(now, &seal, fx))
     }
 
     fn drain(&mut self) -> Poll<()> {
@@ -233,7 +233,7 @@ fn a_plain_client_is_sent_after_the_board_at_once_and_another_is_given_time_to_f
     alone.happens(|board, now, fx| board.join(now, bob, hello, fx));
     let row = alone.board.row(alone.now).expect("it is here");
     assert_eq!((row.clients, row.unsupported), (2, 1));
-    alone.seal();
+    assert!(alone.seal().is_ready());
     assert!(alone.happens(|board, now, fx| board.end(now, &end, fx)).is_ready());
     assert_eq!((&alone.shut[..], alone.is_gone), (&[Shut::Moved][..], false), "bob");
     alone.pass(Duration::from_secs(2));
@@ -243,7 +243,7 @@ fn a_plain_client_is_sent_after_the_board_at_once_and_another_is_given_time_to_f
 #[test]
 fn a_sealed_board_that_may_not_be_taken_back_is_given_up() {
     let mut alone = Alone::served();
-    alone.seal();
+    assert!(alone.seal().is_ready());
     alone.pass(Duration::from_secs(1));
     alone.answer(Answer::Claim(Err(StoreError::Refused("not this server".to_owned()))));
     assert_eq!((alone.is_gone, &alone.shut[..]), (true, &[Shut::Moved][..]));
@@ -329,15 +329,7 @@ fn a_board_that_is_being_taken_back_is_not_sealed_nor_drained_under_its_old_epoc
     let mut alone = Alone::served();
     alone.happens(|board, _, fx| board.doubt(fx));
     alone.answer(Answer::Row(Ok(freed())));
-    let seal = SealRequest {
-        move_id: MoveId::parse("m").expect("an id"),
-        board: BoardId::parse("b").expect("an id"),
-        epoch: Epoch(1),
-        seal_ttl_ms: 1_000,
-        standby_seq: None,
-    };
-    let refused = alone.happens(|board, now, fx| board.seal(now, &seal, fx));
-    let code = refused.map(|answer| answer.expect_err("not now").code);
+    let code = alone.seal().map(|answer| answer.expect_err("not now").code);
     assert_eq!((code, alone.drain()), (Poll::Ready(ProblemCode::StillWorking), Poll::Pending));
     alone.answer(Answer::Claim(Ok(Claim::Claimed { epoch: Epoch(2), last_seq: Seq(0) })));
     assert_eq!(alone.drain(), Poll::Pending);
