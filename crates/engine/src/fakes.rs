@@ -22,6 +22,7 @@ mod laws;
 mod machine;
 mod method;
 mod metrics;
+mod moves;
 mod mute;
 mod other;
 mod permissions;

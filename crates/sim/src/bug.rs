@@ -62,6 +62,8 @@ bugs! {
     ActivateDropped = "activate-dropped" "A board is taken for moved when its new server never took it.";
     MovesToClosed = "moves-to-closed" "Boards are moved to a server that is closed.";
     MovesAnywhere = "moves-anywhere" "Boards are moved to whichever server has room, whichever load balancer their users come to.";
+    SlotBelieved = "slot-believed" "A slot is taken to lead to its new server before it does.";
+    SwitchesEarly = "switches-early" "Boards are switched before their clients have attached.";
     OfferLapses = "offer-lapses" "Clients give a move up while the others of their board are waited for.";
     WeightsDropped = "weights-dropped" "Shares are never changed, and taken for changed.";
     TerminatesAtOnce = "terminates-at-once" "Old servers are terminated where they should be stopped.";

@@ -121,7 +121,7 @@ impl Telling {
         }
         if let Event::Intended(Intent { attempt: 1, effect: Effect::Move(effect), .. }) = event {
             let sides = after.blue.union(&after.green()).cloned().collect();
-            self.world.expect_moves(&effect.wave, sides);
+            self.world.expect_moves(effect, sides);
         }
         let is_step = matches!(event, Event::StepEntered { .. });
         let is_endless = self.court().is_endless();

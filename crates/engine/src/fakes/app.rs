@@ -51,6 +51,13 @@ struct Offered {
     until_ms: u64,
 }
 
+impl Offered {
+    /// Clients for whom there was time to attach, however many there are.
+    fn attached_by(self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.since_ms).saturating_mul(u64::from(self.rate_per_s)) / 1_000
+    }
+}
+
 impl Held {
     pub(super) fn active(epoch: u64, clients: u64) -> Self {
         Self { state: BoardState::Active, epoch, clients, moving: None, until_ms: None, offered: None }
@@ -150,18 +157,34 @@ impl State {
 
     /// Clients of the old server that have opened their second socket by now.
     fn attached(&self, board: &BoardId, standby: &Held) -> u64 {
-        if standby.state != BoardState::Standby || self.stubborn.contains(board) {
+        if standby.state != BoardState::Standby || self.stubborn.contains_key(board) {
             return 0;
         }
         let apps = self.machines.values().filter_map(|machine| machine.app.as_ref());
         let mut old = apps.filter_map(|app| app.boards.get(board));
         let Some((old, offered)) = old.find_map(|old| Some((old, old.offered?))) else { return 0 };
-        let Offered { since_ms, rate_per_s, until_ms } = offered;
-        if until_ms <= self.now_ms {
-            return 0;
+        match offered.until_ms <= self.now_ms {
+            true => 0,
+            false => offered.attached_by(self.now_ms).min(self.followers(board, old)),
         }
-        let by_now = (self.now_ms - since_ms).saturating_mul(u64::from(rate_per_s)) / 1_000;
-        by_now.min(old.clients.saturating_sub(self.plain(board)))
+    }
+
+    /// Clients of the old server that can attach, and have not yet; none when none are left. Where all of them became
+    /// stubborn just now those who had attached before count.
+    pub(super) fn still_attaching(&self, board: &BoardId, on: &InstanceId) -> Option<u64> {
+        let held = self.process(on)?.boards.get(board)?;
+        let are_stubborn = self.stubborn.get(board).is_some_and(|since_ms| self.could_be_known(*since_ms));
+        let attached = match held.offered {
+            Some(offered) if !are_stubborn => offered.attached_by(self.sent_at_ms()),
+            Some(_) | None => 0,
+        };
+        let missing = self.followers(board, held).saturating_sub(attached);
+        (missing > 0).then_some(missing)
+    }
+
+    /// Clients that speak the contract.
+    fn followers(&self, board: &BoardId, held: &Held) -> u64 {
+        held.clients.saturating_sub(self.plain(board))
     }
 
     fn plain(&self, board: &BoardId) -> u64 {
@@ -217,6 +240,9 @@ impl State {
         ttl_ms: u64,
     ) -> Result<Sealed, CallError> {
         let until_ms = self.now_ms + ttl_ms;
+        if self.holds(id, item)?.state != BoardState::Sealed {
+            self.watch_the_seal(item, id);
+        }
         let held = self.holds(id, item)?;
         if held.state != BoardState::Sealed {
             held.state = BoardState::Sealed;

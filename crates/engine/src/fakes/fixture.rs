@@ -74,7 +74,7 @@ impl State {
             sight: Sight::Clear,
             errors_per_s: BTreeMap::new(),
             new_formats: BTreeSet::new(),
-            stubborn: BTreeSet::new(),
+            stubborn: BTreeMap::new(),
             plain: BTreeMap::new(),
             announced: Vec::new(),
             configured: BTreeSet::new(),
@@ -307,7 +307,9 @@ impl FakeWorld {
 
     /// The clients of this board never attach to a new server.
     pub fn make_stubborn(&self, board: &BoardId) {
-        self.now().stubborn.insert(board.clone());
+        let mut state = self.now();
+        let now_ms = state.now_ms;
+        state.stubborn.entry(board.clone()).or_insert(now_ms);
     }
 
     /// So many clients of this board do not speak the contract.

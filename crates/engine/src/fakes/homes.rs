@@ -1,46 +1,16 @@
 //! At which load balancer a server stands, and that boards stay at theirs: their users come there.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use segue_domain::ids::{GroupArn, InstanceId};
-use segue_domain::moves::Wave;
 use segue_domain::service::Balancer;
 use segue_domain::target::TargetHealth;
 
-use super::FakeWorld;
 use super::app::App;
-use super::law::Law;
 use super::state::State;
 use crate::ports::MoveItem;
 
-/// A wave was decided on.
-#[derive(Debug, Clone)]
-pub(super) struct Decided {
-    at_ms: u64,
-    /// Old and new ones of its release. Somebody else's who came in the middle, and was not taken in, is none of them.
-    sides: Arc<BTreeSet<InstanceId>>,
-}
-
 impl State {
-    /// A board goes to an open server only, and to none of another load balancer while one of its own could have it.
-    pub(super) fn watch_the_move(&mut self, item: &MoveItem, from: &InstanceId, to: &InstanceId) {
-        let board = &item.board;
-        if self.process(to).is_some_and(|app| !app.is_open()) {
-            self.violation(Law::MovesHaveAPlace, format!("{board} was moved to {to}, which is closed"));
-        }
-        if self.have_given_up(board, from) {
-            let what = format!("{board} of {from} was moved to {to} when its clients had given the move up");
-            self.violation(Law::MovesHaveAPlace, what);
-        }
-        if let Some(nearer) = self.nearer(item, from, to) {
-            let what = format!("{board} of {from} was moved to {to}, and {nearer} is at its load balancer");
-            self.violation(Law::MovesHaveAPlace, what);
-        }
-    }
-
     /// Who could have had it where its users come to, by what was known when its wave was decided on.
-    fn nearer(&self, item: &MoveItem, from: &InstanceId, to: &InstanceId) -> Option<InstanceId> {
+    pub(super) fn nearer(&self, item: &MoveItem, from: &InstanceId, to: &InstanceId) -> Option<InstanceId> {
         let (home, elsewhere) = (self.home(from)?, self.home(to)?);
         if home == elsewhere {
             return None;
@@ -97,23 +67,17 @@ impl State {
     }
 }
 
-impl FakeWorld {
-    /// A wave was decided on, of a release of these servers: what comes later could not be known.
-    pub fn expect_moves(&self, wave: &Wave, sides: BTreeSet<InstanceId>) {
-        let mut state = self.now();
-        let decided = Decided { at_ms: state.now_ms, sides: Arc::new(sides) };
-        state.decided.extend(wave.moves.iter().map(|one| (one.id.clone(), decided.clone())));
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use segue_domain::app::AppState;
+    use std::sync::Arc;
     use std::time::Duration;
 
+    use segue_domain::app::AppState;
     use segue_domain::ids::{BoardId, MoveId};
 
     use super::*;
+    use crate::fakes::FakeWorld;
+    use crate::fakes::moves::Decided;
     use crate::ports::StandbyTerms;
 
     /// Longer than anybody is given to learn of what happened.
@@ -149,6 +113,13 @@ mod tests {
         world.now().app(&server(number)).expect("it runs").state = AppState::Closed;
     }
 
+    /// The wave that carries this board over is decided on, of a release of these servers.
+    fn decide_on(world: &FakeWorld, board: &BoardId, sides: &[u32]) {
+        let sides = Arc::new(sides.iter().map(|number| server(*number)).collect());
+        let decided = Decided { at_ms: world.now_ms(), attach_deadline_ms: 0, sides };
+        world.now().decided.insert(item(board).id, decided);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_board_may_go_to_any_server_of_its_own_load_balancer() {
         let world = two_homes().await;
@@ -180,10 +151,9 @@ mod tests {
         let world = two_homes().await;
         close(&world, 1);
         let board = world.some_board_on(&server(1)).expect("it has one");
-        let now_ms = world.now_ms();
-        let sides = Arc::new([1, 2, 3, 4].map(server).into());
-        world.now().decided.insert(item(&board).id, Decided { at_ms: now_ms, sides });
-        world.now().app(&server(3)).expect("it runs").open_since_ms = now_ms + 1_000;
+        decide_on(&world, &board, &[1, 2, 3, 4]);
+        let opened_ms = world.now_ms() + 1_000;
+        world.now().app(&server(3)).expect("it runs").open_since_ms = opened_ms;
         tokio::time::sleep(A_WHILE * 2).await;
         carry(&world, 1, 2);
         assert_eq!(world.violations(), Vec::<String>::new());
@@ -211,8 +181,7 @@ mod tests {
         let world = two_homes().await;
         close(&world, 1);
         let board = world.some_board_on(&server(1)).expect("it has one");
-        let sides = Arc::new([1, 2, 4].map(server).into());
-        world.now().decided.insert(item(&board).id, Decided { at_ms: world.now_ms(), sides });
+        decide_on(&world, &board, &[1, 2, 4]);
         carry(&world, 1, 2);
         assert_eq!(world.violations(), Vec::<String>::new());
     }

@@ -44,9 +44,9 @@ laws! {
     /// Nothing that a daemon does leaves fewer servers than the floor, unless more serve after it than before; with
     /// several load balancers an even part of it at each, and in all of them once each has its shares.
     Capacity => "S8";
-    /// A board is moved to an open server of the version that is joined, and to no other; with several load
-    /// balancers to one of its own, as long as its release has one there that its slot leads to. It is not moved when its clients
-    /// have given that up.
+    /// A board is moved to an open server of the version that is joined, that its slot leads to, and to no other; with
+    /// several load balancers to one of its own, as long as its release has one there. It is not moved before its clients
+    /// have attached, or had their time to, nor when they have given that up.
     MovesHaveAPlace => "S9";
     /// A board is moved once in each direction.
     MovedOnce => "S11";

@@ -9,8 +9,8 @@ use segue_domain::service::Balancer;
 use segue_domain::target::Weights;
 
 use super::floors::{Floors, Promised};
-use super::homes::Decided;
 use super::machine::{Fate, Machine};
+use super::moves::Decided;
 use super::shares::Readings;
 use super::trouble::Troubles;
 use super::users::Users;
@@ -51,8 +51,8 @@ pub(super) struct State {
     pub(super) errors_per_s: BTreeMap<Version, u64>,
     /// Versions that write what the others cannot read.
     pub(super) new_formats: BTreeSet<Version>,
-    /// Boards whose clients never attach to a new server.
-    pub(super) stubborn: BTreeSet<BoardId>,
+    /// Boards whose clients never attach to a new server, and since when.
+    pub(super) stubborn: BTreeMap<BoardId, u64>,
     /// So many clients of a board do not speak the contract.
     pub(super) plain: BTreeMap<BoardId, u64>,
     pub(super) announced: Vec<String>,

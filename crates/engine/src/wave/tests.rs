@@ -11,7 +11,10 @@ use tokio::time::Instant;
 use super::*;
 use crate::fakes::{FakeWorld, Method, Nth, What};
 use crate::outside::Limits;
-use crate::ports::{Class, StandbyTerms};
+use crate::ports::{AttachPlan, Class, StandbyTerms};
+
+/// By then every slot has found its server well.
+const FOUND_WELL: Duration = Duration::from_secs(30);
 
 /// Two old servers with boards, a new one without, and a wave that carries all of them across.
 struct Story {
@@ -29,10 +32,13 @@ impl Story {
     async fn within(limits: Limits, boards: usize) -> Self {
         let world = FakeWorld::with_fleet(3, boards);
         world.calm_users();
+        tokio::time::sleep(FOUND_WELL).await;
         let to = InstanceId::new("i-0003");
         let outside = world.outside(limits, Duration::from_mins(2)).await;
         let mut story = Self { world, outside, effect: empty_wave(), to };
         story.effect.wave.moves = story.moves().await;
+        let sides = story.world.instances().into_keys().collect();
+        story.world.expect_moves(&story.effect, sides);
         story
     }
 
@@ -213,10 +219,12 @@ async fn a_board_that_was_left_sealed_by_a_dead_daemon_is_finished() {
     let book = story.book();
     let (from, to) = (book.target(&one.from).unwrap(), book.target(&one.to).unwrap());
     let boards = &story.outside.ports.boards;
-    boards
-        .prepare(&to, &[item(one)], StandbyTerms { ttl: Duration::from_secs(9), attach_rate_per_s: 100 })
-        .await
-        .unwrap();
+    let (ttl, rate_per_s) = (Duration::from_secs(9), 100);
+    let terms = StandbyTerms { ttl, attach_rate_per_s: rate_per_s };
+    boards.prepare(&to, &[item(one)], terms).await.unwrap();
+    let plan = AttachPlan { item: item(one), connect: String::new(), rate_per_s, deadline: ttl };
+    boards.offer(&from, &[plan]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
     boards.seal(&from, &item(one), Duration::from_secs(1)).await.unwrap();
     assert_eq!(story.carry().await, Ok(moved(2, 6)));
     assert!(story.is_across());

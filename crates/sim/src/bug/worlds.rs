@@ -216,7 +216,13 @@ impl Boards for Between {
     }
 
     async fn boards(&self, at: &Target) -> Result<Vec<BoardRow>, CallError> {
-        self.ports.boards.boards(at).await
+        let mut rows = self.ports.boards.boards(at).await?;
+        if self.bugs.has(Bug::SwitchesEarly) {
+            for row in &mut rows {
+                row.unsupported = row.clients;
+            }
+        }
+        Ok(rows)
     }
 
     async fn owned_by(&self, at: &Target, dead: &InstanceId) -> Result<u64, CallError> {

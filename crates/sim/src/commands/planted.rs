@@ -30,6 +30,7 @@ const PLANTED_FOR: &[(Bug, &str)] = &[
     (Bug::KeptForNothing, "S13"),
     (Bug::RetriesAtOnce, "S23"),
     (Bug::ReleaseHidden, "S25"),
+    (Bug::SlotBelieved, "S9"),
     (Bug::KeptForEver, "L2"),
     (Bug::BlueStaysClosed, "L3"),
     (Bug::SlotTwice, "A2"),

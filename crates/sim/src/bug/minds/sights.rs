@@ -29,6 +29,7 @@ pub(super) fn mistake(bugs: &Bugs, state: &mut ReleaseState, world: &mut World) 
         (Bug::BackWithoutCapacity, back_without_capacity),
         (Bug::CloseWithoutCapacity, close_without_capacity),
         (Bug::IllIsHealthy, ill_is_healthy),
+        (Bug::SlotBelieved, slots_lead_there),
         (Bug::OneForward, shares_elsewhere_as_wanted),
         (Bug::OneHome, all_new_ones_at_the_first),
         (Bug::WeightsDropped, weights_as_wanted),
@@ -104,6 +105,18 @@ fn ill_is_healthy(_: &mut ReleaseState, world: &mut World) {
     for health in known.flat_map(|targets| targets.values_mut()).filter(|it| **it == TargetHealth::Unhealthy)
     {
         *health = TargetHealth::Healthy;
+    }
+}
+
+fn slots_lead_there(state: &mut ReleaseState, world: &mut World) {
+    if state.leg != Leg::Out {
+        return;
+    }
+    for slot in state.plan.service.routing.slots() {
+        let new = state.green().into_iter().find(|id| state.route(id) == Some(&slot.route));
+        if let (Some(id), Some(Reading::Known { value, .. })) = (new, world.targets.get_mut(&slot.group)) {
+            value.insert(id, TargetHealth::Healthy);
+        }
     }
 }
 
