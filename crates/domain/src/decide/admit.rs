@@ -108,11 +108,15 @@ pub(super) fn can_be_reached(scope: &Scope<'_>, id: &InstanceId, app: &AppStatus
     !has_forgotten_its_route(scope, id, app) && (app.route.is_some() || !needs_one)
 }
 
+/// The group of its slot, if it has one.
+pub(super) fn its_slot(scope: &Scope<'_>, id: &InstanceId) -> Option<GroupArn> {
+    registry::slot_group(scope, scope.state.route(id)?)
+}
+
 /// Its slot leads to it, if there are slots.
 pub(super) fn is_in_its_slot(scope: &Scope<'_>, id: &InstanceId) -> bool {
-    let slot = scope.state.route(id).and_then(|route| registry::slot_group(scope, route));
     let leads = |group: GroupArn| registry::health(scope, &group, id) == Some(TargetHealth::Healthy);
-    slot.map_or(scope.plan().service.routing.slots().next().is_none(), leads)
+    its_slot(scope, id).map_or(scope.plan().service.routing.slots().next().is_none(), leads)
 }
 
 /// The same where it has one: an old server may have none, where others have.
@@ -122,7 +126,7 @@ pub(super) fn is_not_out_of_its_slot(scope: &Scope<'_>, id: &InstanceId) -> bool
 
 /// The group of its slot, as long as nobody knows whether it is well there.
 pub(super) fn comes_into_its_slot(scope: &Scope<'_>, id: &InstanceId) -> Option<GroupArn> {
-    let group = registry::slot_group(scope, scope.state.route(id)?)?;
+    let group = its_slot(scope, id)?;
     let is_new = matches!(registry::health(scope, &group, id), None | Some(TargetHealth::Initial));
     is_new.then_some(group)
 }

@@ -11,7 +11,7 @@ use super::scope::{Acts, Progress, Scope, Taken};
 use super::{admit, capacity, close, empty, launch, lost, registry, shut, waves};
 use crate::app::{AppState, BoardState};
 use crate::board_list::BoardList;
-use crate::decision::{Source, Then, WaitingOn};
+use crate::decision::{Reason, Source, Then, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::InstanceId;
@@ -81,10 +81,21 @@ fn carry(scope: &Scope<'_>, crossing: &Crossing) -> Taken {
     }
     let reached = reached(scope, crossing.direction, &joined)?;
     if reached.is_empty() && !joined.is_empty() {
-        let goal = WaitingOn::Settling { what: "routes", missing: joined.into_iter().collect() };
-        return Ok(Progress::Wait(goal, Then::Hold));
+        return Ok(not_reached_yet(joined));
     }
-    waves::next(scope, crossing.direction, &holders, &rooms(scope, reached)?, level)
+    let coming: BTreeSet<InstanceId> = joined.difference(&reached).cloned().collect();
+    match waves::next(scope, crossing.direction, &holders, &rooms(scope, reached)?, level) {
+        // Whoever is just coming into its slot has room soon.
+        Err(Progress::Park(Reason::BoardFitsNowhere { .. })) if !coming.is_empty() => {
+            Ok(not_reached_yet(coming))
+        }
+        next => next,
+    }
+}
+
+fn not_reached_yet(joined: BTreeSet<InstanceId>) -> Progress {
+    let goal = WaitingOn::Settling { what: "routes", missing: joined.into_iter().collect() };
+    Progress::Wait(goal, Then::Hold)
 }
 
 /// Level 0 knows no lists of boards: how many are left is what each server says of itself.
@@ -189,17 +200,28 @@ fn reached(
     joined: &BTreeSet<InstanceId>,
 ) -> Result<BTreeSet<InstanceId>, Progress> {
     let arriving = scope.state.arriving();
-    let is_led_to = |id: &InstanceId| match direction {
-        Direction::Out => !arriving.contains(id) || admit::is_in_its_slot(scope, id),
-        Direction::Back => admit::is_not_out_of_its_slot(scope, id),
-    };
     let mut reached = BTreeSet::new();
     for id in joined {
-        if is_led_to(id) && admit::can_be_reached(scope, id, scope.require_app(id)?) {
+        let is_led_to = match direction {
+            Direction::Out if !arriving.contains(id) => true,
+            Direction::Out => is_found(scope, id, admit::is_in_its_slot)?,
+            Direction::Back => is_found(scope, id, admit::is_not_out_of_its_slot)?,
+        };
+        if is_led_to && admit::can_be_reached(scope, id, scope.require_app(id)?) {
             reached.insert(id.clone());
         }
     }
     Ok(reached)
+}
+
+/// One whose slot was not read is not passed over: boards of its load balancer would go to another one for good.
+fn is_found(
+    scope: &Scope<'_>,
+    id: &InstanceId,
+    in_its_slot: fn(&Scope<'_>, &InstanceId) -> bool,
+) -> Result<bool, Progress> {
+    registry::require_groups(scope, &admit::its_slot(scope, id))?;
+    Ok(in_its_slot(scope, id))
 }
 
 /// What each of them holds already.

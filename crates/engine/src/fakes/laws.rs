@@ -32,6 +32,9 @@ impl State {
             if owned > 0 {
                 self.violation(Law::NoEndWithBoards, format!("{id} was {how} with {owned} boards"));
             }
+            if self.is_a_last_resort(id, instances) {
+                continue;
+            }
             if self.is_in_a_group(id) {
                 self.violation(Law::NoEndInTraffic, format!("{id} was {how} while a target group lists it"));
             }
@@ -41,6 +44,16 @@ impl State {
         }
         self.watch_the_untagged(how, instances);
         self.watch_capacity(&format!("before somebody was {how}"));
+    }
+
+    /// What ends these was on its way when it was taken in again, where the users of its load balancer have nobody else.
+    /// Having it for a while is better for them than nobody until that can land no more.
+    fn is_a_last_resort(&self, id: &InstanceId, ending: &[InstanceId]) -> bool {
+        let Some(home) = self.home(id) else { return false };
+        let sent_at_ms = self.sent_at_ms();
+        let mut here = home.groups().filter_map(|group| self.groups.get(group)?.get(id));
+        let has_others = self.led_to(Some(home)).any(|(other, _)| !ending.contains(other));
+        here.all(|target| target.since_ms > sent_at_ms) && !has_others
     }
 
     /// Boards that are owned there, and did not come in the very moment between somebody's look and the deed, or
@@ -376,6 +389,30 @@ mod tests {
         other.die(&server(2));
         close_late(&other, 4, sent_at_ms);
         assert_eq!(told(&other), "", "whoever sent it could not know");
+    }
+
+    /// A server is taken in again while a stop of it is on its way, which lands.
+    async fn stopped_when_taken_in_again(world: &FakeWorld, number: u32) -> String {
+        let sent_at_ms = world.now_ms();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut state = world.now();
+        let now_ms = state.now_ms;
+        let its = state.groups.values_mut().filter_map(|targets| targets.get_mut(&server(number)));
+        its.for_each(|target| target.since_ms = now_ms);
+        state.rows.retain(|_, row| row.owner != server(number));
+        state.landing(sent_at_ms, |state| state.watch_the_end("stopped", &[server(number)]));
+        state.violations.join("; ")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_stop_of_whoever_was_taken_in_again_is_excused_where_there_is_nobody_else() {
+        let world = promised(4).await;
+        world.die(&server(3));
+        let told = stopped_when_taken_in_again(&world, 1).await;
+        assert!(!told.contains("S3") && !told.contains("S4"), "{told}");
+        let other = promised(4).await;
+        let told = stopped_when_taken_in_again(&other, 1).await;
+        assert!(told.contains("S3: ") && told.contains("S4: "), "{told}");
     }
 
     #[tokio::test(start_paused = true)]
